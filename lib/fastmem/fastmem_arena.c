@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Arenas: the backing memory of each socket.
+ *
+ * A chunk is a memzone, a multiple of a granule in size and alignment. Within a
+ * chunk, granules are in slabs or in free runs. A run never crosses a border of
+ * two chunks, nor a place where IO addresses are not contiguous, and two free
+ * runs that could be one are one. Runs are kept in lists by length and found
+ * best-fit; the first and the last granule of a run know its length.
+ *
+ * Chunks start small and grow with the arena, and shrink again when EAL or the
+ * limit refuses: any size that holds what is asked for will do. EAL gives a zone
+ * that is one granule short of a page in just that page, next to EAL's header.
+ *
+ * arena.lock is held for a bounded time; arena.grow serialises growth and
+ * trimming and is held across calls into EAL.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+
+#include "fastmem_private.h"
+
+#define PAGE_GRANULES 32u /* of a 2 MiB page */
+#define CHUNK_MAX (1024u) /* granules: 64 MiB, or 1/32 of the arena if that is more */
+#define CHUNK_HARD_MAX (1u << 16) /* granules: 4 GiB */
+
+void
+fastmem_arena_init(struct fastmem_arena *arena, int socket_id)
+{
+	memset(arena, 0, sizeof(*arena));
+	fastmem_mutex_init(&arena->grow);
+	fastmem_mutex_init(&arena->lock);
+	arena->socket_id = socket_id;
+	arena->limit = SIZE_MAX;
+}
+
+static unsigned int
+run_list(uint32_t n)
+{
+	return RTE_MIN(n, (uint32_t)FASTMEM_RUN_LISTS) - 1;
+}
+
+/* All from here to the next comment of this kind: under arena.lock. */
+
+static void
+run_insert(struct fastmem_arena *arena, uint32_t head, uint32_t n)
+{
+	struct fastmem_granule *g = fastmem_granule(head);
+	unsigned int list = run_list(n);
+
+	fastmem_granule(head + n - 1)->n = n;
+	g->n = n;
+	g->prev = 0;
+	g->next = arena->runs[list];
+	if (g->next != 0)
+		fastmem_granule(g->next)->prev = head;
+	arena->runs[list] = head;
+	arena->nonempty |= UINT64_C(1) << list;
+}
+
+static void
+run_remove(struct fastmem_arena *arena, uint32_t head)
+{
+	struct fastmem_granule *g = fastmem_granule(head);
+	unsigned int list = run_list(g->n);
+
+	if (g->prev != 0)
+		fastmem_granule(g->prev)->next = g->next;
+	else
+		arena->runs[list] = g->next;
+	if (g->next != 0)
+		fastmem_granule(g->next)->prev = g->prev;
+	if (arena->runs[list] == 0)
+		arena->nonempty &= ~(UINT64_C(1) << list);
+}
+
+/* Granules to skip so that a run at head is aligned. */
+static uint32_t
+run_padding(uint32_t head, uint32_t align)
+{
+	return -(uint32_t)(rte_fastmem_map.first + head) & (align - 1);
+}
+
+static uint32_t
+run_find(const struct fastmem_arena *arena, uint32_t n, uint32_t align)
+{
+	unsigned int list;
+
+	for (list = run_list(n); list < FASTMEM_RUN_LISTS; list++) {
+		uint64_t above = arena->nonempty >> list;
+		uint32_t head;
+
+		if (above == 0)
+			break;
+		list += __builtin_ctzll(above);
+		for (head = arena->runs[list]; head != 0; head = fastmem_granule(head)->next)
+			if (fastmem_granule(head)->n >= n + run_padding(head, align))
+				return head;
+	}
+	return 0;
+}
+
+static uint32_t
+run_take(struct fastmem_arena *arena, uint32_t n, uint32_t align)
+{
+	uint32_t head = run_find(arena, n, align);
+	uint32_t padding, total, i;
+
+	if (head == 0)
+		return 0;
+	total = fastmem_granule(head)->n;
+	padding = run_padding(head, align);
+	run_remove(arena, head);
+	if (padding > 0)
+		run_insert(arena, head, padding);
+	head += padding;
+	total -= padding;
+	if (total > n)
+		run_insert(arena, head + n, total - n);
+
+	for (i = 0; i < n; i++) {
+		struct fastmem_granule *g = fastmem_granule(head + i);
+
+		RTE_ASSERT(g->state == FASTMEM_FREE);
+		g->state = FASTMEM_SLAB;
+		g->head = head;
+	}
+	fastmem_granule(head)->n = n;
+	fastmem_granule(fastmem_granule(head)->chunk)->chunk_used += n;
+	arena->n_free -= n;
+	arena->n_taken += n;
+	arena->min_free = RTE_MIN(arena->min_free, arena->n_free);
+	return head;
+}
+
+static void
+run_give(struct fastmem_arena *arena, uint32_t head)
+{
+	struct fastmem_granule *g = fastmem_granule(head);
+	struct fastmem_granule *chunk = fastmem_granule(g->chunk);
+	uint32_t end = g->chunk + chunk->chunk_n;
+	uint32_t n = g->n, i;
+
+	chunk->chunk_used -= n;
+	arena->n_free += n;
+	for (i = 0; i < n; i++)
+		fastmem_granule(head + i)->state = FASTMEM_FREE;
+
+	if (head + n < end && fastmem_granule(head + n)->state == FASTMEM_FREE &&
+			!fastmem_granule(head + n)->breaks) {
+		run_remove(arena, head + n);
+		n += fastmem_granule(head + n)->n;
+	}
+	if (!g->breaks && fastmem_granule(head - 1)->state == FASTMEM_FREE) {
+		uint32_t before = fastmem_granule(head - 1)->n;
+
+		head -= before;
+		run_remove(arena, head);
+		n += before;
+	}
+	run_insert(arena, head, n);
+}
+
+static void
+chunk_insert(struct fastmem_arena *arena, uint32_t first, uint32_t n)
+{
+	uint32_t i, run = first;
+
+	for (i = first; i < first + n; i++) {
+		if (i != first && fastmem_granule(i)->breaks) {
+			run_insert(arena, run, i - run);
+			run = i;
+		}
+	}
+	run_insert(arena, run, first + n - run);
+	fastmem_granule(first)->chunk_next = arena->chunks;
+	arena->chunks = first;
+	arena->n_granules += n;
+	arena->n_free += n;
+}
+
+static void
+chunk_remove(struct fastmem_arena *arena, uint32_t *link)
+{
+	uint32_t first = *link;
+	struct fastmem_granule *chunk = fastmem_granule(first);
+	uint32_t i;
+
+	RTE_ASSERT(chunk->chunk_used == 0);
+	for (i = first; i < first + chunk->chunk_n; i++) {
+		if (i == first || fastmem_granule(i)->breaks)
+			run_remove(arena, i);
+		fastmem_granule(i)->state = FASTMEM_NONE;
+	}
+	*link = chunk->chunk_next;
+	arena->n_granules -= chunk->chunk_n;
+	arena->n_free -= chunk->chunk_n;
+	arena->min_free = RTE_MIN(arena->min_free, arena->n_free);
+}
+
+/* Under arena.grow from here on, and not under arena.lock. */
+
+static void
+chunk_describe(const struct rte_memzone *mz, uint32_t first, uint32_t n)
+{
+	rte_iova_t expected = RTE_BAD_IOVA;
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		struct fastmem_granule *g = fastmem_granule(first + i);
+		void *addr = fastmem_granule_addr(first + i);
+
+		g->iova = fastmem_process.iova_is_va ? (uintptr_t)addr : rte_mem_virt2iova(addr);
+		/* Without IO addresses, contiguous is what is contiguous to the CPU. */
+		g->breaks = i == 0 || (g->iova != RTE_BAD_IOVA && g->iova != expected);
+		expected = g->iova + FASTMEM_GRANULE;
+		g->chunk = first;
+		g->state = FASTMEM_FREE;
+	}
+	fastmem_granule(first)->zone = mz;
+	fastmem_granule(first)->chunk_n = n;
+	fastmem_granule(first)->chunk_used = 0;
+}
+
+/* Add a chunk of n granules. */
+static int
+chunk_add(struct fastmem_arena *arena, uint32_t n, bool populate)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	char name[RTE_MEMZONE_NAMESIZE];
+	const struct rte_memzone *mz;
+	uint32_t first;
+
+	snprintf(name, sizeof(name), "fastmem_%u",
+		__atomic_fetch_add(&ctl->n_chunk_names, 1, __ATOMIC_RELAXED));
+	mz = rte_memzone_reserve_aligned(name, (size_t)n << RTE_FASTMEM_GRANULE_SHIFT,
+			arena->socket_id, 0, FASTMEM_GRANULE);
+	if (mz == NULL)
+		return -ENOMEM;
+	first = fastmem_granule_index(mz->addr);
+	if (first + (uint64_t)n > ctl->n_granules || fastmem_map_add_leaves(first, n) != 0) {
+		rte_memzone_free(mz);
+		return -ENOMEM;
+	}
+	/* Huge pages are there; others come at first touch, which need not be later. */
+	if (populate && rte_eal_has_hugepages() == 0) {
+		size_t i, page = sysconf(_SC_PAGESIZE);
+
+		for (i = 0; i < mz->len; i += page)
+			((volatile char *)mz->addr)[i] = 0;
+	}
+	chunk_describe(mz, first, n);
+
+	fastmem_mutex_lock(&arena->lock);
+	chunk_insert(arena, first, n);
+	pthread_mutex_unlock(&arena->lock);
+	FASTMEM_LOG(DEBUG, "socket %d: grown by %u KiB to %" PRIu64 " KiB", arena->socket_id,
+			n * 64, arena->n_granules * 64);
+	return 0;
+}
+
+/* Granules that the limit leaves. */
+static uint64_t
+room(const struct fastmem_arena *arena)
+{
+	uint64_t limit = __atomic_load_n(&arena->limit, __ATOMIC_RELAXED) >>
+			RTE_FASTMEM_GRANULE_SHIFT;
+
+	return limit > arena->n_granules ? limit - arena->n_granules : 0;
+}
+
+/* Fill the pages that this many granules take, but for EAL's header. */
+static uint32_t
+whole_pages(uint64_t n)
+{
+	return RTE_ALIGN_CEIL(RTE_MIN(n, (uint64_t)CHUNK_HARD_MAX) + 1, PAGE_GRANULES) - 1;
+}
+
+/* Add a chunk of at least min, and if possible of want granules. */
+static int
+chunk_add_between(struct fastmem_arena *arena, uint32_t min, uint64_t want, bool populate)
+{
+	uint64_t most = room(arena);
+	uint32_t n;
+
+	if (most < min)
+		return -ENOMEM;
+	n = RTE_MIN((uint64_t)whole_pages(want), most);
+	while (chunk_add(arena, n, populate) != 0) {
+		if (n == min)
+			return -ENOMEM;
+		n = RTE_MAX(min, n / 2);
+	}
+	return 0;
+}
+
+static bool
+arena_has_run(struct fastmem_arena *arena, uint32_t n, uint32_t align)
+{
+	bool found;
+
+	fastmem_mutex_lock(&arena->lock);
+	found = run_find(arena, n, align) != 0;
+	pthread_mutex_unlock(&arena->lock);
+	return found;
+}
+
+/* The interface: takes the locks that it needs. */
+
+/* A run of n granules, aligned to align granules; 0: there is none. */
+uint32_t
+fastmem_run_alloc(struct fastmem_arena *arena, uint32_t n, uint32_t align)
+{
+	uint32_t head;
+
+	fastmem_mutex_lock(&arena->lock);
+	head = run_take(arena, n, align);
+	pthread_mutex_unlock(&arena->lock);
+	return head;
+}
+
+void
+fastmem_run_free(struct fastmem_arena *arena, uint32_t head)
+{
+	fastmem_mutex_lock(&arena->lock);
+	run_give(arena, head);
+	pthread_mutex_unlock(&arena->lock);
+}
+
+/* Grow so that a run of n granules, aligned to align granules, is there. */
+int
+fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
+{
+	uint64_t want;
+	int ret = 0;
+
+	fastmem_mutex_lock(&arena->grow);
+	/* Another thread may have grown it while this one waited. */
+	if (!arena_has_run(arena, n, align)) {
+		want = RTE_MIN(arena->n_granules / 8,
+				RTE_MAX((uint64_t)CHUNK_MAX, arena->n_granules / 32));
+		ret = chunk_add_between(arena, n + align - 1, RTE_MAX(want, n + align - 1), false);
+		if (ret == 0 && !arena_has_run(arena, n, align))
+			ret = -ENOMEM;
+	}
+	pthread_mutex_unlock(&arena->grow);
+	return ret;
+}
+
+/* Grow to at least this many bytes in all. */
+int
+fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
+{
+	uint64_t n = RTE_ALIGN_CEIL(bytes, FASTMEM_GRANULE) >> RTE_FASTMEM_GRANULE_SHIFT;
+	int ret = bytes > SIZE_MAX - FASTMEM_GRANULE ? -ENOMEM : 0;
+
+	fastmem_mutex_lock(&arena->grow);
+	while (ret == 0 && arena->n_granules < n)
+		ret = chunk_add_between(arena, 1, n - arena->n_granules, true);
+	arena->n_reserved = RTE_MAX(arena->n_reserved, RTE_MIN(n, arena->n_granules));
+	pthread_mutex_unlock(&arena->grow);
+	return ret;
+}
+
+/* Grow by about n granules. */
+int
+fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n)
+{
+	int ret;
+
+	fastmem_mutex_lock(&arena->grow);
+	ret = chunk_add_between(arena, 1, n, true);
+	pthread_mutex_unlock(&arena->grow);
+	return ret;
+}
+
+/* The first chunk without a slab that can go; NULL: none. */
+static const struct rte_memzone *
+arena_take_empty_chunk(struct fastmem_arena *arena, uint64_t keep)
+{
+	const struct rte_memzone *mz = NULL;
+	uint32_t *link;
+
+	fastmem_mutex_lock(&arena->lock);
+	for (link = &arena->chunks; *link != 0; link = &fastmem_granule(*link)->chunk_next) {
+		struct fastmem_granule *chunk = fastmem_granule(*link);
+
+		if (chunk->chunk_used == 0 && arena->n_granules - chunk->chunk_n >= keep) {
+			mz = chunk->zone;
+			chunk_remove(arena, link);
+			break;
+		}
+	}
+	pthread_mutex_unlock(&arena->lock);
+	return mz;
+}
+
+/* Give empty chunks back as long as keep_bytes are left. Returns the bytes given back. */
+size_t
+fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes)
+{
+	uint64_t keep = (keep_bytes >> RTE_FASTMEM_GRANULE_SHIFT) +
+			((keep_bytes & (FASTMEM_GRANULE - 1)) != 0);
+	const struct rte_memzone *mz;
+	size_t given = 0;
+
+	fastmem_mutex_lock(&arena->grow);
+	while ((mz = arena_take_empty_chunk(arena, keep)) != NULL) {
+		given += mz->len;
+		rte_memzone_free(mz);
+	}
+	arena->n_reserved = RTE_MIN(arena->n_reserved, arena->n_granules);
+	pthread_mutex_unlock(&arena->grow);
+	return given;
+}
+
+/* Give all chunks back, whatever is in them. For deinit: nothing is used after it. */
+void
+fastmem_arena_destroy(struct fastmem_arena *arena)
+{
+	uint32_t first = arena->chunks;
+
+	while (first != 0) {
+		struct fastmem_granule *chunk = fastmem_granule(first);
+
+		first = chunk->chunk_next;
+		rte_memzone_free(chunk->zone);
+	}
+	arena->chunks = 0;
+	pthread_mutex_destroy(&arena->lock);
+	pthread_mutex_destroy(&arena->grow);
+}

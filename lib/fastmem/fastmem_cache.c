@@ -1,0 +1,708 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Thread caches: what happens when a cache is empty or full.
+ *
+ * A cache has a loaded magazine, which the fast path pops from and pushes to,
+ * and a spare one, which is full or empty, so that a thread whose use goes up
+ * and down by less than a magazine never leaves its cache (Bonwick and Adams,
+ * USENIX 2001). When both are empty, one is exchanged for a full one of the
+ * depot, or the loaded one is filled from slabs; when both are full, one is
+ * exchanged for an empty one, or emptied into slabs.
+ *
+ * A fresh cache holds a few objects; each visit to the depot or the slabs
+ * doubles that, up to the bin's magazine size. So a thread only hoards objects
+ * of the sizes that it really uses.
+ *
+ * The owner writes everything in its caches; tcache.seq is odd while magazines
+ * move, so that readers of the statistics can tell. A thread without a cache
+ * (no memory for the bookkeeping) goes to the slabs for each object.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+
+#include "fastmem_private.h"
+
+/* Both full and empty: any call on it goes to the slow path. Never written. */
+static struct rte_fastmem_cache no_cache[RTE_FASTMEM_MAX_BINS];
+
+__thread struct rte_fastmem_tls rte_fastmem_tls = { no_cache, no_cache };
+
+/* A thread of this process that has caches. */
+struct thread {
+	struct thread *next, *prev;
+	struct rte_fastmem_tls *tls;
+	struct fastmem_tcache *tcache; /* NULL: none, or forgotten by deinit */
+};
+
+static __thread struct thread self;
+static struct thread *threads; /* under threads_lock */
+static pthread_mutex_t threads_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
+static pthread_key_t exit_key;
+
+/* Moves of magazines by the owner, for readers of the statistics. */
+
+static void
+move_begin(struct fastmem_tcache *t)
+{
+	__atomic_store_n(&t->seq, t->seq + 1, __ATOMIC_RELAXED);
+	/* Pairs with the acquire fence in cache_read(): seq is odd before any field changes. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+static void
+move_end(struct fastmem_tcache *t)
+{
+	/* Pairs with the acquire load of seq in cache_read(). */
+	__atomic_store_n(&t->seq, t->seq + 1, __ATOMIC_RELEASE);
+}
+
+static unsigned int
+cache_len(const struct rte_fastmem_cache *c)
+{
+	return c->top - c->base;
+}
+
+static void
+count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static void
+count_in(struct rte_fastmem_cache *c, int64_t n)
+{
+	RTE_FASTMEM_SET(c->n_in, c->n_in + n);
+}
+
+static void
+magazine_set_n(struct fastmem_magazine *m, uint32_t n)
+{
+	__atomic_store_n(&m->n, n, __ATOMIC_RELAXED);
+}
+
+/* Make a magazine the loaded one, in place of one that is kept elsewhere. */
+static void
+load_magazine(struct rte_fastmem_cache *c, struct fastmem_magazine *m)
+{
+	RTE_FASTMEM_SET(c->loaded, m);
+	RTE_FASTMEM_SET(c->base, m->objs);
+	RTE_FASTMEM_SET(c->end, m->objs + RTE_MAX(c->capacity, m->n));
+	RTE_FASTMEM_SET(c->top, m->objs + m->n);
+}
+
+static void
+unload_magazine(struct rte_fastmem_cache *c)
+{
+	magazine_set_n(c->loaded, cache_len(c));
+}
+
+static void
+set_spare(struct rte_fastmem_cache *c, struct fastmem_magazine *m)
+{
+	RTE_FASTMEM_SET(c->spare, m);
+}
+
+/* Within a move: the capacity doubles up to the magazine's size. */
+static void
+grow_capacity(struct rte_fastmem_cache *c, const struct fastmem_bin *bin)
+{
+	c->capacity = RTE_MIN(c->capacity * 2, (uint32_t)bin->magazine_size);
+	if (c->end < c->base + c->capacity)
+		RTE_FASTMEM_SET(c->end, c->base + c->capacity);
+}
+
+static int
+bin_make_depots(struct fastmem_bin *bin, bool may_grow)
+{
+	struct fastmem_depot *depots;
+
+	if (__atomic_load_n(&bin->empty, __ATOMIC_ACQUIRE) != NULL)
+		return 0;
+	depots = fastmem_meta_alloc(2 * sizeof(*depots), may_grow);
+	if (depots == NULL)
+		return -ENOMEM;
+	fastmem_depot_init(&depots[0]);
+	fastmem_depot_init(&depots[1]);
+	fastmem_mutex_lock(&bin->lock);
+	if (bin->empty == NULL) { /* else another thread was first, and this pair is lost */
+		__atomic_store_n(&bin->full, &depots[0], __ATOMIC_RELEASE);
+		/* Pairs with the acquire above: who sees one sees both, initialised. */
+		__atomic_store_n(&bin->empty, &depots[1], __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&bin->lock);
+	return 0;
+}
+
+static struct fastmem_magazine *
+get_empty(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
+{
+	struct fastmem_magazine *m = fastmem_depot_take(bin->empty, t->id);
+
+	return m != NULL ? m : fastmem_magazine_get(bin->magazine_kind, t->id, may_grow);
+}
+
+static void
+put_empty(struct fastmem_tcache *t, struct fastmem_bin *bin, struct fastmem_magazine *m)
+{
+	magazine_set_n(m, 0);
+	if (!fastmem_depot_put(bin->empty, m, t->id, FASTMEM_DEPOT_SLOTS))
+		fastmem_magazine_put(m);
+}
+
+/* Give a cache its first magazine. */
+static bool
+cache_open(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
+{
+	struct rte_fastmem_cache *c = &t->caches[bin->id];
+	struct fastmem_magazine *m;
+
+	if (bin_make_depots(bin, may_grow) != 0)
+		return false;
+	m = get_empty(t, bin, may_grow);
+	if (m == NULL)
+		return false;
+	move_begin(t);
+	c->capacity = bin->first_capacity;
+	load_magazine(c, m);
+	move_end(t);
+	return true;
+}
+
+/* Up to n objects from the bin's slabs, growing it if flags allow. */
+static unsigned int
+slab_refill(struct fastmem_bin *bin, void **objs, unsigned int n, unsigned int flags)
+{
+	unsigned int got;
+
+	for (;;) {
+		got = fastmem_slab_alloc(bin, objs, n);
+		if (got > 0 || fastmem_slab_acquire(bin, flags) != 0)
+			return got;
+		/* Another thread may take all of the new slab: then once more. */
+	}
+}
+
+/* Put objects into an empty cache. Returns false when there are none to be had. */
+static bool
+cache_refill(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags)
+{
+	struct rte_fastmem_cache *c = &t->caches[bin->id];
+	struct fastmem_magazine *m = c->spare;
+	unsigned int n;
+
+	RTE_ASSERT(c->loaded != NULL && c->top == c->base);
+	if (m != NULL && m->n > 0) {
+		move_begin(t);
+		unload_magazine(c);
+		set_spare(c, c->loaded);
+		load_magazine(c, m);
+		move_end(t);
+		return true;
+	}
+	m = fastmem_depot_take(bin->full, t->id);
+	if (m != NULL) {
+		struct fastmem_magazine *unneeded = c->spare;
+
+		move_begin(t);
+		unload_magazine(c);
+		set_spare(c, c->loaded);
+		load_magazine(c, m);
+		count_in(c, m->n);
+		grow_capacity(c, bin);
+		move_end(t);
+		if (unneeded != NULL)
+			put_empty(t, bin, unneeded);
+		return true;
+	}
+	n = slab_refill(bin, c->base, c->capacity, flags);
+	if (n == 0)
+		return false;
+	move_begin(t);
+	RTE_FASTMEM_SET(c->top, c->base + n);
+	count_in(c, n);
+	grow_capacity(c, bin);
+	move_end(t);
+	return true;
+}
+
+/* Make room in a full cache. */
+static void
+cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
+{
+	struct rte_fastmem_cache *c = &t->caches[bin->id];
+	struct fastmem_magazine *spare = c->spare;
+	struct fastmem_magazine *empty;
+	unsigned int n;
+
+	RTE_ASSERT(c->loaded != NULL && c->top == c->end);
+	if (c->capacity < bin->magazine_size &&
+			c->end < c->base + bin->magazine_size) {
+		move_begin(t);
+		grow_capacity(c, bin);
+		move_end(t);
+		if (c->top < c->end)
+			return;
+	}
+	empty = spare != NULL && spare->n == 0 ? spare : get_empty(t, bin, true);
+	if (empty == NULL) { /* no memory for the bookkeeping */
+		n = cache_len(c);
+		move_begin(t);
+		RTE_FASTMEM_SET(c->top, c->base);
+		count_in(c, -(int64_t)n);
+		move_end(t);
+		fastmem_slab_free(c->base, n);
+		return;
+	}
+	move_begin(t);
+	unload_magazine(c);
+	set_spare(c, c->loaded);
+	load_magazine(c, empty);
+	if (spare != NULL && spare != empty)
+		count_in(c, -(int64_t)spare->n);
+	move_end(t);
+	if (spare == NULL || spare == empty)
+		return;
+	if (!fastmem_depot_put(bin->full, spare, t->id, bin->max_full)) {
+		n = spare->n;
+		magazine_set_n(spare, 0);
+		fastmem_slab_free(spare->objs, n);
+		put_empty(t, bin, spare);
+	}
+}
+
+/* An object from the slabs for a thread that has no cache for it. */
+static void *
+direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags)
+{
+	void *obj;
+
+	if (slab_refill(bin, &obj, 1, flags) == 0)
+		return NULL;
+	if (t == NULL) {
+		__atomic_fetch_add(&bin->direct_alloc, 1, __ATOMIC_RELAXED);
+		return obj;
+	}
+	move_begin(t);
+	count_in(&t->caches[bin->id], 1);
+	RTE_FASTMEM_SET(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc + 1);
+	count(&t->counts[bin->id].alloc_misses, 1);
+	move_end(t);
+	return obj;
+}
+
+static void
+direct_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
+{
+	fastmem_slab_free(&obj, 1);
+	if (t == NULL) {
+		__atomic_fetch_add(&bin->direct_free, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	move_begin(t);
+	count_in(&t->caches[bin->id], -1);
+	count(&t->counts[bin->id].free_misses, 1);
+	move_end(t);
+}
+
+static bool
+has_cache(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
+{
+	return t != NULL && (t->caches[bin->id].loaded != NULL || cache_open(t, bin, may_grow));
+}
+
+/* An object of the bin; NULL: no memory. */
+void *
+fastmem_cache_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags)
+{
+	void *obj;
+
+	if (!has_cache(t, bin, (flags & RTE_FASTMEM_F_NOGROW) == 0))
+		return direct_alloc(t, bin, flags);
+	obj = rte_fastmem_pop(&t->caches[bin->id]);
+	if (obj != NULL)
+		return obj;
+	if (!cache_refill(t, bin, flags))
+		return NULL;
+	count(&t->counts[bin->id].alloc_misses, 1);
+	return rte_fastmem_pop(&t->caches[bin->id]);
+}
+
+void
+fastmem_cache_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *ptr)
+{
+	if (!has_cache(t, bin, true)) {
+		direct_free(t, bin, ptr);
+		return;
+	}
+	if (rte_fastmem_push(&t->caches[bin->id], ptr))
+		return;
+	cache_spill(t, bin);
+	count(&t->counts[bin->id].free_misses, 1);
+	rte_fastmem_push(&t->caches[bin->id], ptr);
+}
+
+/* n objects of the bin, or none. Writes to ptrs even then: the caller's own array. */
+bool
+fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void **ptrs,
+		unsigned int n, unsigned int flags)
+{
+	unsigned int got = 0, hits;
+
+	if (!has_cache(t, bin, (flags & RTE_FASTMEM_F_NOGROW) == 0)) {
+		while (got < n && (ptrs[got] = direct_alloc(t, bin, flags)) != NULL)
+			got++;
+		if (got == n)
+			return true;
+		while (got > 0)
+			direct_free(t, bin, ptrs[--got]);
+		return false;
+	}
+	hits = RTE_MIN(n, cache_len(&t->caches[bin->id]));
+	do {
+		struct rte_fastmem_cache *c = &t->caches[bin->id];
+		unsigned int k = RTE_MIN(n - got, cache_len(c));
+
+		rte_fastmem_pop_bulk(c, ptrs + got, k);
+		got += k;
+	} while (got < n && cache_refill(t, bin, flags));
+	if (got == n) {
+		count(&t->counts[bin->id].alloc_misses, n - hits);
+		return true;
+	}
+
+	/* They were never handed out: neither an allocation nor a free. */
+	move_begin(t);
+	RTE_FASTMEM_SET(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - got);
+	count_in(&t->caches[bin->id], -(int64_t)got);
+	move_end(t);
+	fastmem_slab_free(ptrs, got);
+	return false;
+}
+
+void
+fastmem_cache_free_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void *const *ptrs,
+		unsigned int n)
+{
+	struct rte_fastmem_cache *c;
+	unsigned int put, hits;
+
+	if (!has_cache(t, bin, true)) {
+		for (put = 0; put < n; put++)
+			direct_free(t, bin, ptrs[put]);
+		return;
+	}
+	c = &t->caches[bin->id];
+	hits = RTE_MIN(n, (unsigned int)(c->end - c->top));
+	for (put = 0;;) {
+		unsigned int k = RTE_MIN(n - put, (unsigned int)(c->end - c->top));
+
+		rte_fastmem_push_bulk(c, ptrs + put, k);
+		put += k;
+		if (put == n)
+			break;
+		cache_spill(t, bin);
+	}
+	count(&t->counts[bin->id].free_misses, n - hits);
+}
+
+/* Count n objects that could not be had. */
+void
+fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int n)
+{
+	if (t == NULL)
+		__atomic_fetch_add(&bin->direct_nomem, n, __ATOMIC_RELAXED);
+	else
+		count(&t->counts[bin->id].nomem, n);
+}
+
+/* Return a magazine's objects to their slabs, and the magazine to its kind. */
+static void
+magazine_discard(struct fastmem_magazine *m)
+{
+	unsigned int n = m->n;
+
+	magazine_set_n(m, 0);
+	fastmem_slab_free(m->objs, n);
+	fastmem_magazine_put(m);
+}
+
+static void
+cache_flush(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
+{
+	struct fastmem_magazine *loaded = c->loaded, *spare = c->spare;
+
+	move_begin(t);
+	unload_magazine(c);
+	count_in(c, -(int64_t)(loaded->n + (spare != NULL ? spare->n : 0)));
+	c->capacity = 0;
+	RTE_FASTMEM_SET(c->top, NULL);
+	RTE_FASTMEM_SET(c->base, NULL);
+	RTE_FASTMEM_SET(c->end, NULL);
+	RTE_FASTMEM_SET(c->loaded, NULL);
+	set_spare(c, NULL);
+	move_end(t);
+	magazine_discard(loaded);
+	if (spare != NULL)
+		magazine_discard(spare);
+}
+
+/* Give all objects and magazines of the calling thread's caches back. */
+void
+fastmem_tcache_flush(struct fastmem_tcache *t)
+{
+	uint32_t i;
+
+	for (i = 1; i < fastmem_ctl()->n_bins; i++)
+		if (t->caches[i].loaded != NULL)
+			cache_flush(t, &t->caches[i]);
+}
+
+/* Return up to max of a depot's full magazines to the slabs. */
+static void
+bin_drain(struct fastmem_bin *bin, unsigned int max)
+{
+	struct fastmem_tcache *t = self.tcache;
+	struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
+	struct fastmem_magazine *m;
+
+	if (full == NULL || t == NULL)
+		return;
+	while (max-- > 0 && (m = fastmem_depot_take(full, t->id)) != NULL)
+		magazine_discard(m);
+}
+
+/* Return all objects of an arena's depots, and then its empty slabs. */
+void
+fastmem_depots_drain(struct fastmem_arena *arena)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	unsigned int i;
+
+	for (i = arena->first_bin; i < arena->first_bin + (unsigned int)FASTMEM_BINS_PER_SOCKET;
+			i++) {
+		bin_drain(&ctl->bins[i], FASTMEM_DEPOT_SLOTS);
+		fastmem_slab_release_empty(&ctl->bins[i]);
+	}
+}
+
+/* The same for bins whose depots have not moved since the last such call. */
+void
+fastmem_depots_drain_idle(struct fastmem_arena *arena)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	unsigned int i;
+
+	for (i = arena->first_bin; i < arena->first_bin + (unsigned int)FASTMEM_BINS_PER_SOCKET;
+			i++) {
+		struct fastmem_bin *bin = &ctl->bins[i];
+		struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
+		uint64_t moves;
+
+		if (full == NULL)
+			continue;
+		moves = __atomic_load_n(&full->head, __ATOMIC_RELAXED) +
+			__atomic_load_n(&full->tail, __ATOMIC_RELAXED);
+		if (moves == bin->exchanges_seen) {
+			bin_drain(bin, FASTMEM_DEPOT_SLOTS);
+			fastmem_slab_release_empty(bin);
+			moves = __atomic_load_n(&full->head, __ATOMIC_RELAXED) +
+				__atomic_load_n(&full->tail, __ATOMIC_RELAXED);
+		}
+		bin->exchanges_seen = moves;
+	}
+}
+
+/* Threads: who has which caches. */
+
+static int32_t
+lcore_key(void)
+{
+	unsigned int lcore = rte_lcore_id();
+
+	return lcore < RTE_MAX_LCORE ? (int32_t)lcore : -1;
+}
+
+/* The socket of the calling thread, or the first one if it has none of EAL's. */
+static uint16_t
+socket_index(const struct fastmem_ctl *ctl)
+{
+	int socket = (int)rte_socket_id();
+	unsigned int cpu, node;
+	uint16_t i;
+
+	if (socket == SOCKET_ID_ANY && syscall(SYS_getcpu, &cpu, &node, NULL) == 0)
+		socket = node;
+	for (i = 0; i < ctl->n_sockets; i++)
+		if (ctl->arenas[i].socket_id == socket)
+			return i;
+	return 0;
+}
+
+static uint64_t
+owner_word(void)
+{
+	return (uint64_t)getpid() << 32 | (uint32_t)rte_sys_gettid();
+}
+
+static struct fastmem_tcache *
+tcache_reuse(struct fastmem_ctl *ctl, int32_t lcore)
+{
+	struct fastmem_tcache *t;
+
+	/* Pairs with the release in tcache_make(). */
+	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
+		uint64_t unused = 0;
+
+		/* Pairs with the release in thread_leave(): its caches are empty. */
+		if (t->lcore == lcore && __atomic_load_n(&t->owner, __ATOMIC_RELAXED) == 0 &&
+				__atomic_compare_exchange_n(&t->owner, &unused, owner_word(), false,
+					__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return t;
+	}
+	return NULL;
+}
+
+static struct fastmem_tcache *
+tcache_make(struct fastmem_ctl *ctl, int32_t lcore, bool may_grow)
+{
+	size_t caches = ctl->n_bins * sizeof(struct rte_fastmem_cache);
+	size_t counts = ctl->n_bins * sizeof(struct fastmem_counts);
+	struct fastmem_tcache *t = fastmem_meta_alloc(sizeof(*t) + caches + counts, may_grow);
+
+	if (t == NULL)
+		return NULL;
+	t->id = __atomic_add_fetch(&ctl->n_tcaches, 1, __ATOMIC_RELAXED);
+	t->lcore = lcore;
+	t->owner = owner_word();
+	t->counts = RTE_PTR_ADD(t, sizeof(*t) + caches);
+	t->next = __atomic_load_n(&ctl->tcaches, __ATOMIC_RELAXED);
+	/* Release: who finds it in the list finds it complete. */
+	while (!__atomic_compare_exchange_n(&ctl->tcaches, &t->next, t, false,
+			__ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+	return t;
+}
+
+/* At the end of a thread: its caches go back. */
+static void
+thread_leave(void *arg)
+{
+	struct thread *thread = arg;
+	struct fastmem_tcache *t = thread->tcache;
+
+	pthread_mutex_lock(&threads_lock);
+	if (thread->prev != NULL)
+		thread->prev->next = thread->next;
+	else
+		threads = thread->next;
+	if (thread->next != NULL)
+		thread->next->prev = thread->prev;
+	pthread_mutex_unlock(&threads_lock);
+	thread->tls->caches = no_cache;
+	thread->tls->classes = no_cache;
+	thread->tcache = NULL;
+	if (t == NULL)
+		return;
+	fastmem_tcache_flush(t);
+	/* Pairs with the acquire in tcache_reuse(). */
+	__atomic_store_n(&t->owner, 0, __ATOMIC_RELEASE);
+}
+
+static void
+make_exit_key(void)
+{
+	if (pthread_key_create(&exit_key, thread_leave) != 0)
+		rte_panic("fastmem: no thread-specific data key is left\n");
+}
+
+static void
+thread_join(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
+{
+	self.tcache = t;
+	rte_fastmem_tls.caches = t->caches;
+	rte_fastmem_tls.classes = &t->caches[ctl->arenas[t->socket].first_bin];
+	if (self.tls != NULL && pthread_getspecific(exit_key) != NULL)
+		return; /* known from before a deinit */
+	self.tls = &rte_fastmem_tls;
+	pthread_mutex_lock(&threads_lock);
+	self.prev = NULL;
+	self.next = threads;
+	if (threads != NULL)
+		threads->prev = &self;
+	threads = &self;
+	pthread_mutex_unlock(&threads_lock);
+	pthread_setspecific(exit_key, &self);
+}
+
+/*
+ * The calling thread's caches, made at its first call. NULL: no memory for
+ * them, or may_grow is not set and that would take more.
+ */
+struct fastmem_tcache *
+fastmem_tcache_self(bool may_grow)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	struct fastmem_tcache *t = self.tcache;
+	int32_t lcore;
+
+	if (t != NULL)
+		return t;
+	pthread_once(&exit_key_once, make_exit_key);
+	lcore = lcore_key();
+	t = tcache_reuse(ctl, lcore);
+	if (t == NULL)
+		t = tcache_make(ctl, lcore, may_grow);
+	if (t == NULL)
+		return NULL;
+	t->socket = socket_index(ctl);
+	thread_join(ctl, t);
+	return t;
+}
+
+/* For a secondary's deinit: the caches of all its threads go back. */
+void
+fastmem_threads_leave(void)
+{
+	struct thread *thread;
+
+	pthread_mutex_lock(&threads_lock);
+	for (thread = threads; thread != NULL; thread = thread->next) {
+		struct fastmem_tcache *t = thread->tcache;
+
+		if (t == NULL)
+			continue;
+		fastmem_tcache_flush(t);
+		/* Pairs with the acquire in tcache_reuse(). */
+		__atomic_store_n(&t->owner, 0, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&threads_lock);
+	fastmem_threads_forget();
+}
+
+/* For deinit: no thread of this process has caches any more. */
+void
+fastmem_threads_forget(void)
+{
+	struct thread *thread;
+
+	pthread_mutex_lock(&threads_lock);
+	for (thread = threads; thread != NULL; thread = thread->next) {
+		thread->tcache = NULL;
+		thread->tls->caches = no_cache;
+		thread->tls->classes = no_cache;
+	}
+	pthread_mutex_unlock(&threads_lock);
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * The memory of fastmem's bookkeeping.
+ *
+ * It lies in memzones of its own, out of reach of what is wrong with objects,
+ * and is handed out from their start to their end. None of it is given back
+ * before deinit; magazines and bit arrays are kept in lists for reuse. So
+ * whoever holds a stale pointer still points at a structure of that type.
+ *
+ * The granule map is a sparse shared file (an EAL fbarray): it spans all memory
+ * that EAL may ever map, and costs a page where there are chunks. It is written
+ * when slabs come and go, under arena.lock, and leaves are added under
+ * arena.grow of their socket.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_pause.h>
+#include <rte_string_fns.h>
+
+#include "fastmem_private.h"
+
+#define META_ZONE_MIN (256 << 10)
+#define META_ZONE_MAX (8 << 20)
+#define MAP_NAME "fastmem_map"
+#define MAP_ELEMENT 4096u /* bytes */
+#define SPINS 200
+
+int fastmem_logtype;
+RTE_LOG_REGISTER_IMPL(fastmem_logtype, "lib.fastmem", NOTICE);
+
+void
+fastmem_mutex_init(pthread_mutex_t *mutex)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(mutex, &attr);
+	pthread_mutexattr_destroy(&attr);
+}
+
+void
+fastmem_mutex_lock(pthread_mutex_t *mutex)
+{
+	unsigned int i;
+	int ret;
+
+	/* Most are held for less than it takes to fall asleep and wake up. */
+	for (i = 0; i < SPINS; i++) {
+		ret = pthread_mutex_trylock(mutex);
+		if (ret != EBUSY)
+			break;
+		rte_pause();
+	}
+	if (ret == EBUSY)
+		ret = pthread_mutex_lock(mutex);
+	if (ret == EOWNERDEAD) {
+		FASTMEM_LOG(WARNING, "a process died while it held a lock of fastmem");
+		pthread_mutex_consistent(mutex);
+	}
+}
+
+static int
+meta_grow(struct fastmem_meta *meta, size_t size)
+{
+	char name[RTE_MEMZONE_NAMESIZE];
+	const struct rte_memzone *mz;
+	size_t want;
+
+	if (meta->n_zones == FASTMEM_MAX_META_ZONES)
+		return -ENOMEM;
+	want = RTE_MIN(RTE_MAX((size_t)META_ZONE_MIN, meta->bytes / 2), (size_t)META_ZONE_MAX);
+	want = RTE_MAX(want, size);
+	snprintf(name, sizeof(name), "fastmem_meta_%u", meta->n_zones);
+	mz = rte_memzone_reserve_aligned(name, want, SOCKET_ID_ANY, 0, RTE_CACHE_LINE_SIZE);
+	if (mz == NULL && want > size)
+		mz = rte_memzone_reserve_aligned(name, size, SOCKET_ID_ANY, 0,
+				RTE_CACHE_LINE_SIZE);
+	if (mz == NULL)
+		return -ENOMEM;
+	memset(mz->addr, 0, mz->len);
+
+	fastmem_mutex_lock(&meta->lock);
+	meta->zones[meta->n_zones++] = mz;
+	meta->bytes += mz->len;
+	meta->cur = mz->addr;
+	meta->end = meta->cur + mz->len;
+	pthread_mutex_unlock(&meta->lock);
+	return 0;
+}
+
+/* Under meta.lock. */
+static void *
+meta_take(struct fastmem_meta *meta, size_t size)
+{
+	char *p = meta->cur;
+
+	size = RTE_ALIGN_CEIL(size, (size_t)RTE_CACHE_LINE_SIZE);
+	if ((size_t)(meta->end - p) < size)
+		return NULL;
+	meta->cur = p + size;
+	return p;
+}
+
+/*
+ * Zeroed memory that is never given back, aligned to a cache line. With
+ * may_grow, this may call into EAL.
+ */
+void *
+fastmem_meta_alloc(size_t size, bool may_grow)
+{
+	struct fastmem_meta *meta = &fastmem_ctl()->meta;
+	void *p;
+
+	fastmem_mutex_lock(&meta->lock);
+	p = meta_take(meta, size);
+	pthread_mutex_unlock(&meta->lock);
+	if (p != NULL || !may_grow)
+		return p;
+
+	fastmem_mutex_lock(&meta->grow);
+	do {
+		fastmem_mutex_lock(&meta->lock);
+		p = meta_take(meta, size);
+		pthread_mutex_unlock(&meta->lock);
+	} while (p == NULL &&
+		meta_grow(meta, RTE_ALIGN_CEIL(size, (size_t)RTE_CACHE_LINE_SIZE)) == 0);
+	pthread_mutex_unlock(&meta->grow);
+	return p;
+}
+
+uint64_t *
+fastmem_tiny_bits_get(bool may_grow)
+{
+	struct fastmem_meta *meta = &fastmem_ctl()->meta;
+	uint64_t *bits;
+
+	fastmem_mutex_lock(&meta->lock);
+	bits = meta->tiny_bits;
+	if (bits != NULL)
+		meta->tiny_bits = (uint64_t *)(uintptr_t)bits[0];
+	pthread_mutex_unlock(&meta->lock);
+	if (bits == NULL)
+		bits = fastmem_meta_alloc(FASTMEM_TINY_WORDS * sizeof(bits[0]), may_grow);
+	return bits;
+}
+
+void
+fastmem_tiny_bits_put(uint64_t *bits)
+{
+	struct fastmem_meta *meta = &fastmem_ctl()->meta;
+
+	fastmem_mutex_lock(&meta->lock);
+	bits[0] = (uintptr_t)meta->tiny_bits;
+	meta->tiny_bits = bits;
+	pthread_mutex_unlock(&meta->lock);
+}
+
+static size_t
+magazine_bytes(uint32_t kind)
+{
+	size_t n = kind == FASTMEM_MAGAZINE_SMALL ? FASTMEM_MAGAZINE_SMALL_CAPACITY :
+			FASTMEM_MAGAZINE_LARGE_CAPACITY;
+
+	return RTE_ALIGN_CEIL(sizeof(struct fastmem_magazine) + n * sizeof(void *),
+			(size_t)RTE_CACHE_LINE_SIZE);
+}
+
+struct fastmem_magazine *
+fastmem_magazine_by_id(uint32_t id)
+{
+	char *block = __atomic_load_n(
+		&fastmem_ctl()->meta.blocks[(id - 1) / FASTMEM_MAGAZINES_PER_BLOCK],
+		__ATOMIC_RELAXED); /* set before anybody could learn this id */
+	/* All magazines of a block are of one kind; the first one tells which. */
+	uint32_t kind = ((struct fastmem_magazine *)block)->kind;
+
+	return (struct fastmem_magazine *)(block +
+		(id - 1) % FASTMEM_MAGAZINES_PER_BLOCK * magazine_bytes(kind));
+}
+
+/* Make a block of unused magazines. */
+static int
+magazine_add_block(uint32_t kind, bool may_grow)
+{
+	struct fastmem_meta *meta = &fastmem_ctl()->meta;
+	size_t bytes = magazine_bytes(kind);
+	char *block = fastmem_meta_alloc(FASTMEM_MAGAZINES_PER_BLOCK * bytes, may_grow);
+	uint32_t i, first;
+
+	if (block == NULL)
+		return -ENOMEM;
+	fastmem_mutex_lock(&meta->lock);
+	first = meta->n_magazines;
+	if (first == FASTMEM_MAX_MAGAZINE_BLOCKS * FASTMEM_MAGAZINES_PER_BLOCK) {
+		pthread_mutex_unlock(&meta->lock);
+		return -ENOMEM; /* the memory is lost, once per this many magazines */
+	}
+	for (i = 0; i < FASTMEM_MAGAZINES_PER_BLOCK; i++) {
+		struct fastmem_magazine *m = (struct fastmem_magazine *)(block + i * bytes);
+
+		m->kind = kind;
+		m->id = first + i + 1;
+		m->next = meta->unused[kind];
+		meta->unused[kind] = m->id;
+		if (i == 0)
+			__atomic_store_n(&meta->blocks[first / FASTMEM_MAGAZINES_PER_BLOCK],
+					block, __ATOMIC_RELAXED);
+	}
+	meta->n_magazines += FASTMEM_MAGAZINES_PER_BLOCK;
+	pthread_mutex_unlock(&meta->lock);
+	return 0;
+}
+
+/* An unused magazine, empty, for thread cache owner. NULL: no memory. */
+struct fastmem_magazine *
+fastmem_magazine_get(uint32_t kind, uint32_t owner, bool may_grow)
+{
+	struct fastmem_meta *meta = &fastmem_ctl()->meta;
+	struct fastmem_magazine *m = NULL;
+
+	do {
+		fastmem_mutex_lock(&meta->lock);
+		if (meta->unused[kind] != 0) {
+			m = fastmem_magazine_by_id(meta->unused[kind]);
+			meta->unused[kind] = m->next;
+			m->next = 0;
+			m->n = 0;
+			/* A tag of its own, as in a take: see fastmem_depot.c. */
+			__atomic_store_n(&m->owner,
+				fastmem_magazine_owner((m->owner >> 24) + 1, owner),
+				__ATOMIC_RELEASE);
+		}
+		pthread_mutex_unlock(&meta->lock);
+	} while (m == NULL && magazine_add_block(kind, may_grow) == 0);
+	return m;
+}
+
+void
+fastmem_magazine_put(struct fastmem_magazine *m)
+{
+	struct fastmem_meta *meta = &fastmem_ctl()->meta;
+
+	RTE_ASSERT(m->n == 0);
+	fastmem_mutex_lock(&meta->lock);
+	__atomic_store_n(&m->owner, fastmem_magazine_owner((m->owner >> 24) + 1, 0),
+			__ATOMIC_RELEASE);
+	m->next = meta->unused[m->kind];
+	meta->unused[m->kind] = m->id;
+	pthread_mutex_unlock(&meta->lock);
+}
+
+struct span {
+	uintptr_t start, end;
+};
+
+static int
+span_of_list(const struct rte_memseg_list *msl, void *arg)
+{
+	struct span *s = arg;
+
+	if (msl->external || msl->base_va == NULL)
+		return 0;
+	s->start = RTE_MIN(s->start, (uintptr_t)msl->base_va);
+	s->end = RTE_MAX(s->end, (uintptr_t)msl->base_va + msl->len);
+	return 0;
+}
+
+/* The granules that EAL may ever map memory in; one before them names none. */
+int
+fastmem_map_span(uintptr_t *first, uint64_t *n_granules)
+{
+	struct span s = { UINTPTR_MAX, 0 };
+
+	rte_memseg_list_walk(span_of_list, &s);
+	if (s.end == 0)
+		return -ENOMEM;
+	*first = (s.start >> RTE_FASTMEM_GRANULE_SHIFT) - 1;
+	*n_granules = ((s.end - 1) >> RTE_FASTMEM_GRANULE_SHIFT) - *first + 1;
+	return *n_granules < UINT32_MAX ? 0 : -ENOMEM;
+}
+
+static size_t
+map_bins_bytes(uint64_t n_granules)
+{
+	return RTE_ALIGN_CEIL(n_granules * sizeof(uint16_t), (size_t)MAP_ELEMENT);
+}
+
+static void
+map_use(const struct fastmem_ctl *ctl)
+{
+	fastmem_process.bins = fastmem_process.map.data;
+	fastmem_process.leaves = RTE_PTR_ADD(fastmem_process.map.data,
+			map_bins_bytes(ctl->n_granules));
+	rte_fastmem_map.first = ctl->first_granule;
+	rte_fastmem_map.n_granules = ctl->n_granules;
+	rte_fastmem_map.bins = fastmem_process.bins;
+	rte_fastmem_map.n_sockets = ctl->n_sockets;
+}
+
+int
+fastmem_map_create(struct fastmem_ctl *ctl)
+{
+	size_t n_leaves = (ctl->n_granules >> FASTMEM_LEAF_SHIFT) + 1;
+	size_t bytes = map_bins_bytes(ctl->n_granules) + n_leaves * sizeof(struct fastmem_leaf *);
+
+	if (rte_fbarray_init(&ctl->map, MAP_NAME, bytes / MAP_ELEMENT + 1, MAP_ELEMENT) != 0) {
+		FASTMEM_LOG(ERR, "cannot make the granule map of %zu bytes: %s", bytes,
+				rte_strerror(rte_errno));
+		return -ENOMEM;
+	}
+	fastmem_process.map = ctl->map;
+	map_use(ctl);
+	return 0;
+}
+
+int
+fastmem_map_attach(const struct fastmem_ctl *ctl)
+{
+	fastmem_process.map = ctl->map;
+	fastmem_process.map.data = NULL; /* anywhere: each process has its own view */
+	if (rte_fbarray_attach(&fastmem_process.map) != 0) {
+		FASTMEM_LOG(ERR, "cannot attach to the granule map: %s", rte_strerror(rte_errno));
+		return -ENOMEM;
+	}
+	map_use(ctl);
+	return 0;
+}
+
+void
+fastmem_map_detach(bool destroy)
+{
+	memset(&rte_fastmem_map, 0, sizeof(rte_fastmem_map));
+	if (destroy)
+		rte_fbarray_destroy(&fastmem_process.map);
+	else
+		rte_fbarray_detach(&fastmem_process.map);
+	fastmem_process.bins = NULL;
+	fastmem_process.leaves = NULL;
+}
+
+/* Make descriptors for n granules from first on. Under arena.grow. */
+int
+fastmem_map_add_leaves(uint32_t first, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = first >> FASTMEM_LEAF_SHIFT; i <= (first + n - 1) >> FASTMEM_LEAF_SHIFT; i++) {
+		struct fastmem_leaf **slot = &fastmem_process.leaves[i];
+		struct fastmem_leaf *leaf, *none = NULL;
+
+		if (__atomic_load_n(slot, __ATOMIC_RELAXED) != NULL)
+			continue;
+		leaf = fastmem_meta_alloc(sizeof(*leaf), true);
+		if (leaf == NULL)
+			return -ENOMEM;
+		/*
+		 * Two sockets may want the same leaf at once: then one is wasted.
+		 * Release: whoever sees the pointer sees the zeroes behind it.
+		 */
+		__atomic_compare_exchange_n(slot, &none, leaf, false, __ATOMIC_RELEASE,
+				__ATOMIC_RELAXED);
+	}
+	return 0;
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Statistics: read from where things are done, summed up when asked for.
+ *
+ * The fast path counts allocations only. As
+ *
+ *   objects in a cache = moved in - allocated + freed
+ *
+ * the frees follow, and so do the objects in use: moved in, summed over all
+ * caches, less what the caches hold.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include <rte_lcore.h>
+#include <rte_pause.h>
+
+#include "fastmem_private.h"
+
+#define READ_TRIES 1000
+
+/* What a cache has done, or many; or since the last reset. */
+struct tally {
+	uint64_t alloc;
+	uint64_t free;
+	uint64_t alloc_misses;
+	uint64_t free_misses;
+	uint64_t nomem;
+	uint64_t in_use; /* can wrap below 0 in one cache, not in the sum over all */
+	uint64_t cached;
+};
+
+static uint64_t
+get(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static uint32_t
+magazine_n(struct fastmem_magazine *const *mag)
+{
+	struct fastmem_magazine *m = __atomic_load_n(mag, __ATOMIC_RELAXED);
+
+	return m != NULL ? __atomic_load_n(&m->n, __ATOMIC_RELAXED) : 0;
+}
+
+static void
+cache_read_fields(const struct fastmem_tcache *t, unsigned int bin, struct tally *out)
+{
+	const struct rte_fastmem_cache *c = &t->caches[bin];
+	uint64_t n_in;
+
+	/* n_alloc first: an allocation in between looks freed, and not the other way round. */
+	out->alloc = get(&c->n_alloc);
+	out->cached = (__atomic_load_n(&c->top, __ATOMIC_RELAXED) -
+			__atomic_load_n(&c->base, __ATOMIC_RELAXED)) + magazine_n(&c->spare);
+	n_in = __atomic_load_n(&c->n_in, __ATOMIC_RELAXED);
+	out->in_use = n_in - out->cached;
+	out->free = out->alloc - out->in_use;
+}
+
+/* The figures of one cache, not torn by a move of magazines. */
+static void
+cache_read(const struct fastmem_tcache *t, unsigned int bin, struct tally *out)
+{
+	const struct fastmem_counts *counts = &t->counts[bin];
+	unsigned int tries;
+
+	for (tries = 0; tries < READ_TRIES; tries++) {
+		/* Pairs with the release in move_end(). */
+		uint32_t seq = __atomic_load_n(&t->seq, __ATOMIC_ACQUIRE);
+
+		cache_read_fields(t, bin, out);
+		/* Pairs with the release fence in move_begin(). */
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if ((seq & 1) == 0 && __atomic_load_n(&t->seq, __ATOMIC_RELAXED) == seq)
+			break;
+		rte_pause(); /* and after many times: the owner is busy, or gone for good */
+	}
+	out->alloc_misses = get(&counts->alloc_misses);
+	out->free_misses = get(&counts->free_misses);
+	out->nomem = get(&counts->nomem);
+}
+
+static void
+tally_add(struct tally *sum, const struct tally *t)
+{
+	sum->alloc += t->alloc;
+	sum->free += t->free;
+	sum->alloc_misses += t->alloc_misses;
+	sum->free_misses += t->free_misses;
+	sum->nomem += t->nomem;
+	sum->in_use += t->in_use;
+	sum->cached += t->cached;
+}
+
+/* A cache's figures since the last reset. */
+static void
+cache_tally(const struct fastmem_tcache *t, unsigned int bin, struct tally *sum)
+{
+	const struct fastmem_counts *counts = &t->counts[bin];
+	struct tally now;
+
+	cache_read(t, bin, &now);
+	now.alloc -= get(&counts->base_alloc);
+	now.free -= get(&counts->base_free);
+	now.alloc_misses -= get(&counts->base_alloc_misses);
+	now.free_misses -= get(&counts->base_free_misses);
+	now.nomem -= get(&counts->base_nomem);
+	tally_add(sum, &now);
+}
+
+/* What threads without a cache did. All of that is a miss. */
+static void
+direct_tally(const struct fastmem_bin *bin, struct tally *sum)
+{
+	struct tally now = { 0 };
+
+	now.alloc = get(&bin->direct_alloc);
+	now.free = get(&bin->direct_free);
+	now.in_use = now.alloc - now.free;
+	now.alloc -= get(&bin->base_alloc);
+	now.free -= get(&bin->base_free);
+	now.alloc_misses = now.alloc;
+	now.free_misses = now.free;
+	now.nomem = get(&bin->direct_nomem) - get(&bin->base_nomem);
+	tally_add(sum, &now);
+}
+
+#define KEY_EVERYONE (-2)
+#define KEY_SHARED (-1)
+
+/* The figures of one bin by the threads of one lcore id, of none, or of all threads. */
+static void
+bin_tally(const struct fastmem_ctl *ctl, unsigned int bin, int key, struct tally *sum)
+{
+	const struct fastmem_tcache *t;
+
+	/* Pairs with the release in tcache_make(). */
+	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next)
+		if (key == KEY_EVERYONE || key == t->lcore)
+			cache_tally(t, bin, sum);
+	if (key == KEY_EVERYONE || key == KEY_SHARED)
+		direct_tally(&ctl->bins[bin], sum);
+}
+
+/* The class of a size; RTE_FASTMEM_N_CLASSES: no class has that size. */
+static unsigned int
+class_by_size(size_t class_size)
+{
+	size_t sizes[RTE_FASTMEM_N_CLASSES];
+	unsigned int i, n = rte_fastmem_classes(sizes);
+
+	for (i = 0; i < n && sizes[i] != class_size; i++)
+		;
+	return i;
+}
+
+/* The figures of all bins with slots of that size; of all bins if it is 0. */
+static struct tally
+size_tally(const struct fastmem_ctl *ctl, size_t slot_size, int key)
+{
+	struct tally sum = { 0 };
+	unsigned int i;
+
+	for (i = 1; i < ctl->n_bins; i++)
+		if (slot_size == 0 || ctl->bins[i].slot_size == slot_size)
+			bin_tally(ctl, i, key, &sum);
+	return sum;
+}
+
+static bool
+lcore_exists(const struct fastmem_ctl *ctl, unsigned int lcore_id)
+{
+	const struct fastmem_tcache *t;
+
+	if (lcore_id >= RTE_MAX_LCORE)
+		return false;
+	if (!rte_lcore_has_role(lcore_id, ROLE_OFF))
+		return true;
+	/* A thread that was registered once has left its figures. */
+	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next)
+		if (t->lcore == (int)lcore_id)
+			return true;
+	return false;
+}
+
+int
+rte_fastmem_stats(struct rte_fastmem_stats *stats)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	unsigned int i;
+
+	if (stats == NULL)
+		return -EINVAL;
+	if (ctl == NULL)
+		return -ENODEV;
+	memset(stats, 0, sizeof(*stats));
+	for (i = 1; i < ctl->n_bins; i++) {
+		struct tally t = { 0 };
+
+		bin_tally(ctl, i, KEY_EVERYONE, &t);
+		stats->bytes_in_use += t.in_use * ctl->bins[i].slot_size;
+		stats->alloc_total += t.alloc;
+		stats->free_total += t.free;
+		stats->alloc_nomem += t.nomem;
+	}
+	for (i = 0; i < ctl->n_sockets; i++)
+		stats->bytes_backing += get(&ctl->arenas[i].n_granules) * FASTMEM_GRANULE;
+	stats->bytes_metadata = get(&ctl->meta.bytes);
+	stats->n_classes = RTE_FASTMEM_N_CLASSES;
+	return 0;
+}
+
+int
+rte_fastmem_stats_class(size_t class_size, struct rte_fastmem_class_stats *stats)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct tally t;
+	unsigned int i;
+
+	if (stats == NULL || class_by_size(class_size) == RTE_FASTMEM_N_CLASSES)
+		return -EINVAL;
+	if (ctl == NULL)
+		return -ENODEV;
+	memset(stats, 0, sizeof(*stats));
+	t = size_tally(ctl, class_size, KEY_EVERYONE);
+	stats->class_size = class_size;
+	stats->in_use = t.in_use;
+	stats->alloc_cache_hits = t.alloc - t.alloc_misses;
+	stats->alloc_cache_misses = t.alloc_misses;
+	stats->alloc_nomem = t.nomem;
+	stats->free_cache_hits = t.free - t.free_misses;
+	stats->free_cache_misses = t.free_misses;
+	for (i = 1; i < ctl->n_bins; i++) {
+		struct fastmem_bin *bin = &ctl->bins[i];
+
+		if (bin->slot_size != class_size)
+			continue;
+		fastmem_mutex_lock(&bin->lock);
+		stats->slab_acquires += bin->acquires - get(&bin->base_acquires);
+		stats->slab_releases += bin->releases - get(&bin->base_releases);
+		stats->slabs_partial += bin->n_partial;
+		stats->slabs_full += bin->n_slabs - bin->n_partial;
+		pthread_mutex_unlock(&bin->lock);
+	}
+	return 0;
+}
+
+static int
+key_class_stats(int key, size_t class_size, struct rte_fastmem_lcore_class_stats *stats)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct tally t;
+
+	if (stats == NULL || (class_size != 0 &&
+			class_by_size(class_size) == RTE_FASTMEM_N_CLASSES))
+		return -EINVAL;
+	if (ctl == NULL)
+		return -ENODEV;
+	if (key != KEY_SHARED && !lcore_exists(ctl, key))
+		return -EINVAL;
+	t = size_tally(ctl, class_size, key);
+	stats->class_size = class_size;
+	stats->alloc_cache_hits = t.alloc - t.alloc_misses;
+	stats->alloc_cache_misses = t.alloc_misses;
+	stats->alloc_nomem = t.nomem;
+	stats->free_cache_hits = t.free - t.free_misses;
+	stats->free_cache_misses = t.free_misses;
+	return 0;
+}
+
+static int
+key_stats(int key, struct rte_fastmem_lcore_stats *stats)
+{
+	struct rte_fastmem_lcore_class_stats all;
+	int ret = key_class_stats(key, 0, stats != NULL ? &all : NULL);
+
+	if (ret != 0)
+		return ret;
+	stats->alloc_cache_hits = all.alloc_cache_hits;
+	stats->alloc_cache_misses = all.alloc_cache_misses;
+	stats->alloc_nomem = all.alloc_nomem;
+	stats->free_cache_hits = all.free_cache_hits;
+	stats->free_cache_misses = all.free_cache_misses;
+	return 0;
+}
+
+int
+rte_fastmem_stats_lcore(unsigned int lcore_id, struct rte_fastmem_lcore_stats *stats)
+{
+	return lcore_id < RTE_MAX_LCORE ? key_stats(lcore_id, stats) : -EINVAL;
+}
+
+int
+rte_fastmem_stats_lcore_class(unsigned int lcore_id, size_t class_size,
+		struct rte_fastmem_lcore_class_stats *stats)
+{
+	return lcore_id < RTE_MAX_LCORE && class_size != 0 ?
+		key_class_stats(lcore_id, class_size, stats) : -EINVAL;
+}
+
+int
+rte_fastmem_stats_shared(struct rte_fastmem_lcore_stats *stats)
+{
+	return key_stats(KEY_SHARED, stats);
+}
+
+int
+rte_fastmem_stats_shared_class(size_t class_size, struct rte_fastmem_lcore_class_stats *stats)
+{
+	return class_size != 0 ? key_class_stats(KEY_SHARED, class_size, stats) : -EINVAL;
+}
+
+static void
+set(uint64_t *counter, uint64_t value)
+{
+	__atomic_store_n(counter, value, __ATOMIC_RELAXED);
+}
+
+/* Counters run on; what they were at a reset is taken off when they are read. */
+void
+rte_fastmem_stats_reset(void)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct fastmem_tcache *t;
+	unsigned int i;
+
+	if (ctl == NULL)
+		return;
+	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
+		for (i = 1; i < ctl->n_bins; i++) {
+			struct fastmem_counts *counts = &t->counts[i];
+			struct tally now;
+
+			cache_read(t, i, &now);
+			set(&counts->base_alloc, now.alloc);
+			set(&counts->base_free, now.free);
+			set(&counts->base_alloc_misses, now.alloc_misses);
+			set(&counts->base_free_misses, now.free_misses);
+			set(&counts->base_nomem, now.nomem);
+		}
+	}
+	for (i = 1; i < ctl->n_bins; i++) {
+		struct fastmem_bin *bin = &ctl->bins[i];
+
+		fastmem_mutex_lock(&bin->lock);
+		set(&bin->base_acquires, bin->acquires);
+		set(&bin->base_releases, bin->releases);
+		pthread_mutex_unlock(&bin->lock);
+		set(&bin->base_alloc, get(&bin->direct_alloc));
+		set(&bin->base_free, get(&bin->direct_free));
+		set(&bin->base_nomem, get(&bin->direct_nomem));
+	}
+}
+
+static void
+dump_arena(FILE *f, struct fastmem_arena *arena)
+{
+	unsigned int chunks = 0;
+	uint32_t head;
+	uint64_t limit = __atomic_load_n(&arena->limit, __ATOMIC_RELAXED);
+
+	fastmem_mutex_lock(&arena->lock);
+	for (head = arena->chunks; head != 0; head = fastmem_granule(head)->chunk_next)
+		chunks++;
+	fprintf(f, "  socket %d: %" PRIu64 " KiB in %u chunks, %" PRIu64 " KiB free, limit ",
+		arena->socket_id, arena->n_granules * 64, chunks, arena->n_free * 64);
+	pthread_mutex_unlock(&arena->lock);
+	if (limit == SIZE_MAX)
+		fprintf(f, "none\n");
+	else
+		fprintf(f, "%" PRIu64 " KiB\n", limit >> 10);
+}
+
+void
+rte_fastmem_dump(FILE *f)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct rte_fastmem_stats all;
+	size_t sizes[RTE_FASTMEM_N_CLASSES];
+	unsigned int i;
+
+	if (f == NULL)
+		return;
+	if (rte_fastmem_stats(&all) != 0) {
+		fprintf(f, "fastmem: not initialised\n");
+		return;
+	}
+	fprintf(f, "fastmem: %" PRIu64 " KiB in use, %" PRIu64 " KiB backing, %" PRIu64
+		" KiB bookkeeping, %" PRIu64 " allocated, %" PRIu64 " freed, %" PRIu64
+		" refused\n", all.bytes_in_use >> 10, all.bytes_backing >> 10,
+		all.bytes_metadata >> 10, all.alloc_total, all.free_total, all.alloc_nomem);
+	for (i = 0; i < ctl->n_sockets; i++)
+		dump_arena(f, &ctl->arenas[i]);
+	fprintf(f, "  %8s %10s %10s %14s %10s %12s %8s %8s\n", "size", "in use", "cached",
+		"allocated", "misses", "freed", "partial", "full");
+	for (i = 0; i < rte_fastmem_classes(sizes); i++) {
+		struct tally t = size_tally(ctl, sizes[i], KEY_EVERYONE);
+		struct rte_fastmem_class_stats class_stats;
+
+		rte_fastmem_stats_class(sizes[i], &class_stats);
+		if (class_stats.slabs_partial + class_stats.slabs_full + t.alloc == 0)
+			continue;
+		fprintf(f, "  %8zu %10" PRIu64 " %10" PRIu64 " %14" PRIu64 " %10" PRIu64
+			" %12" PRIu64 " %8u %8u\n", sizes[i], t.in_use, t.cached, t.alloc,
+			t.alloc_misses, t.free, class_stats.slabs_partial,
+			class_stats.slabs_full);
+	}
+}

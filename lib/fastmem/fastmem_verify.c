@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * For tests: does everything agree with everything else? See fastmem_verify.h.
+ *
+ * A slot that is in a magazine is marked in a copy of its slab's bits; a slot
+ * found twice, or found and free as well, is a fault.
+ */
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fastmem_private.h"
+#include "fastmem_verify.h"
+
+struct verify {
+	FILE *f;
+	struct fastmem_ctl *ctl;
+	uint64_t **seen; /* by granule: the slots found in magazines */
+	uint64_t *slabs; /* by bin: slabs found */
+	uint64_t *free_slots; /* by bin */
+	uint64_t *cached; /* by bin: slots found in magazines */
+	int faults;
+};
+
+static void
+__rte_format_printf(2, 3)
+fault(struct verify *v, const char *format, ...)
+{
+	va_list ap;
+
+	v->faults++;
+	va_start(ap, format);
+	fprintf(v->f, "fastmem_verify: ");
+	vfprintf(v->f, format, ap);
+	fprintf(v->f, "\n");
+	va_end(ap);
+}
+
+static unsigned int
+count_bits(const uint64_t *bits, uint32_t n)
+{
+	unsigned int sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < (n + 63) / 64; i++)
+		sum += __builtin_popcountll(bits[i]);
+	return sum;
+}
+
+static void
+verify_slab(struct verify *v, uint32_t head)
+{
+	struct fastmem_granule *slab = fastmem_granule(head);
+	struct fastmem_bin *bin = &v->ctl->bins[slab->bin];
+	uint32_t i, words = (slab->n_slots + 63) / 64;
+
+	if (slab->bin == 0 || slab->bin >= v->ctl->n_bins ||
+			slab->n_slots != bin->slab_slots || slab->n != bin->slab_granules) {
+		fault(v, "slab %u: bin %u, %u slots, %u granules", head, slab->bin,
+			slab->n_slots, slab->n);
+		return;
+	}
+	for (i = head; i < head + slab->n; i++)
+		if (rte_fastmem_map.bins[i] != slab->bin || fastmem_granule(i)->head != head)
+			fault(v, "slab %u: granule %u has bin %u, head %u", head, i,
+				rte_fastmem_map.bins[i], fastmem_granule(i)->head);
+	if (count_bits(slab->bits, slab->n_slots) != slab->n_free)
+		fault(v, "slab %u: %u free slots, but %u bits", head, slab->n_free,
+			count_bits(slab->bits, slab->n_slots));
+	for (i = 0; i < slab->first_word && i < words; i++)
+		if (slab->bits[i] != 0)
+			fault(v, "slab %u: bits before the first word", head);
+	v->slabs[slab->bin]++;
+	v->free_slots[slab->bin] += slab->n_free;
+	v->seen[head] = calloc(words, sizeof(uint64_t));
+}
+
+static void
+verify_chunk(struct verify *v, struct fastmem_arena *arena, uint32_t first, uint64_t *n_free)
+{
+	struct fastmem_granule *chunk = fastmem_granule(first);
+	uint32_t i, used = 0, n;
+	bool after_free = false;
+
+	for (i = first; i < first + chunk->chunk_n; i += n) {
+		struct fastmem_granule *g = fastmem_granule(i);
+
+		n = g->n;
+		if (g->chunk != first || n == 0 || i + n > first + chunk->chunk_n) {
+			fault(v, "granule %u: chunk %u, %u granules", i, g->chunk, n);
+			return;
+		}
+		if (g->state == FASTMEM_SLAB) {
+			used += n;
+			verify_slab(v, i);
+		} else if (g->state == FASTMEM_FREE) {
+			*n_free += n;
+			if (after_free && !g->breaks)
+				fault(v, "free runs before and at %u are not merged", i);
+			if (fastmem_granule(i + n - 1)->n != n)
+				fault(v, "free run %u: its end knows another length", i);
+			if (rte_fastmem_map.bins[i] != 0)
+				fault(v, "free run %u: is in the map", i);
+		} else {
+			fault(v, "granule %u: state %u in a chunk", i, g->state);
+		}
+		after_free = g->state == FASTMEM_FREE;
+	}
+	if (used != chunk->chunk_used)
+		fault(v, "chunk %u of socket %d: %u granules used, %u counted", first,
+			arena->socket_id, used, chunk->chunk_used);
+}
+
+static void
+verify_arena(struct verify *v, struct fastmem_arena *arena)
+{
+	uint64_t n_free = 0, in_lists = 0, n = 0;
+	unsigned int i;
+	uint32_t head;
+
+	for (head = arena->chunks; head != 0; head = fastmem_granule(head)->chunk_next) {
+		verify_chunk(v, arena, head, &n_free);
+		n += fastmem_granule(head)->chunk_n;
+	}
+	for (i = 0; i < FASTMEM_RUN_LISTS; i++) {
+		if ((arena->runs[i] != 0) != ((arena->nonempty >> i & 1) != 0))
+			fault(v, "run list %u: wrong bit", i);
+		for (head = arena->runs[i]; head != 0; head = fastmem_granule(head)->next) {
+			in_lists += fastmem_granule(head)->n;
+			if (fastmem_granule(head)->state != FASTMEM_FREE)
+				fault(v, "run %u in a list is not free", head);
+		}
+	}
+	if (n != arena->n_granules || n_free != arena->n_free || in_lists != n_free)
+		fault(v, "socket %d: %" PRIu64 " granules, %" PRIu64 " counted; %" PRIu64
+			" free, %" PRIu64 " counted, %" PRIu64 " in lists", arena->socket_id, n,
+			arena->n_granules, n_free, arena->n_free, in_lists);
+}
+
+/* A slot in a magazine. */
+static void
+verify_cached(struct verify *v, unsigned int bin, const void *obj)
+{
+	uint32_t index = fastmem_granule_index(obj), slot;
+	struct fastmem_granule *slab;
+
+	if (rte_fastmem_bin_of(obj) != bin) {
+		fault(v, "bin %u holds %p of bin %u", bin, obj, rte_fastmem_bin_of(obj));
+		return;
+	}
+	slab = fastmem_granule(fastmem_granule(index)->head);
+	slot = ((uintptr_t)obj - (uintptr_t)fastmem_granule_addr(slab->head)) /
+			v->ctl->bins[bin].slot_size;
+	if (slab->bits[slot / 64] & UINT64_C(1) << slot % 64)
+		fault(v, "bin %u: %p is cached and free", bin, obj);
+	if (v->seen[slab->head][slot / 64] & UINT64_C(1) << slot % 64)
+		fault(v, "bin %u: %p is cached twice", bin, obj);
+	v->seen[slab->head][slot / 64] |= UINT64_C(1) << slot % 64;
+	v->cached[bin]++;
+}
+
+static void
+verify_magazine(struct verify *v, unsigned int bin, struct fastmem_magazine *m, uint32_t n,
+		uint32_t owner)
+{
+	uint32_t i;
+
+	if ((m->owner & 0xffffff) != owner)
+		fault(v, "bin %u: magazine %u of %u, not of %u", bin, m->id,
+			(uint32_t)(m->owner & 0xffffff), owner);
+	for (i = 0; i < n; i++)
+		verify_cached(v, bin, m->objs[i]);
+}
+
+static void
+verify_caches(struct verify *v, struct fastmem_tcache *t)
+{
+	uint32_t i;
+
+	if (t->seq & 1)
+		fault(v, "thread cache %u: within a move", t->id);
+	for (i = 0; i < v->ctl->n_bins; i++) {
+		struct rte_fastmem_cache *c = &t->caches[i];
+
+		if (c->base > c->top || c->top > c->end || (i == 0 && c->end != NULL))
+			fault(v, "thread cache %u, bin %u: %p %p %p", t->id, i, (void *)c->base,
+				(void *)c->top, (void *)c->end);
+		if (c->loaded != NULL)
+			verify_magazine(v, i, c->loaded, c->top - c->base, t->id);
+		if (c->spare != NULL)
+			verify_magazine(v, i, c->spare, c->spare->n, t->id);
+	}
+}
+
+static void
+verify_depot(struct verify *v, unsigned int bin, struct fastmem_depot *depot, bool full)
+{
+	uint64_t p;
+
+	for (p = depot->head; depot != NULL && p < depot->tail; p++) {
+		uint64_t word = depot->slots[p % FASTMEM_DEPOT_SLOTS];
+		struct fastmem_magazine *m = fastmem_magazine_by_id(word & 0xffffff);
+
+		if ((m->n > 0) != full)
+			fault(v, "bin %u: magazine %u in the wrong queue", bin, m->id);
+		verify_magazine(v, bin, m, m->n, 0);
+	}
+}
+
+static void
+verify_bin(struct verify *v, struct fastmem_bin *bin)
+{
+	uint64_t in_list = 0, empty = 0, live, direct;
+	struct fastmem_tcache *t;
+	uint32_t head, before = 0;
+
+	for (head = bin->slabs; head != 0; head = fastmem_granule(head)->next) {
+		struct fastmem_granule *slab = fastmem_granule(head);
+
+		in_list++;
+		empty += slab->n_free == slab->n_slots;
+		if (slab->n_free == 0 || slab->prev != before)
+			fault(v, "bin %u: slab %u in the list, %u free", bin->id, head,
+				slab->n_free);
+		before = head;
+	}
+	if (in_list != bin->n_partial || empty != bin->n_empty || before != bin->last_slab ||
+			v->slabs[bin->id] != bin->n_slabs)
+		fault(v, "bin %u: %" PRIu64 " slabs, %u counted; %" PRIu64 " listed, %u counted; %"
+			PRIu64 " empty, %u counted", bin->id, v->slabs[bin->id], bin->n_slabs,
+			in_list, bin->n_partial, empty, bin->n_empty);
+
+	/* Each slot is free, cached or in use, and the statistics know the latter. */
+	direct = bin->direct_alloc - bin->direct_free;
+	live = direct;
+	for (t = v->ctl->tcaches; t != NULL; t = t->next) {
+		struct rte_fastmem_cache *c = &t->caches[bin->id];
+
+		live += c->n_in - (c->top - c->base) - (c->spare != NULL ? c->spare->n : 0);
+	}
+	if (live + v->cached[bin->id] + v->free_slots[bin->id] !=
+			v->slabs[bin->id] * bin->slab_slots)
+		fault(v, "bin %u: %" PRIu64 " in use, %" PRIu64 " cached, %" PRIu64
+			" free of %" PRIu64, bin->id, live, v->cached[bin->id],
+			v->free_slots[bin->id], v->slabs[bin->id] * bin->slab_slots);
+}
+
+static void
+verify_all(struct verify *v)
+{
+	struct fastmem_ctl *ctl = v->ctl;
+	struct fastmem_tcache *t;
+	unsigned int i;
+
+	for (i = 0; i < ctl->n_sockets; i++)
+		verify_arena(v, &ctl->arenas[i]);
+	for (t = ctl->tcaches; t != NULL; t = t->next)
+		verify_caches(v, t);
+	for (i = 1; i < ctl->n_bins; i++) {
+		if (ctl->bins[i].empty != NULL) {
+			verify_depot(v, i, ctl->bins[i].full, true);
+			verify_depot(v, i, ctl->bins[i].empty, false);
+		}
+		verify_bin(v, &ctl->bins[i]);
+	}
+}
+
+int
+fastmem_verify(FILE *f)
+{
+	struct verify v = { .f = f, .ctl = fastmem_ctl_get() };
+	uint64_t i;
+
+	if (v.ctl == NULL)
+		return 0;
+	v.seen = calloc(v.ctl->n_granules, sizeof(v.seen[0]));
+	v.slabs = calloc(v.ctl->n_bins, sizeof(v.slabs[0]));
+	v.free_slots = calloc(v.ctl->n_bins, sizeof(v.free_slots[0]));
+	v.cached = calloc(v.ctl->n_bins, sizeof(v.cached[0]));
+	if (v.seen == NULL || v.slabs == NULL || v.free_slots == NULL || v.cached == NULL)
+		fault(&v, "no memory to verify with");
+	else
+		verify_all(&v);
+	for (i = 0; v.seen != NULL && i < v.ctl->n_granules; i++)
+		free(v.seen[i]);
+	free(v.seen);
+	free(v.slabs);
+	free(v.free_slots);
+	free(v.cached);
+	return v.faults;
+}

@@ -1,0 +1,776 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * The interface: what is asked for becomes a bin, and a bin that has nothing
+ * becomes a fallback to other sockets, or an errno.
+ *
+ * When nothing else is left, an allocation takes back what lies in its thread's
+ * caches and in the depots, of all sizes, and tries once more.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+
+#include "fastmem_private.h"
+
+#define BULK_ON_STACK 512 /* objects; a larger bulk takes memory from libc */
+
+struct fastmem_process fastmem_process;
+struct rte_fastmem_map rte_fastmem_map;
+
+/* Init and deinit. */
+
+static size_t
+overaligned_size(unsigned int i, size_t *align)
+{
+	size_t n;
+
+	/* 8 of 128 KiB, 4 of 256 KiB, 2 of 512 KiB, 1 of 1 MiB. */
+	*align = (size_t)128 << 10;
+	for (n = 8; i >= n; n /= 2) {
+		i -= n;
+		*align *= 2;
+	}
+	return (i + 1) * *align;
+}
+
+static unsigned int
+overaligned_index(size_t size, size_t align)
+{
+	unsigned int first = 0, n = 8;
+	size_t a;
+
+	for (a = (size_t)128 << 10; a < align; a *= 2) {
+		first += n;
+		n /= 2;
+	}
+	return first + size / align - 1;
+}
+
+static size_t
+class_size(unsigned int i)
+{
+	static const uint16_t tiny[RTE_FASTMEM_N_TINY] = { 8, 16, 32, 48 };
+	unsigned int lines, log2;
+
+	if (i < RTE_FASTMEM_N_TINY)
+		return tiny[i];
+	i -= RTE_FASTMEM_N_TINY;
+	if (i < 8)
+		return (i + 1) * 64;
+	/* Eight to a doubling: 9/8 .. 16/8 of the power of two below. */
+	log2 = i / 8 - 1;
+	lines = 8 + i % 8 + 1;
+	return ((size_t)lines * 64) << log2;
+}
+
+static void
+socket_init(struct fastmem_ctl *ctl, unsigned int socket)
+{
+	struct fastmem_arena *arena = &ctl->arenas[socket];
+	unsigned int i;
+
+	fastmem_arena_init(arena, rte_socket_id_by_idx(socket));
+	arena->first_bin = 1 + socket * FASTMEM_BINS_PER_SOCKET;
+	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
+		size_t align = FASTMEM_GRANULE;
+		size_t size = i < RTE_FASTMEM_N_CLASSES ? class_size(i) :
+			overaligned_size(i - RTE_FASTMEM_N_CLASSES, &align);
+
+		fastmem_bin_init(&ctl->bins[arena->first_bin + i], arena->first_bin + i, socket,
+			size, align >> RTE_FASTMEM_GRANULE_SHIFT);
+	}
+}
+
+static void
+meta_init(struct fastmem_meta *meta, const struct rte_memzone *mz, size_t used)
+{
+	fastmem_mutex_init(&meta->grow);
+	fastmem_mutex_init(&meta->lock);
+	meta->cur = RTE_PTR_ADD(mz->addr, RTE_ALIGN_CEIL(used, (size_t)RTE_CACHE_LINE_SIZE));
+	meta->end = RTE_PTR_ADD(mz->addr, mz->len);
+	meta->bytes = mz->len;
+}
+
+static int
+primary_init(void)
+{
+	unsigned int n_sockets = RTE_MIN(rte_socket_count(),
+			(RTE_FASTMEM_MAX_BINS - 1u) / FASTMEM_BINS_PER_SOCKET);
+	unsigned int n_bins = 1 + n_sockets * FASTMEM_BINS_PER_SOCKET, i;
+	size_t size = sizeof(struct fastmem_ctl) + n_bins * sizeof(struct fastmem_bin);
+	const struct rte_memzone *mz;
+	struct fastmem_ctl *ctl;
+
+	/* The rest of its memory serves the first thread, leaf and magazines. */
+	mz = rte_memzone_reserve_aligned(FASTMEM_CTL_NAME, size + (256 << 10), SOCKET_ID_ANY, 0,
+			RTE_CACHE_LINE_SIZE);
+	if (mz == NULL)
+		mz = rte_memzone_reserve_aligned(FASTMEM_CTL_NAME, size, SOCKET_ID_ANY, 0,
+				RTE_CACHE_LINE_SIZE);
+	if (mz == NULL) {
+		FASTMEM_LOG(ERR, "no memory for the bookkeeping (%zu bytes): %s. "
+			"Give EAL more memory (-m, huge pages)", size, rte_strerror(rte_errno));
+		return -ENOMEM;
+	}
+	memset(mz->addr, 0, mz->len);
+	ctl = mz->addr;
+	ctl->version = FASTMEM_LAYOUT_VERSION;
+	ctl->size_of_ctl = sizeof(*ctl);
+	ctl->n_sockets = n_sockets;
+	ctl->n_bins = n_bins;
+	meta_init(&ctl->meta, mz, size);
+	if (fastmem_map_span(&ctl->first_granule, &ctl->n_granules) != 0 ||
+			fastmem_map_create(ctl) != 0) {
+		rte_memzone_free(mz);
+		return -ENOMEM;
+	}
+	for (i = 0; i < n_sockets; i++)
+		socket_init(ctl, i);
+	fastmem_process.ctl_zone = mz;
+	fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
+	/* Pairs with the acquire in secondary_attach(). */
+	__atomic_store_n(&ctl->ready, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&fastmem_process.ctl, ctl, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static int
+secondary_attach(void)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	const struct rte_memzone *mz = rte_memzone_lookup(FASTMEM_CTL_NAME);
+	struct fastmem_ctl *ctl;
+	int ret = 0;
+
+	if (mz == NULL)
+		return -ENODEV;
+	ctl = mz->addr;
+	/* Pairs with the release in primary_init(). */
+	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
+		return -ENODEV;
+	if (ctl->version != FASTMEM_LAYOUT_VERSION || ctl->size_of_ctl != sizeof(*ctl)) {
+		FASTMEM_LOG(ERR, "the primary process has fastmem of layout %u (%u bytes), this "
+			"process has %u (%zu bytes): build both against the same fastmem",
+			ctl->version, ctl->size_of_ctl, FASTMEM_LAYOUT_VERSION, sizeof(*ctl));
+		return -ENODEV;
+	}
+	pthread_mutex_lock(&lock);
+	if (fastmem_ctl() == NULL) {
+		fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
+		ret = fastmem_map_attach(ctl);
+		if (ret == 0)
+			__atomic_store_n(&fastmem_process.ctl, ctl, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+int
+rte_fastmem_init(void)
+{
+	if (fastmem_ctl() != NULL)
+		return -EBUSY;
+	return rte_eal_process_type() == RTE_PROC_PRIMARY ? primary_init() : secondary_attach();
+}
+
+/* The shared state, if there is one for this process. */
+struct fastmem_ctl *
+fastmem_ctl_get(void)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	if (unlikely(ctl == NULL) && rte_eal_process_type() == RTE_PROC_SECONDARY &&
+			secondary_attach() == 0)
+		ctl = fastmem_ctl();
+	return ctl;
+}
+
+void
+rte_fastmem_deinit(void)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	struct fastmem_meta *meta;
+	uint32_t i;
+
+	if (ctl == NULL)
+		return;
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
+		fastmem_threads_leave();
+		__atomic_store_n(&fastmem_process.ctl, NULL, __ATOMIC_RELEASE);
+		fastmem_map_detach(false);
+		return;
+	}
+	__atomic_store_n(&ctl->ready, 0, __ATOMIC_RELEASE);
+	fastmem_threads_forget();
+	for (i = 0; i < ctl->n_sockets; i++)
+		fastmem_arena_destroy(&ctl->arenas[i]);
+	__atomic_store_n(&fastmem_process.ctl, NULL, __ATOMIC_RELEASE);
+	fastmem_map_detach(true);
+	meta = &ctl->meta;
+	for (i = 0; i < meta->n_zones; i++)
+		rte_memzone_free(meta->zones[i]);
+	rte_memzone_free(fastmem_process.ctl_zone);
+	fastmem_process.ctl_zone = NULL;
+}
+
+/* Backing memory. */
+
+static struct fastmem_arena *
+arena_of(struct fastmem_ctl *ctl, int socket_id)
+{
+	unsigned int i;
+
+	for (i = 0; i < ctl->n_sockets; i++)
+		if (ctl->arenas[i].socket_id == socket_id)
+			return &ctl->arenas[i];
+	return NULL;
+}
+
+/* The calling thread's socket first, then the others. */
+static struct fastmem_arena *
+arena_near(struct fastmem_ctl *ctl, const struct fastmem_tcache *t, unsigned int i)
+{
+	return &ctl->arenas[((t != NULL ? t->socket : 0) + i) % ctl->n_sockets];
+}
+
+int
+rte_fastmem_reserve(size_t size, int socket_id)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct fastmem_tcache *t;
+	struct fastmem_arena *arena;
+	uint64_t have = 0;
+	unsigned int i;
+
+	if (ctl == NULL)
+		return -EINVAL;
+	t = fastmem_tcache_self(true);
+	if (socket_id != SOCKET_ID_ANY) {
+		arena = arena_of(ctl, socket_id);
+		return arena != NULL ? fastmem_arena_reserve(arena, size) : -EINVAL;
+	}
+	for (i = 0; i < ctl->n_sockets; i++)
+		have += ctl->arenas[i].n_granules << RTE_FASTMEM_GRANULE_SHIFT;
+	for (i = 0; i < ctl->n_sockets; i++) {
+		uint64_t here;
+
+		arena = arena_near(ctl, t, i);
+		here = arena->n_granules << RTE_FASTMEM_GRANULE_SHIFT;
+		have -= here;
+		if (fastmem_arena_reserve(arena, size > have ? size - have : 0) == 0)
+			return 0;
+		have += arena->n_granules << RTE_FASTMEM_GRANULE_SHIFT;
+	}
+	return -ENOMEM;
+}
+
+int
+rte_fastmem_set_limit(int socket_id, size_t max_bytes)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	bool found = false;
+	unsigned int i;
+
+	if (ctl == NULL)
+		return -EINVAL;
+	for (i = 0; i < ctl->n_sockets; i++) {
+		if (socket_id != SOCKET_ID_ANY && socket_id != ctl->arenas[i].socket_id)
+			continue;
+		/* Read under arena.grow or without it: a limit is no synchronisation. */
+		__atomic_store_n(&ctl->arenas[i].limit, max_bytes, __ATOMIC_RELAXED);
+		found = true;
+	}
+	return found ? 0 : -EINVAL;
+}
+
+size_t
+rte_fastmem_get_limit(int socket_id)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	size_t sum = 0;
+	unsigned int i;
+
+	if (ctl == NULL)
+		return 0;
+	for (i = 0; i < ctl->n_sockets; i++) {
+		size_t limit = __atomic_load_n(&ctl->arenas[i].limit, __ATOMIC_RELAXED);
+
+		if (socket_id != SOCKET_ID_ANY && socket_id != ctl->arenas[i].socket_id)
+			continue;
+		sum = limit > SIZE_MAX - sum ? SIZE_MAX : sum + limit;
+	}
+	return sum;
+}
+
+void
+rte_fastmem_cache_flush(void)
+{
+	struct fastmem_tcache *t;
+
+	if (fastmem_ctl_get() != NULL && (t = fastmem_tcache_self(false)) != NULL)
+		fastmem_tcache_flush(t);
+}
+
+size_t
+rte_fastmem_trim(size_t keep_bytes, int socket_id)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	size_t given = 0;
+	unsigned int i;
+
+	if (ctl == NULL)
+		return 0;
+	rte_fastmem_cache_flush();
+	for (i = 0; i < ctl->n_sockets; i++) {
+		if (socket_id != SOCKET_ID_ANY && socket_id != ctl->arenas[i].socket_id)
+			continue;
+		fastmem_depots_drain(&ctl->arenas[i]);
+		given += fastmem_arena_trim(&ctl->arenas[i], keep_bytes);
+	}
+	return given;
+}
+
+/* What was taken since the last call shall be there once more; the rest, if idle, may go. */
+static int
+arena_maintain(struct fastmem_arena *arena)
+{
+	uint64_t taken, idle, keep;
+	int ret = 0;
+
+	fastmem_depots_drain_idle(arena);
+
+	fastmem_mutex_lock(&arena->lock);
+	taken = arena->n_taken;
+	idle = arena->min_free;
+	keep = arena->n_granules - idle;
+	arena->n_taken = 0;
+	arena->min_free = arena->n_free;
+	pthread_mutex_unlock(&arena->lock);
+
+	keep = RTE_MAX(keep + taken, arena->n_reserved);
+	if (arena->n_free < taken)
+		ret = fastmem_arena_grow_by(arena, taken - arena->n_free);
+	else if (idle > taken)
+		fastmem_arena_trim(arena, keep << RTE_FASTMEM_GRANULE_SHIFT);
+	return ret;
+}
+
+int
+rte_fastmem_maintain(void)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	unsigned int i;
+	int ret = 0;
+
+	if (ctl == NULL)
+		return -ENODEV;
+	fastmem_tcache_self(true);
+	for (i = 0; i < ctl->n_sockets; i++)
+		if (arena_maintain(&ctl->arenas[i]) != 0)
+			ret = -ENOMEM;
+	return ret;
+}
+
+/* Size classes. */
+
+size_t
+rte_fastmem_max_size(void)
+{
+	return RTE_FASTMEM_MAX_SIZE;
+}
+
+unsigned int
+rte_fastmem_classes(size_t *sizes)
+{
+	unsigned int i;
+
+	for (i = 0; sizes != NULL && i < RTE_FASTMEM_N_CLASSES; i++)
+		sizes[i] = class_size(i);
+	return RTE_FASTMEM_N_CLASSES;
+}
+
+/*
+ * The bin of a request, counted from the first bin of a socket. Returns 0, or
+ * the negative errno for what is wrong with the request.
+ */
+static int
+bin_offset(size_t size, size_t align, unsigned int *offset)
+{
+	if (align != 0 && (align & (align - 1)) != 0)
+		return -EINVAL;
+	if (size > RTE_FASTMEM_MAX_SIZE || align > RTE_FASTMEM_MAX_SIZE)
+		return -E2BIG;
+	if (align <= FASTMEM_GRANULE) {
+		*offset = rte_fastmem_class(size, align);
+		return *offset < RTE_FASTMEM_N_CLASSES ? 0 : -E2BIG;
+	}
+	size = RTE_ALIGN_CEIL(RTE_MAX(size, (size_t)1), align);
+	*offset = RTE_FASTMEM_N_CLASSES + overaligned_index(size, align);
+	return 0;
+}
+
+/* Objects. */
+
+/*
+ * Where an allocation may take place: n bins, at the same offset on each socket
+ * from the first one on.
+ */
+struct request {
+	struct fastmem_ctl *ctl;
+	struct fastmem_tcache *t;
+	unsigned int offset;
+	unsigned int first_socket;
+	unsigned int n_sockets;
+};
+
+static struct fastmem_bin *
+request_bin(const struct request *r, unsigned int i)
+{
+	unsigned int socket = (r->first_socket + i) % r->ctl->n_sockets;
+
+	return &r->ctl->bins[r->ctl->arenas[socket].first_bin + r->offset];
+}
+
+/* Fill in a request. Returns 0 or a negative errno. */
+static int
+request_init(struct request *r, size_t size, size_t align, unsigned int flags, int socket_id)
+{
+	int ret;
+
+	r->ctl = fastmem_ctl_get();
+	if (r->ctl == NULL)
+		return -ENODEV;
+	ret = bin_offset(size, align, &r->offset);
+	if (ret != 0)
+		return ret;
+	r->t = fastmem_tcache_self((flags & RTE_FASTMEM_F_NOGROW) == 0);
+	if (socket_id == SOCKET_ID_ANY) {
+		r->first_socket = r->t != NULL ? r->t->socket : 0;
+		r->n_sockets = r->ctl->n_sockets;
+	} else {
+		struct fastmem_arena *arena = arena_of(r->ctl, socket_id);
+
+		if (arena == NULL)
+			return -EINVAL;
+		r->first_socket = arena - r->ctl->arenas;
+		r->n_sockets = 1;
+	}
+	return 0;
+}
+
+/* A request for what a handle stands for. */
+static int
+request_by_handle(struct request *r, rte_fastmem_handle_t handle, unsigned int flags)
+{
+	unsigned int bin = handle & RTE_FASTMEM_HANDLE_BIN;
+
+	r->ctl = fastmem_ctl_get();
+	if (r->ctl == NULL)
+		return -ENODEV;
+	if (bin == 0 || bin >= r->ctl->n_bins)
+		return -EINVAL;
+	r->t = fastmem_tcache_self((flags & RTE_FASTMEM_F_NOGROW) == 0);
+	r->first_socket = (bin - 1) / FASTMEM_BINS_PER_SOCKET;
+	r->offset = (bin - 1) % FASTMEM_BINS_PER_SOCKET;
+	r->n_sockets = handle & RTE_FASTMEM_HANDLE_ANY ? r->ctl->n_sockets : 1;
+	return 0;
+}
+
+/* Take back what the thread's caches and the depots of these sockets hold. */
+static void
+request_reclaim(const struct request *r)
+{
+	unsigned int i;
+
+	if (r->t != NULL)
+		fastmem_tcache_flush(r->t);
+	for (i = 0; i < r->n_sockets; i++)
+		fastmem_depots_drain(&r->ctl->arenas[request_bin(r, i)->socket]);
+}
+
+/* n objects into an array of the callers; NULL array: not possible. 0 or -ENOMEM. */
+static int
+request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags)
+{
+	bool reclaimed = false;
+	unsigned int i;
+
+	for (;;) {
+		for (i = 0; i < r->n_sockets; i++) {
+			struct fastmem_bin *bin = request_bin(r, i);
+
+			if (n == 1) {
+				objs[0] = fastmem_cache_alloc(r->t, bin, flags);
+				if (objs[0] != NULL)
+					return 0;
+			} else if (fastmem_cache_alloc_bulk(r->t, bin, objs, n, flags)) {
+				return 0;
+			}
+		}
+		if (reclaimed)
+			break;
+		request_reclaim(r);
+		reclaimed = true;
+	}
+	fastmem_cache_nomem(r->t, request_bin(r, 0), n);
+	return -ENOMEM;
+}
+
+static void *
+request_one(const struct request *r, size_t zero, unsigned int flags)
+{
+	void *obj;
+
+	if (request_serve(r, &obj, 1, flags) != 0) {
+		rte_errno = ENOMEM;
+		return NULL;
+	}
+	if (flags & RTE_FASTMEM_F_ZERO)
+		memset(obj, 0, zero);
+	return obj;
+}
+
+/* The caller's array is written to when all objects are there, not before. */
+static int
+request_bulk(const struct request *r, void **ptrs, unsigned int n, size_t zero,
+		unsigned int flags)
+{
+	void *few[BULK_ON_STACK];
+	void **objs = few;
+	int ret = 0;
+
+	if (n == 0)
+		return 0;
+	if (n > RTE_DIM(few)) {
+		objs = malloc(n * sizeof(objs[0]));
+		if (objs == NULL)
+			ret = -ENOMEM;
+	}
+	if (ret == 0)
+		ret = request_serve(r, objs, n, flags);
+	if (ret == 0) {
+		if (flags & RTE_FASTMEM_F_ZERO)
+			rte_fastmem_zero_bulk(objs, n, zero);
+		memcpy(ptrs, objs, n * sizeof(objs[0]));
+	}
+	if (objs != few)
+		free(objs);
+	return ret;
+}
+
+void *
+rte_fastmem_alloc_socket(size_t size, size_t align, unsigned int flags, int socket_id)
+{
+	struct request r;
+	int ret = request_init(&r, size, align, flags, socket_id);
+
+	if (ret != 0) {
+		rte_errno = -ret;
+		return NULL;
+	}
+	return request_one(&r, size, flags);
+}
+
+void *
+rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags)
+{
+	return rte_fastmem_alloc_socket(size, align, flags, SOCKET_ID_ANY);
+}
+
+int
+rte_fastmem_alloc_bulk_socket(void **ptrs, unsigned int n, size_t size, size_t align,
+		unsigned int flags, int socket_id)
+{
+	struct request r;
+	int ret = request_init(&r, size, align, flags, socket_id);
+
+	return ret != 0 ? ret : request_bulk(&r, ptrs, n, size, flags);
+}
+
+int
+rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t align,
+		unsigned int flags)
+{
+	return rte_fastmem_alloc_bulk_socket(ptrs, n, size, align, flags, SOCKET_ID_ANY);
+}
+
+/* Objects that are all of one bin, which is not bin 0. */
+static void
+free_to_bin(struct fastmem_ctl *ctl, unsigned int bin, void *const *ptrs, unsigned int n)
+{
+	struct fastmem_tcache *t = fastmem_tcache_self(true);
+
+	if (n == 1)
+		fastmem_cache_free(t, &ctl->bins[bin], ptrs[0]);
+	else
+		fastmem_cache_free_bulk(t, &ctl->bins[bin], ptrs, n);
+}
+
+void
+rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	unsigned int i, same, bin;
+
+	for (i = 0; i < n; i += same) {
+		/* In a secondary's first call, the map came with fastmem_ctl_get(). */
+		same = rte_fastmem_same_bin(ptrs + i, n - i, &bin);
+		if (bin != 0) {
+			free_to_bin(ctl, bin, ptrs + i, same);
+			continue;
+		}
+		same = 1;
+		if (ptrs[i] != NULL)
+			FASTMEM_LOG(ERR, "free of %p, which is not an object of fastmem; ignored",
+				ptrs[i]);
+	}
+}
+
+void
+rte_fastmem_free_slow(void *ptr)
+{
+	if (ptr != NULL)
+		rte_fastmem_free_bulk_slow(&ptr, 1);
+}
+
+static void *
+realloc_move(void *old, size_t old_size, size_t size, size_t align, int socket_id)
+{
+	void *new = rte_fastmem_alloc_socket(size, align, 0, socket_id);
+
+	if (new == NULL)
+		return NULL;
+	memcpy(new, old, RTE_MIN(old_size, size));
+	rte_fastmem_free_slow(old);
+	return new;
+}
+
+void *
+rte_fastmem_realloc(void *ptr, size_t size, size_t align)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	const struct fastmem_bin *bin;
+	unsigned int offset, id;
+	void *new;
+	int ret;
+
+	if (ptr == NULL)
+		return rte_fastmem_alloc_slow(size, align, 0);
+	ret = ctl == NULL ? -ENODEV : bin_offset(size, align, &offset);
+	if (ret == 0) {
+		id = rte_fastmem_bin_of(ptr);
+		if (id == 0)
+			ret = -EINVAL;
+	}
+	if (ret != 0) {
+		rte_errno = -ret;
+		return NULL;
+	}
+	if (size == 0) {
+		rte_fastmem_free_slow(ptr);
+		rte_errno = 0;
+		return NULL;
+	}
+	bin = &ctl->bins[id];
+	if (id == ctl->arenas[bin->socket].first_bin + offset)
+		return ptr;
+	new = realloc_move(ptr, bin->slot_size, size, align, ctl->arenas[bin->socket].socket_id);
+	/* A smaller size is always to be had: where the object is. */
+	if (new == NULL && size <= bin->slot_size &&
+			((uintptr_t)ptr & ((align != 0 ? align : RTE_FASTMEM_ALIGN_DEFAULT) - 1)) == 0)
+		return ptr;
+	return new;
+}
+
+size_t
+rte_fastmem_usable_size(const void *ptr)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	unsigned int id = rte_fastmem_bin_of(ptr);
+
+	return ctl != NULL && id != 0 ? ctl->bins[id].slot_size : 0;
+}
+
+bool
+rte_fastmem_contains(const void *ptr)
+{
+	return fastmem_ctl_get() != NULL && rte_fastmem_bin_of(ptr) != 0;
+}
+
+rte_iova_t
+rte_fastmem_virt2iova(const void *ptr)
+{
+	rte_iova_t iova;
+
+	if (!rte_fastmem_contains(ptr))
+		return RTE_BAD_IOVA;
+	if (fastmem_process.iova_is_va)
+		return (uintptr_t)ptr;
+	iova = fastmem_granule(fastmem_granule_index(ptr))->iova;
+	return iova != RTE_BAD_IOVA ? iova + ((uintptr_t)ptr & (FASTMEM_GRANULE - 1)) : iova;
+}
+
+/* Handles. */
+
+int
+rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle_t *handle)
+{
+	struct request r;
+	int ret;
+
+	if (handle == NULL)
+		return -EINVAL;
+	ret = request_init(&r, size, align, 0, socket_id);
+	if (ret != 0)
+		return ret == -ENODEV ? -EINVAL : ret;
+	*handle = request_bin(&r, 0)->id;
+	if (r.n_sockets > 1)
+		*handle |= RTE_FASTMEM_HANDLE_ANY;
+	return 0;
+}
+
+void *
+rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags)
+{
+	struct request r;
+	int ret = request_by_handle(&r, handle, flags);
+
+	if (ret != 0) {
+		rte_errno = -ret;
+		return NULL;
+	}
+	return request_one(&r, request_bin(&r, 0)->slot_size, flags);
+}
+
+int
+rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n,
+		unsigned int flags)
+{
+	struct request r;
+	int ret = request_by_handle(&r, handle, flags);
+
+	return ret != 0 ? ret : request_bulk(&r, ptrs, n, request_bin(&r, 0)->slot_size, flags);
+}
+
+void
+rte_fastmem_hfree_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n)
+{
+	/* What the addresses say is as good as the handle, and not fooled by a wrong one. */
+	RTE_SET_USED(handle);
+	rte_fastmem_free_bulk_slow(ptrs, n);
+}
+
+void
+rte_fastmem_hfree_slow(rte_fastmem_handle_t handle, void *ptr)
+{
+	RTE_SET_USED(handle);
+	rte_fastmem_free_slow(ptr);
+}

@@ -1,0 +1,708 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef _RTE_FASTMEM_H_
+#define _RTE_FASTMEM_H_
+
+/**
+ * @file
+ * RTE fastmem: a small-object allocator
+ *
+ * fastmem serves objects of 1 byte to 1 MiB from memzones, on a chosen NUMA
+ * socket, to any thread of any process. An allocation or a free is a pop or a
+ * push on an array that belongs to the calling thread: no lock and no atomic
+ * instruction while that array serves. Its backing memory grows on demand,
+ * moves between sizes, and can be limited, reserved up front and given back.
+ *
+ * The design follows Bonwick's slab allocator (USENIX Summer 1994) with the
+ * magazines of Bonwick and Adams (USENIX 2001); the programmer's guide tells
+ * where and why it departs from them.
+ *
+ * Unless a function says otherwise:
+ *  - it may be called by any number of threads at once, by lcores and by any
+ *    other thread, but not from a signal handler that may have interrupted a
+ *    fastmem call;
+ *  - sizes are bytes; socket ids are EAL's;
+ *  - an object belongs to whoever holds its address, and any thread may free
+ *    it. fastmem neither reads nor writes an object, live or free, other than
+ *    to honour RTE_FASTMEM_F_ZERO and to copy in rte_fastmem_realloc().
+ *
+ * @warning
+ * @b EXPERIMENTAL: all functions in this file may change or be removed without
+ * prior notice.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <rte_common.h>
+#include <rte_compat.h>
+#include <rte_memory.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Zero the first @e size bytes of the object. */
+#define RTE_FASTMEM_F_ZERO RTE_BIT32(0)
+
+/**
+ * Never reserve backing memory in this call: take what the caches, the slabs
+ * and the memory already reserved can give, or fail with ENOMEM.
+ */
+#define RTE_FASTMEM_F_NOGROW RTE_BIT32(1)
+
+/**
+ * A size class on a socket, resolved once by rte_fastmem_hlookup(). It is valid
+ * on every thread, until rte_fastmem_deinit().
+ */
+typedef uint32_t rte_fastmem_handle_t;
+
+/*
+ * What compilers and analysers are told: nothing where they do not know it.
+ *
+ * GCC does not inline functions that it knows as a pair of allocator and
+ * deallocator. So pairs are named only to those who define
+ * RTE_FASTMEM_NO_INLINE: analysers, and builds that want the warnings.
+ */
+#if defined(RTE_FASTMEM_NO_INLINE) && defined(__GNUC__) && !defined(__clang__) && \
+	__GNUC__ >= 11
+#define __rte_fastmem_dealloc(fn, arg) __attribute__((malloc(fn, arg)))
+#else
+#define __rte_fastmem_dealloc(fn, arg)
+#endif
+#define __rte_fastmem_deallocs \
+	__rte_fastmem_dealloc(rte_fastmem_free, 1) \
+	__rte_fastmem_dealloc(rte_fastmem_free_sized, 1)
+#define __rte_fastmem_malloc \
+	__attribute__((malloc, warn_unused_result)) \
+	__rte_fastmem_deallocs \
+	__rte_fastmem_dealloc(rte_fastmem_realloc, 1)
+
+/** @name Life cycle and backing memory */
+/**@{*/
+
+/**
+ * Set up fastmem in the primary process.
+ *
+ * Call it after rte_eal_init(). It reserves the memory for fastmem's own
+ * bookkeeping; memory for objects is reserved on demand, or by
+ * rte_fastmem_reserve(). In a secondary process it attaches to what the primary
+ * has set up; calling it there is optional, as the first call of any other
+ * function does the same.
+ *
+ * Not thread-safe with respect to itself and rte_fastmem_deinit().
+ *
+ * @return
+ *   - 0: success
+ *   - -EBUSY: already initialised
+ *   - -ENOMEM: no memory for the bookkeeping
+ *   - -ENODEV: secondary process, and the primary has not initialised fastmem,
+ *     or has done so with another version of it
+ */
+__rte_experimental
+int
+rte_fastmem_init(void);
+
+/**
+ * Give back everything that fastmem holds, live objects included.
+ *
+ * Every memzone of fastmem is freed, on all sockets; all addresses and handles
+ * obtained from it become invalid. rte_fastmem_init() works again afterwards,
+ * for all threads. Harmless when not initialised. In a secondary process it
+ * gives back the caches of that process's threads and detaches.
+ *
+ * No other thread may be inside a fastmem call, nor start one before this
+ * function has returned.
+ */
+__rte_experimental
+void
+rte_fastmem_deinit(void);
+
+/**
+ * Make sure that at least @p size bytes of backing memory are reserved.
+ *
+ * The amount is the total, not an addition: calling it twice with the same
+ * size reserves once. Memory reserved here is not trimmed by
+ * rte_fastmem_maintain(). The calling thread's bookkeeping is made as well.
+ *
+ * @param size
+ *   Total amount in bytes, rounded up to fastmem's granule of 64 KiB.
+ * @param socket_id
+ *   Socket to reserve on. SOCKET_ID_ANY: the caller's socket first, then what
+ *   is missing on the others.
+ * @return
+ *   - 0: success
+ *   - -EINVAL: no such socket, or fastmem is not initialised
+ *   - -ENOMEM: not enough memory, or the limit forbids it; what could be
+ *     reserved is kept
+ */
+__rte_experimental
+int
+rte_fastmem_reserve(size_t size, int socket_id);
+
+/**
+ * Limit the backing memory of a socket.
+ *
+ * The limit counts memory for objects, not fastmem's own bookkeeping. A limit
+ * below what is already reserved only stops growth.
+ *
+ * @param socket_id
+ *   Socket to limit. SOCKET_ID_ANY: set the same limit on each socket.
+ * @param max_bytes
+ *   Most bytes of backing memory; SIZE_MAX (the default) for no limit.
+ * @return
+ *   - 0: success
+ *   - -EINVAL: no such socket, or fastmem is not initialised
+ */
+__rte_experimental
+int
+rte_fastmem_set_limit(int socket_id, size_t max_bytes);
+
+/**
+ * Get the limit of a socket's backing memory.
+ *
+ * @param socket_id
+ *   Socket to ask for. SOCKET_ID_ANY: the sum over all sockets.
+ * @return
+ *   The limit in bytes, SIZE_MAX when there is none, 0 when there is no such
+ *   socket or fastmem is not initialised.
+ */
+__rte_experimental
+size_t
+rte_fastmem_get_limit(int socket_id);
+
+/**
+ * Give empty backing memory back to EAL.
+ *
+ * Returns the calling thread's caches and the depots' objects to the slabs
+ * first. Memory is given back in units of the chunks it was reserved in, those
+ * without a live or cached object.
+ *
+ * @param keep_bytes
+ *   Stop before less than this many bytes of backing memory would be left on a
+ *   socket.
+ * @param socket_id
+ *   Socket to trim. SOCKET_ID_ANY: each socket.
+ * @return
+ *   Bytes given back; 0 also when there is no such socket.
+ */
+__rte_experimental
+size_t
+rte_fastmem_trim(size_t keep_bytes, int socket_id);
+
+/**
+ * Do the work that the data path should not have to do.
+ *
+ * A control thread calls this every now and then, say each 100 ms. It reserves
+ * more memory where what was taken since its last call would not be there a
+ * second time, moves the objects of depots that were not used since then back
+ * to their slabs, and gives memory back that was empty all that time.
+ *
+ * @return
+ *   - 0: success
+ *   - -ENODEV: not initialised
+ *   - -ENOMEM: memory is about to run out on some socket and could not be grown
+ */
+__rte_experimental
+int
+rte_fastmem_maintain(void);
+
+/**
+ * Give the calling thread's cached objects back to their slabs.
+ *
+ * Statistics are kept. The caches fill again when used.
+ */
+__rte_experimental
+void
+rte_fastmem_cache_flush(void);
+/**@}*/
+
+/** @name Size classes */
+/**@{*/
+
+/**
+ * Get the largest size that can be allocated.
+ *
+ * @return
+ *   1 MiB.
+ */
+__rte_experimental
+size_t
+rte_fastmem_max_size(void);
+
+/**
+ * Get the size classes. Needs no initialisation.
+ *
+ * Classes below 64 bytes serve only requests with an alignment below 64.
+ *
+ * @param sizes
+ *   Filled with the size of each class in bytes, ascending; may be NULL.
+ * @return
+ *   The number of classes.
+ */
+__rte_experimental
+unsigned int
+rte_fastmem_classes(size_t *sizes);
+/**@}*/
+
+/** @name Objects */
+/**@{*/
+
+/* Declared first, for the attributes below. */
+__rte_experimental void rte_fastmem_hfree(rte_fastmem_handle_t handle, void *ptr);
+__rte_experimental void rte_fastmem_free(void *ptr);
+__rte_experimental void rte_fastmem_free_sized(void *ptr, size_t size, size_t align);
+__rte_experimental void *rte_fastmem_realloc(void *ptr, size_t size, size_t align);
+
+/**
+ * Allocate an object on the caller's socket, or on another one if that fails.
+ *
+ * @param size
+ *   Size in bytes, up to rte_fastmem_max_size(). 0 gives a distinct object of
+ *   the smallest size.
+ * @param align
+ *   Alignment in bytes, a power of two. 0: a cache line (64 bytes). The sum of
+ *   padding and size must not exceed rte_fastmem_max_size().
+ * @param flags
+ *   0, or RTE_FASTMEM_F_* flags. Other bits are reserved and must be 0.
+ * @return
+ *   The object, or NULL with rte_errno set:
+ *   - E2BIG: larger than rte_fastmem_max_size()
+ *   - EINVAL: @p align is not a power of two
+ *   - ENOMEM: no memory, or a limit forbids growth
+ *   - ENODEV: not initialised
+ */
+__rte_experimental
+void *
+rte_fastmem_alloc(size_t size, size_t align, unsigned int flags)
+	__rte_fastmem_malloc __attribute__((alloc_size(1)));
+
+/**
+ * Allocate an object on a given socket.
+ *
+ * @param size
+ *   As in rte_fastmem_alloc().
+ * @param align
+ *   As in rte_fastmem_alloc().
+ * @param flags
+ *   As in rte_fastmem_alloc().
+ * @param socket_id
+ *   The only socket to allocate on. SOCKET_ID_ANY: as rte_fastmem_alloc().
+ * @return
+ *   As rte_fastmem_alloc(), with EINVAL also for a socket that does not exist.
+ */
+__rte_experimental
+void *
+rte_fastmem_alloc_socket(size_t size, size_t align, unsigned int flags, int socket_id)
+	__rte_fastmem_malloc __attribute__((alloc_size(1)));
+
+/**
+ * Change the size of an object.
+ *
+ * The object may move; it stays on its socket. The contents up to the lesser
+ * of both sizes are kept.
+ *
+ * @param ptr
+ *   An object of fastmem, or NULL to allocate a new one.
+ * @param size
+ *   New size in bytes. 0 frees @p ptr and returns NULL with rte_errno 0.
+ * @param align
+ *   Alignment of the result, as in rte_fastmem_alloc().
+ * @return
+ *   The object, or NULL with rte_errno set as in rte_fastmem_alloc(), and EINVAL
+ *   also when @p ptr is no object of fastmem. On failure the old object stays
+ *   as it was, and stays the caller's.
+ */
+__rte_experimental
+void *
+rte_fastmem_realloc(void *ptr, size_t size, size_t align)
+	__attribute__((warn_unused_result, alloc_size(2)))
+	__rte_fastmem_deallocs;
+
+/**
+ * Free an object.
+ *
+ * An address that is not within fastmem's slabs is reported in the log and
+ * otherwise ignored. Freeing an address inside an object, or freeing twice, is
+ * noticed only when the thread's cache is returned to the slabs.
+ *
+ * @param ptr
+ *   Object to free. NULL does nothing.
+ */
+__rte_experimental
+void
+rte_fastmem_free(void *ptr);
+
+/**
+ * Free an object whose size the caller knows. Saves the look-up of its class.
+ *
+ * @param ptr
+ *   Object to free. NULL does nothing.
+ * @param size
+ *   The size that it was allocated with.
+ * @param align
+ *   The alignment that it was allocated with.
+ */
+__rte_experimental
+void
+rte_fastmem_free_sized(void *ptr, size_t size, size_t align);
+
+/**
+ * Allocate several objects of one size: all of them or none.
+ *
+ * @param ptrs
+ *   Where to store the @p n addresses; not written to on failure.
+ * @param n
+ *   Number of objects. 0 is allowed.
+ * @param size
+ *   As in rte_fastmem_alloc().
+ * @param align
+ *   As in rte_fastmem_alloc().
+ * @param flags
+ *   As in rte_fastmem_alloc().
+ * @return
+ *   0, or the negative of an errno of rte_fastmem_alloc().
+ */
+__rte_experimental
+int
+rte_fastmem_alloc_bulk(void **ptrs, unsigned int n, size_t size, size_t align,
+		unsigned int flags);
+
+/**
+ * Allocate several objects of one size on a given socket: all of them or none.
+ *
+ * @param ptrs
+ *   Where to store the @p n addresses; not written to on failure.
+ * @param n
+ *   Number of objects. 0 is allowed.
+ * @param size
+ *   As in rte_fastmem_alloc().
+ * @param align
+ *   As in rte_fastmem_alloc().
+ * @param flags
+ *   As in rte_fastmem_alloc().
+ * @param socket_id
+ *   As in rte_fastmem_alloc_socket().
+ * @return
+ *   0, or the negative of an errno of rte_fastmem_alloc_socket().
+ */
+__rte_experimental
+int
+rte_fastmem_alloc_bulk_socket(void **ptrs, unsigned int n, size_t size, size_t align,
+		unsigned int flags, int socket_id);
+
+/**
+ * Free several objects, which may differ in size, alignment and socket.
+ *
+ * @param ptrs
+ *   Objects to free, as in rte_fastmem_free().
+ * @param n
+ *   Number of objects. 0 is allowed.
+ */
+__rte_experimental
+void
+rte_fastmem_free_bulk(void **ptrs, unsigned int n);
+
+/**
+ * Get the number of bytes that an object's holder may use.
+ *
+ * @param ptr
+ *   Object of fastmem.
+ * @return
+ *   Size of the object's slot in bytes, at least the size it was allocated
+ *   with; 0 when @p ptr is not an address of fastmem.
+ */
+__rte_experimental
+size_t
+rte_fastmem_usable_size(const void *ptr);
+
+/**
+ * Tell whether an address lies in a slab of fastmem.
+ *
+ * @param ptr
+ *   Any address.
+ * @return
+ *   true when memory at @p ptr is fastmem's and divided into objects.
+ */
+__rte_experimental
+bool
+rte_fastmem_contains(const void *ptr);
+
+/**
+ * Get the IO address of an object, or of a byte of one.
+ *
+ * Takes constant time. An object is contiguous in IOVA space.
+ *
+ * @param ptr
+ *   Address within an object of fastmem.
+ * @return
+ *   The IO address; RTE_BAD_IOVA when not initialised, when @p ptr is not an
+ *   address of fastmem, or when EAL knows no IO address for it.
+ */
+__rte_experimental
+rte_iova_t
+rte_fastmem_virt2iova(const void *ptr);
+/**@}*/
+
+/** @name Handles: a size class resolved once */
+/**@{*/
+
+/**
+ * Look up the handle for a size, an alignment and a socket.
+ *
+ * @param size
+ *   As in rte_fastmem_alloc().
+ * @param align
+ *   As in rte_fastmem_alloc().
+ * @param socket_id
+ *   Socket to allocate on. SOCKET_ID_ANY: the caller's socket; allocations by
+ *   that handle fall back to other sockets.
+ * @param handle
+ *   Where to store the handle.
+ * @return
+ *   - 0: success
+ *   - -EINVAL: @p align is not a power of two, no such socket, @p handle is
+ *     NULL, or fastmem is not initialised
+ *   - -E2BIG: larger than rte_fastmem_max_size()
+ */
+__rte_experimental
+int
+rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle_t *handle);
+
+/**
+ * Allocate an object by handle.
+ *
+ * @param handle
+ *   From rte_fastmem_hlookup().
+ * @param flags
+ *   As in rte_fastmem_alloc(). RTE_FASTMEM_F_ZERO zeroes the whole slot.
+ * @return
+ *   The object, or NULL with rte_errno ENOMEM or ENODEV, or EINVAL when
+ *   @p handle is not one.
+ */
+__rte_experimental
+void *
+rte_fastmem_halloc(rte_fastmem_handle_t handle, unsigned int flags)
+	__attribute__((malloc, warn_unused_result))
+	__rte_fastmem_deallocs
+	__rte_fastmem_dealloc(rte_fastmem_hfree, 2);
+
+/**
+ * Allocate several objects by handle: all of them or none.
+ *
+ * @param handle
+ *   From rte_fastmem_hlookup().
+ * @param ptrs
+ *   Where to store the @p n addresses; not written to on failure.
+ * @param n
+ *   Number of objects. 0 is allowed.
+ * @param flags
+ *   As in rte_fastmem_halloc().
+ * @return
+ *   0, or the negative of an errno of rte_fastmem_halloc().
+ */
+__rte_experimental
+int
+rte_fastmem_halloc_bulk(rte_fastmem_handle_t handle, void **ptrs, unsigned int n,
+		unsigned int flags);
+
+/**
+ * Free an object that was allocated with the same handle, or with the same
+ * size class and socket.
+ *
+ * @param handle
+ *   From rte_fastmem_hlookup().
+ * @param ptr
+ *   Object to free. NULL does nothing.
+ */
+__rte_experimental
+void
+rte_fastmem_hfree(rte_fastmem_handle_t handle, void *ptr);
+
+/**
+ * Free several objects that were all allocated with the same handle, or with
+ * the same size class and socket.
+ *
+ * @param handle
+ *   From rte_fastmem_hlookup().
+ * @param ptrs
+ *   Objects to free. None of them may be NULL.
+ * @param n
+ *   Number of objects. 0 is allowed.
+ */
+__rte_experimental
+void
+rte_fastmem_hfree_bulk(rte_fastmem_handle_t handle, void **ptrs, unsigned int n);
+/**@}*/
+
+/**
+ * @name Statistics
+ *
+ * Always on. They count objects, also those moved in bulk, of all threads of
+ * all processes, past threads included. Figures are exact whenever no other
+ * thread is inside a fastmem call, and may be a few operations old otherwise.
+ */
+/**@{*/
+
+/** Totals. */
+struct rte_fastmem_stats {
+	uint64_t bytes_backing; /**< Memory reserved for objects. */
+	uint64_t bytes_in_use; /**< Slots of live objects. */
+	uint64_t alloc_total; /**< Objects allocated. */
+	uint64_t free_total; /**< Objects freed. */
+	uint64_t alloc_nomem; /**< Allocations refused for lack of memory. */
+	unsigned int n_classes; /**< Number of size classes. */
+	uint64_t bytes_metadata; /**< Memory reserved for bookkeeping. */
+};
+
+/** A size class, on all sockets. */
+struct rte_fastmem_class_stats {
+	size_t class_size; /**< Slot size in bytes. */
+	uint64_t in_use; /**< Live objects. */
+	uint64_t alloc_cache_hits; /**< Objects served by the thread's loaded magazine. */
+	uint64_t alloc_cache_misses; /**< Objects that needed the slow path. */
+	uint64_t alloc_nomem; /**< Objects refused for lack of memory. */
+	uint64_t free_cache_hits; /**< Objects taken by the thread's loaded magazine. */
+	uint64_t free_cache_misses; /**< Objects that needed the slow path. */
+	uint64_t slab_acquires; /**< Slabs taken from the arena. */
+	uint64_t slab_releases; /**< Slabs given back to the arena. */
+	uint32_t slabs_partial; /**< Slabs with a free slot now. */
+	uint32_t slabs_full; /**< Slabs without one now. */
+};
+
+/** An lcore, or all threads without an lcore id. */
+struct rte_fastmem_lcore_stats {
+	uint64_t alloc_cache_hits; /**< As in struct rte_fastmem_class_stats. */
+	uint64_t alloc_cache_misses; /**< As in struct rte_fastmem_class_stats. */
+	uint64_t alloc_nomem; /**< As in struct rte_fastmem_class_stats. */
+	uint64_t free_cache_hits; /**< As in struct rte_fastmem_class_stats. */
+	uint64_t free_cache_misses; /**< As in struct rte_fastmem_class_stats. */
+};
+
+/** A size class on an lcore, or on all threads without an lcore id. */
+struct rte_fastmem_lcore_class_stats {
+	size_t class_size; /**< Slot size in bytes. */
+	uint64_t alloc_cache_hits; /**< As in struct rte_fastmem_class_stats. */
+	uint64_t alloc_cache_misses; /**< As in struct rte_fastmem_class_stats. */
+	uint64_t alloc_nomem; /**< As in struct rte_fastmem_class_stats. */
+	uint64_t free_cache_hits; /**< As in struct rte_fastmem_class_stats. */
+	uint64_t free_cache_misses; /**< As in struct rte_fastmem_class_stats. */
+};
+
+/**
+ * Get the totals.
+ *
+ * @param stats
+ *   Filled in.
+ * @return
+ *   0, -EINVAL when @p stats is NULL, -ENODEV when not initialised.
+ */
+__rte_experimental
+int
+rte_fastmem_stats(struct rte_fastmem_stats *stats);
+
+/**
+ * Get the figures of one size class.
+ *
+ * @param class_size
+ *   Exact size of a class, as from rte_fastmem_classes().
+ * @param stats
+ *   Filled in.
+ * @return
+ *   0, -EINVAL when @p stats is NULL or there is no such class, -ENODEV when
+ *   not initialised.
+ */
+__rte_experimental
+int
+rte_fastmem_stats_class(size_t class_size, struct rte_fastmem_class_stats *stats);
+
+/**
+ * Get the figures of one lcore.
+ *
+ * @param lcore_id
+ *   An lcore, or the id of a thread registered with rte_thread_register().
+ * @param stats
+ *   Filled in.
+ * @return
+ *   0, -EINVAL when @p stats is NULL or there is no such lcore, -ENODEV when
+ *   not initialised.
+ */
+__rte_experimental
+int
+rte_fastmem_stats_lcore(unsigned int lcore_id, struct rte_fastmem_lcore_stats *stats);
+
+/**
+ * Get the figures of one size class on one lcore.
+ *
+ * @param lcore_id
+ *   As in rte_fastmem_stats_lcore().
+ * @param class_size
+ *   As in rte_fastmem_stats_class().
+ * @param stats
+ *   Filled in.
+ * @return
+ *   0, -EINVAL when @p stats is NULL or there is no such lcore or class,
+ *   -ENODEV when not initialised.
+ */
+__rte_experimental
+int
+rte_fastmem_stats_lcore_class(unsigned int lcore_id, size_t class_size,
+		struct rte_fastmem_lcore_class_stats *stats);
+
+/**
+ * Get the figures of all threads without an lcore id.
+ *
+ * @param stats
+ *   Filled in.
+ * @return
+ *   0, -EINVAL when @p stats is NULL, -ENODEV when not initialised.
+ */
+__rte_experimental
+int
+rte_fastmem_stats_shared(struct rte_fastmem_lcore_stats *stats);
+
+/**
+ * Get the figures of one size class of all threads without an lcore id.
+ *
+ * @param class_size
+ *   As in rte_fastmem_stats_class().
+ * @param stats
+ *   Filled in.
+ * @return
+ *   0, -EINVAL when @p stats is NULL or there is no such class, -ENODEV when
+ *   not initialised.
+ */
+__rte_experimental
+int
+rte_fastmem_stats_shared_class(size_t class_size, struct rte_fastmem_lcore_class_stats *stats);
+
+/**
+ * Start all counters anew. What describes the present (bytes_backing,
+ * bytes_in_use, in_use, slabs_*) is not touched.
+ */
+__rte_experimental
+void
+rte_fastmem_stats_reset(void);
+
+/**
+ * Write a report to a file: memory by socket, and each size class in use.
+ *
+ * @param f
+ *   A stream open for writing.
+ */
+__rte_experimental
+void
+rte_fastmem_dump(FILE *f);
+/**@}*/
+
+#ifdef __cplusplus
+}
+#endif
+
+#include "rte_fastmem_core.h"
+
+#endif /* _RTE_FASTMEM_H_ */

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef _RTE_FASTMEM_CORE_H_
+#define _RTE_FASTMEM_CORE_H_
+
+/**
+ * @file
+ * RTE fastmem: the fast path
+ *
+ * Everything in this file is internal to fastmem; only the functions of
+ * rte_fastmem.h are its interface. What is here is compiled into applications,
+ * so any change to it changes the layout version in fastmem_private.h.
+ *
+ * A bin is a set of equal slots on one NUMA socket. Each thread has, for each
+ * bin, a cache: a stack of free objects. A pop or a push on it is the fast
+ * path. When it is empty or full, and in every case that is out of the
+ * ordinary, the functions named *_slow do the work:
+ *  - a thread that has no caches yet uses rte_fastmem_no_cache, whose stacks
+ *    are empty and full at the same time;
+ *  - an address that is not fastmem's belongs to bin 0, whose cache has no
+ *    room in any thread.
+ * So the fast path has no test for either.
+ *
+ * The functions are defined "extern inline" in the GNU sense: the library has a
+ * copy of each for callers that do not inline, and for checkers, which know the
+ * functions by name when RTE_FASTMEM_NO_INLINE is defined.
+ */
+
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+#include <rte_config.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define __rte_fastmem_always_inline \
+	extern __inline__ __attribute__((gnu_inline, always_inline, artificial))
+
+#define RTE_FASTMEM_GRANULE_SHIFT 16 /* 64 KiB: the unit of the granule map */
+#define RTE_FASTMEM_N_TINY 4 /* classes of 8, 16, 32 and 48 bytes */
+#define RTE_FASTMEM_N_CLASSES 100
+#define RTE_FASTMEM_ALIGN_DEFAULT 64
+#define RTE_FASTMEM_MAX_SIZE ((size_t)1 << 20)
+#define RTE_FASTMEM_MAX_BINS 4096
+#define RTE_FASTMEM_HANDLE_BIN UINT32_C(0xffff) /* the bin of a handle */
+#define RTE_FASTMEM_HANDLE_ANY UINT32_C(0x10000) /* made with SOCKET_ID_ANY */
+
+/*
+ * A thread's cache of one bin. All fields are written by the owner only, top
+ * and n_alloc on the fast path, the others between two changes of the thread
+ * cache's sequence counter. Other threads read them for the statistics.
+ */
+struct rte_fastmem_cache {
+	void **top; /* top[-1] is the next object to hand out */
+	void **base; /* top == base: empty */
+	void **end; /* top == end: full */
+	uint64_t n_alloc; /* objects handed out, ever */
+	struct fastmem_magazine *loaded; /* holds base..end; NULL at first */
+	struct fastmem_magazine *spare; /* empty or full; NULL at first */
+	int64_t n_in; /* objects moved in from the depot and slabs, less those moved out */
+	uint32_t capacity; /* end - base: grows up to the bin's magazine size */
+	uint32_t reserved;
+} __attribute__((aligned(64)));
+
+/* Where the calling thread's caches are. */
+struct rte_fastmem_tls {
+	struct rte_fastmem_cache *caches; /* by bin */
+	struct rte_fastmem_cache *classes; /* by class, on this thread's socket */
+};
+
+extern __thread struct rte_fastmem_tls rte_fastmem_tls
+	__attribute__((tls_model("initial-exec")));
+
+/* The bin of each granule: each process's view of a map in shared memory. */
+struct rte_fastmem_map {
+	uintptr_t first; /* granule number of bins[0]: its address / 64 KiB */
+	uintptr_t n_granules;
+	const uint16_t *bins; /* 0: not fastmem's. Written under the arena's lock */
+	uint32_t n_sockets;
+};
+
+extern struct rte_fastmem_map rte_fastmem_map;
+
+void rte_fastmem_free_slow(void *ptr);
+void *rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags);
+int rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t align,
+		unsigned int flags);
+void rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n);
+void *rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags);
+int rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n,
+		unsigned int flags);
+void rte_fastmem_hfree_slow(rte_fastmem_handle_t handle, void *ptr);
+void rte_fastmem_hfree_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n);
+
+/*
+ * The classes: multiples of 64 bytes up to 512, then eight to a doubling, so
+ * that a class is at most 12.5 % larger than what is put in it. The two rules
+ * meet in one formula, as both have steps of 64 bytes from 512 to 1024.
+ */
+__rte_fastmem_always_inline size_t
+rte_fastmem_class_by_line(size_t size)
+{
+	size_t last = size - (size != 0); /* offset of the last byte */
+	unsigned int log2 = 63 - __builtin_clzll(last | 512);
+
+	return RTE_FASTMEM_N_TINY + ((size_t)(log2 - 9) << 3) + (last >> (log2 - 3));
+}
+
+/*
+ * The class that serves a request, or a number from RTE_FASTMEM_N_CLASSES on
+ * when the slow path must sort it out. A multiple of a power of two not above
+ * 64 KiB always fits a class whose size is such a multiple too, so rounding the
+ * size up to the alignment is all that alignment takes.
+ */
+__rte_fastmem_always_inline size_t
+rte_fastmem_class(size_t size, size_t align)
+{
+	if (align != 0 && align != RTE_FASTMEM_ALIGN_DEFAULT) {
+		if (unlikely((align & (align - 1)) != 0 || size > RTE_FASTMEM_MAX_SIZE ||
+				align > (size_t)1 << RTE_FASTMEM_GRANULE_SHIFT))
+			return RTE_FASTMEM_N_CLASSES;
+		size = (size + align - 1 + (size == 0)) & ~(align - 1);
+		if (size <= 48) /* 8, 16, 32, 32 (for 24), 48: an aligned class each */
+			return (0x332210u >> (4 * ((size - 1) >> 3))) & 0xf;
+	}
+	return rte_fastmem_class_by_line(size);
+}
+
+__rte_fastmem_always_inline unsigned int
+rte_fastmem_bin_of(const void *ptr)
+{
+	uintptr_t i = ((uintptr_t)ptr >> RTE_FASTMEM_GRANULE_SHIFT) - rte_fastmem_map.first;
+
+	if (unlikely(i >= rte_fastmem_map.n_granules))
+		return 0;
+	/* Whoever gave us the object made the slab's entry visible with it. */
+	return __atomic_load_n(&rte_fastmem_map.bins[i], __ATOMIC_RELAXED);
+}
+
+/*
+ * Keep the address of a cache in one register, so that its fields are accessed
+ * as register plus offset. Recent cores forward a store to a later load of the
+ * same register and offset at no cost: a pop and a push take 5 cycles, and 11
+ * where the compiler uses an index. No instruction comes from this.
+ */
+#define RTE_FASTMEM_IN_REGISTER(cache) __asm__("" : "+r"(cache))
+
+/* Counters and stack tops are read by other threads for the statistics. */
+#define RTE_FASTMEM_SET(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELAXED)
+
+__rte_fastmem_always_inline void *
+rte_fastmem_pop(struct rte_fastmem_cache *c)
+{
+	void **top;
+
+	RTE_FASTMEM_IN_REGISTER(c);
+	top = c->top;
+	if (unlikely(top == c->base))
+		return NULL;
+	RTE_FASTMEM_SET(c->n_alloc, c->n_alloc + 1);
+	RTE_FASTMEM_SET(c->top, top - 1);
+	return top[-1];
+}
+
+__rte_fastmem_always_inline bool
+rte_fastmem_push(struct rte_fastmem_cache *c, void *ptr)
+{
+	void **top;
+
+	RTE_FASTMEM_IN_REGISTER(c);
+	top = c->top;
+	if (unlikely(top == c->end))
+		return false;
+	*top = ptr;
+	RTE_FASTMEM_SET(c->top, top + 1);
+	return true;
+}
+
+__rte_fastmem_always_inline void
+rte_fastmem_copy(void **dst, void *const *src, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i + 4 <= n; i += 4)
+		memcpy(&dst[i], &src[i], 4 * sizeof(void *));
+	for (; i < n; i++)
+		dst[i] = src[i];
+}
+
+__rte_fastmem_always_inline bool
+rte_fastmem_pop_bulk(struct rte_fastmem_cache *c, void **ptrs, size_t n)
+{
+	void **top;
+
+	RTE_FASTMEM_IN_REGISTER(c);
+	top = c->top;
+	if (unlikely((size_t)(top - c->base) < n))
+		return false;
+	rte_fastmem_copy(ptrs, top - n, n);
+	RTE_FASTMEM_SET(c->n_alloc, c->n_alloc + n);
+	RTE_FASTMEM_SET(c->top, top - n);
+	return true;
+}
+
+__rte_fastmem_always_inline bool
+rte_fastmem_push_bulk(struct rte_fastmem_cache *c, void *const *ptrs, size_t n)
+{
+	void **top;
+
+	RTE_FASTMEM_IN_REGISTER(c);
+	top = c->top;
+	if (unlikely((size_t)(c->end - top) < n))
+		return false;
+	rte_fastmem_copy(top, ptrs, n);
+	RTE_FASTMEM_SET(c->top, top + n);
+	return true;
+}
+
+/* How many of the objects, from the first on, are of the bin of the first. */
+__rte_fastmem_always_inline size_t
+rte_fastmem_same_bin(void *const *ptrs, size_t n, unsigned int *bin)
+{
+	uintptr_t first = (uintptr_t)ptrs[0];
+	size_t i = 1;
+
+	*bin = rte_fastmem_bin_of(ptrs[0]);
+	for (; i + 4 <= n; i += 4) {
+		/* Objects of one bulk often share a granule: that needs no look-up. */
+		uintptr_t differ = ((uintptr_t)ptrs[i] ^ first) |
+			((uintptr_t)ptrs[i + 1] ^ first) |
+			((uintptr_t)ptrs[i + 2] ^ first) |
+			((uintptr_t)ptrs[i + 3] ^ first);
+
+		if (differ >> RTE_FASTMEM_GRANULE_SHIFT == 0)
+			continue;
+		if ((rte_fastmem_bin_of(ptrs[i]) ^ *bin) |
+				(rte_fastmem_bin_of(ptrs[i + 1]) ^ *bin) |
+				(rte_fastmem_bin_of(ptrs[i + 2]) ^ *bin) |
+				(rte_fastmem_bin_of(ptrs[i + 3]) ^ *bin))
+			break;
+		first = (uintptr_t)ptrs[i + 3];
+	}
+	while (i < n && rte_fastmem_bin_of(ptrs[i]) == *bin)
+		i++;
+	return i;
+}
+
+__rte_fastmem_always_inline void
+rte_fastmem_zero_bulk(void **ptrs, unsigned int n, size_t size)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		memset(ptrs[i], 0, size);
+}
+
+#ifndef RTE_FASTMEM_NO_INLINE
+
+#ifndef __rte_fastmem_inline /* the library defines it as nothing, once */
+#define __rte_fastmem_inline __rte_fastmem_always_inline
+#endif
+
+__rte_fastmem_inline void *
+rte_fastmem_alloc(size_t size, size_t align, unsigned int flags)
+{
+	size_t class_id = rte_fastmem_class(size, align);
+	void *ptr = NULL;
+
+	if (likely(class_id < RTE_FASTMEM_N_CLASSES))
+		ptr = rte_fastmem_pop(&rte_fastmem_tls.classes[class_id]);
+	if (unlikely(ptr == NULL))
+		return rte_fastmem_alloc_slow(size, align, flags);
+	if (flags & RTE_FASTMEM_F_ZERO)
+		memset(ptr, 0, size);
+	return ptr;
+}
+
+__rte_fastmem_inline void
+rte_fastmem_free(void *ptr)
+{
+	if (unlikely(!rte_fastmem_push(&rte_fastmem_tls.caches[rte_fastmem_bin_of(ptr)], ptr)))
+		rte_fastmem_free_slow(ptr);
+}
+
+__rte_fastmem_inline void
+rte_fastmem_free_sized(void *ptr, size_t size, size_t align)
+{
+	size_t class_id = rte_fastmem_class(size, align);
+
+	/* With several sockets the size alone does not tell the bin. */
+	if (unlikely(ptr == NULL || class_id >= RTE_FASTMEM_N_CLASSES ||
+			rte_fastmem_map.n_sockets != 1 ||
+			!rte_fastmem_push(&rte_fastmem_tls.classes[class_id], ptr)))
+		rte_fastmem_free_slow(ptr);
+}
+
+__rte_fastmem_inline int
+rte_fastmem_alloc_bulk(void **ptrs, unsigned int n, size_t size, size_t align,
+		unsigned int flags)
+{
+	size_t class_id = rte_fastmem_class(size, align);
+
+	if (unlikely(class_id >= RTE_FASTMEM_N_CLASSES ||
+			!rte_fastmem_pop_bulk(&rte_fastmem_tls.classes[class_id], ptrs, n)))
+		return rte_fastmem_alloc_bulk_slow(ptrs, n, size, align, flags);
+	if (flags & RTE_FASTMEM_F_ZERO)
+		rte_fastmem_zero_bulk(ptrs, n, size);
+	return 0;
+}
+
+__rte_fastmem_inline void
+rte_fastmem_free_bulk(void **ptrs, unsigned int n)
+{
+	unsigned int bin;
+	size_t same;
+
+	if (unlikely(n == 0))
+		return;
+	same = rte_fastmem_same_bin(ptrs, n, &bin);
+	if (unlikely(same != n ||
+			!rte_fastmem_push_bulk(&rte_fastmem_tls.caches[bin], ptrs, n)))
+		rte_fastmem_free_bulk_slow(ptrs, n);
+}
+
+__rte_fastmem_inline void *
+rte_fastmem_halloc(rte_fastmem_handle_t handle, unsigned int flags)
+{
+	void *ptr = rte_fastmem_pop(&rte_fastmem_tls.caches[handle & RTE_FASTMEM_HANDLE_BIN]);
+
+	if (unlikely(ptr == NULL || flags & RTE_FASTMEM_F_ZERO)) {
+		if (ptr == NULL)
+			return rte_fastmem_halloc_slow(handle, flags);
+		memset(ptr, 0, rte_fastmem_usable_size(ptr));
+	}
+	return ptr;
+}
+
+__rte_fastmem_inline int
+rte_fastmem_halloc_bulk(rte_fastmem_handle_t handle, void **ptrs, unsigned int n,
+		unsigned int flags)
+{
+	struct rte_fastmem_cache *c = &rte_fastmem_tls.caches[handle & RTE_FASTMEM_HANDLE_BIN];
+
+	if (unlikely(!rte_fastmem_pop_bulk(c, ptrs, n)))
+		return rte_fastmem_halloc_bulk_slow(handle, ptrs, n, flags);
+	if (unlikely(flags & RTE_FASTMEM_F_ZERO) && n > 0)
+		rte_fastmem_zero_bulk(ptrs, n, rte_fastmem_usable_size(ptrs[0]));
+	return 0;
+}
+
+__rte_fastmem_inline void
+rte_fastmem_hfree(rte_fastmem_handle_t handle, void *ptr)
+{
+	/* A handle of any socket may have given an object of another bin. */
+	if (unlikely(ptr == NULL || handle & RTE_FASTMEM_HANDLE_ANY ||
+			!rte_fastmem_push(&rte_fastmem_tls.caches[handle], ptr)))
+		rte_fastmem_hfree_slow(handle, ptr);
+}
+
+__rte_fastmem_inline void
+rte_fastmem_hfree_bulk(rte_fastmem_handle_t handle, void **ptrs, unsigned int n)
+{
+	if (unlikely(handle & RTE_FASTMEM_HANDLE_ANY ||
+			!rte_fastmem_push_bulk(&rte_fastmem_tls.caches[handle], ptrs, n)))
+		rte_fastmem_hfree_bulk_slow(handle, ptrs, n);
+}
+
+#endif /* RTE_FASTMEM_NO_INLINE */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* _RTE_FASTMEM_CORE_H_ */
