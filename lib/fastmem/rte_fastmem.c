@@ -606,12 +606,32 @@ rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t ali
 static void
 free_to_bin(struct fastmem_ctl *ctl, unsigned int bin, void *const *ptrs, unsigned int n)
 {
-	struct fastmem_tcache *t = fastmem_tcache_self(true);
+	struct fastmem_tcache *t;
 
+	if (rte_fastmem_push_bulk(&rte_fastmem_tls.caches[bin], ptrs, n))
+		return;
+	t = fastmem_tcache_self(true);
 	if (n == 1)
 		fastmem_cache_free(t, &ctl->bins[bin], ptrs[0]);
 	else
 		fastmem_cache_free_bulk(t, &ctl->bins[bin], ptrs, n);
+}
+
+/* How many of the objects, from the first on, are of the bin of the first. */
+static unsigned int
+same_bin(void *const *ptrs, unsigned int n, unsigned int *bin)
+{
+	unsigned int i;
+
+	*bin = rte_fastmem_bin_of(ptrs[0]);
+	for (i = 1; i + 4 <= n; i += 4)
+		if ((rte_fastmem_bin_of(ptrs[i]) ^ *bin) | (rte_fastmem_bin_of(ptrs[i + 1]) ^ *bin) |
+				(rte_fastmem_bin_of(ptrs[i + 2]) ^ *bin) |
+				(rte_fastmem_bin_of(ptrs[i + 3]) ^ *bin))
+			break;
+	while (i < n && rte_fastmem_bin_of(ptrs[i]) == *bin)
+		i++;
+	return i;
 }
 
 void
@@ -622,7 +642,7 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 
 	for (i = 0; i < n; i += same) {
 		/* In a secondary's first call, the map came with fastmem_ctl_get(). */
-		same = rte_fastmem_same_bin(ptrs + i, n - i, &bin);
+		same = same_bin(ptrs + i, n - i, &bin);
 		if (bin != 0) {
 			free_to_bin(ctl, bin, ptrs + i, same);
 			continue;

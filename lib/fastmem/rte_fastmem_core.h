@@ -182,18 +182,44 @@ rte_fastmem_push(struct rte_fastmem_cache *c, void *ptr)
 }
 
 __rte_fastmem_always_inline void
-rte_fastmem_copy(void **dst, void *const *src, size_t n)
+rte_fastmem_copy(void **dst, void *const *src, unsigned int n)
 {
-	size_t i;
+	for (; n >= 4; n -= 4, dst += 4, src += 4)
+		memcpy(dst, src, 4 * sizeof(*dst));
+	if (n & 2) {
+		memcpy(dst, src, 2 * sizeof(*dst));
+		dst += 2;
+		src += 2;
+	}
+	if (n & 1)
+		*dst = *src;
+}
 
-	for (i = 0; i + 4 <= n; i += 4)
-		memcpy(&dst[i], &src[i], 4 * sizeof(void *));
-	for (; i < n; i++)
-		dst[i] = src[i];
+typedef uintptr_t rte_fastmem_pair __attribute__((vector_size(2 * sizeof(uintptr_t))));
+
+/* Copy, and tell in which bits any address differs from the first one. */
+__rte_fastmem_always_inline uintptr_t
+rte_fastmem_copy_differ(void **dst, void *const *src, unsigned int n)
+{
+	const rte_fastmem_pair first = { (uintptr_t)src[0], (uintptr_t)src[0] };
+	rte_fastmem_pair differ = { 0, 0 };
+
+	for (; n >= 2; n -= 2, dst += 2, src += 2) {
+		rte_fastmem_pair two;
+
+		memcpy(&two, src, sizeof(two));
+		memcpy(dst, &two, sizeof(two));
+		differ |= two ^ first;
+	}
+	if (n != 0) {
+		*dst = *src;
+		differ[0] |= (uintptr_t)*src ^ first[0];
+	}
+	return differ[0] | differ[1];
 }
 
 __rte_fastmem_always_inline bool
-rte_fastmem_pop_bulk(struct rte_fastmem_cache *c, void **ptrs, size_t n)
+rte_fastmem_pop_bulk(struct rte_fastmem_cache *c, void **ptrs, unsigned int n)
 {
 	void **top;
 
@@ -208,7 +234,7 @@ rte_fastmem_pop_bulk(struct rte_fastmem_cache *c, void **ptrs, size_t n)
 }
 
 __rte_fastmem_always_inline bool
-rte_fastmem_push_bulk(struct rte_fastmem_cache *c, void *const *ptrs, size_t n)
+rte_fastmem_push_bulk(struct rte_fastmem_cache *c, void *const *ptrs, unsigned int n)
 {
 	void **top;
 
@@ -221,33 +247,24 @@ rte_fastmem_push_bulk(struct rte_fastmem_cache *c, void *const *ptrs, size_t n)
 	return true;
 }
 
-/* How many of the objects, from the first on, are of the bin of the first. */
-__rte_fastmem_always_inline size_t
-rte_fastmem_same_bin(void *const *ptrs, size_t n, unsigned int *bin)
+/*
+ * Push objects that share a granule, and so a bin. Objects of one bulk often do,
+ * and to know it costs less than a look-up of each. What is written above top
+ * is of no consequence until top moves.
+ */
+__rte_fastmem_always_inline bool
+rte_fastmem_push_granule(struct rte_fastmem_cache *c, void *const *ptrs, unsigned int n)
 {
-	uintptr_t first = (uintptr_t)ptrs[0];
-	size_t i = 1;
+	void **top;
 
-	*bin = rte_fastmem_bin_of(ptrs[0]);
-	for (; i + 4 <= n; i += 4) {
-		/* Objects of one bulk often share a granule: that needs no look-up. */
-		uintptr_t differ = ((uintptr_t)ptrs[i] ^ first) |
-			((uintptr_t)ptrs[i + 1] ^ first) |
-			((uintptr_t)ptrs[i + 2] ^ first) |
-			((uintptr_t)ptrs[i + 3] ^ first);
-
-		if (differ >> RTE_FASTMEM_GRANULE_SHIFT == 0)
-			continue;
-		if ((rte_fastmem_bin_of(ptrs[i]) ^ *bin) |
-				(rte_fastmem_bin_of(ptrs[i + 1]) ^ *bin) |
-				(rte_fastmem_bin_of(ptrs[i + 2]) ^ *bin) |
-				(rte_fastmem_bin_of(ptrs[i + 3]) ^ *bin))
-			break;
-		first = (uintptr_t)ptrs[i + 3];
-	}
-	while (i < n && rte_fastmem_bin_of(ptrs[i]) == *bin)
-		i++;
-	return i;
+	RTE_FASTMEM_IN_REGISTER(c);
+	top = c->top;
+	if (unlikely((size_t)(c->end - top) < n))
+		return false;
+	if (unlikely(rte_fastmem_copy_differ(top, ptrs, n) >> RTE_FASTMEM_GRANULE_SHIFT != 0))
+		return false;
+	RTE_FASTMEM_SET(c->top, top + n);
+	return true;
 }
 
 __rte_fastmem_always_inline void
@@ -316,14 +333,10 @@ rte_fastmem_alloc_bulk(void **ptrs, unsigned int n, size_t size, size_t align,
 __rte_fastmem_inline void
 rte_fastmem_free_bulk(void **ptrs, unsigned int n)
 {
-	unsigned int bin;
-	size_t same;
-
 	if (unlikely(n == 0))
 		return;
-	same = rte_fastmem_same_bin(ptrs, n, &bin);
-	if (unlikely(same != n ||
-			!rte_fastmem_push_bulk(&rte_fastmem_tls.caches[bin], ptrs, n)))
+	if (unlikely(!rte_fastmem_push_granule(
+			&rte_fastmem_tls.caches[rte_fastmem_bin_of(ptrs[0])], ptrs, n)))
 		rte_fastmem_free_bulk_slow(ptrs, n);
 }
 
