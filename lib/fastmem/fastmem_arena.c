@@ -170,6 +170,13 @@ run_give(struct fastmem_arena *arena, uint32_t head)
 	run_insert(arena, head, n);
 }
 
+/* Also under arena.grow, and read by the statistics without either. */
+static void
+set_size(struct fastmem_arena *arena, uint64_t n)
+{
+	__atomic_store_n(&arena->n_granules, n, __ATOMIC_RELAXED);
+}
+
 static void
 chunk_insert(struct fastmem_arena *arena, uint32_t first, uint32_t n)
 {
@@ -184,7 +191,7 @@ chunk_insert(struct fastmem_arena *arena, uint32_t first, uint32_t n)
 	run_insert(arena, run, first + n - run);
 	fastmem_granule(first)->chunk_next = arena->chunks;
 	arena->chunks = first;
-	arena->n_granules += n;
+	set_size(arena, arena->n_granules + n);
 	arena->n_free += n;
 }
 
@@ -202,7 +209,7 @@ chunk_remove(struct fastmem_arena *arena, uint32_t *link)
 		fastmem_granule(i)->state = FASTMEM_NONE;
 	}
 	*link = chunk->chunk_next;
-	arena->n_granules -= chunk->chunk_n;
+	set_size(arena, arena->n_granules - chunk->chunk_n);
 	arena->n_free -= chunk->chunk_n;
 	arena->min_free = RTE_MIN(arena->min_free, arena->n_free);
 }

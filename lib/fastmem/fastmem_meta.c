@@ -90,7 +90,7 @@ meta_grow(struct fastmem_meta *meta, size_t size)
 
 	fastmem_mutex_lock(&meta->lock);
 	meta->zones[meta->n_zones++] = mz;
-	meta->bytes += mz->len;
+	__atomic_store_n(&meta->bytes, meta->bytes + mz->len, __ATOMIC_RELAXED);
 	meta->cur = mz->addr;
 	meta->end = meta->cur + mz->len;
 	pthread_mutex_unlock(&meta->lock);
@@ -233,7 +233,7 @@ fastmem_magazine_get(uint32_t kind, uint32_t owner, bool may_grow)
 			m = fastmem_magazine_by_id(meta->unused[kind]);
 			meta->unused[kind] = m->next;
 			m->next = 0;
-			m->n = 0;
+			__atomic_store_n(&m->n, 0, __ATOMIC_RELAXED);
 			/* A tag of its own, as in a take: see fastmem_depot.c. */
 			__atomic_store_n(&m->owner,
 				fastmem_magazine_owner((m->owner >> 24) + 1, owner),

@@ -142,8 +142,8 @@ struct fastmem_arena {
 	int socket_id;
 	uint16_t first_bin;
 	uint64_t limit; /* bytes; atomic */
-	/* Under lock; read without it for the statistics. */
-	uint64_t n_granules;
+	uint64_t n_granules; /* written under grow and lock; atomic for others to read */
+	/* Under lock. */
 	uint64_t n_free;
 	uint64_t min_free; /* since the last maintain */
 	uint64_t n_reserved; /* granules that maintain must leave */
@@ -170,7 +170,7 @@ struct fastmem_bin {
 	/* Set once, under lock; read with acquire. */
 	struct fastmem_depot *full;
 	struct fastmem_depot *empty;
-	/* Under lock; counts are read without it for the statistics. */
+	/* Under lock. */
 	pthread_mutex_t lock __rte_fastmem_aligned;
 	uint32_t slabs; /* those with a free slot: fullest first, roughly */
 	uint32_t last_slab;
@@ -233,7 +233,7 @@ struct fastmem_meta {
 	uint32_t n_magazines;
 	uint32_t unused[FASTMEM_MAGAZINE_KINDS]; /* lists of magazines */
 	uint64_t *tiny_bits; /* list of unused bit arrays, linked by their first word */
-	uint64_t bytes;
+	uint64_t bytes; /* atomic for the statistics to read */
 	const struct rte_memzone *zones[FASTMEM_MAX_META_ZONES];
 	/* Entries are set under lock, before a magazine of the block is known. */
 	char *blocks[FASTMEM_MAX_MAGAZINE_BLOCKS];
@@ -272,6 +272,12 @@ extern struct fastmem_process fastmem_process;
 extern int fastmem_logtype;
 #define FASTMEM_LOG(level, fmt, ...) \
 	rte_log(RTE_LOG_ ## level, fastmem_logtype, "FASTMEM: " fmt "\n", ## __VA_ARGS__)
+
+static inline uint64_t
+fastmem_arena_bytes(const struct fastmem_arena *arena)
+{
+	return __atomic_load_n(&arena->n_granules, __ATOMIC_RELAXED) << RTE_FASTMEM_GRANULE_SHIFT;
+}
 
 static inline struct fastmem_ctl *
 fastmem_ctl(void)

@@ -165,61 +165,6 @@ slab_set_bins(const struct fastmem_granule *slab, uint16_t bin)
 		__atomic_store_n(&fastmem_process.bins[i], bin, __ATOMIC_RELAXED);
 }
 
-static void
-slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab, uint64_t *bits)
-{
-	uint32_t words = (bin->slab_slots + 63) / 64;
-
-	slab->bin = bin->id;
-	slab->n_slots = bin->slab_slots;
-	slab->n_free = bin->slab_slots;
-	slab->first_word = 0;
-	slab->bits = bits;
-	memset(bits, 0xff, words * sizeof(bits[0]));
-	if (bin->slab_slots % 64 != 0)
-		bits[words - 1] = (UINT64_C(1) << bin->slab_slots % 64) - 1;
-	slab_set_bins(slab, bin->id);
-}
-
-/*
- * Give the bin another slab from its arena, as the arena is or, unless flags
- * forbid it, grown. Returns 0 or -ENOMEM.
- */
-int
-fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags)
-{
-	struct fastmem_arena *arena = &fastmem_ctl()->arenas[bin->socket];
-	bool may_grow = (flags & RTE_FASTMEM_F_NOGROW) == 0;
-	struct fastmem_granule *slab;
-	uint64_t *bits = NULL;
-	uint32_t head;
-
-	if (bin->slab_slots > FASTMEM_INLINE_WORDS * 64) {
-		bits = fastmem_tiny_bits_get(may_grow);
-		if (bits == NULL)
-			return -ENOMEM;
-	}
-	head = fastmem_run_alloc(arena, bin->slab_granules, bin->slab_align);
-	if (head == 0 && may_grow &&
-			fastmem_arena_grow(arena, bin->slab_granules, bin->slab_align) == 0)
-		head = fastmem_run_alloc(arena, bin->slab_granules, bin->slab_align);
-	if (head == 0) {
-		if (bits != NULL)
-			fastmem_tiny_bits_put(bits);
-		return -ENOMEM;
-	}
-
-	slab = fastmem_granule(head);
-	fastmem_mutex_lock(&bin->lock);
-	slab_format(bin, slab, bits != NULL ? bits : slab->inline_bits);
-	list_push_tail(bin, slab);
-	bin->n_slabs++;
-	bin->n_empty++;
-	bin->acquires++;
-	pthread_mutex_unlock(&bin->lock);
-	return 0;
-}
-
 /* Give a slab without a slot in use back to the arena. Under bin.lock. */
 static void
 slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
@@ -250,6 +195,76 @@ fastmem_slab_release_empty(struct fastmem_bin *bin)
 			slab_release(bin, slab);
 	}
 	pthread_mutex_unlock(&bin->lock);
+}
+
+static void
+slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab, uint64_t *bits)
+{
+	uint32_t words = (bin->slab_slots + 63) / 64;
+
+	slab->bin = bin->id;
+	slab->n_slots = bin->slab_slots;
+	slab->n_free = bin->slab_slots;
+	slab->first_word = 0;
+	slab->bits = bits;
+	memset(bits, 0xff, words * sizeof(bits[0]));
+	if (bin->slab_slots % 64 != 0)
+		bits[words - 1] = (UINT64_C(1) << bin->slab_slots % 64) - 1;
+	slab_set_bins(slab, bin->id);
+}
+
+/*
+ * A run for a slab of the bin, from the arena as it is, or with the empty slabs
+ * that other bins keep, or, unless flags forbid it, grown. 0: no memory.
+ */
+static uint32_t
+slab_run(struct fastmem_bin *bin, unsigned int flags)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	struct fastmem_arena *arena = &ctl->arenas[bin->socket];
+	uint32_t head = fastmem_run_alloc(arena, bin->slab_granules, bin->slab_align);
+	unsigned int i;
+
+	if (head != 0)
+		return head;
+	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++)
+		fastmem_slab_release_empty(&ctl->bins[arena->first_bin + i]);
+	head = fastmem_run_alloc(arena, bin->slab_granules, bin->slab_align);
+	if (head == 0 && (flags & RTE_FASTMEM_F_NOGROW) == 0 &&
+			fastmem_arena_grow(arena, bin->slab_granules, bin->slab_align) == 0)
+		head = fastmem_run_alloc(arena, bin->slab_granules, bin->slab_align);
+	return head;
+}
+
+/* Give the bin another slab. Returns 0 or -ENOMEM. */
+int
+fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags)
+{
+	struct fastmem_granule *slab;
+	uint64_t *bits = NULL;
+	uint32_t head;
+
+	if (bin->slab_slots > FASTMEM_INLINE_WORDS * 64) {
+		bits = fastmem_tiny_bits_get((flags & RTE_FASTMEM_F_NOGROW) == 0);
+		if (bits == NULL)
+			return -ENOMEM;
+	}
+	head = slab_run(bin, flags);
+	if (head == 0) {
+		if (bits != NULL)
+			fastmem_tiny_bits_put(bits);
+		return -ENOMEM;
+	}
+
+	slab = fastmem_granule(head);
+	fastmem_mutex_lock(&bin->lock);
+	slab_format(bin, slab, bits != NULL ? bits : slab->inline_bits);
+	list_push_tail(bin, slab);
+	bin->n_slabs++;
+	bin->n_empty++;
+	bin->acquires++;
+	pthread_mutex_unlock(&bin->lock);
+	return 0;
 }
 
 /* Set an object's bit. Under bin.lock. */

@@ -211,7 +211,7 @@ rte_fastmem_stats(struct rte_fastmem_stats *stats)
 		stats->alloc_nomem += t.nomem;
 	}
 	for (i = 0; i < ctl->n_sockets; i++)
-		stats->bytes_backing += get(&ctl->arenas[i].n_granules) * FASTMEM_GRANULE;
+		stats->bytes_backing += fastmem_arena_bytes(&ctl->arenas[i]);
 	stats->bytes_metadata = get(&ctl->meta.bytes);
 	stats->n_classes = RTE_FASTMEM_N_CLASSES;
 	return 0;

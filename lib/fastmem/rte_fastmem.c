@@ -258,16 +258,16 @@ rte_fastmem_reserve(size_t size, int socket_id)
 		return arena != NULL ? fastmem_arena_reserve(arena, size) : -EINVAL;
 	}
 	for (i = 0; i < ctl->n_sockets; i++)
-		have += ctl->arenas[i].n_granules << RTE_FASTMEM_GRANULE_SHIFT;
+		have += fastmem_arena_bytes(&ctl->arenas[i]);
 	for (i = 0; i < ctl->n_sockets; i++) {
 		uint64_t here;
 
 		arena = arena_near(ctl, t, i);
-		here = arena->n_granules << RTE_FASTMEM_GRANULE_SHIFT;
+		here = fastmem_arena_bytes(arena);
 		have -= here;
 		if (fastmem_arena_reserve(arena, size > have ? size - have : 0) == 0)
 			return 0;
-		have += arena->n_granules << RTE_FASTMEM_GRANULE_SHIFT;
+		have += fastmem_arena_bytes(arena);
 	}
 	return -ENOMEM;
 }
@@ -342,25 +342,25 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id)
 static int
 arena_maintain(struct fastmem_arena *arena)
 {
-	uint64_t taken, idle, keep;
-	int ret = 0;
+	uint64_t taken, idle, keep, n_free;
 
 	fastmem_depots_drain_idle(arena);
 
 	fastmem_mutex_lock(&arena->lock);
 	taken = arena->n_taken;
 	idle = arena->min_free;
+	n_free = arena->n_free;
 	keep = arena->n_granules - idle;
 	arena->n_taken = 0;
-	arena->min_free = arena->n_free;
+	arena->min_free = n_free;
 	pthread_mutex_unlock(&arena->lock);
 
-	keep = RTE_MAX(keep + taken, arena->n_reserved);
-	if (arena->n_free < taken)
-		ret = fastmem_arena_grow_by(arena, taken - arena->n_free);
-	else if (idle > taken)
-		fastmem_arena_trim(arena, keep << RTE_FASTMEM_GRANULE_SHIFT);
-	return ret;
+	if (n_free < taken)
+		return fastmem_arena_grow_by(arena, taken - n_free);
+	if (idle > taken)
+		fastmem_arena_trim(arena, RTE_MAX(keep + taken, arena->n_reserved) <<
+				RTE_FASTMEM_GRANULE_SHIFT);
+	return 0;
 }
 
 int
