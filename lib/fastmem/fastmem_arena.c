@@ -137,7 +137,6 @@ run_take(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 	fastmem_granule(head)->n = n;
 	fastmem_granule(fastmem_granule(head)->chunk)->chunk_used += n;
 	arena->n_free -= n;
-	arena->n_taken += n;
 	arena->min_free = RTE_MIN(arena->min_free, arena->n_free);
 	return head;
 }
@@ -373,7 +372,8 @@ fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 	fastmem_mutex_lock(&arena->grow);
 	while (ret == 0 && arena->n_granules < n)
 		ret = chunk_add_between(arena, 1, n - arena->n_granules, true);
-	arena->n_reserved = RTE_MAX(arena->n_reserved, RTE_MIN(n, arena->n_granules));
+	__atomic_store_n(&arena->n_reserved,
+		RTE_MAX(arena->n_reserved, RTE_MIN(n, arena->n_granules)), __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&arena->grow);
 	return ret;
 }
@@ -425,7 +425,8 @@ fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes)
 		given += mz->len;
 		rte_memzone_free(mz);
 	}
-	arena->n_reserved = RTE_MIN(arena->n_reserved, arena->n_granules);
+	__atomic_store_n(&arena->n_reserved, RTE_MIN(arena->n_reserved, arena->n_granules),
+		__ATOMIC_RELAXED);
 	pthread_mutex_unlock(&arena->grow);
 	return given;
 }

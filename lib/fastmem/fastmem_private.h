@@ -146,8 +146,8 @@ struct fastmem_arena {
 	/* Under lock. */
 	uint64_t n_free;
 	uint64_t min_free; /* since the last maintain */
-	uint64_t n_reserved; /* granules that maintain must leave */
-	uint64_t n_taken; /* granules taken since the last maintain */
+	uint64_t n_used_seen; /* at the last maintain */
+	uint64_t n_reserved; /* granules that maintain must leave. Atomic */
 	uint32_t chunks;
 	uint64_t nonempty; /* bit i: runs[i] is not empty */
 	uint32_t runs[FASTMEM_RUN_LISTS];

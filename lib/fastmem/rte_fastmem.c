@@ -338,28 +338,32 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id)
 	return given;
 }
 
-/* What was taken since the last call shall be there once more; the rest, if idle, may go. */
+/*
+ * By as much as the use has grown since the last call, it may grow until the
+ * next: that shall be there. What was free all the time, beyond that, may go.
+ */
 static int
 arena_maintain(struct fastmem_arena *arena)
 {
-	uint64_t taken, idle, keep, n_free;
+	uint64_t used, growth, idle, keep, n_free;
 
 	fastmem_depots_drain_idle(arena);
 
 	fastmem_mutex_lock(&arena->lock);
-	taken = arena->n_taken;
-	idle = arena->min_free;
 	n_free = arena->n_free;
-	keep = arena->n_granules - idle;
-	arena->n_taken = 0;
+	used = arena->n_granules - n_free;
+	growth = used - RTE_MIN(used, arena->n_used_seen);
+	idle = arena->min_free;
+	keep = arena->n_granules - idle + growth;
+	arena->n_used_seen = used;
 	arena->min_free = n_free;
 	pthread_mutex_unlock(&arena->lock);
 
-	if (n_free < taken)
-		return fastmem_arena_grow_by(arena, taken - n_free);
-	if (idle > taken)
-		fastmem_arena_trim(arena, RTE_MAX(keep + taken, arena->n_reserved) <<
-				RTE_FASTMEM_GRANULE_SHIFT);
+	if (n_free < growth)
+		return fastmem_arena_grow_by(arena, growth - n_free);
+	keep = RTE_MAX(keep, __atomic_load_n(&arena->n_reserved, __ATOMIC_RELAXED));
+	if (idle > growth)
+		fastmem_arena_trim(arena, keep << RTE_FASTMEM_GRANULE_SHIFT);
 	return 0;
 }
 

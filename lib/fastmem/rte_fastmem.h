@@ -198,9 +198,9 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id);
  * Do the work that the data path should not have to do.
  *
  * A control thread calls this every now and then, say each 100 ms. It reserves
- * more memory where what was taken since its last call would not be there a
- * second time, moves the objects of depots that were not used since then back
- * to their slabs, and gives memory back that was empty all that time.
+ * memory so that the use can grow until the next call by as much as it has
+ * grown since the last, moves the objects of depots that were not used in that
+ * time back to their slabs, and gives memory back that was free all that time.
  *
  * @return
  *   - 0: success
