@@ -61,6 +61,7 @@ extern "C" {
  */
 typedef uint32_t rte_fastmem_handle_t;
 
+/** @cond */
 /*
  * What compilers and analysers are told: nothing where they do not know it.
  *
@@ -81,6 +82,7 @@ typedef uint32_t rte_fastmem_handle_t;
 	__attribute__((malloc, warn_unused_result)) \
 	__rte_fastmem_deallocs \
 	__rte_fastmem_dealloc(rte_fastmem_realloc, 1)
+/** @endcond */
 
 /** @name Life cycle and backing memory */
 /**@{*/
@@ -252,11 +254,12 @@ rte_fastmem_classes(size_t *sizes);
 /** @name Objects */
 /**@{*/
 
-/* Declared first, for the attributes below. */
+/** @cond */ /* declared first, for the attributes below */
 __rte_experimental void rte_fastmem_hfree(rte_fastmem_handle_t handle, void *ptr);
 __rte_experimental void rte_fastmem_free(void *ptr);
 __rte_experimental void rte_fastmem_free_sized(void *ptr, size_t size, size_t align);
 __rte_experimental void *rte_fastmem_realloc(void *ptr, size_t size, size_t align);
+/** @endcond */
 
 /**
  * Allocate an object on the caller's socket, or on another one if that fails.
