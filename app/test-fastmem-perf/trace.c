@@ -189,8 +189,8 @@ trace_build_free(struct trace_builder *b, unsigned int thread, uint32_t id)
 }
 
 /* Read a whole file; a pipe or a device is as good as a regular file. */
-static int
-read_file(const char *path, void **data, size_t *len, struct trace *trace)
+int
+trace_read_file(const char *path, void **data, size_t *len, struct trace *trace)
 {
 	size_t room = 1 << 16, used = 0, got;
 	char *buffer = NULL, *bigger;
@@ -231,15 +231,19 @@ int
 trace_load(const char *path, struct trace *trace)
 {
 	char reason[TRACE_ERROR_LEN];
+	struct trace_log_stats stats;
 	size_t len = 0;
 	void *data = NULL;
 	int ret;
 
 	memset(trace, 0, sizeof(*trace));
-	ret = read_file(path, &data, &len, trace);
+	ret = trace_read_file(path, &data, &len, trace);
 	if (ret != 0)
 		return ret;
-	ret = trace_decode(data, len, trace);
+	if (trace_is_log(data, len))
+		ret = trace_from_log(data, len, 0, trace, &stats);
+	else
+		ret = trace_decode(data, len, trace);
 	free(data);
 	if (ret != 0) {
 		memcpy(reason, trace->error, sizeof(reason));

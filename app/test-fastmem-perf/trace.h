@@ -67,7 +67,7 @@ struct trace {
 };
 
 /**
- * Load a trace file, or the log that the recorder leaves (see record_log.h).
+ * Load a trace file, or the log that the recorder leaves (see recorder/record_log.h).
  *
  * @return
  *   0; or a negative errno with trace->error set and nothing to free.
@@ -76,6 +76,29 @@ int trace_load(const char *path, struct trace *trace);
 
 /** Decode a trace file that is in memory; as trace_load(). */
 int trace_decode(const void *data, size_t len, struct trace *trace);
+
+/* What became of the calls in a recorder's log that are no operations of the trace. */
+struct trace_log_stats {
+	uint64_t n_entries;		/* in the log */
+	uint64_t n_beyond;		/* calls the program made after the log was full */
+	uint64_t n_unfinished;		/* the program ended within the call */
+	uint64_t n_unknown_frees;	/* of objects from before or outside the recording */
+	uint64_t n_unseen_frees;	/* address handed out again, its free not seen: put in */
+	uint64_t n_too_large;		/* allocations of 4 GiB and more, left out */
+};
+
+/**
+ * Make a trace of a recorder's log that is in memory, of its first @p max_ops operations or of
+ * all (0). As trace_decode().
+ */
+int trace_from_log(const void *data, size_t len, size_t max_ops, struct trace *trace,
+	struct trace_log_stats *stats);
+
+/** Read a whole file into memory that the caller frees; errors as trace_load(). */
+int trace_read_file(const char *path, void **data, size_t *len, struct trace *trace);
+
+/** True when the bytes are a recorder's log. */
+bool trace_is_log(const void *data, size_t len);
 
 /** Write the trace to a file. 0, or a negative errno with trace->error set. */
 int trace_save(struct trace *trace, const char *path);
