@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * The rounds of a cell: contenders are made, calibrated, run in turn, and their samples become
+ * results. Used by each scenario whose round is one timed loop.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+#include <rte_mempool.h>
+
+#include "perf.h"
+
+#define OTHER_CACHE_SIZE 256
+
+struct contenders {
+	struct contender list[PERF_MAX_CONTENDERS];
+	unsigned int n;
+	double *samples;
+};
+
+uint32_t
+perf_selected(const struct perf_scenario *scenario)
+{
+	return perf_options.allocators & scenario->allocators;
+}
+
+unsigned int
+perf_turn(unsigned int round, unsigned int i, unsigned int n)
+{
+	return (round + i) % n;
+}
+
+static uint64_t
+round_cycles(void)
+{
+	return rte_get_tsc_hz() / 1000 * (perf_options.quick ? 1 : 20);
+}
+
+static void
+enter(struct contenders *cs, const struct cell *cell, enum perf_allocator_id id,
+		const struct instance_request *req)
+{
+	struct contender *c = &cs->list[cs->n];
+
+	memset(c, 0, sizeof(*c));
+	if (perf_allocators[id].create(&c->in, req) != 0)
+		return;
+	c->id = id;
+	c->samples = &cs->samples[cs->n * cell->n_metrics * perf_options.rounds];
+	c->state = calloc(1, cell->state_bytes + 1);
+	cs->n++;
+}
+
+static void
+leave(struct contender *c, const struct cell *cell)
+{
+	if (cell->end != NULL && c->state != NULL)
+		cell->end[c->id](c, 0);
+	perf_allocators[c->id].destroy(&c->in);
+	free(c->state);
+}
+
+static int
+gather(struct contenders *cs, const struct cell *cell, size_t size, unsigned int n_objects)
+{
+	struct instance_request req = { .size = size, .n_objects = n_objects };
+	uint32_t selected = perf_selected(cell->scenario);
+	enum perf_allocator_id id;
+
+	cs->n = 0;
+	cs->samples = calloc(PERF_MAX_CONTENDERS * cell->n_metrics * perf_options.rounds,
+			sizeof(*cs->samples));
+	if (cs->samples == NULL)
+		return -ENOMEM;
+	if (perf_fastmem_start(selected) != 0)
+		selected &= ~PERF_FASTMEM_ALLOCATORS;
+	for (id = 0; id < PERF_N_ALLOCATORS; id++) {
+		if ((selected & 1u << id) == 0)
+			continue;
+		req.cache_size = PERF_CACHE_SIZE;
+		enter(cs, cell, id, &req);
+		req.cache_size = OTHER_CACHE_SIZE;
+		if (cell->both_caches && (id == PERF_mempool || id == PERF_mempool_stack))
+			enter(cs, cell, id, &req);
+	}
+	return cs->n > 0 ? 0 : -ENOMEM;
+}
+
+static void
+dismiss(struct contenders *cs, const struct cell *cell)
+{
+	unsigned int i;
+
+	for (i = 0; i < cs->n; i++)
+		leave(&cs->list[i], cell);
+	perf_fastmem_stop();
+	free(cs->samples);
+}
+
+static int
+prepare(struct contender *c, const struct cell *cell)
+{
+	if (c->state == NULL)
+		return -ENOMEM;
+	return cell->begin == NULL || cell->begin[c->id](c, 0) != 0 ? 0 : -ENOMEM;
+}
+
+/* Find the repetitions that fill a round; that warms everything up as well. */
+static int
+calibrate(struct contender *c, const struct cell *cell)
+{
+	perf_round_fn run = cell->rounds[c->id];
+	uint64_t cycles, want = round_cycles();
+	uint64_t n = 16;
+
+	if (cell->repetitions != 0) {
+		c->n = cell->repetitions;
+		return run(c, c->n) != 0 ? 0 : -ENOMEM;
+	}
+	for (;;) {
+		cycles = run(c, n);
+		if (cycles == 0)
+			return -ENOMEM;
+		if (cycles >= want / 4)
+			break;
+		n *= 2;
+	}
+	c->n = RTE_MAX(UINT64_C(1), (uint64_t)((double)n * want / cycles));
+	return 0;
+}
+
+static void
+drop(struct contenders *cs, const struct cell *cell, unsigned int i)
+{
+	struct contender *c = &cs->list[i];
+
+	perf_warn("%s, %zu B: %s left out, an allocation failed", cell->scenario->name,
+		c->in.size, perf_allocators[c->id].name);
+	leave(c, cell);
+	cs->n--;
+	memmove(c, c + 1, (cs->n - i) * sizeof(*c));
+}
+
+static void
+calibrate_all(struct contenders *cs, const struct cell *cell)
+{
+	unsigned int i = 0;
+
+	while (i < cs->n) {
+		struct contender *c = &cs->list[i];
+
+		if (prepare(c, cell) == 0 && calibrate(c, cell) == 0)
+			i++;
+		else
+			drop(cs, cell, i);
+	}
+}
+
+static void
+drop_failed(struct contenders *cs, const struct cell *cell)
+{
+	unsigned int i = 0;
+
+	while (i < cs->n) {
+		if (cs->list[i].failed)
+			drop(cs, cell, i);
+		else
+			i++;
+	}
+}
+
+static void
+run_round(struct contenders *cs, const struct cell *cell, size_t size, unsigned int round)
+{
+	char detail[32] = "";
+	unsigned int i;
+
+	if (size != 0)
+		snprintf(detail, sizeof(detail), "%zu B", size);
+	for (i = 0; i < cs->n; i++) {
+		struct contender *c = &cs->list[perf_turn(round, i, cs->n)];
+		uint64_t cycles;
+
+		perf_progress(cell->scenario, detail, round, perf_options.rounds,
+				perf_allocators[c->id].name);
+		cycles = cell->rounds[c->id](c, c->n);
+		c->failed |= cycles == 0;
+		if (cell->after != NULL)
+			cell->after(c, round);
+		else
+			c->samples[round] = cycles / ((double)c->n * cell->units);
+	}
+}
+
+/* Of a pool's two cache sizes the better counts. */
+static bool
+is_beaten(const struct contenders *cs, unsigned int i)
+{
+	unsigned int j;
+
+	for (j = 0; j < cs->n; j++) {
+		double mine, other;
+
+		if (j == i || cs->list[j].id != cs->list[i].id)
+			continue;
+		mine = perf_median(cs->list[i].samples, perf_options.rounds);
+		other = perf_median(cs->list[j].samples, perf_options.rounds);
+		if (other < mine || (other == mine && j < i))
+			return true;
+	}
+	return false;
+}
+
+static void
+add_results(const struct cell *cell, size_t size, const struct contender *c)
+{
+	struct perf_result r = {
+		.scenario = cell->scenario,
+		.input = cell->input,
+		.id = c->id,
+		.size = size,
+		.lcores = cell->lcores != 0 ? cell->lcores : cell->scenario->lcores,
+	};
+	unsigned int i;
+
+	for (i = 0; i < cell->n_metrics; i++) {
+		double *samples = &c->samples[i * perf_options.rounds];
+
+		if (samples[0] < 0)
+			continue;
+		snprintf(r.metric, sizeof(r.metric), "%s", cell->metrics[i]);
+		perf_result_add(&r, samples, perf_options.rounds);
+	}
+}
+
+int
+cell_run(const struct cell *cell, size_t size, unsigned int n_objects)
+{
+	struct contenders cs;
+	unsigned int i;
+	int ret;
+
+	ret = gather(&cs, cell, size, n_objects);
+	if (ret == 0) {
+		calibrate_all(&cs, cell);
+		for (i = 0; cs.n > 0 && i < perf_options.rounds; i++)
+			run_round(&cs, cell, size, i);
+		drop_failed(&cs, cell);
+		for (i = 0; i < cs.n; i++)
+			if (!is_beaten(&cs, i))
+				add_results(cell, size, &cs.list[i]);
+	}
+	dismiss(&cs, cell);
+	return ret;
+}
+
+int
+cell_run_sizes(const struct cell *cell, unsigned int n_objects)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < perf_options.n_sizes; i++)
+		if (cell_run(cell, perf_options.sizes[i], n_objects) != 0)
+			ret = -ENOMEM;
+	return ret;
+}

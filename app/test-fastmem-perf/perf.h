@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef FASTMEM_PERF_H
+#define FASTMEM_PERF_H
+
+/*
+ * What the benchmark's parts share: options, allocators, scenarios, results.
+ *
+ * A scenario measures contenders, one per allocator, side by side: each round runs every contender
+ * once, so that what disturbs the machine disturbs them alike. A cell is what one such run of
+ * rounds compares: one scenario at one object size.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_fastmem.h>
+
+struct rte_mempool;
+
+#define PERF_CACHE_SIZE 512 /* of mempools, where nothing else is said */
+#define PERF_MIN_ROUNDS 7
+#define PERF_MAX_SIZES 16
+#define PERF_MAX_TRACES 16
+#define PERF_MAX_CONTENDERS 16
+
+/*
+ * The allocators, in the order of the tables. Each is a row of perf_allocators[] in allocators.c,
+ * and, where its calls are timed, a `struct alloc_ops` in allocator_ops.h.
+ */
+#define PERF_FOR_EACH_ALLOCATOR(X, arg) \
+	X(arg, floor) \
+	X(arg, fastmem) \
+	X(arg, fastmem_handle) \
+	X(arg, mempool) \
+	X(arg, mempool_stack) \
+	X(arg, rte_malloc) \
+	X(arg, libc)
+
+enum perf_allocator_id {
+#define PERF_ALLOCATOR_ID(prefix, name) prefix##name,
+	PERF_FOR_EACH_ALLOCATOR(PERF_ALLOCATOR_ID, PERF_)
+#undef PERF_ALLOCATOR_ID
+	PERF_N_ALLOCATORS
+};
+
+#define PERF_BIT(name) (1u << PERF_##name)
+#define PERF_FASTMEM_ALLOCATORS (PERF_BIT(fastmem) | PERF_BIT(fastmem_handle))
+#define PERF_ALL_ALLOCATORS ((1u << PERF_N_ALLOCATORS) - 1)
+
+struct perf_options {
+	bool scenarios[32]; /* by position in perf_scenarios[] */
+	uint32_t allocators; /* bit mask of enum perf_allocator_id */
+	size_t sizes[PERF_MAX_SIZES];
+	unsigned int n_sizes;
+	bool default_sizes; /* the user did not choose */
+	unsigned int rounds;
+	bool quick;
+	const char *json;
+	const char *plot;
+	char *traces[PERF_MAX_TRACES]; /* owned */
+	unsigned int n_traces;
+};
+
+extern struct perf_options perf_options;
+
+/** What to do instead of running. */
+enum perf_action { PERF_RUN, PERF_EXIT_OK, PERF_EXIT_USAGE };
+
+enum perf_action perf_options_parse(int argc, char **argv);
+
+/* An array used as a stack: see floor_alloc(). */
+struct floor_stack {
+	void **top;
+	void *slots[];
+};
+
+/** An allocator made ready for objects of one size. */
+struct instance {
+	size_t size;
+	rte_fastmem_handle_t handle;
+	struct rte_mempool *mp;
+	struct floor_stack *floor;
+};
+
+/** What a scenario needs of an instance. */
+struct instance_request {
+	size_t size;
+	unsigned int n_objects; /* as many can be live at once, cached ones not counted */
+	unsigned int cache_size; /* of a mempool, for each lcore */
+};
+
+struct perf_allocator {
+	const char *name;
+	const char *what;
+	/* Negative errno, with the reason logged by perf_warn(). */
+	int (*create)(struct instance *in, const struct instance_request *req);
+	void (*destroy)(struct instance *in);
+	/*
+	 * Most bytes of memory held for these instances, at the time of the call. 0: cannot
+	 * tell.
+	 */
+	uint64_t (*backing)(const struct instance *in, unsigned int n);
+};
+
+extern const struct perf_allocator perf_allocators[PERF_N_ALLOCATORS];
+
+int perf_allocator_find(const char *name);
+
+/** An allocator in a cell. */
+struct contender {
+	enum perf_allocator_id id;
+	struct instance in;
+	uint64_t n; /* repetitions that make a round last perf_round_cycles() */
+	double *samples; /* by metric and round */
+	void *state; /* of the scenario: struct cell's state_bytes, zeroed */
+	bool failed; /* an allocation failed in some round */
+};
+
+struct perf_scenario {
+	const char *name;
+	const char *what;
+	uint32_t allocators; /* those that it has a meaning for */
+	unsigned int lcores;
+	/* 0, or a negative errno when nothing could be measured. */
+	int (*run)(const struct perf_scenario *scenario);
+};
+
+extern const struct perf_scenario *const perf_scenarios[];
+extern const unsigned int perf_n_scenarios;
+
+/* scenario_*.c */
+extern const struct perf_scenario scenario_tight, scenario_batch_fifo, scenario_batch_lifo;
+extern const struct perf_scenario scenario_bulk8, scenario_bulk32;
+extern const struct perf_scenario scenario_pipeline, scenario_pipeline_bulk32;
+extern const struct perf_scenario scenario_mixed, scenario_latency, scenario_types;
+extern const struct perf_scenario scenario_churn, scenario_replay;
+
+/* cell.c: the rounds of a cell. */
+
+/**
+ * Run a contender once.
+ *
+ * @param n
+ *   How often to repeat what is measured.
+ * @return
+ *   Cycles of all n repetitions, 0 when the allocator failed.
+ */
+typedef uint64_t (*perf_round_fn)(const struct contender *c, uint64_t n);
+
+struct cell {
+	const struct perf_scenario *scenario;
+	const perf_round_fn *rounds; /* by allocator id */
+	const perf_round_fn *begin; /* untimed, before the first round; returns 0 on failure */
+	const perf_round_fn *end; /* untimed, after begin and the rounds, or what there was of them */
+	size_t state_bytes; /* for each contender */
+	uint64_t repetitions; /* in a round; 0: as many as fill a round's time */
+	const char *const *metrics;
+	unsigned int n_metrics;
+	double units; /* what the one metric counts, in one repetition */
+	/*
+	 * Sets c->samples[metric * rounds + round] for each metric, where the one metric is not
+	 * just cycles per unit. A negative sample: the metric has no meaning for this allocator.
+	 */
+	void (*after)(struct contender *c, unsigned int round);
+	unsigned int lcores; /* 0: the scenario's */
+	const char *input; /* a trace's name, or NULL */
+	bool both_caches; /* mempools also at cache size 256, the better result counts */
+};
+
+/** Measure a cell for each size; 0 or a negative errno. */
+int cell_run_sizes(const struct cell *cell, unsigned int n_objects);
+/** Measure a cell whose scenario has sizes of its own. */
+int cell_run(const struct cell *cell, size_t size, unsigned int n_objects);
+
+/** Start fastmem anew when a contender needs it, so that no cell inherits another's memory. */
+int perf_fastmem_start(uint32_t allocators);
+void perf_fastmem_stop(void);
+
+/** Which of the scenario's allocators the user wants. */
+uint32_t perf_selected(const struct perf_scenario *scenario);
+
+/** Position of the contender to run as the i-th of a round: none is always first. */
+unsigned int perf_turn(unsigned int round, unsigned int i, unsigned int n);
+
+/* results.c */
+struct perf_result {
+	const struct perf_scenario *scenario;
+	const char *input; /* a trace's name, or NULL */
+	enum perf_allocator_id id;
+	uint64_t size; /* of the objects; 0 where the scenario has sizes of its own */
+	unsigned int lcores;
+	char metric[40];
+	double median, min, max;
+	unsigned int rounds;
+};
+
+extern struct perf_result *perf_results;
+extern size_t perf_n_results;
+
+/** Samples are sorted in place; the figures of @p what are made from them. */
+void perf_result_add(const struct perf_result *what, double *samples, unsigned int n);
+double perf_median(double *samples, unsigned int n);
+/** What is compared side by side: all but the allocator is the same. */
+bool perf_result_same_cell(const struct perf_result *a, const struct perf_result *b);
+/** The result of this allocator in the same cell, or NULL. */
+const struct perf_result *perf_result_of(const struct perf_result *cell,
+	enum perf_allocator_id id);
+/** The first result of its cell: an iteration over cells visits these. */
+bool perf_result_opens_cell(const struct perf_result *r);
+/** "256 B", or the name of a trace, or nothing. */
+void perf_result_input(const struct perf_result *r, char *text, size_t len);
+
+/* report.c, json.c, plot.c */
+void perf_report_print(void);
+int perf_json_write(const char *path);
+int perf_plot_check(void);
+int perf_plot_write(const char *path);
+
+/* progress.c */
+void perf_progress(const struct perf_scenario *scenario, const char *detail, unsigned int round,
+	unsigned int rounds, const char *allocator);
+void perf_progress_end(void);
+/** A line that stays on screen, and is repeated under the table. */
+void perf_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void perf_warn_repeat(void);
+
+#endif /* FASTMEM_PERF_H */

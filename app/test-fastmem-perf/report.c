@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * The results for people: each figure with its spread and its ratio to fastmem's, then one line
+ * for each comparison. All figures are such that less is better.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "perf.h"
+
+#define MIB (1024.0 * 1024)
+
+static bool
+is_bytes(const struct perf_result *r)
+{
+	return strncmp(r->metric, "bytes_", 6) == 0;
+}
+
+static double
+scale(const struct perf_result *r)
+{
+	return is_bytes(r) ? MIB : 1;
+}
+
+static int
+digits(const struct perf_result *r)
+{
+	return strcmp(r->metric, "backing_over_live") == 0 || r->median < 10 ? 2 : 1;
+}
+
+static void
+print_row(const struct perf_result *r, const char *label)
+{
+	const struct perf_result *fastmem = perf_result_of(r, PERF_fastmem);
+	double unit = scale(r);
+	int d = digits(r);
+
+	printf("  %-12s %-15s %11.*f %11.*f %11.*f", label, perf_allocators[r->id].name,
+		d, r->median / unit, d, r->min / unit, d, r->max / unit);
+	if (fastmem != NULL && fastmem->median > 0)
+		printf(" %10.2f", r->median / fastmem->median);
+	printf("\n");
+}
+
+static void
+print_heading(const struct perf_result *r)
+{
+	printf("\n%s: %s\n", r->scenario->name, r->scenario->what);
+	printf("  %s, %s%u lcore%s, %u rounds\n", r->metric, is_bytes(r) ? "in MiB, " : "",
+		r->lcores, r->lcores == 1 ? "" : "s", r->rounds);
+	printf("  %-12s %-15s %11s %11s %11s %10s\n", "", "", "median", "min", "max",
+		"x fastmem");
+}
+
+static bool
+same_table(const struct perf_result *a, const struct perf_result *b)
+{
+	return a != NULL && a->scenario == b->scenario && a->lcores == b->lcores &&
+		strcmp(a->metric, b->metric) == 0;
+}
+
+static void
+print_details(void)
+{
+	const struct perf_result *table = NULL;
+	char label[64];
+	size_t i, j;
+
+	for (i = 0; i < perf_n_results; i++) {
+		const struct perf_result *cell = &perf_results[i];
+
+		if (!perf_result_opens_cell(cell))
+			continue;
+		if (!same_table(table, cell))
+			print_heading(cell);
+		table = cell;
+		perf_result_input(cell, label, sizeof(label));
+		for (j = i; j < perf_n_results; j++) {
+			if (!perf_result_same_cell(&perf_results[j], cell))
+				continue;
+			print_row(&perf_results[j], label);
+			label[0] = '\0';
+		}
+	}
+}
+
+static bool
+was_measured(enum perf_allocator_id id)
+{
+	size_t i;
+
+	for (i = 0; i < perf_n_results; i++)
+		if (perf_results[i].id == id)
+			return true;
+	return false;
+}
+
+static void
+print_overview_heading(void)
+{
+	enum perf_allocator_id id;
+
+	printf("\nIn short: fastmem's median, and the others' as a multiple of it\n\n");
+	printf("  %-24s %-22s %9s", "", "", "fastmem");
+	for (id = 0; id < PERF_N_ALLOCATORS; id++)
+		if (id != PERF_fastmem && was_measured(id))
+			printf(" %9.9s", id == PERF_fastmem_handle ? "..handle" :
+				id == PERF_mempool_stack ? "..stack" : perf_allocators[id].name);
+	printf("\n");
+}
+
+static void
+print_overview_row(const struct perf_result *fastmem)
+{
+	const struct perf_result *other;
+	enum perf_allocator_id id;
+	char input[32], label[64];
+
+	perf_result_input(fastmem, input, sizeof(input));
+	snprintf(label, sizeof(label), "%s %s", fastmem->scenario->name, input);
+	printf("  %-24s %-22s %9.*f", label, fastmem->metric, digits(fastmem),
+		fastmem->median / scale(fastmem));
+	for (id = 0; id < PERF_N_ALLOCATORS; id++) {
+		if (id == PERF_fastmem || !was_measured(id))
+			continue;
+		other = perf_result_of(fastmem, id);
+		if (other == NULL || fastmem->median <= 0)
+			printf(" %9s", "");
+		else
+			printf(" %8.2fx", other->median / fastmem->median);
+	}
+	printf("\n");
+}
+
+static void
+print_overview(void)
+{
+	size_t i;
+
+	if (!was_measured(PERF_fastmem))
+		return;
+	print_overview_heading();
+	for (i = 0; i < perf_n_results; i++)
+		if (perf_results[i].id == PERF_fastmem)
+			print_overview_row(&perf_results[i]);
+}
+
+void
+perf_report_print(void)
+{
+	print_details();
+	print_overview();
+	printf("\nLess is better throughout. Bytes are shown in MiB.\n\n");
+}
