@@ -52,14 +52,18 @@ static pthread_mutex_t threads_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
 
-/* Moves of magazines by the owner, for readers of the statistics. */
+/*
+ * Moves of magazines by the owner, for readers of the statistics: a sequence
+ * lock without fences. A change of a field is a release, so whoever reads the
+ * new value (with acquire, in cache_read_fields()) also reads seq as odd, or as
+ * of later.
+ */
+#define MOVE(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELEASE)
 
 static void
 move_begin(struct fastmem_tcache *t)
 {
 	__atomic_store_n(&t->seq, t->seq + 1, __ATOMIC_RELAXED);
-	/* Pairs with the acquire fence in cache_read(): seq is odd before any field changes. */
-	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 static void
@@ -84,23 +88,23 @@ count(uint64_t *counter, uint64_t n)
 static void
 count_in(struct rte_fastmem_cache *c, int64_t n)
 {
-	RTE_FASTMEM_SET(c->n_in, c->n_in + n);
+	MOVE(c->n_in, c->n_in + n);
 }
 
 static void
 magazine_set_n(struct fastmem_magazine *m, uint32_t n)
 {
-	__atomic_store_n(&m->n, n, __ATOMIC_RELAXED);
+	MOVE(m->n, n);
 }
 
 /* Make a magazine the loaded one, in place of one that is kept elsewhere. */
 static void
 load_magazine(struct rte_fastmem_cache *c, struct fastmem_magazine *m)
 {
-	RTE_FASTMEM_SET(c->loaded, m);
-	RTE_FASTMEM_SET(c->base, m->objs);
-	RTE_FASTMEM_SET(c->end, m->objs + RTE_MAX(c->capacity, m->n));
-	RTE_FASTMEM_SET(c->top, m->objs + m->n);
+	MOVE(c->loaded, m);
+	MOVE(c->base, m->objs);
+	MOVE(c->end, m->objs + RTE_MAX(c->capacity, m->n));
+	MOVE(c->top, m->objs + m->n);
 }
 
 static void
@@ -112,7 +116,7 @@ unload_magazine(struct rte_fastmem_cache *c)
 static void
 set_spare(struct rte_fastmem_cache *c, struct fastmem_magazine *m)
 {
-	RTE_FASTMEM_SET(c->spare, m);
+	MOVE(c->spare, m);
 }
 
 /* Within a move: the capacity doubles up to the magazine's size. */
@@ -121,7 +125,7 @@ grow_capacity(struct rte_fastmem_cache *c, const struct fastmem_bin *bin)
 {
 	c->capacity = RTE_MIN(c->capacity * 2, (uint32_t)bin->magazine_size);
 	if (c->end < c->base + c->capacity)
-		RTE_FASTMEM_SET(c->end, c->base + c->capacity);
+		MOVE(c->end, c->base + c->capacity);
 }
 
 static int
@@ -231,7 +235,7 @@ cache_refill(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 	if (n == 0)
 		return false;
 	move_begin(t);
-	RTE_FASTMEM_SET(c->top, c->base + n);
+	MOVE(c->top, c->base + n);
 	count_in(c, n);
 	grow_capacity(c, bin);
 	move_end(t);
@@ -260,7 +264,7 @@ cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	if (empty == NULL) { /* no memory for the bookkeeping */
 		n = cache_len(c);
 		move_begin(t);
-		RTE_FASTMEM_SET(c->top, c->base);
+		MOVE(c->top, c->base);
 		count_in(c, -(int64_t)n);
 		move_end(t);
 		fastmem_slab_free(c->base, n);
@@ -297,7 +301,7 @@ direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 	}
 	move_begin(t);
 	count_in(&t->caches[bin->id], 1);
-	RTE_FASTMEM_SET(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc + 1);
+	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc + 1);
 	count(&t->counts[bin->id].alloc_misses, 1);
 	move_end(t);
 	return obj;
@@ -385,7 +389,7 @@ fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void
 
 	/* They were never handed out: neither an allocation nor a free. */
 	move_begin(t);
-	RTE_FASTMEM_SET(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - got);
+	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - got);
 	count_in(&t->caches[bin->id], -(int64_t)got);
 	move_end(t);
 	fastmem_slab_free(ptrs, got);
@@ -448,10 +452,10 @@ cache_flush(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
 	unload_magazine(c);
 	count_in(c, -(int64_t)(loaded->n + (spare != NULL ? spare->n : 0)));
 	c->capacity = 0;
-	RTE_FASTMEM_SET(c->top, NULL);
-	RTE_FASTMEM_SET(c->base, NULL);
-	RTE_FASTMEM_SET(c->end, NULL);
-	RTE_FASTMEM_SET(c->loaded, NULL);
+	MOVE(c->top, NULL);
+	MOVE(c->base, NULL);
+	MOVE(c->end, NULL);
+	MOVE(c->loaded, NULL);
 	set_spare(c, NULL);
 	move_end(t);
 	magazine_discard(loaded);

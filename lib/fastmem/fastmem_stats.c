@@ -41,26 +41,21 @@ get(const uint64_t *counter)
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
-static uint32_t
-magazine_n(struct fastmem_magazine *const *mag)
-{
-	struct fastmem_magazine *m = __atomic_load_n(mag, __ATOMIC_RELAXED);
-
-	return m != NULL ? __atomic_load_n(&m->n, __ATOMIC_RELAXED) : 0;
-}
+/* Pairs with the release in MOVE(), fastmem_cache.c. */
+#define READ(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
 
 static void
 cache_read_fields(const struct fastmem_tcache *t, unsigned int bin, struct tally *out)
 {
 	const struct rte_fastmem_cache *c = &t->caches[bin];
-	uint64_t n_in;
+	const struct fastmem_magazine *spare;
 
 	/* n_alloc first: an allocation in between looks freed, and not the other way round. */
-	out->alloc = get(&c->n_alloc);
-	out->cached = (__atomic_load_n(&c->top, __ATOMIC_RELAXED) -
-			__atomic_load_n(&c->base, __ATOMIC_RELAXED)) + magazine_n(&c->spare);
-	n_in = __atomic_load_n(&c->n_in, __ATOMIC_RELAXED);
-	out->in_use = n_in - out->cached;
+	out->alloc = READ(c->n_alloc);
+	spare = READ(c->spare);
+	out->cached = READ(c->top) - READ(c->base);
+	out->cached += spare != NULL ? READ(spare->n) : 0;
+	out->in_use = READ(c->n_in) - out->cached;
 	out->free = out->alloc - out->in_use;
 }
 
@@ -76,8 +71,6 @@ cache_read(const struct fastmem_tcache *t, unsigned int bin, struct tally *out)
 		uint32_t seq = __atomic_load_n(&t->seq, __ATOMIC_ACQUIRE);
 
 		cache_read_fields(t, bin, out);
-		/* Pairs with the release fence in move_begin(). */
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		if ((seq & 1) == 0 && __atomic_load_n(&t->seq, __ATOMIC_RELAXED) == seq)
 			break;
 		rte_pause(); /* and after many times: the owner is busy, or gone for good */
