@@ -67,7 +67,7 @@ static int
 fit(const void *log, size_t log_len, size_t max_ops, size_t max_bytes, struct trace *trace,
 	struct trace_log_stats *stats)
 {
-	size_t fits = 0, too_many, len;
+	size_t fits = 0, too_many, all, len;
 	int ret;
 
 	ret = trace_from_log(log, log_len, max_ops, trace, stats);
@@ -76,7 +76,8 @@ fit(const void *log, size_t log_len, size_t max_ops, size_t max_bytes, struct tr
 	ret = encoded_size(trace, &len);
 	if (ret != 0 || len <= max_bytes)
 		return ret;
-	too_many = trace->n_ops;
+	all = trace->n_ops;
+	too_many = all;
 	while (too_many - fits > too_many / 100 + 1) {
 		size_t middle = fits + (too_many - fits) / 2;
 
@@ -96,6 +97,7 @@ fit(const void *log, size_t log_len, size_t max_ops, size_t max_bytes, struct tr
 		snprintf(trace->error, sizeof(trace->error), "nothing fits %zu bytes", max_bytes);
 		return -ENOSPC;
 	}
+	printf("cut to the first %zu of %zu operations\n", fits, all);
 	return trace_from_log(log, log_len, fits, trace, stats);
 }
 
