@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+# Short names for what is done most. The build itself is meson's: see meson.build.
+
+BUILD ?= build
+MESON_ARGS ?=
+export BUILD
+
+.PHONY: all build demo test bench debian-matrix fresh check-dpdk-tree doc \
+	install uninstall clean help
+
+all: build
+
+help:
+	@echo 'make demo             install what is missing, build, compare fastmem with other allocators'
+	@echo 'make test             install what is missing, build in all variants, run all tests'
+	@echo 'make bench            the whole benchmark: long rounds, more sizes (several minutes)'
+	@echo 'make build            build only, into $$BUILD ($(BUILD))'
+	@echo 'make doc              API documentation into build/doc (doxygen)'
+	@echo 'make install          install library, header and tools (DESTDIR and meson -Dprefix work)'
+	@echo 'make uninstall        remove what "make install" installed'
+	@echo 'make clean            remove $$BUILD ($(BUILD))'
+	@echo 'make debian-matrix    tests and quick benchmark on the DPDK of Debian 12, 13 and unstable'
+	@echo 'make fresh            "make demo" and "make test" on a clone in a minimal Debian 12'
+	@echo 'make check-dpdk-tree  build lib/fastmem inside the source tree of DPDK'
+	@echo
+	@echo 'Variables: BUILD=dir  MESON_ARGS="-Dasserts=true ..."  HUGE=auto|yes|no'
+
+build: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD) $(MESON_ARGS)
+
+demo:
+	@tools/demo.sh
+
+test:
+	@tools/test.sh
+
+bench:
+	@tools/bench.sh
+
+doc:
+	mkdir -p build/doc
+	doxygen doc/api/Doxyfile
+
+install: build
+	meson install -C $(BUILD) --no-rebuild
+
+uninstall:
+	ninja -C $(BUILD) uninstall
+
+clean:
+	rm -rf $(BUILD)
+
+debian-matrix:
+	@tools/debian-matrix.sh
+
+fresh:
+	@tools/fresh-check.sh
+
+check-dpdk-tree:
+	@tools/check-dpdk-tree.sh

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+# shellcheck shell=bash
+
+# What the scripts of this folder share: source it. It changes to the top of the source tree.
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+BUILD=${BUILD:-build}
+HUGE=${HUGE:-auto}
+readonly PAGE_KB=2048
+
+say() { printf '==> %s\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# Run as root: directly, or with sudo.
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		die "this needs root, and there is no sudo: $*"
+	fi
+}
+
+# Configure (once) and build: build_in DIR [meson option...]
+build_in() {
+	local dir=$1
+	shift
+	if [ ! -f "$dir/build.ninja" ]; then
+		meson setup "$dir" "$@" >"$dir.log" 2>&1 || { cat "$dir.log"; return 1; }
+	fi
+	ninja -C "$dir" >"$dir.log" 2>&1 || { cat "$dir.log"; return 1; }
+}
+
+meminfo() { awk -v key="$1:" '$1 == key { print $2 }' /proc/meminfo; }
+
+hugetlbfs_mounted() { awk '$3 == "hugetlbfs" { found = 1 } END { exit !found }' /proc/mounts; }
+
+# Free huge pages of 2 MiB.
+huge_free() {
+	cat /sys/kernel/mm/hugepages/hugepages-${PAGE_KB}kB/free_hugepages 2>/dev/null || echo 0
+}
+
+HUGE_RESTORE=
+HUGE_MOUNTED=
+
+# Undo what huge_setup did to the system.
+huge_restore() {
+	if [ -n "$HUGE_MOUNTED" ]; then
+		umount "$HUGE_MOUNTED" 2>/dev/null || true
+		HUGE_MOUNTED=
+	fi
+	if [ -n "$HUGE_RESTORE" ]; then
+		echo "$HUGE_RESTORE" >/proc/sys/vm/nr_hugepages || true
+		HUGE_RESTORE=
+	fi
+}
+
+# Have PAGES free huge pages of 2 MiB, for the time this script runs; says what it does.
+# Fails when there are none to be had: then use --no-huge.
+huge_setup() {
+	local pages=$1 free missing now
+
+	if [ "$HUGE" = no ]; then
+		say "huge pages: not used, as asked for (HUGE=no)"
+		return 1
+	fi
+	if [ "$(id -u)" != 0 ]; then
+		say "huge pages: not used, they need root (sudo make ...)"
+		return 1
+	fi
+	trap huge_restore EXIT
+	free=$(huge_free)
+	missing=$((pages - free))
+	if [ $missing -gt 0 ]; then
+		# Leave the system at least as much as is taken from it.
+		if [ $((missing * PAGE_KB * 2)) -gt "$(meminfo MemAvailable)" ]; then
+			say "huge pages: not used, $free are free and memory is too short for $missing more"
+			return 1
+		fi
+		now=$(cat /proc/sys/vm/nr_hugepages 2>/dev/null || echo 0)
+		if ! echo $((now + missing)) 2>/dev/null >/proc/sys/vm/nr_hugepages; then
+			say "huge pages: not used, $free are free and vm.nr_hugepages cannot be set here"
+			return 1
+		fi
+		HUGE_RESTORE=$now
+		if [ "$(huge_free)" -lt "$pages" ]; then
+			say "huge pages: not used, the kernel has no $pages of them"
+			huge_restore
+			return 1
+		fi
+		say "huge pages: vm.nr_hugepages set from $now to $((now + missing)) for this run"
+	fi
+	if ! hugetlbfs_mounted; then
+		mkdir -p /dev/hugepages
+		if ! mount -t hugetlbfs -o pagesize=2M nodev /dev/hugepages 2>/dev/null; then
+			say "huge pages: not used, hugetlbfs cannot be mounted here"
+			huge_restore
+			return 1
+		fi
+		HUGE_MOUNTED=/dev/hugepages
+		say "huge pages: hugetlbfs mounted on /dev/hugepages for this run"
+	fi
+	say "huge pages: used, $(huge_free) of 2 MiB are free"
+}
+
+# The lcores to run on: the first N (or fewer) CPUs that this process may use, as EAL's -l wants them.
+lcores() {
+	python3 -c 'import os, sys
+print(",".join(map(str, sorted(os.sched_getaffinity(0))[:int(sys.argv[1])])))' "$1"
+}

@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+# Build, and compare fastmem with the other allocators, on synthetic and on recorded input.
+
+. "$(dirname "$0")/common.sh"
+
+tools/setup.sh demo
+say "building into $BUILD/demo"
+mkdir -p "$BUILD"
+build_in "$BUILD/demo" --buildtype=release
+
+eal=(--no-pci -l "$(lcores 2)" --file-prefix "fastmem-demo-$$")
+if huge_setup 512; then
+	eal+=(--huge-unlink)
+else
+	say "running on ordinary pages (--no-huge)"
+	eal+=(--no-huge -m 1024)
+fi
+
+say "comparing, in less than 20 seconds"
+"$BUILD/demo/app/test-fastmem-perf/dpdk-fastmem-perf" "${eal[@]}" -- --quick \
+	--json "$BUILD/fastmem.json" --plot "$BUILD/fastmem.svg"
+
+say "the plot is in $BUILD/fastmem.svg, the figures are in $BUILD/fastmem.json"

@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+. "$(dirname "$0")/common.sh"
+
+usage() {
+	cat <<-END
+	usage: tools/setup.sh [demo|test]
+
+	Installs the Debian packages that are missing, by apt-get, as root or with sudo:
+	  demo   to build, and to run the benchmark (the default)
+	  test   and to run all tests: clang, sanitizers, fuzzing
+	END
+}
+
+# What is looked for -> the package that brings it. Looking for the thing rather than for the
+# package also accepts a DPDK or a compiler that was installed by hand.
+missing_packages() {
+	command -v gcc >/dev/null && echo '#include <stdlib.h>' | gcc -E - >/dev/null 2>&1 ||
+		echo gcc libc6-dev
+	command -v meson >/dev/null || echo meson
+	command -v ninja >/dev/null || echo ninja-build
+	command -v pkg-config >/dev/null || echo pkg-config
+	pkg-config --exists libdpdk 2>/dev/null || echo libdpdk-dev
+	command -v gnuplot >/dev/null || echo gnuplot-nox
+	[ "$1" = test ] || return 0
+	command -v make >/dev/null || echo make
+	command -v g++ >/dev/null || echo g++
+	command -v clang >/dev/null || echo clang
+	# clang's sanitizer and fuzzer runtimes are a package of their own since Debian 13.
+	clang_runs_fuzzers || echo clang "$(clang_runtime_package)"
+	command -v doxygen >/dev/null || echo doxygen
+	command -v setarch >/dev/null || echo util-linux
+}
+
+clang_runs_fuzzers() {
+	command -v clang >/dev/null && [ -e "$(clang -print-file-name=libclang_rt.fuzzer-x86_64.a)" -o \
+		-e "$(clang -print-resource-dir)/lib/linux/libclang_rt.fuzzer-$(uname -m).a" ]
+}
+
+clang_runtime_package() {
+	local version
+
+	version=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p')
+	[ -z "$version" ] || echo "libclang-rt-$version-dev"
+}
+
+install_missing() {
+	local packages
+
+	packages=$(missing_packages "$1" | xargs -n1 | sort -u | xargs)
+	if [ -z "$packages" ]; then
+		say "packages: nothing is missing"
+		return
+	fi
+	command -v apt-get >/dev/null || die "install these yourself (no apt-get here): $packages"
+	as_root apt-get update -qq
+	# Once more: which runtime package there is, is known only now.
+	packages=$(missing_packages "$1" | xargs -n1 | sort -u | xargs)
+	say "packages: installing $packages"
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		$packages </dev/null >/dev/null
+}
+
+case "${1:-demo}" in
+demo|test) install_missing "${1:-demo}" ;;
+-h|--help) usage ;;
+*) usage >&2; exit 2 ;;
+esac
