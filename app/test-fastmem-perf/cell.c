@@ -53,7 +53,8 @@ enter(struct contenders *cs, const struct cell *cell, enum perf_allocator_id id,
 	struct contender *c = &cs->list[cs->n];
 
 	memset(c, 0, sizeof(*c));
-	if (perf_allocators[id].create(&c->in, req) != 0)
+	/* A scenario with sizes of its own makes its instances itself. */
+	if (req->size != 0 && perf_allocators[id].create(&c->in, req) != 0)
 		return;
 	c->id = id;
 	c->samples = &cs->samples[cs->n * cell->n_metrics * perf_options.rounds];
@@ -66,7 +67,8 @@ leave(struct contender *c, const struct cell *cell)
 {
 	if (cell->end != NULL && c->state != NULL)
 		cell->end[c->id](c, 0);
-	perf_allocators[c->id].destroy(&c->in);
+	if (c->in.size != 0)
+		perf_allocators[c->id].destroy(&c->in);
 	free(c->state);
 }
 
@@ -74,7 +76,7 @@ static int
 gather(struct contenders *cs, const struct cell *cell, size_t size, unsigned int n_objects)
 {
 	struct instance_request req = { .size = size, .n_objects = n_objects };
-	uint32_t selected = perf_selected(cell->scenario);
+	uint32_t selected = perf_selected(cell->scenario) & ~cell->skipped;
 	enum perf_allocator_id id;
 
 	cs->n = 0;
@@ -121,7 +123,7 @@ calibrate(struct contender *c, const struct cell *cell)
 {
 	perf_round_fn run = cell->rounds[c->id];
 	uint64_t cycles, want = round_cycles();
-	uint64_t n = 16;
+	uint64_t n = cell->is_long ? 1 : 16;
 
 	if (cell->repetitions != 0) {
 		c->n = cell->repetitions;
@@ -144,8 +146,12 @@ drop(struct contenders *cs, const struct cell *cell, unsigned int i)
 {
 	struct contender *c = &cs->list[i];
 
-	perf_warn("%s, %zu B: %s left out, an allocation failed", cell->scenario->name,
-		c->in.size, perf_allocators[c->id].name);
+	if (c->in.size != 0)
+		perf_warn("%s, %zu B: %s left out, an allocation failed", cell->scenario->name,
+			c->in.size, perf_allocators[c->id].name);
+	else
+		perf_warn("%s: %s left out, an allocation failed", cell->scenario->name,
+			perf_allocators[c->id].name);
 	leave(c, cell);
 	cs->n--;
 	memmove(c, c + 1, (cs->n - i) * sizeof(*c));
@@ -185,7 +191,9 @@ run_round(struct contenders *cs, const struct cell *cell, size_t size, unsigned 
 	char detail[32] = "";
 	unsigned int i;
 
-	if (size != 0)
+	if (cell->input != NULL)
+		snprintf(detail, sizeof(detail), "%s", cell->input);
+	else if (size != 0)
 		snprintf(detail, sizeof(detail), "%zu B", size);
 	for (i = 0; i < cs->n; i++) {
 		struct contender *c = &cs->list[perf_turn(round, i, cs->n)];

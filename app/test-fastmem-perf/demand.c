@@ -261,7 +261,7 @@ take_samples(struct contender *c, unsigned int round)
 }
 
 int
-demand_run(const struct perf_scenario *scenario, const struct demand *d)
+demand_run(const struct perf_scenario *scenario, const struct demand *d, uint32_t skipped)
 {
 	static const char *const metrics[] = {
 		"cycles_per_pair", "bytes_backing", "bytes_metadata", "backing_over_live",
@@ -277,6 +277,7 @@ demand_run(const struct perf_scenario *scenario, const struct demand *d)
 	};
 	const struct cell cell = {
 		.scenario = scenario,
+		.skipped = skipped,
 		.begin = begins,
 		.rounds = rounds,
 		.end = ends,

@@ -42,7 +42,7 @@ void demand_step(struct demand *d, unsigned int kind, int count);
 void demand_end_epoch(struct demand *d);
 void demand_free(struct demand *d);
 
-/** Measure a scenario with this demand. */
-int demand_run(const struct perf_scenario *scenario, const struct demand *d);
+/** Measure a scenario with this demand, for all of its allocators but @p skipped. */
+int demand_run(const struct perf_scenario *scenario, const struct demand *d, uint32_t skipped);
 
 #endif /* FASTMEM_PERF_DEMAND_H */

@@ -153,11 +153,13 @@ typedef uint64_t (*perf_round_fn)(const struct contender *c, uint64_t n);
 
 struct cell {
 	const struct perf_scenario *scenario;
+	uint32_t skipped; /* allocators to leave out this time */
 	const perf_round_fn *rounds; /* by allocator id */
 	const perf_round_fn *begin; /* untimed, before the first round; returns 0 on failure */
 	const perf_round_fn *end; /* untimed, after begin and the rounds, or what there was of them */
 	size_t state_bytes; /* for each contender */
 	uint64_t repetitions; /* in a round; 0: as many as fill a round's time */
+	bool is_long; /* a single repetition may fill a round */
 	const char *const *metrics;
 	unsigned int n_metrics;
 	double units; /* what the one metric counts, in one repetition */

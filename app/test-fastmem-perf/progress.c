@@ -44,7 +44,8 @@ perf_progress(const struct perf_scenario *scenario, const char *detail, unsigned
 	char cell[sizeof(last_cell)];
 
 	on_terminal = isatty(STDERR_FILENO);
-	snprintf(cell, sizeof(cell), "%s %s", scenario->name, detail);
+	snprintf(cell, sizeof(cell), "%s%s%s", scenario->name, detail[0] != '\0' ? " " : "",
+		detail);
 	if (on_terminal) {
 		fprintf(stderr, "\r\033[K%5.1f s  %-28s round %u of %u  %s", seconds, cell,
 			round + 1, rounds, allocator);

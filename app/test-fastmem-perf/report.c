@@ -14,6 +14,7 @@
 #include "perf.h"
 
 #define MIB (1024.0 * 1024)
+#define LABEL_WIDTH 12
 
 static bool
 is_bytes(const struct perf_result *r)
@@ -40,7 +41,7 @@ print_row(const struct perf_result *r, const char *label)
 	double unit = scale(r);
 	int d = digits(r);
 
-	printf("  %-12s %-15s %11.*f %11.*f %11.*f", label, perf_allocators[r->id].name,
+	printf("  %-*s %-15s %11.*f %11.*f %11.*f", LABEL_WIDTH, label, perf_allocators[r->id].name,
 		d, r->median / unit, d, r->min / unit, d, r->max / unit);
 	if (fastmem != NULL && fastmem->median > 0)
 		printf(" %10.2f", r->median / fastmem->median);
@@ -51,41 +52,68 @@ static void
 print_heading(const struct perf_result *r)
 {
 	printf("\n%s: %s\n", r->scenario->name, r->scenario->what);
-	printf("  %s, %s%u lcore%s, %u rounds\n", r->metric, is_bytes(r) ? "in MiB, " : "",
-		r->lcores, r->lcores == 1 ? "" : "s", r->rounds);
 	printf("  %-12s %-15s %11s %11s %11s %10s\n", "", "", "median", "min", "max",
 		"x fastmem");
+}
+
+static void
+print_subheading(const struct perf_result *r)
+{
+	printf("  %s%s, %u lcore%s, %u rounds\n", r->metric, is_bytes(r) ? ", in MiB" : "",
+		r->lcores, r->lcores == 1 ? "" : "s", r->rounds);
 }
 
 static bool
 same_table(const struct perf_result *a, const struct perf_result *b)
 {
-	return a != NULL && a->scenario == b->scenario && a->lcores == b->lcores &&
-		strcmp(a->metric, b->metric) == 0;
+	return a != NULL && a->scenario == b->scenario;
+}
+
+static bool
+same_block(const struct perf_result *a, const struct perf_result *b)
+{
+	return same_table(a, b) && a->lcores == b->lcores && strcmp(a->metric, b->metric) == 0;
+}
+
+/* All allocators of a cell. */
+static void
+print_cell(const struct perf_result *cell)
+{
+	const struct perf_result *r;
+	enum perf_allocator_id id;
+	char label[64];
+
+	perf_result_input(cell, label, sizeof(label));
+	if (strlen(label) > LABEL_WIDTH) {
+		printf("  %s\n", label);
+		label[0] = '\0';
+	}
+	for (id = 0; id < PERF_N_ALLOCATORS; id++) {
+		r = perf_result_of(cell, id);
+		if (r == NULL)
+			continue;
+		print_row(r, label);
+		label[0] = '\0';
+	}
 }
 
 static void
 print_details(void)
 {
-	const struct perf_result *table = NULL;
-	char label[64];
-	size_t i, j;
+	const struct perf_result *last = NULL;
+	size_t i;
 
 	for (i = 0; i < perf_n_results; i++) {
 		const struct perf_result *cell = &perf_results[i];
 
 		if (!perf_result_opens_cell(cell))
 			continue;
-		if (!same_table(table, cell))
+		if (!same_table(last, cell))
 			print_heading(cell);
-		table = cell;
-		perf_result_input(cell, label, sizeof(label));
-		for (j = i; j < perf_n_results; j++) {
-			if (!perf_result_same_cell(&perf_results[j], cell))
-				continue;
-			print_row(&perf_results[j], label);
-			label[0] = '\0';
-		}
+		if (!same_block(last, cell))
+			print_subheading(cell);
+		print_cell(cell);
+		last = cell;
 	}
 }
 

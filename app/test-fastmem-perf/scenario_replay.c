@@ -7,7 +7,7 @@
  * of live objects are touched in the loop: replay_input.c has made the trace ready for that.
  *
  * A trace of several threads is replayed by as many lcores, as far as there are; each runs its part
- * freely and waits only for objects that another one has still to hand over.
+ * freely and waits only for objects that another one has still to hand over. Waiting is not counted.
  */
 
 #include <errno.h>
@@ -163,26 +163,44 @@ struct part {
 	const struct replay_stream *stream;
 	struct round *round;
 	void **own; /* by slot: objects that only this lcore deals with */
-	uint64_t cycles;
+	uint64_t cycles; /* without waited */
+	uint64_t waited;
 };
 
 struct replay {
 	struct round round;
 	struct part parts[REPLAY_MAX_LCORES];
+	uint64_t cycles; /* of all lcores, for one replay, of the last round */
 	uint64_t peak_backing;
 };
 
 static struct replay_input input;
 
-/* Wait for the lcore that has the object. Its place in the table is used once in a round. */
-static __rte_always_inline void *
-take(void **place)
+/* Wait for the lcore that has the object: time that the allocator is not to blame for. */
+static __rte_noinline void *
+wait_for(void **place, struct part *part)
 {
+	uint64_t start = rte_rdtsc();
 	void *ptr;
 
-	/* pairs with the release in hand() */
-	while ((ptr = __atomic_load_n(place, __ATOMIC_ACQUIRE)) == NULL)
+	do {
 		rte_pause();
+		/* pairs with the release in hand() */
+		ptr = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+	} while (ptr == NULL);
+	part->waited += rte_rdtsc() - start;
+	return ptr;
+}
+
+/* A place in the table is used once in a replay. */
+static __rte_always_inline void *
+take(void **place, struct part *part)
+{
+	/* pairs with the release in hand() */
+	void *ptr = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+
+	if (unlikely(ptr == NULL))
+		ptr = wait_for(place, part);
 	*place = NULL;
 	return ptr == FAILED ? NULL : ptr;
 }
@@ -225,12 +243,13 @@ makes_object(const struct replay_op *op)
 }
 
 static __rte_always_inline void
-replay_shared(const struct replay_ops *ops, const struct replay_op *op, struct round *round)
+replay_shared(const struct replay_ops *ops, const struct replay_op *op, struct part *part)
 {
+	struct round *round = part->round;
 	void *ptr = NULL;
 
 	if (op->op == TRACE_REALLOC || op->op == TRACE_FREE)
-		ptr = take(&round->handed[op->old_slot]);
+		ptr = take(&round->handed[op->old_slot], part);
 	ptr = replay_one(ops, op, ptr);
 	if (makes_object(op)) {
 		if (unlikely(ptr == NULL))
@@ -267,15 +286,16 @@ replay_part(const struct replay_ops *ops, struct part *part)
 	const struct replay_op *op = part->stream->ops, *end = op + part->stream->n_ops;
 	uint64_t start;
 
+	part->waited = 0;
 	wait_for_all(part->round);
 	start = rte_rdtsc_precise();
 	for (; op < end; op++) {
 		if (unlikely(op->shared))
-			replay_shared(ops, op, part->round);
+			replay_shared(ops, op, part);
 		else
 			replay_own(ops, op, part);
 	}
-	part->cycles = rte_rdtsc_precise() - start;
+	part->cycles = rte_rdtsc_precise() - start - part->waited;
 	return 0;
 }
 
@@ -302,7 +322,7 @@ free_leftovers(const struct replay_ops *ops, struct replay *r)
 }
 
 static __rte_always_inline uint64_t
-replay_round(const struct replay_ops *ops, const struct contender *c, lcore_function_t *run)
+replay_once(const struct replay_ops *ops, const struct contender *c, lcore_function_t *run)
 {
 	struct replay *r = c->state;
 	unsigned int i, lcore = -1;
@@ -323,6 +343,23 @@ replay_round(const struct replay_ops *ops, const struct contender *c, lcore_func
 		r->peak_backing = perf_allocators[c->id].backing(&c->in, 1);
 	free_leftovers(ops, r);
 	return r->round.failed ? 0 : cycles;
+}
+
+static __rte_always_inline uint64_t
+replay_round(const struct replay_ops *ops, const struct contender *c, uint64_t n,
+		lcore_function_t *run)
+{
+	struct replay *r = c->state;
+	uint64_t i, cycles, sum = 0;
+
+	for (i = 0; i < n; i++) {
+		cycles = replay_once(ops, c, run);
+		if (cycles == 0)
+			return 0;
+		sum += cycles;
+	}
+	r->cycles = sum / n;
+	return sum;
 }
 
 /*
@@ -361,8 +398,7 @@ find_heap_peak(const struct contender *c)
 	static __rte_noinline uint64_t \
 	replay_##allocator(const struct contender *c, uint64_t n) \
 	{ \
-		RTE_SET_USED(n); \
-		return replay_round(&allocator##_replay_ops, c, replay_part_##allocator); \
+		return replay_round(&allocator##_replay_ops, c, n, replay_part_##allocator); \
 	}
 
 REPLAY(fastmem)
@@ -410,12 +446,9 @@ take_samples(struct contender *c, unsigned int round)
 {
 	const struct replay *r = c->state;
 	double *samples = &c->samples[round];
-	unsigned int i, rounds = perf_options.rounds;
-	uint64_t cycles = 0;
+	unsigned int rounds = perf_options.rounds;
 
-	for (i = 0; i < input.n_streams; i++)
-		cycles += r->parts[i].cycles;
-	samples[0] = (double)cycles / input.n_ops;
+	samples[0] = (double)r->cycles / input.n_ops;
 	samples[rounds] = r->peak_backing != 0 ? (double)r->peak_backing : -1;
 	samples[2 * rounds] = r->peak_backing != 0 ?
 		(double)r->peak_backing / input.peak_live_bytes : -1;
@@ -444,7 +477,7 @@ replay_trace(const struct perf_scenario *scenario, const char *path)
 		.rounds = rounds,
 		.end = ends,
 		.after = take_samples,
-		.repetitions = 1,
+		.is_long = true,
 		.state_bytes = sizeof(struct replay),
 		.metrics = metrics,
 		.n_metrics = RTE_DIM(metrics),

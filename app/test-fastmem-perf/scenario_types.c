@@ -93,7 +93,7 @@ add_epoch(struct demand *d, struct rng *rng)
 static int
 run_types(const struct perf_scenario *scenario)
 {
-	unsigned int i, n_epochs = perf_options.quick ? 24 : 96;
+	unsigned int i, n_epochs = perf_options.quick ? 16 : 96;
 	struct rng rng = { .state = 88172645463325252 };
 	struct demand_kind kinds[N_TYPES] = { 0 };
 	struct demand d = { .kinds = kinds, .n_kinds = N_TYPES };
@@ -106,7 +106,7 @@ run_types(const struct perf_scenario *scenario)
 	/* A pool's user knows the worst case, not when and whether it comes. */
 	for (i = 0; i < N_TYPES; i++)
 		kinds[i].most = worst_case(i);
-	ret = demand_run(scenario, &d);
+	ret = demand_run(scenario, &d, 0);
 	demand_free(&d);
 	return ret;
 }
