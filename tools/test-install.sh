@@ -1,0 +1,150 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+# Tests what a user gets: install into a prefix, build the example against it in each way, run it,
+# uninstall.
+
+usage() {
+	cat <<-END
+	usage: tools/test-install.sh BUILD_DIR [EAL option...]
+
+	Installs from BUILD_DIR into a scratch folder (BUILD_DIR must have been configured with
+	--prefix /usr/local), tests what is there, and uninstalls.
+	END
+}
+
+case "${1:-}" in
+-h|--help) usage; exit ;;
+''|-*) usage >&2; exit 2 ;;
+esac
+build=$(realpath "$1")
+shift
+. "$(dirname "$0")/common.sh"
+top=$PWD
+eal=("$@")
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+prefix=$scratch/root/usr/local
+passed=0
+failed=0
+
+# One test: promise NAME COMMAND...
+promise() {
+	local name=$1
+	shift
+	if "$@" >"$scratch/log" 2>&1; then
+		passed=$((passed + 1))
+		printf '  %-60s ok\n' "$name"
+	else
+		failed=$((failed + 1))
+		printf '  %-60s FAILED\n' "$name"
+		sed 's/^/    | /' "$scratch/log"
+	fi
+}
+
+pc() { PKG_CONFIG_PATH=$scratch/pc pkg-config "$@"; }
+
+# The installed .pc file names /usr/local: a copy names the scratch folder.
+relocate_pc() {
+	mkdir -p "$scratch/pc"
+	sed "s|^prefix=.*|prefix=$prefix|" "$(find "$prefix" -name librte_fastmem.pc)" \
+		>"$scratch/pc/librte_fastmem.pc"
+}
+
+installs() { DESTDIR=$scratch/root meson install -C "$build" --no-rebuild; }
+
+has_files() {
+	local f
+
+	for f in include/rte_fastmem.h bin/dpdk-fastmem-perf bin/dpdk-fastmem-record; do
+		[ -e "$prefix/$f" ] || { echo "not installed: $f"; return 1; }
+	done
+	for f in librte_fastmem.so librte_fastmem.a librte_fastmem.pc; do
+		[ -n "$(find "$prefix" -name $f)" ] || { echo "not installed: $f"; return 1; }
+	done
+}
+
+requires_dpdk() { pc --print-requires librte_fastmem | grep -qx libdpdk; }
+
+exports_only_rte() {
+	local strange
+
+	nm -D --defined-only "$(find "$prefix" -name librte_fastmem.so)" >"$scratch/symbols"
+	strange=$(awk '$3 !~ /^rte_fastmem_/ && $3 !~ /^EXPERIMENTAL/ { print $3 }' "$scratch/symbols")
+	[ -s "$scratch/symbols" ] && [ -z "$strange" ] || { echo "exported: $strange"; return 1; }
+}
+
+copy_example() { rm -rf "$scratch/hello" && cp -r "$top/examples/hello" "$scratch/hello"; }
+
+libdir() { dirname "$(find "$prefix" -name librte_fastmem.so)"; }
+
+says_hello() {
+	LD_LIBRARY_PATH=$(libdir) "$1" "${eal[@]}" --file-prefix "fastmem-install-$$" -- one two \
+		>"$scratch/out" || { cat "$scratch/out"; return 1; }
+	cat "$scratch/out"
+	grep -q 'hello from fastmem' "$scratch/out" && grep -q '^two (3 bytes)$' "$scratch/out" &&
+		grep -q '^without them: 0 bytes in use' "$scratch/out"
+}
+
+links_shared() {
+	copy_example
+	PKG_CONFIG_PATH=$scratch/pc make -C "$scratch/hello" hello CFLAGS="-O2 -Wall -Wextra -Werror"
+	ldd "$scratch/hello/hello" | grep librte_fastmem.so && says_hello "$scratch/hello/hello"
+}
+
+links_static() {
+	copy_example
+	PKG_CONFIG_PATH=$scratch/pc make -C "$scratch/hello" static CFLAGS="-O2 -Wall -Wextra -Werror"
+	! ldd "$scratch/hello/hello-static" | grep librte_fastmem.so &&
+		says_hello "$scratch/hello/hello-static"
+}
+
+builds_with_meson() {
+	copy_example
+	PKG_CONFIG_PATH=$scratch/pc meson setup --werror "$scratch/hello/build" "$scratch/hello" &&
+		ninja -C "$scratch/hello/build" && says_hello "$scratch/hello/build/hello"
+}
+
+compiles_alone() {
+	local compiler=$1 std=$2 language=$3
+
+	printf '#include <rte_fastmem.h>\nint main(void) { rte_fastmem_free(rte_fastmem_alloc(1, 0, 0)); return 0; }\n' |
+		$compiler -std="$std" -x "$language" -Wall -Wextra -Werror -O2 -DALLOW_EXPERIMENTAL_API \
+		$(pc --cflags librte_fastmem) -c - -o "$scratch/alone.o"
+}
+
+says_experimental() {
+	! printf '#include <rte_fastmem.h>\nint main(void) { rte_fastmem_free(NULL); return 0; }\n' |
+		gcc -x c -Wall -Werror $(pc --cflags librte_fastmem) -c - -o "$scratch/alone.o" &&
+		[ ! -e "$scratch/alone.o" ]
+}
+
+uninstalls() {
+	DESTDIR=$scratch/root ninja -C "$build" uninstall
+	[ -z "$(find "$scratch/root" -type f -o -type l)" ] || { find "$scratch/root" -type f -o -type l; return 1; }
+}
+
+promise 'installs' installs
+promise 'header, libraries, pkg-config file and tools are installed' has_files
+relocate_pc
+promise 'the pkg-config file requires libdpdk' requires_dpdk
+promise 'the shared library exports only names of rte_fastmem' exports_only_rte
+promise 'the header compiles alone as C11 (gcc)' compiles_alone gcc gnu11 c
+promise 'the header compiles alone as C17 (gcc)' compiles_alone gcc gnu17 c
+promise 'the header compiles alone as C++17 (g++)' compiles_alone g++ gnu++17 c++
+promise 'the header compiles alone as C++20 (g++)' compiles_alone g++ gnu++20 c++
+if command -v clang >/dev/null; then
+	promise 'the header compiles alone as C11 (clang)' compiles_alone clang gnu11 c
+	promise 'the header compiles alone as C++17 (clang)' compiles_alone clang++ gnu++17 c++
+fi
+rm -f "$scratch/alone.o"
+promise 'users have to say that they know the API is experimental' says_experimental
+promise 'the example links the shared library and runs' links_shared
+promise 'the example links the static library and runs' links_static
+promise 'the example builds with meson and runs' builds_with_meson
+promise 'uninstalls without leaving a file' uninstalls
+
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
