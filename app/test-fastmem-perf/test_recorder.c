@@ -39,7 +39,7 @@
 #define FIRST_SIZE 77001u
 #define LAST_SIZE 77999u
 #define N_THREADS 4
-#define N_ROUNDS 2000
+#define N_ROUNDS 20000
 
 static char self[PATH_MAX];
 static char log_path[] = "test_recorder.XXXXXX";
@@ -51,8 +51,10 @@ static void *volatile sink;
 static void *
 get(size_t size)
 {
-	sink = malloc(size);
-	return sink;
+	void *ptr = malloc(size);
+
+	sink = ptr;
+	return ptr;
 }
 
 /* What a recorded process does */
@@ -213,7 +215,7 @@ run_recorded(const char *deed, const char *libc, const char *extra_name, const c
 		setenv("LD_PRELOAD", library, 1);
 		setenv("FASTMEM_RECORD", log_path, 1);
 		setenv("FASTMEM_RECORD_LIBC", libc, 1);
-		setenv("FASTMEM_RECORD_MAX", "100000", 1);
+		setenv("FASTMEM_RECORD_MAX", "1000000", 1);
 		if (extra_name != NULL)
 			setenv(extra_name, extra, 1);
 		execv(self, args);
@@ -375,7 +377,10 @@ no_way_to_end_loses_a_call(void)
 	return 0;
 }
 
-/* Loading would count a free as unknown, or put one in, if an object's calls were out of order. */
+/*
+ * Loading would count a free as unknown, or put one in, if an object's calls were out of order. One
+ * arena for all, so that an address that one thread frees soon goes to another.
+ */
 static int
 calls_of_threads_are_in_order(void)
 {
@@ -385,7 +390,7 @@ calls_of_threads_are_in_order(void)
 	uint16_t *owner;
 	void *data;
 	size_t len;
-	int status = run_recorded("threads", "1", NULL, NULL);
+	int status = run_recorded("threads", "1", "MALLOC_ARENA_MAX", "1");
 
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	CHECK(trace_read_file(log_path, &data, &len, &trace) == 0);

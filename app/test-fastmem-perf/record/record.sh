@@ -20,6 +20,7 @@ usage()
 	  --build DIR    meson build directory, or prefix, that has the recorder (default: build)
 	  --output DIR   where to write the traces (default: ../traces)
 	  --max-bytes N  cut each trace to N bytes (default 1000000)
+	  --no-huge      run DPDK without huge pages, even if there are some
 	  --install      apt-get install the programs first
 	  -h, --help     this text
 
@@ -73,6 +74,7 @@ build=build
 output=$here/../traces
 max_bytes=1000000
 install=false
+huge=true
 while [ $# -gt 0 ]; do
 	case $1 in
 	-h | --help)
@@ -89,6 +91,7 @@ while [ $# -gt 0 ]; do
 		shift
 		;;
 	--install) install=true ;;
+	--no-huge) huge=false ;;
 	-*) die "unknown option $1; see --help" ;;
 	*) break ;;
 	esac
@@ -109,8 +112,10 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/fastmem-record.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 eal="--no-pci --file-prefix=fastmem_record -m 256"
-[ "$(cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages 2>/dev/null || echo 0)" -ge 192 ] ||
+free_pages=/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages
+if ! $huge || [ "$(cat $free_pages 2>/dev/null || echo 0)" -lt 192 ]; then
 	eal="$eal --no-huge"
+fi
 
 [ $# -gt 0 ] || set -- $(cd "$here/programs" && ls *.sh | sed 's/\.sh$//')
 for name; do

@@ -14,6 +14,14 @@ sqlite3_statements()
 		print "CREATE INDEX hit_flow ON hit (flow, at);"
 		print "CREATE TRIGGER flow_gone AFTER DELETE ON flow BEGIN"
 		print "  DELETE FROM hit WHERE flow = old.id; END;"
+		for (i = 0; i < 300; i++) {
+			printf "CREATE TABLE t%d (id INTEGER PRIMARY KEY", i
+			for (n = int(rand() * 12); n >= 0; n--)
+				printf ", column_%d_%d TEXT DEFAULT \"none\"", i, n
+			print ");"
+			printf "CREATE INDEX i%d ON t%d (column_%d_0);\n", i, i, i
+			printf "CREATE VIEW v%d AS SELECT * FROM t%d WHERE id > 3;\n", i, i
+		}
 		print "BEGIN;"
 		for (i = 1; i <= 3000; i++) {
 			note = ""
@@ -26,7 +34,7 @@ sqlite3_statements()
 					i, rand() * 1000, rand() * 1500
 		}
 		print "COMMIT;"
-		for (i = 0; i < 400; i++) {
+		for (i = 0; i < 50; i++) {
 			print "SELECT f.name, count(*), sum(h.bytes) FROM flow f JOIN hit h"
 			printf " ON h.flow = f.id WHERE f.port > %d GROUP BY f.name", rand() * 60000
 			print " HAVING count(*) > 2 ORDER BY 3 DESC LIMIT 20;"
