@@ -34,6 +34,9 @@
 
 #include "fastmem_private.h"
 
+/* The part of an arena that is worth reclaiming before it grows. */
+#define HOARD_SHARE 32
+
 /* Both full and empty: any call on it goes to the slow path. Never written. */
 static struct rte_fastmem_cache no_cache[RTE_FASTMEM_MAX_BINS];
 
@@ -185,17 +188,120 @@ cache_open(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
 	return true;
 }
 
-/* Up to n objects from the bin's slabs, growing it if flags allow. */
-static unsigned int
-slab_refill(struct fastmem_bin *bin, void **objs, unsigned int n, unsigned int flags)
+/* Return a magazine's objects to their slabs, and the magazine to its kind. */
+static void
+magazine_discard(struct fastmem_magazine *m)
 {
+	unsigned int n = m->n;
+
+	magazine_set_n(m, 0);
+	fastmem_slab_free(m->objs, n);
+	fastmem_magazine_put(m);
+}
+
+static void
+cache_flush(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
+{
+	struct fastmem_magazine *loaded = c->loaded, *spare = c->spare;
+
+	move_begin(t);
+	unload_magazine(c);
+	count_in(c, -(int64_t)(loaded->n + (spare != NULL ? spare->n : 0)));
+	c->capacity = 0;
+	MOVE(c->top, NULL);
+	MOVE(c->base, NULL);
+	MOVE(c->end, NULL);
+	MOVE(c->loaded, NULL);
+	set_spare(c, NULL);
+	move_end(t);
+	magazine_discard(loaded);
+	if (spare != NULL)
+		magazine_discard(spare);
+}
+
+/* Return a bin's full magazines from its depot to the slabs. */
+static void
+bin_drain(const struct fastmem_tcache *t, struct fastmem_bin *bin)
+{
+	struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
+	struct fastmem_magazine *m;
+	unsigned int max = FASTMEM_DEPOT_SLOTS; /* others may go on putting */
+
+	while (full != NULL && t != NULL && max-- > 0 &&
+			(m = fastmem_depot_take(full, t->id)) != NULL)
+		magazine_discard(m);
+}
+
+/* Bytes of a bin's objects that are in its depot, at most, and in this thread's cache. */
+static uint64_t
+bin_hoard(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
+{
+	const struct rte_fastmem_cache *c = &t->caches[bin->id];
+	const struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
+	uint64_t n = cache_len(c);
+
+	if (c->spare != NULL)
+		n += c->spare->n;
+	if (full != NULL)
+		n += (uint64_t)fastmem_depot_count(full) * bin->magazine_size;
+	return n * bin->slot_size;
+}
+
+/*
+ * What this thread's caches and the depots of its arena hoard of other sizes is
+ * better used than memory from EAL, if it is a good part of what is there: it
+ * goes back to the slabs. A growth makes the arena larger by a similar part, so
+ * neither happens often. Returns whether it did.
+ */
+static bool
+reclaim_hoard(struct fastmem_tcache *t, const struct fastmem_bin *keep)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	struct fastmem_arena *arena = &ctl->arenas[keep->socket];
+	struct fastmem_bin *bins = &ctl->bins[arena->first_bin];
+	uint64_t hoard = 0;
+	unsigned int i;
+
+	if (t == NULL)
+		return false;
+	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++)
+		if (&bins[i] != keep)
+			hoard += bin_hoard(t, &bins[i]);
+	if (hoard < fastmem_arena_bytes(arena) / HOARD_SHARE)
+		return false;
+	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
+		struct rte_fastmem_cache *c = &t->caches[bins[i].id];
+
+		if (&bins[i] == keep)
+			continue;
+		if (c->loaded != NULL)
+			cache_flush(t, c);
+		bin_drain(t, &bins[i]);
+	}
+	return true;
+}
+
+/* Up to n objects from the bin's slabs, growing the bin, and its arena if flags allow. */
+static unsigned int
+slab_refill(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs, unsigned int n,
+		unsigned int flags)
+{
+	bool reclaimed = false;
 	unsigned int got;
 
 	for (;;) {
 		got = fastmem_slab_alloc(bin, objs, n);
-		if (got > 0 || fastmem_slab_acquire(bin, flags) != 0)
+		if (got > 0)
 			return got;
-		/* Another thread may take all of the new slab: then once more. */
+		/* Each time, another thread may take what was made available. */
+		if (fastmem_slab_acquire(bin, RTE_FASTMEM_F_NOGROW) == 0)
+			continue;
+		if (!reclaimed && reclaim_hoard(t, bin)) {
+			reclaimed = true;
+			continue;
+		}
+		if (fastmem_slab_acquire(bin, flags) != 0)
+			return 0;
 	}
 }
 
@@ -231,7 +337,7 @@ cache_refill(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 			put_empty(t, bin, unneeded);
 		return true;
 	}
-	n = slab_refill(bin, c->base, c->capacity, flags);
+	n = slab_refill(t, bin, c->base, c->capacity, flags);
 	if (n == 0)
 		return false;
 	move_begin(t);
@@ -293,7 +399,7 @@ direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 {
 	void *obj;
 
-	if (slab_refill(bin, &obj, 1, flags) == 0)
+	if (slab_refill(t, bin, &obj, 1, flags) == 0)
 		return NULL;
 	if (t == NULL) {
 		__atomic_fetch_add(&bin->direct_alloc, 1, __ATOMIC_RELAXED);
@@ -432,37 +538,6 @@ fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned 
 		count(&t->counts[bin->id].nomem, n);
 }
 
-/* Return a magazine's objects to their slabs, and the magazine to its kind. */
-static void
-magazine_discard(struct fastmem_magazine *m)
-{
-	unsigned int n = m->n;
-
-	magazine_set_n(m, 0);
-	fastmem_slab_free(m->objs, n);
-	fastmem_magazine_put(m);
-}
-
-static void
-cache_flush(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
-{
-	struct fastmem_magazine *loaded = c->loaded, *spare = c->spare;
-
-	move_begin(t);
-	unload_magazine(c);
-	count_in(c, -(int64_t)(loaded->n + (spare != NULL ? spare->n : 0)));
-	c->capacity = 0;
-	MOVE(c->top, NULL);
-	MOVE(c->base, NULL);
-	MOVE(c->end, NULL);
-	MOVE(c->loaded, NULL);
-	set_spare(c, NULL);
-	move_end(t);
-	magazine_discard(loaded);
-	if (spare != NULL)
-		magazine_discard(spare);
-}
-
 /* Give all objects and magazines of the calling thread's caches back. */
 void
 fastmem_tcache_flush(struct fastmem_tcache *t)
@@ -474,20 +549,6 @@ fastmem_tcache_flush(struct fastmem_tcache *t)
 			cache_flush(t, &t->caches[i]);
 }
 
-/* Return up to max of a depot's full magazines to the slabs. */
-static void
-bin_drain(struct fastmem_bin *bin, unsigned int max)
-{
-	struct fastmem_tcache *t = self.tcache;
-	struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
-	struct fastmem_magazine *m;
-
-	if (full == NULL || t == NULL)
-		return;
-	while (max-- > 0 && (m = fastmem_depot_take(full, t->id)) != NULL)
-		magazine_discard(m);
-}
-
 /* Return all objects of an arena's depots, and then its empty slabs. */
 void
 fastmem_depots_drain(struct fastmem_arena *arena)
@@ -497,7 +558,7 @@ fastmem_depots_drain(struct fastmem_arena *arena)
 
 	for (i = arena->first_bin; i < arena->first_bin + (unsigned int)FASTMEM_BINS_PER_SOCKET;
 			i++) {
-		bin_drain(&ctl->bins[i], FASTMEM_DEPOT_SLOTS);
+		bin_drain(self.tcache, &ctl->bins[i]);
 		fastmem_slab_release_empty(&ctl->bins[i]);
 	}
 }
@@ -520,7 +581,7 @@ fastmem_depots_drain_idle(struct fastmem_arena *arena)
 		moves = __atomic_load_n(&full->head, __ATOMIC_RELAXED) +
 			__atomic_load_n(&full->tail, __ATOMIC_RELAXED);
 		if (moves == bin->exchanges_seen) {
-			bin_drain(bin, FASTMEM_DEPOT_SLOTS);
+			bin_drain(self.tcache, bin);
 			fastmem_slab_release_empty(bin);
 			moves = __atomic_load_n(&full->head, __ATOMIC_RELAXED) +
 				__atomic_load_n(&full->tail, __ATOMIC_RELAXED);
