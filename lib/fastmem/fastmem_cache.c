@@ -31,6 +31,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
+#include <rte_prefetch.h>
 
 #include "fastmem_private.h"
 
@@ -98,6 +99,19 @@ static void
 magazine_set_n(struct fastmem_magazine *m, uint32_t n)
 {
 	MOVE(m->n, n);
+}
+
+/*
+ * A magazine from the depot was last written by another core: fetch its lines at
+ * once, not one by one as the fast path comes to them.
+ */
+static void
+prefetch_magazine(const struct fastmem_magazine *m, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i += RTE_CACHE_LINE_SIZE / sizeof(m->objs[0]))
+		rte_prefetch0(&m->objs[i]);
 }
 
 /* Make a magazine the loaded one, in place of one that is kept elsewhere. */
@@ -326,6 +340,7 @@ cache_refill(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 	if (m != NULL) {
 		struct fastmem_magazine *unneeded = c->spare;
 
+		prefetch_magazine(m, m->n);
 		move_begin(t);
 		unload_magazine(c);
 		set_spare(c, c->loaded);
