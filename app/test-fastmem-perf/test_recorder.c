@@ -493,6 +493,7 @@ run_tests(void)
 		printf("%s %s\n", ok ? "ok  " : "FAIL", tests[i].name);
 		failed += !ok;
 	}
+	printf("%zu passed, %u failed\n", LENGTH(tests) - failed, failed);
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -347,5 +347,6 @@ main(void)
 		printf("%s %s\n", ok ? "ok  " : "FAIL", tests[i].name);
 		failed += !ok;
 	}
+	printf("%zu passed, %u failed\n", sizeof(tests) / sizeof(tests[0]) - failed, failed);
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

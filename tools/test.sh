@@ -1,0 +1,159 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+# Builds all variants and runs all tests in each.
+
+. "$(dirname "$0")/common.sh"
+
+usage() {
+	cat <<-END
+	usage: tools/test.sh [variant...]
+
+	Variants (all of them, unless some are named):
+	  gcc       release build; also: install, link as a user does, quick benchmark
+	  clang     release build with assertions
+	  asan      AddressSanitizer, UndefinedBehaviorSanitizer and assertions
+	  tsan      ThreadSanitizer and assertions
+	  fuzz      libFuzzer harness, a fixed number of runs
+
+	Environment: HUGE=auto|yes|no (huge pages), BUILD=dir, FUZZ_RUNS=N.
+	The last line is the sum over all: N passed, N failed.
+	END
+}
+
+all_variants=(gcc clang asan tsan fuzz)
+case "${1:-}" in
+-h|--help) usage; exit ;;
+esac
+variants=("$@")
+[ $# -gt 0 ] || variants=("${all_variants[@]}")
+
+tools/setup.sh test
+mkdir -p "$BUILD/test"
+
+skipped=(--no-suite perf)
+if huge_setup 256; then
+	has_huge=yes
+	eal=(--huge)
+else
+	[ "$HUGE" != yes ] || die "huge pages were asked for (HUGE=yes)"
+	say "the tests run on ordinary pages only"
+	has_huge=no
+	eal=(--no-huge)
+	skipped+=(--no-suite huge)
+fi
+
+passed=0
+failed=0
+
+# Add the last "N passed, N failed" of a log; one that has none counts as a failure.
+add_summary() {
+	local line
+
+	line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$1" | tail -1) || line='0 passed, 1 failed'
+	set -- $line
+	passed=$((passed + $1))
+	failed=$((failed + $3))
+}
+
+fail() {
+	printf '  %s: FAILED\n' "$*"
+	failed=$((failed + 1))
+}
+
+# Run a command that prints its own summary: its output is shown and counted.
+run() {
+	local log=$BUILD/test/run.log status=0 before=$failed
+
+	"$@" >"$log" 2>&1 </dev/null || status=$?
+	sed '$d' "$log"
+	add_summary "$log"
+	if [ $status != 0 ] && [ "$failed" = "$before" ]; then
+		tail -3 "$log"
+		fail "$1 (status $status)"
+	fi
+}
+
+# Build a variant and run the tests that meson knows of: variant NAME MULTIPLIER [meson option...]
+variant() {
+	local name=$1 dir=$BUILD/test/$1 patience=$2
+
+	shift 2
+	say "$name: build"
+	if ! build_in "$dir" "$@"; then
+		fail "$name does not build"
+		return 1
+	fi
+	say "$name: tests"
+	# Its verdict is taken from its log, case by case.
+	meson test -C "$dir" --no-rebuild --num-processes 1 --timeout-multiplier "$patience" \
+		"${skipped[@]}" >"$dir.meson.log" 2>&1 </dev/null || true
+	if [ -s "$dir/meson-logs/testlog.json" ]; then
+		run tools/count-tests.py "$dir/meson-logs/testlog.json"
+	else
+		cat "$dir.meson.log"
+		fail "$name ran no test"
+	fi
+}
+
+# ThreadSanitizer of older compilers does not start where addresses are randomised widely.
+fixed_addresses() {
+	if setarch "$(uname -m)" -R true 2>/dev/null; then
+		setarch "$(uname -m)" -R "$@"
+	else
+		"$@"
+	fi
+}
+
+test_gcc() {
+	CC=gcc variant gcc 1 --buildtype=release --prefix /usr/local || return 0
+	say "gcc: install, link, run, uninstall"
+	run tools/test-install.sh "$BUILD/test/gcc" "${eal[@]}"
+	say "gcc: quick benchmark"
+	run tools/test-perf.sh "$BUILD/test/gcc" "${eal[@]}"
+}
+
+test_clang() {
+	CC=clang variant clang 1 --buildtype=release -Dasserts=true || true
+}
+
+# Leaks of EAL are EAL's: the suppressions name no function of fastmem.
+test_asan() {
+	export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+	export LSAN_OPTIONS=suppressions=$PWD/tools/lsan.supp:print_suppressions=0
+	CC=gcc variant asan 5 --buildtype=debugoptimized -Dasserts=true \
+		-Db_sanitize=address,undefined || true
+}
+
+test_tsan() {
+	export TSAN_OPTIONS=suppressions=$PWD/tools/tsan.supp:second_deadlock_stack=1
+	CC=gcc variant tsan 10 --buildtype=debugoptimized -Dasserts=true -Db_sanitize=thread || true
+}
+
+test_fuzz() {
+	local dir=$BUILD/test/fuzz
+
+	say "fuzz: build"
+	if ! CC=clang build_in "$dir" --buildtype=debugoptimized -Dasserts=true -Dfuzz=true \
+		-Db_sanitize=address,undefined -Db_lundef=false; then
+		fail "fuzz does not build"
+		return
+	fi
+	say "fuzz: ${FUZZ_RUNS:-20000} runs"
+	run tools/fuzz.sh "$dir" "-runs=${FUZZ_RUNS:-20000}"
+}
+
+for v in "${variants[@]}"; do
+	[[ " ${all_variants[*]} " == *" $v "* ]] || die "no variant '$v': see --help"
+done
+for v in "${variants[@]}"; do
+	SECONDS=0
+	"test_$v"
+	say "$v: took $SECONDS s"
+done
+[ $has_huge = yes ] || say "not run: the tests on huge pages, as there are none"
+
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed -gt 0 ]
