@@ -215,6 +215,20 @@ chunk_remove(struct fastmem_arena *arena, uint32_t *link)
 
 /* Under arena.grow from here on, and not under arena.lock. */
 
+/* From EAL's own tables: a look into the kernel's would take a system call each. */
+static rte_iova_t
+iova_of(const void *addr)
+{
+	const struct rte_memseg *ms;
+
+	if (fastmem_process.iova_is_va)
+		return (uintptr_t)addr;
+	ms = rte_mem_virt2memseg(addr, NULL);
+	if (ms == NULL || ms->iova == RTE_BAD_IOVA)
+		return RTE_BAD_IOVA;
+	return ms->iova + RTE_PTR_DIFF(addr, ms->addr);
+}
+
 static void
 chunk_describe(const struct rte_memzone *mz, uint32_t first, uint32_t n)
 {
@@ -223,9 +237,8 @@ chunk_describe(const struct rte_memzone *mz, uint32_t first, uint32_t n)
 
 	for (i = 0; i < n; i++) {
 		struct fastmem_granule *g = fastmem_granule(first + i);
-		void *addr = fastmem_granule_addr(first + i);
 
-		g->iova = fastmem_process.iova_is_va ? (uintptr_t)addr : rte_mem_virt2iova(addr);
+		g->iova = iova_of(fastmem_granule_addr(first + i));
 		/* Without IO addresses, contiguous is what is contiguous to the CPU. */
 		g->breaks = i == 0 || (g->iova != RTE_BAD_IOVA && g->iova != expected);
 		expected = g->iova + FASTMEM_GRANULE;

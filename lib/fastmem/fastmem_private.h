@@ -83,11 +83,14 @@ struct fastmem_magazine {
 	void *objs[] __attribute__((aligned(RTE_CACHE_LINE_MIN_SIZE)));
 };
 
-/* A queue of magazines: see fastmem_depot.c. All fields are atomic. */
+/*
+ * A queue of magazines: see fastmem_depot.c. All fields are atomic. Each
+ * operation needs both positions, so they share a line.
+ */
 struct fastmem_depot {
-	uint64_t head __attribute__((aligned(RTE_CACHE_LINE_MIN_SIZE)));
-	uint64_t tail __attribute__((aligned(RTE_CACHE_LINE_MIN_SIZE)));
-	uint64_t slots[FASTMEM_DEPOT_SLOTS] __attribute__((aligned(RTE_CACHE_LINE_MIN_SIZE)));
+	uint64_t head;
+	uint64_t tail;
+	uint64_t slots[FASTMEM_DEPOT_SLOTS];
 };
 
 enum fastmem_granule_state {
