@@ -21,6 +21,8 @@
 #include "perf.h"
 
 #define OTHER_CACHE_SIZE 256
+#define SLICES_PER_SECOND 100000
+#define MAX_SLICES 2048
 
 struct contenders {
 	struct contender list[PERF_MAX_CONTENDERS];
@@ -43,7 +45,7 @@ perf_turn(unsigned int round, unsigned int i, unsigned int n)
 static uint64_t
 round_cycles(void)
 {
-	return rte_get_tsc_hz() / 1000 * (perf_options.quick ? 1 : 20);
+	return rte_get_tsc_hz() / 1000 * (perf_options.quick ? 2 : 20);
 }
 
 static void
@@ -185,6 +187,49 @@ drop_failed(struct contenders *cs, const struct cell *cell)
 	}
 }
 
+/*
+ * Cycles of a repetition when all are alike. A round is cut into slices of some 10 us, and their
+ * median is taken: what the hypervisor or an interrupt takes away falls on few of them. The start of
+ * a slice also drains the pipeline. In an endless loop of a dozen instructions, some cores' guesses
+ * at which load depends on which store can stay wrong for millions of rounds; no application has
+ * such a loop.
+ */
+static double
+run_slices(struct contender *c, const struct cell *cell)
+{
+	/* c->n repetitions take round_cycles() */
+	uint64_t slice_cycles = rte_get_tsc_hz() / SLICES_PER_SECOND;
+	uint64_t per_slice = RTE_MAX(UINT64_C(1), c->n * slice_cycles / round_cycles());
+	double slices[MAX_SLICES];
+	uint64_t cycles;
+	unsigned int i, n;
+
+	n = RTE_MAX(1u, RTE_MIN((unsigned int)(c->n / per_slice), (unsigned int)MAX_SLICES));
+	for (i = 0; i < n; i++) {
+		cycles = cell->rounds[c->id](c, per_slice);
+		c->failed |= cycles == 0;
+		slices[i] = (double)cycles / per_slice;
+	}
+	return perf_median(slices, n);
+}
+
+static void
+run_contender(struct contender *c, const struct cell *cell, unsigned int round)
+{
+	uint64_t cycles;
+
+	if (cell->is_steady) {
+		c->samples[round] = run_slices(c, cell) / cell->units;
+		return;
+	}
+	cycles = cell->rounds[c->id](c, c->n);
+	c->failed |= cycles == 0;
+	if (cell->after != NULL)
+		cell->after(c, round);
+	else
+		c->samples[round] = cycles / ((double)c->n * cell->units);
+}
+
 static void
 run_round(struct contenders *cs, const struct cell *cell, size_t size, unsigned int round)
 {
@@ -197,16 +242,10 @@ run_round(struct contenders *cs, const struct cell *cell, size_t size, unsigned 
 		snprintf(detail, sizeof(detail), "%zu B", size);
 	for (i = 0; i < cs->n; i++) {
 		struct contender *c = &cs->list[perf_turn(round, i, cs->n)];
-		uint64_t cycles;
 
 		perf_progress(cell->scenario, detail, round, perf_options.rounds,
 				perf_allocators[c->id].name);
-		cycles = cell->rounds[c->id](c, c->n);
-		c->failed |= cycles == 0;
-		if (cell->after != NULL)
-			cell->after(c, round);
-		else
-			c->samples[round] = cycles / ((double)c->n * cell->units);
+		run_contender(c, cell, round);
 	}
 }
 

@@ -160,6 +160,7 @@ struct cell {
 	size_t state_bytes; /* for each contender */
 	uint64_t repetitions; /* in a round; 0: as many as fill a round's time */
 	bool is_long; /* a single repetition may fill a round */
+	bool is_steady; /* all repetitions are alike: a round is the median of many slices */
 	const char *const *metrics;
 	unsigned int n_metrics;
 	double units; /* what the one metric counts, in one repetition */

@@ -127,6 +127,7 @@ bulk32(const struct alloc_ops *ops, const struct contender *c, uint64_t n)
 			.rounds = rounds, \
 			.metrics = &metric, \
 			.n_metrics = 1, \
+			.is_steady = true, \
 			.units = units_per_repetition, \
 		}; \
 \
