@@ -311,8 +311,9 @@ fastmem_slab_free(void *const *objs, unsigned int n)
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		struct fastmem_granule *slab;
+		uint32_t index = fastmem_granule_index(objs[i]);
 		unsigned int id = rte_fastmem_bin_of(objs[i]);
+		struct fastmem_granule *slab;
 
 		/* A double free may have come when its slab was already gone. */
 		if (id == 0) {
@@ -325,7 +326,9 @@ fastmem_slab_free(void *const *objs, unsigned int n)
 			bin = &fastmem_ctl()->bins[id];
 			fastmem_mutex_lock(&bin->lock);
 		}
-		slab = fastmem_granule(fastmem_granule(fastmem_granule_index(objs[i]))->head);
+		slab = fastmem_granule(index);
+		if (slab->head != index)
+			slab = fastmem_granule(slab->head);
 		slab_put(bin, slab, objs[i]);
 	}
 	if (bin != NULL)
