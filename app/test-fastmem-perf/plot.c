@@ -19,6 +19,8 @@
 #define PANEL_WIDTH 520
 #define PANEL_HEIGHT 340
 #define MAX_PANELS 64
+#define LABEL_LEN 96
+#define MAX_LABELS_LEN 56 /* of all groups together, to stand side by side */
 
 /* What a panel's axis counts. */
 enum unit { CYCLES, MEBIBYTES, RATIO };
@@ -72,22 +74,60 @@ perf_plot_check(void)
 	return -ENOENT;
 }
 
-/* A panel that has several metrics, as latency has, names them on its axis. */
-static bool
-has_one_metric(const struct panel *p)
+/* What differs between the bars' groups of a panel. */
+struct differences {
+	bool input, metric;
+};
+
+static struct differences
+find_differences(const struct panel *p)
 {
 	const struct perf_result *first = NULL;
+	struct differences d = { false, false };
 	size_t i;
 
 	for (i = 0; i < perf_n_results; i++) {
-		if (!belongs(p, &perf_results[i]))
+		const struct perf_result *r = &perf_results[i];
+
+		if (!belongs(p, r))
 			continue;
 		if (first == NULL)
-			first = &perf_results[i];
-		else if (strcmp(first->metric, perf_results[i].metric) != 0)
-			return false;
+			first = r;
+		d.input |= r->size != first->size || r->input != first->input;
+		d.metric |= strcmp(r->metric, first->metric) != 0;
 	}
-	return true;
+	return d;
+}
+
+static void
+make_label(const struct panel *p, const struct perf_result *cell, char *label)
+{
+	struct differences d = find_differences(p);
+	char input[LABEL_LEN / 2];
+
+	perf_result_input(cell, input, sizeof(input));
+	if (d.input && d.metric)
+		snprintf(label, LABEL_LEN, "%s %s", input, cell->metric);
+	else if (d.metric || input[0] == '\0')
+		snprintf(label, LABEL_LEN, "%s", cell->metric);
+	else
+		snprintf(label, LABEL_LEN, "%s", input);
+}
+
+/* Labels of many groups, or long ones, do not fit side by side. */
+static bool
+wants_slanted_labels(const struct panel *p)
+{
+	size_t i, len = 0;
+	char label[LABEL_LEN];
+
+	for (i = 0; i < perf_n_results; i++) {
+		if (!belongs(p, &perf_results[i]) || !perf_result_opens_cell(&perf_results[i]))
+			continue;
+		make_label(p, &perf_results[i], label);
+		len += strlen(label) + 2;
+	}
+	return len > MAX_LABELS_LEN;
 }
 
 static void
@@ -95,13 +135,10 @@ write_row(FILE *f, const struct panel *p, const struct perf_result *cell)
 {
 	const struct perf_result *r;
 	enum perf_allocator_id id;
-	char input[64];
+	char label[LABEL_LEN];
 
-	perf_result_input(cell, input, sizeof(input));
-	if (has_one_metric(p))
-		fprintf(f, "\"%s\"", input);
-	else
-		fprintf(f, "\"%s%s%s\"", input, input[0] != '\0' ? " " : "", cell->metric);
+	make_label(p, cell, label);
+	fprintf(f, "\"%s\"", label);
 	for (id = 0; id < PERF_N_ALLOCATORS; id++) {
 		r = perf_result_of(cell, id);
 		if (r == NULL)
@@ -120,8 +157,7 @@ write_data(FILE *f, const struct panel *panels, unsigned int n)
 	size_t j;
 
 	for (i = 0; i < n; i++) {
-		fprintf(f, "# %s, %s\n\"\"", panels[i].scenario->name,
-			unit_names[panels[i].unit]);
+		fprintf(f, "# %s, %s:", panels[i].scenario->name, unit_names[panels[i].unit]);
 		for (id = 0; id < PERF_N_ALLOCATORS; id++)
 			fprintf(f, " %s", perf_allocators[id].name);
 		fprintf(f, "\n");
@@ -184,16 +220,17 @@ write_script(FILE *f, const struct panel *panels, unsigned int n, const char *pa
 		"set style histogram clustered gap 1\n"
 		"set style fill solid 0.8 border -1\n"
 		"set boxwidth 0.9 relative\n"
-		"set xtics rotate by -20 nomirror\n"
 		"set grid ytics\n"
-		"set key top left maxrows 3 samplen 1\n"
+		"set key above maxrows 2 samplen 1 font ',9'\n"
 		"set multiplot layout %u,%u title 'fastmem beside other allocators: medians, "
 		"less is better'\n", rows, COLUMNS);
 	for (i = 0; i < n; i++) {
 		/* Allocators differ by orders of magnitude in cycles, not in memory. */
 		fprintf(f, panels[i].unit == CYCLES ?
-			"set logscale y\nset yrange [*:*]\nset offsets 0,0,0,0\n" :
+			"set logscale y\nset yrange [*:*]\n" :
 			"unset logscale y\nset yrange [0:*]\n");
+		fprintf(f, "set xtics nomirror %s\n", wants_slanted_labels(&panels[i]) ?
+			"rotate by 35 right font ',8'" : "norotate font ',10'");
 		fprintf(f, "set title '%s'\nset ylabel '%s'\n", panels[i].scenario->name,
 			unit_names[panels[i].unit]);
 		write_bars(f, &panels[i], i);

@@ -35,13 +35,30 @@ tight(const struct alloc_ops *ops, const struct contender *c, uint64_t n)
 	return rte_rdtsc_precise() - start;
 }
 
+/*
+ * A core takes a load for dependent on an earlier store when their addresses have the same offset in
+ * a page. So that this does not hit one allocator by chance, and all through its rounds, the
+ * batch's own array lies elsewhere in each slice.
+ */
+#define PAGE_POINTERS (4096 / sizeof(void *))
+
+static size_t
+next_offset(void)
+{
+	static size_t line;
+
+	line = (line + 5 * RTE_CACHE_LINE_SIZE) % 4096;
+	return line / sizeof(void *);
+}
+
 /* A batch of objects, freed in the order given: oldest first, or newest first. */
 static __rte_always_inline uint64_t
 batch(const struct alloc_ops *ops, const struct contender *c, uint64_t n, bool newest_first)
 {
 	const struct instance in = c->in;
 	size_t size = PERF_RUNTIME_SIZE(&c->in);
-	void *ptrs[BATCH];
+	void *room[BATCH + PAGE_POINTERS];
+	void **ptrs = room + next_offset();
 	unsigned int j;
 	uint64_t i, start;
 
