@@ -19,7 +19,7 @@ usage()
 
 	  --build DIR    meson build directory, or prefix, that has the recorder (default: build)
 	  --output DIR   where to write the traces (default: ../traces)
-	  --max-bytes N  cut each trace to N bytes (default 1000000)
+	  --max-bytes N  cut each trace to N bytes (default 1100000)
 	  --no-huge      run DPDK without huge pages, even if there are some
 	  --install      apt-get install the programs first
 	  -h, --help     this text
@@ -72,7 +72,7 @@ record()
 
 build=build
 output=$here/../traces
-max_bytes=1000000
+max_bytes=1100000
 install=false
 huge=true
 while [ $# -gt 0 ]; do
@@ -111,13 +111,20 @@ output=$(CDPATH='' cd -- "$output" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/fastmem-record.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-eal="--no-pci --file-prefix=fastmem_record -m 256"
+eal="--no-pci --file-prefix=fastmem_record"
 free_pages=/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages
-if ! $huge || [ "$(cat $free_pages 2>/dev/null || echo 0)" -lt 192 ]; then
-	eal="$eal --no-huge"
+if $huge && [ "$(cat $free_pages 2>/dev/null || echo 0)" -ge 192 ]; then
+	eal="$eal -m 256"
+else
+	huge=false
+	eal="$eal -m 1024 --no-huge" # all the memory there will be
 fi
 
-[ $# -gt 0 ] || set -- $(cd "$here/programs" && ls *.sh | sed 's/\.sh$//')
+if [ $# -eq 0 ]; then
+	for script in "$here"/programs/*.sh; do
+		set -- "$@" "$(basename "$script" .sh)"
+	done
+fi
 for name; do
 	. "$here/programs/$name.sh"
 done

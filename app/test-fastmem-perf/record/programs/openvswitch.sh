@@ -24,7 +24,7 @@ ovs_packets()
 			$sum += $_ for unpack("n*", pack("nnnnnnNN", @ip));
 			$sum = ($sum & 0xffff) + ($sum >> 16) while $sum > 0xffff;
 			$ip[5] = 0xffff - $sum;
-			my $packet = pack("H12H12n", "020000000001", "020000000002", 0x0800) .
+			my $packet = pack("H12H12n", "025000000001", "025000000002", 0x0800) .
 				pack("nnnnnnNN", @ip) . pack("nnnn", 1024 + $i, 53, 26, 0) . "\0" x 18;
 			print pack("VVVV", 0, $i, length($packet), length($packet)), $packet;
 		}' $ovs_n_flows
@@ -49,7 +49,7 @@ ovs_count()
 ovs_wait_for()
 {
 	tries=300
-	until count=$(ovs_count) && [ "${count:-0}" "$1" "$2" ]; do
+	until count=$(ovs_count) && test "${count:-0}" "$1" "$2"; do
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] || die "Open vSwitch has ${count:-no} flows, not $1 $2"
 		sleep 0.2
@@ -68,11 +68,13 @@ ovs_start_database()
 	ovsdb-tool create "$ovs_dir/conf.db" /usr/share/openvswitch/vswitch.ovsschema
 	ovsdb-server --detach --no-chdir --pidfile="$ovs_dir/db.pid" \
 		--unixctl="$ovs_dir/db.ctl" --remote="punix:$ovs_dir/db.sock" "$ovs_dir/conf.db"
+	# or Open vSwitch adds --in-memory, which does not go with --no-huge
+	$huge || eal="$eal --legacy-mem"
 	ovs_vsctl --no-wait init
 	ovs_vsctl --no-wait set Open_vSwitch . other_config:dpdk-init=true \
-		other_config:dpdk-extra="$eal" other_config:dpdk-socket-limit=256 \
-		other_config:pmd-cpu-mask=0x2 other_config:max-idle=500 \
+		other_config:dpdk-extra="$eal" other_config:pmd-cpu-mask=0x2 other_config:max-idle=500 \
 		other_config:per-port-memory=false
+	! $huge || ovs_vsctl --no-wait set Open_vSwitch . other_config:dpdk-socket-limit=256
 }
 
 ovs_add_input()
@@ -88,21 +90,22 @@ ovs_remove_input()
 	ovs_wait_for -le 2
 }
 
+# Rules come in bundles: one by one, each would have the flows there are revalidated.
 ovs_drive()
 {
 	ovs_rules drop >"$ovs_dir/rules-drop"
 	ovs_rules output:2 >"$ovs_dir/rules-output"
-	ovs_vsctl add-br br0 -- set bridge br0 datapath_type=netdev protocols=OpenFlow10 \
+	ovs_vsctl add-br br0 -- set bridge br0 datapath_type=netdev protocols=OpenFlow14 \
 		-- set-fail-mode br0 secure \
 		-- add-port br0 out -- set interface out type=dpdk ofport_request=2 \
 		options:dpdk-devargs=net_null0,no-rx=1
-	ovs-ofctl add-flows "$ovs_dir/br0.mgmt" "$ovs_dir/rules-drop"
+	ovs-ofctl -O OpenFlow14 --bundle add-flows "$ovs_dir/br0.mgmt" "$ovs_dir/rules-drop"
 	ovs_add_input
-	ovs-ofctl add-flows "$ovs_dir/br0.mgmt" "$ovs_dir/rules-output"
+	ovs-ofctl -O OpenFlow14 --bundle add-flows "$ovs_dir/br0.mgmt" "$ovs_dir/rules-output"
 	ovs-appctl "$ovs_ctl" revalidator/wait
 	ovs_remove_input
 	ovs_add_input
-	ovs-ofctl del-flows "$ovs_dir/br0.mgmt"
+	ovs-ofctl -O OpenFlow14 del-flows "$ovs_dir/br0.mgmt"
 	ovs-appctl "$ovs_ctl" revalidator/wait
 	ovs_remove_input
 	ovs_vsctl del-br br0
@@ -111,8 +114,8 @@ ovs_drive()
 
 ovs_stop()
 {
-	for pid in "$ovs_dir/vswitchd.pid" "$ovs_dir/db.pid"; do
-		[ ! -s "$pid" ] || kill "$(cat "$pid")" || true
+	for file in "$ovs_dir/vswitchd.pid" "$ovs_dir/db.pid"; do
+		pid=$(cat "$file" 2>/dev/null) && kill "$pid" 2>/dev/null || true
 	done
 }
 

@@ -34,7 +34,7 @@ sqlite3_statements()
 					i, rand() * 1000, rand() * 1500
 		}
 		print "COMMIT;"
-		for (i = 0; i < 50; i++) {
+		for (i = 0; i < 38; i++) {
 			print "SELECT f.name, count(*), sum(h.bytes) FROM flow f JOIN hit h"
 			printf " ON h.flow = f.id WHERE f.port > %d GROUP BY f.name", rand() * 60000
 			print " HAVING count(*) > 2 ORDER BY 3 DESC LIMIT 20;"
