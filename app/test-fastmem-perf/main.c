@@ -127,6 +127,7 @@ main(int argc, char **argv)
 	if (asks_only(argc, argv))
 		n_eal = 0;
 	if (n_eal < argc) {
+		argv[n_eal] = argv[0]; /* the name in messages about options */
 		switch (perf_options_parse(argc - n_eal, argv + n_eal)) {
 		case PERF_EXIT_OK:
 			return EXIT_SUCCESS;

@@ -230,7 +230,7 @@ write_script(FILE *f, const struct panel *panels, unsigned int n, const char *pa
 			"set logscale y\nset yrange [*:*]\n" :
 			"unset logscale y\nset yrange [0:*]\n");
 		fprintf(f, "set xtics nomirror %s\n", wants_slanted_labels(&panels[i]) ?
-			"rotate by 35 right font ',8'" : "norotate font ',10'");
+			"rotate by -35 left font ',8'" : "norotate font ',10'");
 		fprintf(f, "set title '%s'\nset ylabel '%s'\n", panels[i].scenario->name,
 			unit_names[panels[i].unit]);
 		write_bars(f, &panels[i], i);

@@ -118,6 +118,41 @@ consume(const struct alloc_ops *ops, struct consumer *consumer, bool by_bulk)
 	return 0;
 }
 
+/*
+ * The producer notes the time now and then, and the median counts: two lcores are stopped by the
+ * hypervisor or the scheduler twice as often as one, and then wait for each other. A slice is
+ * twice as long as the ring, so that it takes as long as the slower side.
+ */
+#define SLICE_BURSTS (2 * RING_SIZE / BURST)
+#define MIN_SLICES 8
+#define MAX_SLICES 2048
+
+struct slices {
+	uint64_t last;
+	unsigned int n;
+	double bursts[MAX_SLICES]; /* cycles of one burst, for each slice */
+};
+
+static __rte_always_inline void
+slices_note(struct slices *s, uint64_t burst)
+{
+	uint64_t now;
+
+	if (likely(burst % SLICE_BURSTS != 0 || s->n == MAX_SLICES))
+		return;
+	now = rte_rdtsc();
+	/* The first one fills the ring. */
+	if (burst > SLICE_BURSTS)
+		s->bursts[s->n++] = (double)(now - s->last) / SLICE_BURSTS;
+	s->last = now;
+}
+
+static double
+slices_median(struct slices *s)
+{
+	return perf_median(s->bursts, s->n);
+}
+
 static int
 start_consumer(lcore_function_t *run, struct consumer *consumer, unsigned int worker)
 {
@@ -140,13 +175,16 @@ produce(const struct alloc_ops *ops, const struct contender *c, uint64_t n, lcor
 	const struct instance in = c->in;
 	size_t size = PERF_RUNTIME_SIZE(&c->in);
 	uint64_t i, start, cycles, value = 0;
+	struct slices slices;
 	void *array[BURST];
 	void **ptrs = array;
 
 	if (start_consumer(run, &consumer, worker) != 0)
 		return 0;
+	slices.n = 0;
 	start = rte_rdtsc_precise();
 	for (i = 0; i < n; i++) {
+		slices_note(&slices, i);
 		if (unlikely(alloc_burst(ops, &in, size, ptrs, by_bulk) != 0))
 			break;
 		PERF_USE(ptrs);
@@ -160,7 +198,9 @@ produce(const struct alloc_ops *ops, const struct contender *c, uint64_t n, lcor
 	if (consumer.sum != value * (value - 1) / 2)
 		rte_panic("%s: objects arrived with other contents than they were sent with\n",
 			perf_allocators[c->id].name);
-	return i == n ? cycles : 0;
+	if (i < n)
+		return 0;
+	return slices.n < MIN_SLICES ? cycles : slices_median(&slices) * n;
 }
 
 /* Both ends of the pipeline, for one allocator. */
