@@ -17,14 +17,16 @@ chroot_check() {
 	mkdir -p "$CHROOTS"
 }
 
-# The host's ways to the network hold inside as well: name servers, apt's proxy.
+# The host's ways to the network hold inside as well: name servers, apt's proxy, and whether apt
+# minds the date (it must not where the mirror is a snapshot).
 chroot_network() {
 	local root=$1
 
 	rm -f "$root/etc/resolv.conf"
 	cp -L /etc/resolv.conf "$root/etc/resolv.conf"
-	apt-config dump | grep -E '^Acquire::(http|https)::Proxy ' \
-		>"$root/etc/apt/apt.conf.d/99host-proxy" || true
+	apt-config dump |
+		grep -E '^Acquire::((http|https)::Proxy|Check-Valid-Until|Check-Date) ' \
+		>"$root/etc/apt/apt.conf.d/99host" || true
 }
 
 # A pristine minimal system, made once: chroot_base SUITE
