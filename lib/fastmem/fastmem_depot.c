@@ -125,8 +125,9 @@ fastmem_depot_take(struct fastmem_depot *depot, uint32_t owner)
 			cas(&depot->head, head, head + 1);
 			continue;
 		}
-		/* Keeps head from passing tail. */
-		cas(&depot->tail, head, head + 1);
+		/* Keeps head from passing tail: whoever filled the slot may not have moved it. */
+		if (load(&depot->tail) == head)
+			cas(&depot->tail, head, head + 1);
 
 		m = fastmem_magazine_by_id(in_slot & ID_MASK);
 		owned = load(&m->owner);
