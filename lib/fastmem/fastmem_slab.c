@@ -113,6 +113,13 @@ list_push_tail(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	bin->n_partial++;
 }
 
+static void
+count_empty(struct fastmem_bin *bin, int n)
+{
+	/* Atomic for the hint in fastmem_slab_release_empty(). */
+	__atomic_store_n(&bin->n_empty, bin->n_empty + n, __ATOMIC_RELAXED);
+}
+
 /* Take up to n free slots of a slab that has some. */
 static unsigned int
 slab_claim(struct fastmem_bin *bin, struct fastmem_granule *slab, void **objs, unsigned int n)
@@ -122,7 +129,7 @@ slab_claim(struct fastmem_bin *bin, struct fastmem_granule *slab, void **objs, u
 	unsigned int got = 0;
 
 	if (slab->n_free == slab->n_slots)
-		bin->n_empty--;
+		count_empty(bin, -1);
 	while (got < n && slab->n_free > 0) {
 		uint64_t bits = slab->bits[w];
 
@@ -172,7 +179,7 @@ slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	RTE_ASSERT(slab->n_free == slab->n_slots);
 	list_remove(bin, slab);
 	bin->n_slabs--;
-	bin->n_empty--;
+	count_empty(bin, -1);
 	bin->releases++;
 	slab_set_bins(slab, 0);
 	if (slab->bits != slab->inline_bits)
@@ -186,6 +193,9 @@ fastmem_slab_release_empty(struct fastmem_bin *bin)
 {
 	uint32_t head, before;
 
+	/* Called for all bins, most of which have none: save the lock. */
+	if (__atomic_load_n(&bin->n_empty, __ATOMIC_RELAXED) == 0)
+		return;
 	fastmem_mutex_lock(&bin->lock);
 	for (head = bin->last_slab; head != 0 && bin->n_empty > 0; head = before) {
 		struct fastmem_granule *slab = fastmem_granule(head);
@@ -261,7 +271,7 @@ fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags)
 	slab_format(bin, slab, bits != NULL ? bits : slab->inline_bits);
 	list_push_tail(bin, slab);
 	bin->n_slabs++;
-	bin->n_empty++;
+	count_empty(bin, 1);
 	bin->acquires++;
 	pthread_mutex_unlock(&bin->lock);
 	return 0;
@@ -291,7 +301,7 @@ slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab, const void *obj)
 		list_push_head(bin, slab);
 	if (slab->n_free < slab->n_slots)
 		return;
-	bin->n_empty++;
+	count_empty(bin, 1);
 	if (bin->n_empty > EMPTY_SLABS_KEPT) {
 		slab_release(bin, slab);
 	} else {
