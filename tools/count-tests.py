@@ -53,7 +53,7 @@ def main():
         tests = [json.loads(line) for line in log]
     for test in tests:
         passed, failed, problem = count(test)
-        name = test["name"].split(" / ")[-1]
+        name = re.split(r" / |:", test["name"])[-1]
         print("  %-28s %5d passed, %d failed  %5.1f s  %s"
               % (name, passed, failed, test["duration"], problem))
         if failed:
