@@ -10,13 +10,12 @@ tools/setup.sh demo
 mkdir -p "$BUILD"
 build_in "$BUILD/demo" --buildtype=release
 
-eal=(--no-pci -l "$(lcores 2)" --file-prefix "fastmem-bench-$$")
 if huge_setup 768; then
-	eal+=(--huge-unlink)
+	pages=--huge
 else
 	say "running on ordinary pages (--no-huge)"
-	eal+=(--no-huge -m 1536)
+	pages=--no-huge
 fi
 
-"$BUILD/demo/app/test-fastmem-perf/dpdk-fastmem-perf" "${eal[@]}" -- \
+tools/with-eal.sh $pages --memory 1536 "$BUILD/demo/app/test-fastmem-perf/dpdk-fastmem-perf" -- \
 	--json "$BUILD/bench.json" --plot "$BUILD/bench.svg" "$@"

@@ -106,9 +106,3 @@ huge_setup() {
 	fi
 	say "huge pages: used, $(huge_free) of 2 MiB are free"
 }
-
-# The lcores to run on: the first N (or fewer) CPUs that this process may use, as EAL's -l wants them.
-lcores() {
-	python3 -c 'import os, sys
-print(",".join(map(str, sorted(os.sched_getaffinity(0))[:int(sys.argv[1])])))' "$1"
-}

@@ -11,16 +11,15 @@ say "building into $BUILD/demo"
 mkdir -p "$BUILD"
 build_in "$BUILD/demo" --buildtype=release
 
-eal=(--no-pci -l "$(lcores 2)" --file-prefix "fastmem-demo-$$")
 if huge_setup 512; then
-	eal+=(--huge-unlink)
+	pages=--huge
 else
 	say "running on ordinary pages (--no-huge)"
-	eal+=(--no-huge -m 1024)
+	pages=--no-huge
 fi
 
 say "comparing, in less than 20 seconds"
-"$BUILD/demo/app/test-fastmem-perf/dpdk-fastmem-perf" "${eal[@]}" -- --quick \
-	--json "$BUILD/fastmem.json" --plot "$BUILD/fastmem.svg"
+tools/with-eal.sh $pages --memory 1024 "$BUILD/demo/app/test-fastmem-perf/dpdk-fastmem-perf" -- \
+	--quick --json "$BUILD/fastmem.json" --plot "$BUILD/fastmem.svg"
 
 say "the plot is in $BUILD/fastmem.svg, the figures are in $BUILD/fastmem.json"

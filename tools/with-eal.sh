@@ -49,15 +49,23 @@ lcore_map() {
 	fi
 }
 
+# Where EAL keeps its files: without root, a folder of this run's own.
+runtime=/var/run
+if [ "$(id -u)" != 0 ]; then
+	export XDG_RUNTIME_DIR
+	XDG_RUNTIME_DIR=$(mktemp -d)
+	runtime=$XDG_RUNTIME_DIR
+fi
 prefix=fastmem-$$
+
 clean_up() {
 	local dir
 
 	for dir in $(awk '$3 == "hugetlbfs" { print $2 }' /proc/mounts); do
 		rm -f "$dir/${prefix}map_"*
 	done
-	rm -rf "${RUNTIME_DIRECTORY:-/var/run}/dpdk/$prefix" \
-		"${XDG_RUNTIME_DIR:-/tmp}/dpdk/$prefix"
+	rm -rf "$runtime/dpdk/$prefix"
+	[ "$(id -u)" = 0 ] || rm -rf "$runtime"
 }
 trap clean_up EXIT
 
