@@ -189,8 +189,8 @@ drop_failed(struct contenders *cs, const struct cell *cell)
 
 /*
  * Cycles of a repetition when all are alike. A round is cut into slices of some 10 us, and their
- * median is taken: what the hypervisor or an interrupt takes away falls on few of them. The start of
- * a slice also drains the pipeline. In an endless loop of a dozen instructions, some cores' guesses
+ * median is taken: what the hypervisor or an interrupt takes away falls on few of them. The start
+ * of a slice also drains the pipeline. In an endless loop of a dozen instructions, some cores' guesses
  * at which load depends on which store can stay wrong for millions of rounds; no application has
  * such a loop.
  */
@@ -273,13 +273,14 @@ add_results(const struct cell *cell, size_t size, const struct contender *c)
 {
 	struct perf_result r = {
 		.scenario = cell->scenario,
-		.input = cell->input,
 		.id = c->id,
 		.size = size,
 		.lcores = cell->lcores != 0 ? cell->lcores : cell->scenario->lcores,
 	};
 	unsigned int i;
 
+	if (cell->input != NULL)
+		snprintf(r.input, sizeof(r.input), "%s", cell->input);
 	for (i = 0; i < cell->n_metrics; i++) {
 		double *samples = &c->samples[i * perf_options.rounds];
 

@@ -22,7 +22,7 @@ write_result(FILE *f, const struct perf_result *r, bool last)
 		"\"max\": %.10g, \"rounds\": %u",
 		r->scenario->name, perf_allocators[r->id].name, r->size, r->lcores, r->metric,
 		r->median, r->min, r->max, r->rounds);
-	if (r->input != NULL)
+	if (r->input[0] != '\0')
 		fprintf(f, ", \"trace\": \"%s\"", r->input);
 	fprintf(f, "}%s\n", last ? "" : ",");
 }

@@ -156,7 +156,7 @@ struct cell {
 	uint32_t skipped; /* allocators to leave out this time */
 	const perf_round_fn *rounds; /* by allocator id */
 	const perf_round_fn *begin; /* untimed, before the first round; returns 0 on failure */
-	const perf_round_fn *end; /* untimed, after begin and the rounds, or what there was of them */
+	const perf_round_fn *end; /* untimed, after begin and the rounds, as far as they went */
 	size_t state_bytes; /* for each contender */
 	uint64_t repetitions; /* in a round; 0: as many as fill a round's time */
 	bool is_long; /* a single repetition may fill a round */
@@ -192,7 +192,7 @@ unsigned int perf_turn(unsigned int round, unsigned int i, unsigned int n);
 /* results.c */
 struct perf_result {
 	const struct perf_scenario *scenario;
-	const char *input; /* a trace's name, or NULL */
+	char input[40]; /* a trace's name, or empty */
 	enum perf_allocator_id id;
 	uint64_t size; /* of the objects; 0 where the scenario has sizes of its own */
 	unsigned int lcores;

@@ -93,7 +93,7 @@ find_differences(const struct panel *p)
 			continue;
 		if (first == NULL)
 			first = r;
-		d.input |= r->size != first->size || r->input != first->input;
+		d.input |= r->size != first->size || strcmp(r->input, first->input) != 0;
 		d.metric |= strcmp(r->metric, first->metric) != 0;
 	}
 	return d;

@@ -32,22 +32,20 @@ struct life {
 	uint32_t slot; /* while it lasts */
 };
 
-/* Names end up in tables, JSON and plots. They live as long as the results. */
-static const char *
-name_of(const char *path)
+/* The file's name without its ending, of characters that tables, JSON and plots can hold. */
+static void
+set_name(struct replay_input *in, const char *path)
 {
 	const char *base = strrchr(path, '/');
-	char *name = strdup(base != NULL ? base + 1 : path), *p;
+	char *p;
 
-	if (name == NULL)
-		return "trace";
-	for (p = name; *p != '\0'; p++)
+	snprintf(in->name, sizeof(in->name), "%s", base != NULL ? base + 1 : path);
+	for (p = in->name; *p != '\0'; p++)
 		if (!isalnum((unsigned char)*p) && strchr("-_.+", *p) == NULL)
 			*p = '_';
-	p = strrchr(name, '.');
-	if (p != NULL && p != name)
+	p = strrchr(in->name, '.');
+	if (p != NULL && p != in->name)
 		*p = '\0';
-	return name;
 }
 
 /* Threads go to lcores, the busiest first, each to the lcore that has the least to do so far. */
@@ -269,7 +267,7 @@ replay_input_load(struct replay_input *in, const char *path)
 		perf_warn("replay %s: %s", path, t.error);
 		return ret;
 	}
-	in->name = name_of(path);
+	set_name(in, path);
 	ret = prepare(in, &t);
 	if (ret != 0) {
 		perf_warn("replay %s: %s", path, strerror(-ret));

@@ -12,8 +12,8 @@
  * An object that only one lcore deals with has a place in that lcore's own table, which is reused
  * when the object is dead, and so stays small. An object that several lcores deal with gets a place
  * of its own each time it comes to life or is reallocated: who needs it next waits for that place
- * to be filled, and no place is ever filled twice. As each stream is in the order of the trace, some
- * lcore can always proceed.
+ * to be filled, and no place is ever filled twice. As each stream is in the order of the trace,
+ * some lcore can always proceed.
  */
 
 #include <stdbool.h>
@@ -41,7 +41,7 @@ struct replay_stream {
 };
 
 struct replay_input {
-	const char *name;
+	char name[40];
 	struct replay_op *ops; /* of all lcores */
 	size_t n_ops;
 	size_t n_lives; /* objects, as long as they live */

@@ -58,7 +58,7 @@ perf_result_add(const struct perf_result *what, double *samples, unsigned int n)
 bool
 perf_result_same_cell(const struct perf_result *a, const struct perf_result *b)
 {
-	return a->scenario == b->scenario && a->input == b->input && a->size == b->size &&
+	return a->scenario == b->scenario && strcmp(a->input, b->input) == 0 && a->size == b->size &&
 		strcmp(a->metric, b->metric) == 0;
 }
 
@@ -87,7 +87,7 @@ perf_result_opens_cell(const struct perf_result *r)
 void
 perf_result_input(const struct perf_result *r, char *text, size_t len)
 {
-	if (r->input != NULL)
+	if (r->input[0] != '\0')
 		snprintf(text, len, "%s", r->input);
 	else if (r->size != 0)
 		snprintf(text, len, "%" PRIu64 " B", r->size);

@@ -7,7 +7,8 @@
  * of live objects are touched in the loop: replay_input.c has made the trace ready for that.
  *
  * A trace of several threads is replayed by as many lcores, as far as there are; each runs its part
- * freely and waits only for objects that another one has still to hand over. Waiting is not counted.
+ * freely and waits only for objects that another one has still to hand over. That time does not
+ * count.
  */
 
 #include <errno.h>

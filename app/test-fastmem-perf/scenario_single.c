@@ -36,8 +36,8 @@ tight(const struct alloc_ops *ops, const struct contender *c, uint64_t n)
 }
 
 /*
- * A core takes a load for dependent on an earlier store when their addresses have the same offset in
- * a page. So that this does not hit one allocator by chance, and all through its rounds, the
+ * A core takes a load for dependent on an earlier store when their addresses have the same offset
+ * in a page. So that this does not hit one allocator by chance, and all through its rounds, the
  * batch's own array lies elsewhere in each slice.
  */
 #define PAGE_POINTERS (4096 / sizeof(void *))
