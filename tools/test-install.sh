@@ -21,28 +21,11 @@ esac
 build=$(realpath "$1")
 shift
 . "$(dirname "$0")/common.sh"
+. tools/promise.sh
 top=$PWD
 eal=("$@")
 
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
 prefix=$scratch/root/usr/local
-passed=0
-failed=0
-
-# One test: promise NAME COMMAND...
-promise() {
-	local name=$1
-	shift
-	if "$@" >"$scratch/log" 2>&1; then
-		passed=$((passed + 1))
-		printf '  %-60s ok\n' "$name"
-	else
-		failed=$((failed + 1))
-		printf '  %-60s FAILED\n' "$name"
-		sed 's/^/    | /' "$scratch/log"
-	fi
-}
 
 pc() { PKG_CONFIG_PATH=$scratch/pc pkg-config "$@"; }
 
@@ -145,5 +128,4 @@ promise 'the example links the static library and runs' links_static
 promise 'the example builds with meson and runs' builds_with_meson
 promise 'uninstalls without leaving a file' uninstalls
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+promises_end

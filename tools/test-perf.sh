@@ -18,26 +18,10 @@ esac
 build=$(realpath "$1")
 shift
 . "$(dirname "$0")/common.sh"
+. tools/promise.sh
 eal=("$@" --memory 1024)
 
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
 perf=$build/app/test-fastmem-perf/dpdk-fastmem-perf
-passed=0
-failed=0
-
-promise() {
-	local name=$1
-	shift
-	if "$@" >"$scratch/log" 2>&1; then
-		passed=$((passed + 1))
-		printf '  %-60s ok\n' "$name"
-	else
-		failed=$((failed + 1))
-		printf '  %-60s FAILED\n' "$name"
-		sed 's/^/    | /' "$scratch/log" | tail -40
-	fi
-}
 
 runs_quick() {
 	tools/with-eal.sh "${eal[@]}" "$perf" -- --quick --json "$scratch/perf.json" \
@@ -83,5 +67,4 @@ promise 'each result is complete: median between min and max, >= 7 rounds' repor
 promise 'the plot is well-formed SVG' draws_svg
 promise 'a scenario that does not exist is refused' refuses_nonsense
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+promises_end

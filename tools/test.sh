@@ -11,7 +11,8 @@ usage() {
 	usage: tools/test.sh [variant...]
 
 	Variants (all of them, unless some are named):
-	  gcc       release build; also: install, link as a user does, quick benchmark
+	  gcc       release build; also: install, link as a user does, quick benchmark,
+	            documentation
 	  clang     release build with assertions
 	  asan      AddressSanitizer, UndefinedBehaviorSanitizer and assertions
 	  tsan      ThreadSanitizer and assertions
@@ -112,6 +113,8 @@ test_gcc() {
 	run tools/test-install.sh "$BUILD/test/gcc" "${eal[@]}"
 	say "gcc: quick benchmark"
 	run tools/test-perf.sh "$BUILD/test/gcc" "${eal[@]}"
+	say "gcc: documentation"
+	run tools/test-docs.sh
 }
 
 test_clang() {
