@@ -133,5 +133,12 @@ class Perf(unittest.TestCase):
             self.assertIn(option, done.stdout)
 
 
+def main():
+    result = unittest.main(exit=False, verbosity=2).result
+    failed = len(result.failures) + len(result.errors)
+    print("%d passed, %d failed" % (result.testsRun - failed - len(result.skipped), failed))
+    return failed != 0
+
+
 if __name__ == "__main__":
-    unittest.main()
+    sys.exit(main())
