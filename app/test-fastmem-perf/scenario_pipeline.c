@@ -12,9 +12,11 @@
 #include <stdio.h>
 
 #include <rte_cycles.h>
+#include <rte_debug.h>
 #include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
+#include <rte_pause.h>
 #include <rte_ring.h>
 
 #include "allocator_ops.h"
