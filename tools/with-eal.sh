@@ -10,6 +10,7 @@ usage() {
 
 	  --huge          on huge pages (the default)
 	  --no-huge       on ordinary pages
+	  --pa            with physical addresses as IO addresses; exit status 77 where there are none
 	  --lcores N      with N lcores, which share the CPUs there are (default: one for each of at
 	                  most 2 CPUs)
 	  --memory MB     with that much memory, when on ordinary pages (default: 512)
@@ -17,12 +18,14 @@ usage() {
 }
 
 pages=huge
+pa=
 lcores=
 memory=512
 while [ $# -gt 0 ]; do
 	case "$1" in
 	--huge) pages=huge ;;
 	--no-huge) pages=no-huge ;;
+	--pa) pa=yes ;;
 	--lcores) lcores=$2; shift ;;
 	--memory) memory=$2; shift ;;
 	-h|--help) usage; exit ;;
@@ -49,6 +52,26 @@ lcore_map() {
 	fi
 }
 
+# The kernel shows root the frame of a page; where it does not, EAL knows no physical address.
+physical_addresses_known() {
+	python3 - <<-'END'
+	import ctypes, sys
+	page = ctypes.create_string_buffer(b"x", 8192)
+	try:
+	    with open("/proc/self/pagemap", "rb") as pagemap:
+	        pagemap.seek((ctypes.addressof(page) + 4095) // 4096 * 8)
+	        entry = int.from_bytes(pagemap.read(8), "little")
+	except OSError:
+	    entry = 0
+	sys.exit(entry & ((1 << 55) - 1) == 0)
+	END
+}
+
+if [ -n "$pa" ] && ! physical_addresses_known; then
+	echo 'left out: physical addresses are not known here'
+	exit 77
+fi
+
 # Where EAL keeps its files: without root, a folder of this run's own.
 runtime=/var/run
 if [ "$(id -u)" != 0 ]; then
@@ -71,5 +94,10 @@ trap clean_up EXIT
 
 # shellcheck disable=SC2046 # lcore_map says one or two words
 set -- --no-pci $(lcore_map) --file-prefix "$prefix" "$@"
-[ $pages = huge ] || set -- --no-huge -m "$memory" "$@"
+[ -z "$pa" ] || set -- --iova-mode=pa "$@"
+if [ $pages = no-huge ]; then
+	# A size that the caller gives wins.
+	[[ " $* " == *" -m "* ]] || set -- -m "$memory" "$@"
+	set -- --no-huge "$@"
+fi
 "$program" "$@"
