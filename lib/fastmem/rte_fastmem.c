@@ -621,41 +621,59 @@ free_to_bin(struct fastmem_ctl *ctl, unsigned int bin, void *const *ptrs, unsign
 		fastmem_cache_free_bulk(t, &ctl->bins[bin], ptrs, n);
 }
 
-/* How many of the objects, from the first on, are of the bin of the first. */
-static unsigned int
-same_bin(void *const *ptrs, unsigned int n, unsigned int *bin)
+/* Whether all objects are of one bin. Neighbours often share a granule: one look-up then. */
+bool
+rte_fastmem_same_bin_slow(void *const *ptrs, unsigned int n)
+{
+	unsigned int bin = rte_fastmem_bin_of(ptrs[0]);
+	unsigned int i = 0;
+
+	for (; i + 4 <= n; i += 4) {
+		uintptr_t p = (uintptr_t)ptrs[i];
+		uintptr_t differ = (p ^ (uintptr_t)ptrs[i + 1]) | (p ^ (uintptr_t)ptrs[i + 2]) |
+			(p ^ (uintptr_t)ptrs[i + 3]);
+
+		if (rte_fastmem_bin_of(ptrs[i]) != bin)
+			return false;
+		if (differ >> RTE_FASTMEM_GRANULE_SHIFT != 0 && (
+				rte_fastmem_bin_of(ptrs[i + 1]) != bin ||
+				rte_fastmem_bin_of(ptrs[i + 2]) != bin ||
+				rte_fastmem_bin_of(ptrs[i + 3]) != bin))
+			return false;
+	}
+	for (; i < n; i++)
+		if (rte_fastmem_bin_of(ptrs[i]) != bin)
+			return false;
+	return true;
+}
+
+static void
+free_bulk_one_by_one(struct fastmem_ctl *ctl, void *const *ptrs, unsigned int n)
 {
 	unsigned int i;
 
-	*bin = rte_fastmem_bin_of(ptrs[0]);
-	for (i = 1; i + 4 <= n; i += 4)
-		if ((rte_fastmem_bin_of(ptrs[i]) ^ *bin) | (rte_fastmem_bin_of(ptrs[i + 1]) ^ *bin) |
-				(rte_fastmem_bin_of(ptrs[i + 2]) ^ *bin) |
-				(rte_fastmem_bin_of(ptrs[i + 3]) ^ *bin))
-			break;
-	while (i < n && rte_fastmem_bin_of(ptrs[i]) == *bin)
-		i++;
-	return i;
+	for (i = 0; i < n; i++) {
+		unsigned int bin = rte_fastmem_bin_of(ptrs[i]);
+
+		if (bin != 0)
+			free_to_bin(ctl, bin, &ptrs[i], 1);
+		else if (ptrs[i] != NULL)
+			FASTMEM_LOG(ERR, "free of %p, which is not an object of fastmem; ignored",
+				ptrs[i]);
+	}
 }
 
 void
 rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 {
+	/* In a secondary's first call, the map comes with this. */
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
-	unsigned int i, same, bin;
+	unsigned int bin = rte_fastmem_bin_of(ptrs[0]);
 
-	for (i = 0; i < n; i += same) {
-		/* In a secondary's first call, the map came with fastmem_ctl_get(). */
-		same = same_bin(ptrs + i, n - i, &bin);
-		if (bin != 0) {
-			free_to_bin(ctl, bin, ptrs + i, same);
-			continue;
-		}
-		same = 1;
-		if (ptrs[i] != NULL)
-			FASTMEM_LOG(ERR, "free of %p, which is not an object of fastmem; ignored",
-				ptrs[i]);
-	}
+	if (bin != 0 && rte_fastmem_same_bin_slow(ptrs, n))
+		free_to_bin(ctl, bin, ptrs, n);
+	else
+		free_bulk_one_by_one(ctl, ptrs, n);
 }
 
 void

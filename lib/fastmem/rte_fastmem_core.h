@@ -90,6 +90,7 @@ void rte_fastmem_free_slow(void *ptr);
 void *rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags);
 int rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t align,
 		unsigned int flags);
+bool rte_fastmem_same_bin_slow(void *const *ptrs, unsigned int n);
 void rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n);
 void *rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags);
 int rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n,
@@ -251,12 +252,12 @@ rte_fastmem_push_bulk(struct rte_fastmem_cache *c, void *const *ptrs, unsigned i
 }
 
 /*
- * Push objects that share a granule, and so a bin. Objects of one bulk often do,
- * and to know it costs less than a look-up of each. What is written above top
- * is of no consequence until top moves.
+ * Push objects of which the first is of this bin, if all are. Objects of one bulk
+ * often share a granule, and to know it costs less than a look-up of each. What
+ * is written above top is of no consequence until top moves.
  */
 __rte_fastmem_always_inline bool
-rte_fastmem_push_granule(struct rte_fastmem_cache *c, void *const *ptrs, unsigned int n)
+rte_fastmem_push_same(struct rte_fastmem_cache *c, void *const *ptrs, unsigned int n)
 {
 	void **top;
 
@@ -264,7 +265,8 @@ rte_fastmem_push_granule(struct rte_fastmem_cache *c, void *const *ptrs, unsigne
 	top = c->top;
 	if (unlikely((size_t)(c->end - top) < n))
 		return false;
-	if (unlikely(rte_fastmem_copy_differ(top, ptrs, n) >> RTE_FASTMEM_GRANULE_SHIFT != 0))
+	if (unlikely(rte_fastmem_copy_differ(top, ptrs, n) >> RTE_FASTMEM_GRANULE_SHIFT != 0) &&
+			!rte_fastmem_same_bin_slow(ptrs, n))
 		return false;
 	RTE_FASTMEM_SET(c->top, top + n);
 	return true;
@@ -338,7 +340,7 @@ rte_fastmem_free_bulk(void **ptrs, unsigned int n)
 {
 	if (unlikely(n == 0))
 		return;
-	if (unlikely(!rte_fastmem_push_granule(
+	if (unlikely(!rte_fastmem_push_same(
 			&rte_fastmem_tls.caches[rte_fastmem_bin_of(ptrs[0])], ptrs, n)))
 		rte_fastmem_free_bulk_slow(ptrs, n);
 }
