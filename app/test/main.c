@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * dpdk-fastmem-test: the functional tests of fastmem.
+ */
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_debug.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+
+#include "test.h"
+#include "test_fastmem.h"
+
+static const struct test_suite *const suites[] = {
+	&suite_api,
+	&suite_errors,
+	&suite_sizes,
+	&suite_contents,
+	&suite_handles,
+	&suite_bulk,
+	&suite_model,
+	&suite_memory,
+	&suite_limits,
+	&suite_growth,
+	&suite_stats,
+	&suite_shared_stats,
+	&suite_threads,
+	&suite_iova,
+	&suite_wild,
+	&suite_one_page,
+};
+
+static unsigned int n_passed, n_failed, n_skipped;
+
+/* One write per report: cases have threads. */
+void
+test_report(const char *file, int line, const char *function, const char *what,
+		const char *format, ...)
+{
+	char message[256];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(message, sizeof(message), format, ap);
+	va_end(ap);
+	fprintf(stderr, "%s:%d: %s(): not so: %s%s%s\n", file, line, function, what,
+		message[1] != '\0' ? "," : "", message);
+}
+
+static int
+case_run(const struct test_suite *suite, const struct test_case *c)
+{
+	int ret = suite->setup != NULL ? suite->setup() : TEST_SUCCESS;
+
+	if (ret == TEST_SUCCESS)
+		ret = c->run();
+	else if (ret == TEST_SKIPPED)
+		return ret;
+	if (ret == TEST_FAILED) {
+		if (suite->rescue != NULL)
+			suite->rescue();
+	} else if (suite->teardown != NULL && suite->teardown() != TEST_SUCCESS) {
+		ret = TEST_FAILED;
+	}
+	return ret;
+}
+
+static void
+suite_run(const struct test_suite *suite, const char *only)
+{
+	const struct test_case *c;
+
+	for (c = suite->cases; c->name != NULL; c++) {
+		const char *result = "ok";
+
+		if (only != NULL && strcmp(only, c->name) != 0)
+			continue;
+		switch (case_run(suite, c)) {
+		case TEST_SUCCESS:
+			n_passed++;
+			break;
+		case TEST_SKIPPED:
+			n_skipped++;
+			result = "skipped";
+			break;
+		default:
+			n_failed++;
+			result = "FAILED";
+		}
+		printf("%s.%s: %s\n", suite->name, c->name, result);
+		fflush(stdout);
+	}
+}
+
+static void
+list(void)
+{
+	const struct test_case *c;
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(suites); i++) {
+		printf("%s: %s%s\n", suites[i]->name, suites[i]->about,
+			suites[i]->on_request ? " (only when named)" : "");
+		for (c = suites[i]->cases; c->name != NULL; c++)
+			printf("  %s.%s\n", suites[i]->name, c->name);
+	}
+}
+
+static void
+usage(FILE *f)
+{
+	fprintf(f,
+		"usage: dpdk-fastmem-test [EAL option...] [-- [option...] [suite[.case]...]]\n"
+		"\n"
+		"Runs the suites that are named, or all but those that run only when named.\n"
+		"\n"
+		"  --list      list suites and cases\n"
+		"  --help      this text; EAL's own comes before \"--\"\n"
+		"\n"
+		"Environment: FASTMEM_TEST_SEED=N repeats the random tests of a run.\n");
+}
+
+/* Returns false when there is no such suite or case. */
+static bool
+run_named(const char *name)
+{
+	const char *dot = strchr(name, '.');
+	size_t len = dot != NULL ? (size_t)(dot - name) : strlen(name);
+	unsigned int i, before = n_passed + n_failed + n_skipped;
+
+	for (i = 0; i < RTE_DIM(suites); i++)
+		if (strlen(suites[i]->name) == len && strncmp(suites[i]->name, name, len) == 0)
+			suite_run(suites[i], dot != NULL ? dot + 1 : NULL);
+	return n_passed + n_failed + n_skipped != before;
+}
+
+static int
+run(int argc, char **argv)
+{
+	unsigned int i;
+	int arg, ret = 0;
+
+	printf("seed %" PRIu64 " (FASTMEM_TEST_SEED), IOVA as %s, %s, %u lcores\n", test_seed(),
+		rte_eal_iova_mode() == RTE_IOVA_PA ? "PA" : "VA",
+		rte_eal_has_hugepages() ? "huge pages" : "no huge pages", rte_lcore_count());
+	for (arg = 0; arg < argc; arg++) {
+		if (!run_named(argv[arg])) {
+			fprintf(stderr, "no suite or case '%s': see --list\n", argv[arg]);
+			n_failed++;
+		}
+	}
+	for (i = 0; argc == 0 && i < RTE_DIM(suites); i++)
+		if (!suites[i]->on_request)
+			suite_run(suites[i], NULL);
+	if (n_skipped > 0)
+		printf("%u skipped\n", n_skipped);
+	printf("%u passed, %u failed\n", n_passed, n_failed);
+	if (n_failed > 0)
+		ret = 1;
+	return ret;
+}
+
+/* What comes after "--" can ask for something that needs no EAL. */
+static bool
+asked_for(int argc, char **argv, const char *option)
+{
+	bool mine = false;
+	int i;
+
+	for (i = 1; i < argc; i++) {
+		if ((mine || argc == 2) && strcmp(argv[i], option) == 0)
+			return true;
+		if (strcmp(argv[i], "--") == 0)
+			mine = true;
+	}
+	return false;
+}
+
+int
+main(int argc, char **argv)
+{
+	int used, ret;
+
+	if (asked_for(argc, argv, "--help")) {
+		usage(stdout);
+		return 0;
+	}
+	if (asked_for(argc, argv, "--list")) {
+		list();
+		return 0;
+	}
+	used = rte_eal_init(argc, argv);
+	if (used < 0) {
+		fprintf(stderr, "EAL did not start: %s. Without huge pages: --no-huge -m 512\n",
+			rte_strerror(rte_errno));
+		return 1;
+	}
+	argc -= used + 1;
+	argv += used + 1;
+	if (argc > 0 && argv[0][0] == '-') {
+		usage(stderr);
+		rte_eal_cleanup();
+		return 2;
+	}
+	ret = run(argc < 0 ? 0 : argc, argv);
+	rte_eal_cleanup();
+	return ret;
+}

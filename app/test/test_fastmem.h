@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef TEST_FASTMEM_H
+#define TEST_FASTMEM_H
+
+/* What the suites share: fixtures, figures, patterns, random numbers, the log. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_errno.h>
+#include <rte_fastmem.h>
+
+#include "fastmem_verify.h"
+#include "pattern.h"
+#include "test.h"
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+#define MAX_CLASSES 256
+
+/* Fixtures of a suite whose cases find fastmem initialised, and leave nothing behind. */
+int fastmem_up(void);
+int fastmem_down(void);
+void fastmem_rescue(void);
+
+/* All structures are consistent, and this many objects of all sizes live. */
+int check_live(uint64_t n);
+
+uint64_t stats_in_use(void); /* bytes */
+uint64_t stats_live(void); /* objects */
+uint64_t stats_backing(void);
+uint64_t stats_nomem(void);
+
+/* Memzones of EAL: all, those of fastmem, those of fastmem for objects. */
+unsigned int zones_all(void);
+unsigned int zones_fastmem(void);
+unsigned int zones_chunks(void);
+size_t zones_largest_chunk(void);
+
+struct rng {
+	uint64_t state;
+};
+uint64_t test_seed(void);
+void rng_init(struct rng *rng, uint64_t stream);
+uint64_t rng_next(struct rng *rng);
+uint64_t rng_below(struct rng *rng, uint64_t n);
+
+/* Allocate until it fails. Returns the number of objects put into ptrs. */
+unsigned int fill_up(void **ptrs, unsigned int max, size_t size);
+
+/* What is logged between begin and end. Returns the number of lines that contain text. */
+void log_begin(void);
+unsigned int log_end(const char *text);
+
+/* Refuse memzones of fastmem: see test_refuse.c. */
+void refuse_all(void);
+void refuse_nth(unsigned int n); /* the n-th from now on, counted from 0; once */
+void refuse_from(unsigned int n); /* the n-th and all that follow */
+void refuse_above(size_t bytes);
+void refuse_named(const char *prefix); /* only those of this name are meant */
+void refuse_nothing(void);
+unsigned int refuse_seen(void); /* reservations since the last refuse_...() */
+unsigned int refuse_refused(void);
+
+/* Threads of all kinds: see test_workers.c. */
+enum worker_kind {
+	WORKER_LCORE,
+	WORKER_PTHREAD,
+	WORKER_REGISTERED, /* a pthread that rte_thread_register() gave an lcore id */
+	WORKER_CONTROL,
+};
+
+struct worker {
+	enum worker_kind kind;
+	int (*run)(void *arg); /* returns as a case does */
+	void *arg;
+	/* Internal. */
+	int result;
+	unsigned int lcore;
+	uint64_t thread;
+	uint32_t started, done;
+};
+
+unsigned int workers_lcores(void); /* how many workers may be lcores */
+int workers_start(struct worker *workers, unsigned int n);
+int workers_join(struct worker *workers, unsigned int n);
+int workers_run(struct worker *workers, unsigned int n);
+
+#endif /* TEST_FASTMEM_H */

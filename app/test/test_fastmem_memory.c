@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Backing memory moves between sizes, stays small, and is given back.
+ */
+
+#include <rte_lcore.h>
+
+#include "test_fastmem.h"
+
+#define LIMIT (32 * MIB)
+#define MAX_OBJECTS 140000
+
+static void *ptrs[MAX_OBJECTS];
+
+/* At least 95 % of the limit holds objects of one size, each time another. */
+static int
+memory_moves_between_sizes(void)
+{
+	size_t sizes[] = { 256, 4096, 1024, 256, 64 * KIB, 1536, 300 };
+	unsigned int i, j, n;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, LIMIT), 0);
+	for (i = 0; i < RTE_DIM(sizes); i++) {
+		n = fill_up(ptrs, MAX_OBJECTS, sizes[i]);
+		TEST_ASSERT(n < MAX_OBJECTS);
+		TEST_ASSERT(n * (sizes[i] == 300 ? 320 : sizes[i]) >=
+			LIMIT / 100 * 95 * rte_socket_count(), "round %u: %u objects of %zu", i, n,
+			sizes[i]);
+		for (j = 0; j < n; j++)
+			pattern_fill(ptrs[j], 64, j);
+		for (j = 0; j < n; j++)
+			TEST_ASSERT(pattern_holds(ptrs[j], 64, j), "object %u of %zu", j, sizes[i]);
+		TEST_CALL(check_live(n));
+		for (j = 0; j < n; j++)
+			rte_fastmem_free(ptrs[j]);
+		TEST_CALL(check_live(0));
+	}
+	return TEST_SUCCESS;
+}
+
+/* The same for the largest objects, which need long runs. */
+static int
+memory_of_small_objects_becomes_large_ones(void)
+{
+	unsigned int n;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(LIMIT, SOCKET_ID_ANY), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, LIMIT), 0);
+	n = fill_up(ptrs, MAX_OBJECTS, 512);
+	TEST_ASSERT(n < MAX_OBJECTS);
+	rte_fastmem_free_bulk(ptrs, n);
+	n = fill_up(ptrs, MAX_OBJECTS, MIB);
+	TEST_ASSERT(n >= LIMIT / MIB * 3 / 4, "%u of 1 MiB", n);
+	rte_fastmem_free_bulk(ptrs, n);
+	n = fill_up(ptrs, MAX_OBJECTS, 512);
+	TEST_ASSERT(n >= LIMIT / 512 / 100 * 95, "%u of 512 bytes", n);
+	rte_fastmem_free_bulk(ptrs, n);
+	return TEST_SUCCESS;
+}
+
+/* Memory freed here and there, and not only all at once. */
+static int
+half_of_the_memory_moves_when_half_is_freed(void)
+{
+	unsigned int i, n, m;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, LIMIT), 0);
+	n = fill_up(ptrs, MAX_OBJECTS, 4096);
+	TEST_ASSERT(n < MAX_OBJECTS);
+	for (i = 0; i < n; i++)
+		pattern_fill(ptrs[i], 4096, i);
+	rte_fastmem_free_bulk(ptrs, n / 2);
+	m = fill_up(ptrs + n, MAX_OBJECTS - n, 1024);
+	TEST_ASSERT(m >= n / 2 * 4 / 100 * 90, "%u of 4096 bytes became %u of 1024", n / 2, m);
+	for (i = n / 2; i < n; i++)
+		TEST_ASSERT(pattern_holds(ptrs[i], 4096, i), "object %u", i);
+	rte_fastmem_free_bulk(ptrs + n / 2, n - n / 2 + m);
+	return TEST_SUCCESS;
+}
+
+static int
+one_object_of_each_size_takes_little(void)
+{
+	unsigned int n = 0;
+	size_t size;
+
+	for (size = 8; size <= MIB; size *= 2) {
+		ptrs[n] = rte_fastmem_alloc(size, 0, 0);
+		TEST_ASSERT(ptrs[n++] != NULL, "size %zu", size);
+	}
+	TEST_ASSERT(stats_backing() <= 12 * MIB, "%" PRIu64, stats_backing());
+	for (size = 8; size <= 32; size *= 2) {
+		ptrs[n] = rte_fastmem_alloc(size, 8, 0);
+		TEST_ASSERT(ptrs[n++] != NULL, "size %zu", size);
+	}
+	TEST_ASSERT(stats_backing() <= 12 * MIB, "%" PRIu64, stats_backing());
+	rte_fastmem_free_bulk(ptrs, n);
+	return TEST_SUCCESS;
+}
+
+static int
+trim_leaves_at_most_a_chunk(void)
+{
+	size_t sizes[MAX_CLASSES];
+	unsigned int i, n, classes = rte_fastmem_classes(sizes);
+	uint64_t before, given;
+
+	for (n = 0, i = 0; i < classes; i++) {
+		unsigned int k = RTE_MAX(200 * KIB / sizes[i], (size_t)2);
+
+		TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs + n, RTE_MIN(k, 1000u), sizes[i], 8,
+			0), 0);
+		n += RTE_MIN(k, 1000u);
+	}
+	rte_fastmem_free_bulk(ptrs, n);
+	before = stats_backing();
+	TEST_ASSERT(zones_chunks() > rte_socket_count());
+	given = rte_fastmem_trim(0, SOCKET_ID_ANY);
+	TEST_ASSERT(zones_chunks() <= rte_socket_count(), "%u chunks", zones_chunks());
+	TEST_ASSERT_EQUAL(stats_backing(), before - given);
+	TEST_CALL(check_live(0));
+	ptrs[0] = rte_fastmem_alloc(100, 0, 0);
+	TEST_ASSERT(ptrs[0] != NULL, "after trim");
+	rte_fastmem_free(ptrs[0]);
+	return TEST_SUCCESS;
+}
+
+static int
+trim_leaves_live_objects_alone(void)
+{
+	unsigned int i, n = 6000;
+	uint64_t before;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, n, 4096, 0, 0), 0);
+	for (i = 0; i < n; i++)
+		pattern_fill(ptrs[i], 4096, i);
+	rte_fastmem_free_bulk(ptrs, n - 10);
+	before = stats_backing();
+	TEST_ASSERT(rte_fastmem_trim(0, SOCKET_ID_ANY) > 0);
+	TEST_ASSERT(stats_backing() < before);
+	TEST_CALL(check_live(10));
+	for (i = n - 10; i < n; i++)
+		TEST_ASSERT(pattern_holds(ptrs[i], 4096, i), "object %u", i);
+	rte_fastmem_free_bulk(ptrs + n - 10, 10);
+	return TEST_SUCCESS;
+}
+
+static int
+trim_keeps_what_it_is_told_to_keep(void)
+{
+	int socket = rte_socket_id_by_idx(0);
+	uint64_t before, given;
+
+	refuse_above(2 * MIB); /* so that there are many chunks */
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(20 * MIB, socket), 0);
+	before = stats_backing();
+	TEST_ASSERT_EQUAL(rte_fastmem_trim(before, socket), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_trim(SIZE_MAX, socket), 0);
+	given = rte_fastmem_trim(9 * MIB, socket);
+	TEST_ASSERT(stats_backing() >= 9 * MIB && stats_backing() < 12 * MIB, "%" PRIu64,
+		stats_backing());
+	TEST_ASSERT_EQUAL(stats_backing(), before - given);
+	rte_fastmem_trim(0, socket);
+	TEST_ASSERT(stats_backing() <= 2 * MIB);
+	return TEST_SUCCESS;
+}
+
+static int
+maintain_gives_idle_memory_back(void)
+{
+	unsigned int i, n = 4000;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, n, 4096, 0, 0), 0);
+	rte_fastmem_free_bulk(ptrs, n);
+	rte_fastmem_cache_flush();
+	for (i = 0; i < 5; i++)
+		TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+	TEST_ASSERT(stats_backing() <= 2 * MIB, "%" PRIu64, stats_backing());
+	TEST_CALL(check_live(0));
+	return TEST_SUCCESS;
+}
+
+static int
+maintain_keeps_what_was_reserved(void)
+{
+	unsigned int i;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(16 * MIB, SOCKET_ID_ANY), 0);
+	for (i = 0; i < 5; i++)
+		TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+	TEST_ASSERT(stats_backing() >= 16 * MIB, "%" PRIu64, stats_backing());
+	return TEST_SUCCESS;
+}
+
+static int
+maintain_grows_as_the_use_has_grown(void)
+{
+	unsigned int n = 1000, more;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, n, 4096, 0, 0), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+	for (more = 0; more < n; more++) {
+		ptrs[n + more] = rte_fastmem_alloc(4096, 0, RTE_FASTMEM_F_NOGROW);
+		TEST_ASSERT(ptrs[n + more] != NULL, "object %u", more);
+	}
+	rte_fastmem_free_bulk(ptrs, n + more);
+	return TEST_SUCCESS;
+}
+
+static int
+maintain_that_cannot_grow_is_enomem(void)
+{
+	unsigned int n = 1000;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, n, 4096, 0, 0), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, MIB), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_maintain(), -ENOMEM);
+	TEST_CALL(check_live(n));
+	rte_fastmem_free_bulk(ptrs, n);
+	return TEST_SUCCESS;
+}
+
+/* Objects that a thread's cache keeps are bounded, whatever it frees. */
+static int
+memory_freed_here_serves_other_sizes_without_a_flush(void)
+{
+	unsigned int n, round;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, 4 * MIB), 0);
+	for (round = 0; round < 20; round++) {
+		size_t size = (size_t)64 << (round % 12);
+
+		n = fill_up(ptrs, MAX_OBJECTS, size);
+		TEST_ASSERT(n * size >= 3 * MIB, "round %u: %u of %zu", round, n, size);
+		rte_fastmem_free_bulk(ptrs, n);
+	}
+	return TEST_SUCCESS;
+}
+
+static const struct test_case cases[] = {
+	TEST_CASE(memory_moves_between_sizes),
+	TEST_CASE(memory_of_small_objects_becomes_large_ones),
+	TEST_CASE(half_of_the_memory_moves_when_half_is_freed),
+	TEST_CASE(one_object_of_each_size_takes_little),
+	TEST_CASE(trim_leaves_at_most_a_chunk),
+	TEST_CASE(trim_leaves_live_objects_alone),
+	TEST_CASE(trim_keeps_what_it_is_told_to_keep),
+	TEST_CASE(maintain_gives_idle_memory_back),
+	TEST_CASE(maintain_keeps_what_was_reserved),
+	TEST_CASE(maintain_grows_as_the_use_has_grown),
+	TEST_CASE(maintain_that_cannot_grow_is_enomem),
+	TEST_CASE(memory_freed_here_serves_other_sizes_without_a_flush),
+	TEST_CASES_END
+};
+
+const struct test_suite suite_memory = {
+	.name = "memory",
+	.about = "memory moves between sizes and is given back",
+	.setup = fastmem_up,
+	.teardown = fastmem_down,
+	.rescue = fastmem_rescue,
+	.cases = cases,
+};

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Random operations, checked against a model: see fastmem_model.c.
+ */
+
+#include "fastmem_model.h"
+#include "test_fastmem.h"
+
+#define BATCH_BYTES 16384
+
+/* Operations that have little in common, from one seed each. */
+static int
+run_batches(unsigned int n_batches, uint64_t stream, size_t limit)
+{
+	static uint8_t bytes[BATCH_BYTES];
+	struct model *model = model_create();
+	unsigned int i, j;
+	struct rng rng;
+	int ret = 0;
+
+	TEST_ASSERT(model != NULL);
+	rng_init(&rng, stream);
+	for (i = 0; i < n_batches && ret == 0; i++) {
+		for (j = 0; j < BATCH_BYTES; j += sizeof(uint64_t)) {
+			uint64_t word = rng_next(&rng);
+
+			memcpy(bytes + j, &word, sizeof(word));
+		}
+		if (limit != 0) { /* as the bytes would say it */
+			bytes[0] = 31;
+			bytes[1] = 3;
+			bytes[2] = limit >> 16;
+		}
+		ret = model_run(model, bytes, BATCH_BYTES);
+		if (ret == 0)
+			ret = model_check(model);
+	}
+	TEST_ASSERT_EQUAL(model_destroy(model) | ret, 0, "batch %u, FASTMEM_TEST_SEED=%" PRIu64,
+		i - 1, test_seed());
+	return TEST_SUCCESS;
+}
+
+static int
+random_operations_do_what_the_model_does(void)
+{
+	return run_batches(60, 1, 0);
+}
+
+static int
+random_operations_short_of_memory_do_so_too(void)
+{
+	return run_batches(40, 2, 12 * MIB);
+}
+
+static int
+many_short_histories_do_so_too(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 12; i++) {
+		TEST_CALL(run_batches(1, 100 + i, i % 3 == 0 ? 2 * MIB : 0));
+		rte_fastmem_deinit();
+		TEST_ASSERT_EQUAL(rte_fastmem_init(), 0);
+	}
+	return TEST_SUCCESS;
+}
+
+static const struct test_case cases[] = {
+	TEST_CASE(random_operations_do_what_the_model_does),
+	TEST_CASE(random_operations_short_of_memory_do_so_too),
+	TEST_CASE(many_short_histories_do_so_too),
+	TEST_CASES_END
+};
+
+const struct test_suite suite_model = {
+	.name = "model",
+	.about = "random operations, checked against a model",
+	.setup = fastmem_up,
+	.teardown = fastmem_down,
+	.rescue = fastmem_rescue,
+	.cases = cases,
+};
