@@ -204,18 +204,19 @@ cache_open(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
 
 /* Return a magazine's objects to their slabs, and the magazine to its kind. */
 static void
-magazine_discard(struct fastmem_magazine *m)
+magazine_discard(struct fastmem_bin *bin, struct fastmem_magazine *m)
 {
 	unsigned int n = m->n;
 
 	magazine_set_n(m, 0);
-	fastmem_slab_free(m->objs, n);
+	fastmem_slab_free(bin, m->objs, n);
 	fastmem_magazine_put(m);
 }
 
 static void
-cache_flush(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
+cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
+	struct rte_fastmem_cache *c = &t->caches[bin->id];
 	struct fastmem_magazine *loaded = c->loaded, *spare = c->spare;
 
 	move_begin(t);
@@ -228,9 +229,9 @@ cache_flush(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
 	MOVE(c->loaded, NULL);
 	set_spare(c, NULL);
 	move_end(t);
-	magazine_discard(loaded);
+	magazine_discard(bin, loaded);
 	if (spare != NULL)
-		magazine_discard(spare);
+		magazine_discard(bin, spare);
 }
 
 /* Return a bin's full magazines from its depot to the slabs. */
@@ -243,7 +244,7 @@ bin_drain(const struct fastmem_tcache *t, struct fastmem_bin *bin)
 
 	while (full != NULL && t != NULL && max-- > 0 &&
 			(m = fastmem_depot_take(full, t->id)) != NULL)
-		magazine_discard(m);
+		magazine_discard(bin, m);
 }
 
 /* Bytes of a bin's objects that are in its depot, at most, and in this thread's cache. */
@@ -284,12 +285,10 @@ reclaim_hoard(struct fastmem_tcache *t, const struct fastmem_bin *keep)
 	if (hoard < fastmem_arena_bytes(arena) / HOARD_SHARE)
 		return false;
 	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
-		struct rte_fastmem_cache *c = &t->caches[bins[i].id];
-
 		if (&bins[i] == keep)
 			continue;
-		if (c->loaded != NULL)
-			cache_flush(t, c);
+		if (t->caches[bins[i].id].loaded != NULL)
+			cache_flush(t, &bins[i]);
 		bin_drain(t, &bins[i]);
 	}
 	return true;
@@ -388,7 +387,7 @@ cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
 		MOVE(c->top, c->base);
 		count_in(c, -(int64_t)n);
 		move_end(t);
-		fastmem_slab_free(c->base, n);
+		fastmem_slab_free(bin, c->base, n);
 		return;
 	}
 	move_begin(t);
@@ -403,7 +402,7 @@ cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	if (!fastmem_depot_put(bin->full, spare, t->id, bin->max_full)) {
 		n = spare->n;
 		magazine_set_n(spare, 0);
-		fastmem_slab_free(spare->objs, n);
+		fastmem_slab_free(bin, spare->objs, n);
 		put_empty(t, bin, spare);
 	}
 }
@@ -431,7 +430,7 @@ direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 static void
 direct_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 {
-	fastmem_slab_free(&obj, 1);
+	fastmem_slab_free(bin, &obj, 1);
 	if (t == NULL) {
 		__atomic_fetch_add(&bin->direct_free, 1, __ATOMIC_RELAXED);
 		return;
@@ -513,7 +512,7 @@ fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void
 	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - got);
 	count_in(&t->caches[bin->id], -(int64_t)got);
 	move_end(t);
-	fastmem_slab_free(ptrs, got);
+	fastmem_slab_free(bin, ptrs, got);
 	return false;
 }
 
@@ -557,11 +556,12 @@ fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned 
 void
 fastmem_tcache_flush(struct fastmem_tcache *t)
 {
+	struct fastmem_ctl *ctl = fastmem_ctl();
 	uint32_t i;
 
-	for (i = 1; i < fastmem_ctl()->n_bins; i++)
+	for (i = 1; i < ctl->n_bins; i++)
 		if (t->caches[i].loaded != NULL)
-			cache_flush(t, &t->caches[i]);
+			cache_flush(t, &ctl->bins[i]);
 }
 
 /* Return all objects of an arena's depots, and then its empty slabs. */

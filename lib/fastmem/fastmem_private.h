@@ -186,6 +186,7 @@ struct fastmem_bin {
 	uint64_t direct_alloc __rte_fastmem_aligned;
 	uint64_t direct_free;
 	uint64_t direct_nomem;
+	uint64_t misfreed; /* frees counted here that freed nothing, or a slot of another bin */
 	uint64_t exchanges_seen; /* depot positions at the last maintain; its caller only */
 	/* Counters at the last reset. Atomic. */
 	uint64_t base_alloc;
@@ -344,7 +345,7 @@ void fastmem_bin_init(struct fastmem_bin *bin, uint16_t id, uint16_t socket,
 		uint32_t slot_size, uint32_t slab_align);
 unsigned int fastmem_slab_alloc(struct fastmem_bin *bin, void **objs, unsigned int n);
 int fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags);
-void fastmem_slab_free(void *const *objs, unsigned int n);
+void fastmem_slab_free(struct fastmem_bin *from, void *const *objs, unsigned int n);
 void fastmem_slab_release_empty(struct fastmem_bin *bin);
 
 /* fastmem_depot.c */

@@ -277,8 +277,8 @@ fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags)
 	return 0;
 }
 
-/* Set an object's bit. Under bin.lock. */
-static void
+/* Set an object's bit. Returns false if that is no object, or free. Under bin.lock. */
+static bool
 slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab, const void *obj)
 {
 	uint32_t offset = (uintptr_t)obj - (uintptr_t)fastmem_granule_addr(slab->head);
@@ -288,19 +288,19 @@ slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab, const void *obj)
 	if (i * bin->slot_size != offset || i >= slab->n_slots) {
 		FASTMEM_LOG(ERR, "free of %p, which is inside an object of %u bytes; ignored",
 				obj, bin->slot_size);
-		return;
+		return false;
 	}
 	if (slab->bits[i / 64] & bit) {
 		FASTMEM_LOG(ERR, "double free of %p, an object of %u bytes; ignored",
 				obj, bin->slot_size);
-		return;
+		return false;
 	}
 	slab->bits[i / 64] |= bit;
 	slab->first_word = RTE_MIN(slab->first_word, i / 64);
 	if (slab->n_free++ == 0)
 		list_push_head(bin, slab);
 	if (slab->n_free < slab->n_slots)
-		return;
+		return true;
 	count_empty(bin, 1);
 	if (bin->n_empty > EMPTY_SLABS_KEPT) {
 		slab_release(bin, slab);
@@ -308,14 +308,28 @@ slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab, const void *obj)
 		list_remove(bin, slab);
 		list_push_tail(bin, slab);
 	}
+	return true;
 }
 
 /*
- * Give objects back to their slabs. They may be of several bins; those that are
- * no objects are reported and ignored.
+ * A free was counted for bin from, but what came back is a slot of bin to, or
+ * none: the statistics are put right.
+ */
+static void
+count_misfreed(struct fastmem_bin *from, struct fastmem_bin *to)
+{
+	__atomic_fetch_add(&from->misfreed, 1, __ATOMIC_RELAXED);
+	if (to != NULL)
+		__atomic_fetch_sub(&to->misfreed, 1, __ATOMIC_RELAXED);
+}
+
+/*
+ * Give the objects of a cache of bin from back to their slabs. By mistakes of
+ * the application they may be of other bins, or no objects: the latter are
+ * reported and ignored.
  */
 void
-fastmem_slab_free(void *const *objs, unsigned int n)
+fastmem_slab_free(struct fastmem_bin *from, void *const *objs, unsigned int n)
 {
 	struct fastmem_bin *bin = NULL;
 	unsigned int i;
@@ -328,6 +342,7 @@ fastmem_slab_free(void *const *objs, unsigned int n)
 		/* A double free may have come when its slab was already gone. */
 		if (id == 0) {
 			FASTMEM_LOG(ERR, "double or invalid free of %p; ignored", objs[i]);
+			count_misfreed(from, NULL);
 			continue;
 		}
 		if (bin == NULL || bin->id != id) {
@@ -339,7 +354,10 @@ fastmem_slab_free(void *const *objs, unsigned int n)
 		slab = fastmem_granule(index);
 		if (slab->head != index)
 			slab = fastmem_granule(slab->head);
-		slab_put(bin, slab, objs[i]);
+		if (!slab_put(bin, slab, objs[i]))
+			count_misfreed(from, NULL);
+		else if (bin != from)
+			count_misfreed(from, bin);
 	}
 	if (bin != NULL)
 		pthread_mutex_unlock(&bin->lock);

@@ -108,14 +108,17 @@ cache_tally(const struct fastmem_tcache *t, unsigned int bin, struct tally *sum)
 	tally_add(sum, &now);
 }
 
-/* What threads without a cache did. All of that is a miss. */
+/*
+ * What threads without a cache did, all of which is a miss; and what the caches
+ * counted as freed but was not, which is taken off.
+ */
 static void
 direct_tally(const struct fastmem_bin *bin, struct tally *sum)
 {
 	struct tally now = { 0 };
 
 	now.alloc = get(&bin->direct_alloc);
-	now.free = get(&bin->direct_free);
+	now.free = get(&bin->direct_free) - get(&bin->misfreed);
 	now.in_use = now.alloc - now.free;
 	now.alloc -= get(&bin->base_alloc);
 	now.free -= get(&bin->base_free);
@@ -347,7 +350,7 @@ rte_fastmem_stats_reset(void)
 		set(&bin->base_releases, bin->releases);
 		pthread_mutex_unlock(&bin->lock);
 		set(&bin->base_alloc, get(&bin->direct_alloc));
-		set(&bin->base_free, get(&bin->direct_free));
+		set(&bin->base_free, get(&bin->direct_free) - get(&bin->misfreed));
 		set(&bin->base_nomem, get(&bin->direct_nomem));
 	}
 }

@@ -236,7 +236,7 @@ verify_bin(struct verify *v, struct fastmem_bin *bin)
 			in_list, bin->n_partial, empty, bin->n_empty);
 
 	/* Each slot is free, cached or in use, and the statistics know the latter. */
-	direct = bin->direct_alloc - bin->direct_free;
+	direct = bin->direct_alloc - bin->direct_free + bin->misfreed;
 	live = direct;
 	for (t = v->ctl->tcaches; t != NULL; t = t->next) {
 		struct rte_fastmem_cache *c = &t->caches[bin->id];

@@ -701,7 +701,6 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	const struct fastmem_bin *bin;
 	unsigned int offset, id;
-	void *new;
 	int ret;
 
 	if (ptr == NULL)
@@ -724,12 +723,8 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 	bin = &ctl->bins[id];
 	if (id == ctl->arenas[bin->socket].first_bin + offset)
 		return ptr;
-	new = realloc_move(ptr, bin->slot_size, size, align, ctl->arenas[bin->socket].socket_id);
-	/* A smaller size is always to be had: where the object is. */
-	if (new == NULL && size <= bin->slot_size &&
-			((uintptr_t)ptr & ((align != 0 ? align : RTE_FASTMEM_ALIGN_DEFAULT) - 1)) == 0)
-		return ptr;
-	return new;
+	return realloc_move(ptr, bin->slot_size, size, align,
+			ctl->arenas[bin->socket].socket_id);
 }
 
 size_t
