@@ -192,6 +192,7 @@ struct fastmem_bin {
 	uint64_t base_alloc;
 	uint64_t base_free;
 	uint64_t base_nomem;
+	uint64_t base_misfreed;
 	uint64_t base_acquires;
 	uint64_t base_releases;
 } __rte_fastmem_aligned;

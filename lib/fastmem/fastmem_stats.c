@@ -32,6 +32,7 @@ struct tally {
 	uint64_t free_misses;
 	uint64_t nomem;
 	uint64_t in_use; /* can wrap below 0 in one cache, not in the sum over all */
+	uint64_t misfreed; /* counted in free, but were not; can wrap below 0 in one bin */
 	uint64_t cached;
 };
 
@@ -57,6 +58,7 @@ cache_read_fields(const struct fastmem_tcache *t, unsigned int bin, struct tally
 	out->cached += spare != NULL ? READ(spare->n) : 0;
 	out->in_use = READ(c->n_in) - out->cached;
 	out->free = out->alloc - out->in_use;
+	out->misfreed = 0; /* known of a bin only */
 }
 
 /* The figures of one cache, not torn by a move of magazines. */
@@ -89,6 +91,7 @@ tally_add(struct tally *sum, const struct tally *t)
 	sum->free_misses += t->free_misses;
 	sum->nomem += t->nomem;
 	sum->in_use += t->in_use;
+	sum->misfreed += t->misfreed;
 	sum->cached += t->cached;
 }
 
@@ -110,7 +113,8 @@ cache_tally(const struct fastmem_tcache *t, unsigned int bin, struct tally *sum)
 
 /*
  * What threads without a cache did, all of which is a miss; and what the caches
- * counted as freed but was not, which is taken off.
+ * counted as freed but was not. That stays in the figures of those who freed it,
+ * which is when it was not known yet, but is no object less in use.
  */
 static void
 direct_tally(const struct fastmem_bin *bin, struct tally *sum)
@@ -118,10 +122,12 @@ direct_tally(const struct fastmem_bin *bin, struct tally *sum)
 	struct tally now = { 0 };
 
 	now.alloc = get(&bin->direct_alloc);
-	now.free = get(&bin->direct_free) - get(&bin->misfreed);
-	now.in_use = now.alloc - now.free;
+	now.free = get(&bin->direct_free);
+	now.misfreed = get(&bin->misfreed);
+	now.in_use = now.alloc - now.free + now.misfreed;
 	now.alloc -= get(&bin->base_alloc);
 	now.free -= get(&bin->base_free);
+	now.misfreed -= get(&bin->base_misfreed);
 	now.alloc_misses = now.alloc;
 	now.free_misses = now.free;
 	now.nomem = get(&bin->direct_nomem) - get(&bin->base_nomem);
@@ -190,6 +196,7 @@ int
 rte_fastmem_stats(struct rte_fastmem_stats *stats)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	uint64_t misfreed = 0;
 	unsigned int i;
 
 	if (stats == NULL)
@@ -205,7 +212,10 @@ rte_fastmem_stats(struct rte_fastmem_stats *stats)
 		stats->alloc_total += t.alloc;
 		stats->free_total += t.free;
 		stats->alloc_nomem += t.nomem;
+		misfreed += t.misfreed;
 	}
+	/* A reset may have come between the free and its discovery. */
+	stats->free_total -= RTE_MIN(misfreed, stats->free_total);
 	for (i = 0; i < ctl->n_sockets; i++)
 		stats->bytes_backing += fastmem_arena_bytes(&ctl->arenas[i]);
 	stats->bytes_metadata = get(&ctl->meta.bytes);
@@ -350,7 +360,8 @@ rte_fastmem_stats_reset(void)
 		set(&bin->base_releases, bin->releases);
 		pthread_mutex_unlock(&bin->lock);
 		set(&bin->base_alloc, get(&bin->direct_alloc));
-		set(&bin->base_free, get(&bin->direct_free) - get(&bin->misfreed));
+		set(&bin->base_free, get(&bin->direct_free));
+		set(&bin->base_misfreed, get(&bin->misfreed));
 		set(&bin->base_nomem, get(&bin->direct_nomem));
 	}
 }
