@@ -28,7 +28,7 @@
 
 #define MAX_LIVE 4096u
 #define MAX_BULK 700u
-#define MAX_BYTES ((size_t)48 << 20) /* of live objects */
+#define MAX_BYTES ((size_t)40 << 20) /* of live objects */
 #define MAX_SIZE ((size_t)1 << 20)
 
 struct object {
@@ -184,16 +184,21 @@ refusal_check(struct model *m, int error, int expected, unsigned int n, unsigned
 		return FAULT("refused without errno");
 	if (expected == 0) {
 		if (error != ENOMEM || (!m->limited && (flags & RTE_FASTMEM_F_NOGROW) == 0))
-			return FAULT("errno %d without a reason", error);
+			return FAULT("errno %d without a reason: %u asked for, %zu bytes live",
+				error, n, m->bytes);
 		m->refused += n;
 	}
 	return 0;
 }
 
+/* Wrong requests always have room; right ones must not exhaust EAL. */
 static bool
-has_room(const struct model *m, size_t size, unsigned int n)
+has_room(const struct model *m, size_t size, size_t align, unsigned int n)
 {
-	return m->n + n <= MAX_LIVE && (size > MAX_SIZE || m->bytes + n * size <= MAX_BYTES);
+	if (m->n + n > MAX_LIVE)
+		return false;
+	return request_error(size, align) != 0 ||
+		m->bytes + n * RTE_MAX(size, align) * 9 / 8 <= MAX_BYTES;
 }
 
 static int
@@ -206,7 +211,7 @@ do_alloc(struct model *m)
 	void *ptr;
 	int ret;
 
-	if (!has_room(m, size, 1))
+	if (!has_room(m, size, align, 1))
 		return 0;
 	rte_errno = 0;
 	switch (how / 4 % 3) {
@@ -242,7 +247,7 @@ do_alloc_bulk(struct model *m)
 	rte_fastmem_handle_t handle;
 
 	n = how & 4 ? n % MAX_BULK : n % 40;
-	if (!has_room(m, size, n))
+	if (!has_room(m, size, align, n))
 		return 0;
 	for (i = 0; i < n; i++)
 		ptrs[i] = &ptrs[i];
@@ -325,7 +330,7 @@ do_realloc(struct model *m)
 	struct object old;
 	void *ptr;
 
-	if (!has_room(m, size, 1) || m->n == 0)
+	if (!has_room(m, size, align, 1) || m->n == 0)
 		return 0;
 	i %= m->n;
 	old = m->objects[i];
@@ -351,7 +356,7 @@ do_realloc(struct model *m)
 	}
 	/* The pattern is that of the old size, where this is sampled. */
 	kept = RTE_MIN(old.size, size);
-	if (kept <= 8192 && old.size <= 8192 && !pattern_holds(ptr, kept, old.tag))
+	if (old.size <= PATTERN_WHOLE && !pattern_holds(ptr, kept, old.tag))
 		return FAULT("%zu bytes reallocated to %zu: contents lost", old.size, size);
 	if (old.size <= size && !pattern_holds(ptr, old.size, old.tag))
 		return FAULT("%zu bytes reallocated to %zu: contents lost", old.size, size);

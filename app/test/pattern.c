@@ -12,50 +12,63 @@
 
 #include "pattern.h"
 
-#define SAMPLE_ABOVE 8192
-#define SAMPLE_ENDS 1024
-#define SAMPLE_STEP 4096
+#define WORD sizeof(uint64_t)
+#define WORDS_WHOLE (PATTERN_WHOLE / WORD)
+#define WORDS_AT_ENDS 16u
+#define WORDS_STEP (4096 / WORD)
 
-/* The next offset to look at: all of a small object; both ends and each page of a large one. */
+/* The next word to look at: all of a small object; both ends and each page of a large one. */
 static size_t
-sample_next(size_t offset, size_t size)
+next_word(size_t i, size_t n)
 {
-	offset++;
-	if (size <= SAMPLE_ABOVE || offset < SAMPLE_ENDS || offset >= size - SAMPLE_ENDS)
-		return offset;
-	return RTE_MIN(RTE_ALIGN_CEIL(offset, (size_t)SAMPLE_STEP), size - SAMPLE_ENDS);
+	i++;
+	if (n <= WORDS_WHOLE || i < WORDS_AT_ENDS || i >= n - WORDS_AT_ENDS)
+		return i;
+	return RTE_MIN(RTE_ALIGN_CEIL(i, WORDS_STEP), n - WORDS_AT_ENDS);
 }
 
-static uint8_t
-pattern_byte(uint64_t tag, size_t offset)
+/* No byte of it is 0. */
+static uint64_t
+pattern_word(uint64_t tag, size_t i)
 {
-	return (uint8_t)((tag + offset / 8 * 0x9e3779b97f4a7c15) >> offset % 8 * 8) | 1;
+	return (tag + i * UINT64_C(0x9e3779b97f4a7c15)) | UINT64_C(0x0101010101010101);
 }
 
 void
 pattern_fill(void *ptr, size_t size, uint64_t tag)
 {
-	size_t i;
+	size_t i, n = size / WORD;
+	char *bytes = ptr;
+	uint64_t word;
 
-	for (i = 0; i < size; i = sample_next(i, size))
-		((uint8_t *)ptr)[i] = pattern_byte(tag, i);
+	for (i = 0; i < n; i = next_word(i, n)) {
+		word = pattern_word(tag, i);
+		memcpy(bytes + i * WORD, &word, WORD);
+	}
+	word = pattern_word(tag, n);
+	memcpy(bytes + n * WORD, &word, size % WORD);
 }
 
 bool
 pattern_holds(const void *ptr, size_t size, uint64_t tag)
 {
-	size_t i;
+	size_t i, n = size / WORD;
+	const char *bytes = ptr;
+	uint64_t word, found;
 
-	for (i = 0; i < size; i = sample_next(i, size))
-		if (((const uint8_t *)ptr)[i] != pattern_byte(tag, i))
+	for (i = 0; i < n; i = next_word(i, n)) {
+		memcpy(&found, bytes + i * WORD, WORD);
+		if (found != pattern_word(tag, i))
 			return false;
-	return true;
+	}
+	word = pattern_word(tag, n);
+	return memcmp(bytes + n * WORD, &word, size % WORD) == 0;
 }
 
 bool
 is_zero(const void *ptr, size_t size)
 {
-	const uint8_t *bytes = ptr;
+	const char *bytes = ptr;
 
 	return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }

@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What an object holds: bytes that depend on tag, none of them 0. Large objects are sampled. */
+#define PATTERN_WHOLE 2048 /* larger objects are sampled: both ends, and each page */
+
+/* What an object holds: bytes that depend on tag, none of them 0. */
 void pattern_fill(void *ptr, size_t size, uint64_t tag);
 bool pattern_holds(const void *ptr, size_t size, uint64_t tag);
 bool is_zero(const void *ptr, size_t size);

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include <rte_lcore.h>
 #include <rte_memzone.h>
 
 #include "test_fastmem.h"
@@ -67,6 +68,24 @@ wild_addresses_among_objects_hurt_none(void)
 	return check_live(0);
 }
 
+/* What was not freed must not be taken off a figure that did not count it. */
+static int
+no_figure_is_negative(void)
+{
+	struct rte_fastmem_lcore_stats own, shared;
+	struct rte_fastmem_stats all;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_stats(&all), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_stats_lcore(rte_lcore_id(), &own), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_stats_shared(&shared), 0);
+	TEST_ASSERT(all.bytes_in_use <= INT64_MAX);
+	TEST_ASSERT_EQUAL(all.alloc_total - all.free_total, stats_live());
+	TEST_ASSERT(own.free_cache_hits <= INT64_MAX && own.free_cache_misses <= INT64_MAX);
+	TEST_ASSERT(shared.free_cache_hits <= INT64_MAX && shared.free_cache_misses <= INT64_MAX,
+		"%" PRIu64 " %" PRIu64, shared.free_cache_hits, shared.free_cache_misses);
+	return TEST_SUCCESS;
+}
+
 /* The statistics are right again as soon as the wrong ones are dropped. */
 static int
 a_pointer_into_an_object_is_dropped_on_flush(void)
@@ -83,6 +102,7 @@ a_pointer_into_an_object_is_dropped_on_flush(void)
 		rte_fastmem_free(ptr + sizes[i] / 2);
 		rte_fastmem_cache_flush();
 		TEST_ASSERT_EQUAL(log_end("inside an object"), 1, "size %zu", sizes[i]);
+		TEST_CALL(no_figure_is_negative());
 		TEST_ASSERT(pattern_holds(ptr, sizes[i], i));
 		TEST_CALL(check_live(1));
 		rte_fastmem_free(ptr);
@@ -109,6 +129,7 @@ a_second_free_is_dropped_on_flush(void)
 		rte_fastmem_free(ptr);
 		rte_fastmem_cache_flush();
 		TEST_ASSERT_EQUAL(log_end("double"), 1, "size %zu", sizes[i]);
+		TEST_CALL(no_figure_is_negative());
 		TEST_CALL(check_live(1));
 		/* Nobody gets it twice. */
 		for (j = 0; j < RTE_DIM(others); j++) {
