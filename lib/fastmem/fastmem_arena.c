@@ -322,17 +322,6 @@ chunk_add_between(struct fastmem_arena *arena, uint32_t min, uint64_t want, bool
 	return 0;
 }
 
-static bool
-arena_has_run(struct fastmem_arena *arena, uint32_t n, uint32_t align)
-{
-	bool found;
-
-	fastmem_mutex_lock(&arena->lock);
-	found = run_find(arena, n, align) != 0;
-	pthread_mutex_unlock(&arena->lock);
-	return found;
-}
-
 /* The interface: takes the locks that it needs. */
 
 /* A run of n granules, aligned to align granules; 0: there is none. */
@@ -355,38 +344,40 @@ fastmem_run_free(struct fastmem_arena *arena, uint32_t head)
 	pthread_mutex_unlock(&arena->lock);
 }
 
-/* Grow so that a run of n granules, aligned to align granules, is there. */
-int
+/*
+ * Grow for a run of n granules, aligned to align granules, and take it: another
+ * thread may be faster to take what growth has brought, and then there is growth
+ * again. 0: EAL or the limit refuses.
+ */
+uint32_t
 fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 {
+	uint32_t min = n + align - 1, head;
 	uint64_t want;
-	int ret = 0;
 
 	fastmem_mutex_lock(&arena->grow);
 	/* Another thread may have grown it while this one waited. */
-	if (!arena_has_run(arena, n, align)) {
+	while ((head = fastmem_run_alloc(arena, n, align)) == 0) {
 		want = RTE_MIN(arena->n_granules / 8,
 				RTE_MAX((uint64_t)CHUNK_MAX, arena->n_granules / 32));
-		ret = chunk_add_between(arena, n + align - 1, RTE_MAX(want, n + align - 1), false);
-		if (ret == 0 && !arena_has_run(arena, n, align))
-			ret = -ENOMEM;
+		if (chunk_add_between(arena, min, RTE_MAX(want, min), false) != 0)
+			break;
 	}
 	pthread_mutex_unlock(&arena->grow);
-	return ret;
+	return head;
 }
 
 /* Grow to at least this many bytes in all. */
 int
 fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 {
-	uint64_t n = RTE_ALIGN_CEIL(bytes, FASTMEM_GRANULE) >> RTE_FASTMEM_GRANULE_SHIFT;
-	int ret = bytes > SIZE_MAX - FASTMEM_GRANULE ? -ENOMEM : 0;
+	uint64_t n = (bytes >> RTE_FASTMEM_GRANULE_SHIFT) + ((bytes & (FASTMEM_GRANULE - 1)) != 0);
+	int ret = 0;
 
 	fastmem_mutex_lock(&arena->grow);
 	while (ret == 0 && arena->n_granules < n)
 		ret = chunk_add_between(arena, 1, n - arena->n_granules, true);
-	__atomic_store_n(&arena->n_reserved,
-		RTE_MAX(arena->n_reserved, RTE_MIN(n, arena->n_granules)), __ATOMIC_RELAXED);
+	arena->n_reserved = RTE_MAX(arena->n_reserved, RTE_MIN(n, arena->n_granules));
 	pthread_mutex_unlock(&arena->grow);
 	return ret;
 }
@@ -424,9 +415,12 @@ arena_take_empty_chunk(struct fastmem_arena *arena, uint64_t keep)
 	return mz;
 }
 
-/* Give empty chunks back as long as keep_bytes are left. Returns the bytes given back. */
+/*
+ * Give empty chunks back as long as keep_bytes are left, and, unless reserved_too,
+ * what was reserved. Returns the bytes given back.
+ */
 size_t
-fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes)
+fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved_too)
 {
 	uint64_t keep = (keep_bytes >> RTE_FASTMEM_GRANULE_SHIFT) +
 			((keep_bytes & (FASTMEM_GRANULE - 1)) != 0);
@@ -434,12 +428,13 @@ fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes)
 	size_t given = 0;
 
 	fastmem_mutex_lock(&arena->grow);
+	if (!reserved_too)
+		keep = RTE_MAX(keep, arena->n_reserved);
 	while ((mz = arena_take_empty_chunk(arena, keep)) != NULL) {
 		given += mz->len;
 		rte_memzone_free(mz);
 	}
-	__atomic_store_n(&arena->n_reserved, RTE_MIN(arena->n_reserved, arena->n_granules),
-		__ATOMIC_RELAXED);
+	arena->n_reserved = RTE_MIN(arena->n_reserved, arena->n_granules);
 	pthread_mutex_unlock(&arena->grow);
 	return given;
 }

@@ -21,6 +21,7 @@
  * (no memory for the bookkeeping) goes to the slabs for each object.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,11 +36,17 @@
 
 #include "fastmem_private.h"
 
-/* The part of an arena that is worth reclaiming before it grows. */
+/*
+ * What is worth reclaiming before an arena grows: a part of it, and no less than
+ * would make the reclaiming more costly than the memory is worth.
+ */
 #define HOARD_SHARE 32
+#define HOARD_MIN_BYTES (1u << 19)
 
 /* Both full and empty: any call on it goes to the slow path. Never written. */
 static struct rte_fastmem_cache no_cache[RTE_FASTMEM_MAX_BINS];
+
+static_assert(sizeof(struct rte_fastmem_cache) == 64, "a cache is found by a shift, in one line");
 
 __thread struct rte_fastmem_tls rte_fastmem_tls = { no_cache, no_cache };
 
@@ -242,16 +249,16 @@ bin_drain(const struct fastmem_tcache *t, struct fastmem_bin *bin)
 	struct fastmem_magazine *m;
 	unsigned int max = FASTMEM_DEPOT_SLOTS; /* others may go on putting */
 
-	while (full != NULL && t != NULL && max-- > 0 &&
-			(m = fastmem_depot_take(full, t->id)) != NULL)
+	while (full != NULL && max-- > 0 && (m = fastmem_depot_take(full,
+			t != NULL ? t->id : FASTMEM_OWNER_OTHER)) != NULL)
 		magazine_discard(bin, m);
 }
 
-/* Bytes of a bin's objects that are in its depot, at most, and in this thread's cache. */
+/* Bytes of a bin in its depot, at most, in this thread's cache, and in empty slabs. */
 static uint64_t
 bin_hoard(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
 {
-	const struct rte_fastmem_cache *c = &t->caches[bin->id];
+	const struct rte_fastmem_cache *c = t != NULL ? &t->caches[bin->id] : &no_cache[0];
 	const struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
 	uint64_t n = cache_len(c);
 
@@ -259,14 +266,15 @@ bin_hoard(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
 		n += c->spare->n;
 	if (full != NULL)
 		n += (uint64_t)fastmem_depot_count(full) * bin->magazine_size;
+	n += (uint64_t)__atomic_load_n(&bin->n_empty, __ATOMIC_RELAXED) * bin->slab_slots;
 	return n * bin->slot_size;
 }
 
 /*
- * What this thread's caches and the depots of its arena hoard of other sizes is
- * better used than memory from EAL, if it is a good part of what is there: it
- * goes back to the slabs. A growth makes the arena larger by a similar part, so
- * neither happens often. Returns whether it did.
+ * What this thread's caches, the depots and the empty slabs of its arena hoard
+ * of other sizes is better used than memory from EAL, if it is a good part of
+ * what is there: it goes back to the arena. A growth makes the arena larger by a
+ * similar part, so neither happens often. Returns whether it did.
  */
 static bool
 reclaim_hoard(struct fastmem_tcache *t, const struct fastmem_bin *keep)
@@ -277,19 +285,18 @@ reclaim_hoard(struct fastmem_tcache *t, const struct fastmem_bin *keep)
 	uint64_t hoard = 0;
 	unsigned int i;
 
-	if (t == NULL)
-		return false;
 	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++)
 		if (&bins[i] != keep)
 			hoard += bin_hoard(t, &bins[i]);
-	if (hoard < fastmem_arena_bytes(arena) / HOARD_SHARE)
+	if (hoard < RTE_MAX(fastmem_arena_bytes(arena) / HOARD_SHARE, (uint64_t)HOARD_MIN_BYTES))
 		return false;
 	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
 		if (&bins[i] == keep)
 			continue;
-		if (t->caches[bins[i].id].loaded != NULL)
+		if (t != NULL && t->caches[bins[i].id].loaded != NULL)
 			cache_flush(t, &bins[i]);
 		bin_drain(t, &bins[i]);
+		fastmem_slab_release_empty(&bins[i]);
 	}
 	return true;
 }
@@ -407,7 +414,21 @@ cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	}
 }
 
-/* An object from the slabs for a thread that has no cache for it. */
+/* Objects went from the slabs to a thread that has no cache for them. */
+static void
+count_direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int n)
+{
+	if (t == NULL) {
+		__atomic_fetch_add(&bin->direct_alloc, n, __ATOMIC_RELAXED);
+		return;
+	}
+	move_begin(t);
+	count_in(&t->caches[bin->id], n);
+	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc + n);
+	count(&t->counts[bin->id].alloc_misses, n);
+	move_end(t);
+}
+
 static void *
 direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags)
 {
@@ -415,15 +436,7 @@ direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 
 	if (slab_refill(t, bin, &obj, 1, flags) == 0)
 		return NULL;
-	if (t == NULL) {
-		__atomic_fetch_add(&bin->direct_alloc, 1, __ATOMIC_RELAXED);
-		return obj;
-	}
-	move_begin(t);
-	count_in(&t->caches[bin->id], 1);
-	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc + 1);
-	count(&t->counts[bin->id].alloc_misses, 1);
-	move_end(t);
+	count_direct_alloc(t, bin, 1);
 	return obj;
 }
 
@@ -486,13 +499,15 @@ fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void
 	unsigned int got = 0, hits;
 
 	if (!has_cache(t, bin, (flags & RTE_FASTMEM_F_NOGROW) == 0)) {
-		while (got < n && (ptrs[got] = direct_alloc(t, bin, flags)) != NULL)
-			got++;
+		unsigned int k;
+
+		while (got < n && (k = slab_refill(t, bin, ptrs + got, n - got, flags)) > 0)
+			got += k;
 		if (got == n)
-			return true;
-		while (got > 0)
-			direct_free(t, bin, ptrs[--got]);
-		return false;
+			count_direct_alloc(t, bin, n);
+		else
+			fastmem_slab_free(bin, ptrs, got);
+		return got == n;
 	}
 	hits = RTE_MIN(n, cache_len(&t->caches[bin->id]));
 	do {
@@ -595,13 +610,13 @@ fastmem_depots_drain_idle(struct fastmem_arena *arena)
 			continue;
 		moves = __atomic_load_n(&full->head, __ATOMIC_RELAXED) +
 			__atomic_load_n(&full->tail, __ATOMIC_RELAXED);
-		if (moves == bin->exchanges_seen) {
+		if (moves == __atomic_load_n(&bin->exchanges_seen, __ATOMIC_RELAXED)) {
 			bin_drain(self.tcache, bin);
 			fastmem_slab_release_empty(bin);
 			moves = __atomic_load_n(&full->head, __ATOMIC_RELAXED) +
 				__atomic_load_n(&full->tail, __ATOMIC_RELAXED);
 		}
-		bin->exchanges_seen = moves;
+		__atomic_store_n(&bin->exchanges_seen, moves, __ATOMIC_RELAXED);
 	}
 }
 
@@ -681,24 +696,26 @@ static void
 thread_leave(void *arg)
 {
 	struct thread *thread = arg;
-	struct fastmem_tcache *t = thread->tcache;
+	struct fastmem_tcache *t;
 
+	/* Held to the end: a deinit on another thread finds all of this done, or none. */
 	pthread_mutex_lock(&threads_lock);
+	t = thread->tcache;
+	thread->tcache = NULL;
+	thread->tls->caches = no_cache;
+	thread->tls->classes = no_cache;
 	if (thread->prev != NULL)
 		thread->prev->next = thread->next;
 	else
 		threads = thread->next;
 	if (thread->next != NULL)
 		thread->next->prev = thread->prev;
+	if (t != NULL) {
+		fastmem_tcache_flush(t);
+		/* Pairs with the acquire in tcache_reuse(). */
+		__atomic_store_n(&t->owner, 0, __ATOMIC_RELEASE);
+	}
 	pthread_mutex_unlock(&threads_lock);
-	thread->tls->caches = no_cache;
-	thread->tls->classes = no_cache;
-	thread->tcache = NULL;
-	if (t == NULL)
-		return;
-	fastmem_tcache_flush(t);
-	/* Pairs with the acquire in tcache_reuse(). */
-	__atomic_store_n(&t->owner, 0, __ATOMIC_RELEASE);
 }
 
 static void

@@ -12,8 +12,8 @@
  *
  * The granule map is a sparse shared file (an EAL fbarray): it spans all memory
  * that EAL may ever map, and costs a page where there are chunks. It is written
- * when slabs come and go, under arena.lock, and leaves are added under
- * arena.grow of their socket.
+ * when slabs come and go, under bin.lock, and leaves are added under arena.grow
+ * of their socket.
  */
 
 #include <errno.h>
@@ -28,6 +28,7 @@
 
 #define META_ZONE_MIN (256 << 10)
 #define META_ZONE_MAX (8 << 20)
+#define META_STOCK (128 << 10)
 #define MAP_NAME "fastmem_map"
 #define MAP_ELEMENT 4096u /* bytes */
 #define SPINS 200
@@ -135,6 +136,24 @@ fastmem_meta_alloc(size_t size, bool may_grow)
 		meta_grow(meta, RTE_ALIGN_CEIL(size, (size_t)RTE_CACHE_LINE_SIZE)) == 0);
 	pthread_mutex_unlock(&meta->grow);
 	return p;
+}
+
+/* See to it that threads and sizes which come up next find bookkeeping memory. */
+int
+fastmem_meta_stock(void)
+{
+	struct fastmem_meta *meta = &fastmem_ctl()->meta;
+	bool low;
+	int ret = 0;
+
+	fastmem_mutex_lock(&meta->grow);
+	fastmem_mutex_lock(&meta->lock);
+	low = meta->end - meta->cur < META_STOCK;
+	pthread_mutex_unlock(&meta->lock);
+	if (low)
+		ret = meta_grow(meta, META_ZONE_MIN);
+	pthread_mutex_unlock(&meta->grow);
+	return ret;
 }
 
 uint64_t *

@@ -59,6 +59,9 @@
 #define FASTMEM_MAX_MAGAZINE_BLOCKS 8192
 #define FASTMEM_RUN_LISTS 64 /* list i: runs of i + 1 granules; the last: longer too */
 
+/* The owner id of whoever has no thread cache, and takes magazines to empty them. */
+#define FASTMEM_OWNER_OTHER 0xffffffu
+
 struct fastmem_tcache;
 
 /* Magazine capacities: large objects need few places, and many bins are large. */
@@ -145,12 +148,12 @@ struct fastmem_arena {
 	int socket_id;
 	uint16_t first_bin;
 	uint64_t limit; /* bytes; atomic */
+	uint64_t n_reserved; /* granules that maintain must leave. Under grow */
 	uint64_t n_granules; /* written under grow and lock; atomic for others to read */
 	/* Under lock. */
 	uint64_t n_free;
 	uint64_t min_free; /* since the last maintain */
 	uint64_t n_used_seen; /* at the last maintain */
-	uint64_t n_reserved; /* granules that maintain must leave. Atomic */
 	uint32_t chunks;
 	uint64_t nonempty; /* bit i: runs[i] is not empty */
 	uint32_t runs[FASTMEM_RUN_LISTS];
@@ -178,6 +181,7 @@ struct fastmem_bin {
 	uint32_t slabs; /* those with a free slot: fullest first, roughly */
 	uint32_t last_slab;
 	uint32_t n_slabs;
+	uint64_t n_slots; /* in these */
 	uint32_t n_partial; /* in the list */
 	uint32_t n_empty; /* among those: without a slot in use */
 	uint64_t acquires;
@@ -187,7 +191,7 @@ struct fastmem_bin {
 	uint64_t direct_free;
 	uint64_t direct_nomem;
 	uint64_t misfreed; /* frees counted here that freed nothing, or a slot of another bin */
-	uint64_t exchanges_seen; /* depot positions at the last maintain; its caller only */
+	uint64_t exchanges_seen; /* depot positions at the last maintain. Atomic, a hint */
 	/* Counters at the last reset. Atomic. */
 	uint64_t base_alloc;
 	uint64_t base_free;
@@ -320,6 +324,7 @@ struct fastmem_ctl *fastmem_ctl_get(void);
 void fastmem_mutex_init(pthread_mutex_t *mutex);
 void fastmem_mutex_lock(pthread_mutex_t *mutex);
 void *fastmem_meta_alloc(size_t size, bool may_grow);
+int fastmem_meta_stock(void);
 uint64_t *fastmem_tiny_bits_get(bool may_grow);
 void fastmem_tiny_bits_put(uint64_t *bits);
 struct fastmem_magazine *fastmem_magazine_get(uint32_t kind, uint32_t owner, bool may_grow);
@@ -335,10 +340,10 @@ int fastmem_map_add_leaves(uint32_t first, uint32_t n);
 void fastmem_arena_init(struct fastmem_arena *arena, int socket_id);
 uint32_t fastmem_run_alloc(struct fastmem_arena *arena, uint32_t n, uint32_t align);
 void fastmem_run_free(struct fastmem_arena *arena, uint32_t head);
-int fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align);
+uint32_t fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align);
 int fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes);
 int fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n);
-size_t fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes);
+size_t fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved_too);
 void fastmem_arena_destroy(struct fastmem_arena *arena);
 
 /* fastmem_slab.c */

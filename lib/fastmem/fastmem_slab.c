@@ -179,6 +179,7 @@ slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	RTE_ASSERT(slab->n_free == slab->n_slots);
 	list_remove(bin, slab);
 	bin->n_slabs--;
+	bin->n_slots -= slab->n_slots;
 	count_empty(bin, -1);
 	bin->releases++;
 	slab_set_bins(slab, 0);
@@ -207,42 +208,39 @@ fastmem_slab_release_empty(struct fastmem_bin *bin)
 	pthread_mutex_unlock(&bin->lock);
 }
 
+/*
+ * A slab has as many slots as its bit array has room for. Without memory for an
+ * array of its own, a slab of tiny slots uses part of its memory only.
+ */
 static void
-slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab, uint64_t *bits)
+slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab, uint64_t *tiny_bits)
 {
-	uint32_t words = (bin->slab_slots + 63) / 64;
+	uint64_t *bits = tiny_bits != NULL ? tiny_bits : slab->inline_bits;
+	uint32_t most = tiny_bits != NULL ? FASTMEM_TINY_WORDS * 64 : FASTMEM_INLINE_WORDS * 64;
+	uint32_t n = RTE_MIN(bin->slab_slots, most);
+	uint32_t words = (n + 63) / 64;
 
 	slab->bin = bin->id;
-	slab->n_slots = bin->slab_slots;
-	slab->n_free = bin->slab_slots;
+	slab->n_slots = n;
+	slab->n_free = n;
 	slab->first_word = 0;
 	slab->bits = bits;
 	memset(bits, 0xff, words * sizeof(bits[0]));
-	if (bin->slab_slots % 64 != 0)
-		bits[words - 1] = (UINT64_C(1) << bin->slab_slots % 64) - 1;
+	if (n % 64 != 0)
+		bits[words - 1] = (UINT64_C(1) << n % 64) - 1;
+	bin->n_slots += n;
 	slab_set_bins(slab, bin->id);
 }
 
-/*
- * A run for a slab of the bin, from the arena as it is, or with the empty slabs
- * that other bins keep, or, unless flags forbid it, grown. 0: no memory.
- */
+/* A run for a slab of the bin, from the arena as it is, or, unless flags forbid it, grown. */
 static uint32_t
-slab_run(struct fastmem_bin *bin, unsigned int flags)
+slab_run(const struct fastmem_bin *bin, unsigned int flags)
 {
-	struct fastmem_ctl *ctl = fastmem_ctl();
-	struct fastmem_arena *arena = &ctl->arenas[bin->socket];
+	struct fastmem_arena *arena = &fastmem_ctl()->arenas[bin->socket];
 	uint32_t head = fastmem_run_alloc(arena, bin->slab_granules, bin->slab_align);
-	unsigned int i;
 
-	if (head != 0)
-		return head;
-	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++)
-		fastmem_slab_release_empty(&ctl->bins[arena->first_bin + i]);
-	head = fastmem_run_alloc(arena, bin->slab_granules, bin->slab_align);
-	if (head == 0 && (flags & RTE_FASTMEM_F_NOGROW) == 0 &&
-			fastmem_arena_grow(arena, bin->slab_granules, bin->slab_align) == 0)
-		head = fastmem_run_alloc(arena, bin->slab_granules, bin->slab_align);
+	if (head == 0 && (flags & RTE_FASTMEM_F_NOGROW) == 0)
+		head = fastmem_arena_grow(arena, bin->slab_granules, bin->slab_align);
 	return head;
 }
 
@@ -254,11 +252,8 @@ fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags)
 	uint64_t *bits = NULL;
 	uint32_t head;
 
-	if (bin->slab_slots > FASTMEM_INLINE_WORDS * 64) {
+	if (bin->slab_slots > FASTMEM_INLINE_WORDS * 64)
 		bits = fastmem_tiny_bits_get((flags & RTE_FASTMEM_F_NOGROW) == 0);
-		if (bits == NULL)
-			return -ENOMEM;
-	}
 	head = slab_run(bin, flags);
 	if (head == 0) {
 		if (bits != NULL)
@@ -268,7 +263,7 @@ fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags)
 
 	slab = fastmem_granule(head);
 	fastmem_mutex_lock(&bin->lock);
-	slab_format(bin, slab, bits != NULL ? bits : slab->inline_bits);
+	slab_format(bin, slab, bits);
 	list_push_tail(bin, slab);
 	bin->n_slabs++;
 	count_empty(bin, 1);
@@ -339,17 +334,20 @@ fastmem_slab_free(struct fastmem_bin *from, void *const *objs, unsigned int n)
 		unsigned int id = rte_fastmem_bin_of(objs[i]);
 		struct fastmem_granule *slab;
 
-		/* A double free may have come when its slab was already gone. */
-		if (id == 0) {
-			FASTMEM_LOG(ERR, "double or invalid free of %p; ignored", objs[i]);
-			count_misfreed(from, NULL);
-			continue;
-		}
-		if (bin == NULL || bin->id != id) {
+		if (id != 0 && (bin == NULL || bin->id != id)) {
 			if (bin != NULL)
 				pthread_mutex_unlock(&bin->lock);
 			bin = &fastmem_ctl()->bins[id];
 			fastmem_mutex_lock(&bin->lock);
+		}
+		/*
+		 * After a double free, the slab may have gone at any time before: its
+		 * entry in the map changes only under its bin's lock.
+		 */
+		if (id == 0 || rte_fastmem_bin_of(objs[i]) != id) {
+			FASTMEM_LOG(ERR, "double or invalid free of %p; ignored", objs[i]);
+			count_misfreed(from, NULL);
+			continue;
 		}
 		slab = fastmem_granule(index);
 		if (slab->head != index)

@@ -51,12 +51,12 @@ cache_read_fields(const struct fastmem_tcache *t, unsigned int bin, struct tally
 	const struct rte_fastmem_cache *c = &t->caches[bin];
 	const struct fastmem_magazine *spare;
 
-	/* n_alloc first: an allocation in between looks freed, and not the other way round. */
-	out->alloc = READ(c->n_alloc);
 	spare = READ(c->spare);
 	out->cached = READ(c->top) - READ(c->base);
 	out->cached += spare != NULL ? READ(spare->n) : 0;
 	out->in_use = READ(c->n_in) - out->cached;
+	/* Last: an allocation in between looks freed as well, not freed before it was made. */
+	out->alloc = READ(c->n_alloc);
 	out->free = out->alloc - out->in_use;
 	out->misfreed = 0; /* known of a bin only */
 }
@@ -369,16 +369,20 @@ rte_fastmem_stats_reset(void)
 static void
 dump_arena(FILE *f, struct fastmem_arena *arena)
 {
+	uint64_t limit = __atomic_load_n(&arena->limit, __ATOMIC_RELAXED);
+	uint64_t n_granules, n_free;
 	unsigned int chunks = 0;
 	uint32_t head;
-	uint64_t limit = __atomic_load_n(&arena->limit, __ATOMIC_RELAXED);
 
 	fastmem_mutex_lock(&arena->lock);
 	for (head = arena->chunks; head != 0; head = fastmem_granule(head)->chunk_next)
 		chunks++;
-	fprintf(f, "  socket %d: %" PRIu64 " KiB in %u chunks, %" PRIu64 " KiB free, limit ",
-		arena->socket_id, arena->n_granules * 64, chunks, arena->n_free * 64);
+	n_granules = arena->n_granules;
+	n_free = arena->n_free;
 	pthread_mutex_unlock(&arena->lock);
+
+	fprintf(f, "  socket %d: %" PRIu64 " KiB in %u chunks, %" PRIu64 " KiB free, limit ",
+		arena->socket_id, n_granules * 64, chunks, n_free * 64);
 	if (limit == SIZE_MAX)
 		fprintf(f, "none\n");
 	else

@@ -22,6 +22,7 @@ struct verify {
 	struct fastmem_ctl *ctl;
 	uint64_t **seen; /* by granule: the slots found in magazines */
 	uint64_t *slabs; /* by bin: slabs found */
+	uint64_t *slots; /* by bin: slots of these */
 	uint64_t *free_slots; /* by bin */
 	uint64_t *cached; /* by bin: slots found in magazines */
 	int faults;
@@ -60,7 +61,7 @@ verify_slab(struct verify *v, uint32_t head)
 	uint32_t i, words = (slab->n_slots + 63) / 64;
 
 	if (slab->bin == 0 || slab->bin >= v->ctl->n_bins ||
-			slab->n_slots != bin->slab_slots || slab->n != bin->slab_granules) {
+			slab->n_slots > bin->slab_slots || slab->n != bin->slab_granules) {
 		fault(v, "slab %u: bin %u, %u slots, %u granules", head, slab->bin,
 			slab->n_slots, slab->n);
 		return;
@@ -76,6 +77,7 @@ verify_slab(struct verify *v, uint32_t head)
 		if (slab->bits[i] != 0)
 			fault(v, "slab %u: bits before the first word", head);
 	v->slabs[slab->bin]++;
+	v->slots[slab->bin] += slab->n_slots;
 	v->free_slots[slab->bin] += slab->n_free;
 	v->seen[head] = calloc(words, sizeof(uint64_t));
 }
@@ -244,10 +246,10 @@ verify_bin(struct verify *v, struct fastmem_bin *bin)
 		live += c->n_in - (c->top - c->base) - (c->spare != NULL ? c->spare->n : 0);
 	}
 	if (live + v->cached[bin->id] + v->free_slots[bin->id] !=
-			v->slabs[bin->id] * bin->slab_slots)
+			v->slots[bin->id] || v->slots[bin->id] != bin->n_slots)
 		fault(v, "bin %u: %" PRIu64 " in use, %" PRIu64 " cached, %" PRIu64
 			" free of %" PRIu64, bin->id, live, v->cached[bin->id],
-			v->free_slots[bin->id], v->slabs[bin->id] * bin->slab_slots);
+			v->free_slots[bin->id], v->slots[bin->id]);
 }
 
 static void
@@ -280,9 +282,10 @@ fastmem_verify(FILE *f)
 		return 0;
 	v.seen = calloc(v.ctl->n_granules, sizeof(v.seen[0]));
 	v.slabs = calloc(v.ctl->n_bins, sizeof(v.slabs[0]));
+	v.slots = calloc(v.ctl->n_bins, sizeof(v.slots[0]));
 	v.free_slots = calloc(v.ctl->n_bins, sizeof(v.free_slots[0]));
 	v.cached = calloc(v.ctl->n_bins, sizeof(v.cached[0]));
-	if (v.seen == NULL || v.slabs == NULL || v.free_slots == NULL || v.cached == NULL)
+	if (v.seen == NULL || v.slabs == NULL || v.slots == NULL || v.free_slots == NULL || v.cached == NULL)
 		fault(&v, "no memory to verify with");
 	else
 		verify_all(&v);
@@ -290,6 +293,7 @@ fastmem_verify(FILE *f)
 		free(v.seen[i]);
 	free(v.seen);
 	free(v.slabs);
+	free(v.slots);
 	free(v.free_slots);
 	free(v.cached);
 	return v.faults;

@@ -253,6 +253,7 @@ rte_fastmem_reserve(size_t size, int socket_id)
 	if (ctl == NULL)
 		return -EINVAL;
 	t = fastmem_tcache_self(true);
+	fastmem_meta_stock();
 	if (socket_id != SOCKET_ID_ANY) {
 		arena = arena_of(ctl, socket_id);
 		return arena != NULL ? fastmem_arena_reserve(arena, size) : -EINVAL;
@@ -333,7 +334,7 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id)
 		if (socket_id != SOCKET_ID_ANY && socket_id != ctl->arenas[i].socket_id)
 			continue;
 		fastmem_depots_drain(&ctl->arenas[i]);
-		given += fastmem_arena_trim(&ctl->arenas[i], keep_bytes);
+		given += fastmem_arena_trim(&ctl->arenas[i], keep_bytes, true);
 	}
 	return given;
 }
@@ -361,9 +362,8 @@ arena_maintain(struct fastmem_arena *arena)
 
 	if (n_free < growth)
 		return fastmem_arena_grow_by(arena, growth - n_free);
-	keep = RTE_MAX(keep, __atomic_load_n(&arena->n_reserved, __ATOMIC_RELAXED));
 	if (idle > growth)
-		fastmem_arena_trim(arena, keep << RTE_FASTMEM_GRANULE_SHIFT);
+		fastmem_arena_trim(arena, keep << RTE_FASTMEM_GRANULE_SHIFT, false);
 	return 0;
 }
 
@@ -377,6 +377,8 @@ rte_fastmem_maintain(void)
 	if (ctl == NULL)
 		return -ENODEV;
 	fastmem_tcache_self(true);
+	if (fastmem_meta_stock() != 0)
+		ret = -ENOMEM;
 	for (i = 0; i < ctl->n_sockets; i++)
 		if (arena_maintain(&ctl->arenas[i]) != 0)
 			ret = -ENOMEM;
@@ -542,6 +544,14 @@ request_one(const struct request *r, size_t zero, unsigned int flags)
 	return obj;
 }
 
+/* Whether so many objects could be there at all: if not, no memory is grown in vain. */
+static bool
+request_is_possible(const struct request *r, unsigned int n)
+{
+	return (uint64_t)n * request_bin(r, 0)->slot_size <=
+		r->ctl->n_granules << RTE_FASTMEM_GRANULE_SHIFT;
+}
+
 /* The caller's array is written to when all objects are there, not before. */
 static int
 request_bulk(const struct request *r, void **ptrs, unsigned int n, size_t zero,
@@ -549,17 +559,17 @@ request_bulk(const struct request *r, void **ptrs, unsigned int n, size_t zero,
 {
 	void *few[BULK_ON_STACK];
 	void **objs = few;
-	int ret = 0;
+	int ret;
 
 	if (n == 0)
 		return 0;
-	if (n > RTE_DIM(few)) {
-		objs = malloc(n * sizeof(objs[0]));
-		if (objs == NULL)
-			ret = -ENOMEM;
+	if (n > RTE_DIM(few))
+		objs = request_is_possible(r, n) ? malloc(n * sizeof(objs[0])) : NULL;
+	if (objs == NULL) {
+		fastmem_cache_nomem(r->t, request_bin(r, 0), n);
+		return -ENOMEM;
 	}
-	if (ret == 0)
-		ret = request_serve(r, objs, n, flags);
+	ret = request_serve(r, objs, n, flags);
 	if (ret == 0) {
 		if (flags & RTE_FASTMEM_F_ZERO)
 			rte_fastmem_zero_bulk(objs, n, zero);
@@ -668,8 +678,11 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 {
 	/* In a secondary's first call, the map comes with this. */
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
-	unsigned int bin = rte_fastmem_bin_of(ptrs[0]);
+	unsigned int bin;
 
+	if (n == 0)
+		return;
+	bin = rte_fastmem_bin_of(ptrs[0]);
 	if (bin != 0 && rte_fastmem_same_bin_slow(ptrs, n))
 		free_to_bin(ctl, bin, ptrs, n);
 	else

@@ -17,7 +17,7 @@
  * bin, a cache: a stack of free objects. A pop or a push on it is the fast
  * path. When it is empty or full, and in every case that is out of the
  * ordinary, the functions named *_slow do the work:
- *  - a thread that has no caches yet uses rte_fastmem_no_cache, whose stacks
+ *  - a thread that has no caches yet uses caches that are shared by all such threads, whose stacks
  *    are empty and full at the same time;
  *  - an address that is not fastmem's belongs to bin 0, whose cache has no
  *    room in any thread.
@@ -80,7 +80,7 @@ extern __thread struct rte_fastmem_tls rte_fastmem_tls
 struct rte_fastmem_map {
 	uintptr_t first; /* granule number of bins[0]: its address / 64 KiB */
 	uintptr_t n_granules;
-	const uint16_t *bins; /* 0: not fastmem's. Written under the arena's lock */
+	const uint16_t *bins; /* 0: not fastmem's. Written under the bin's lock */
 	uint32_t n_sockets;
 };
 
