@@ -239,6 +239,13 @@ magazine_add_block(uint32_t kind, bool may_grow)
 	return 0;
 }
 
+/* Another thread may still try, in vain, to take it from a depot that it has left. */
+static uint64_t
+magazine_tag(const struct fastmem_magazine *m)
+{
+	return __atomic_load_n(&m->owner, __ATOMIC_RELAXED) >> 24;
+}
+
 /* An unused magazine, empty, for thread cache owner. NULL: no memory. */
 struct fastmem_magazine *
 fastmem_magazine_get(uint32_t kind, uint32_t owner, bool may_grow)
@@ -255,7 +262,7 @@ fastmem_magazine_get(uint32_t kind, uint32_t owner, bool may_grow)
 			__atomic_store_n(&m->n, 0, __ATOMIC_RELAXED);
 			/* A tag of its own, as in a take: see fastmem_depot.c. */
 			__atomic_store_n(&m->owner,
-				fastmem_magazine_owner((m->owner >> 24) + 1, owner),
+				fastmem_magazine_owner(magazine_tag(m) + 1, owner),
 				__ATOMIC_RELEASE);
 		}
 		pthread_mutex_unlock(&meta->lock);
@@ -270,7 +277,7 @@ fastmem_magazine_put(struct fastmem_magazine *m)
 
 	RTE_ASSERT(m->n == 0);
 	fastmem_mutex_lock(&meta->lock);
-	__atomic_store_n(&m->owner, fastmem_magazine_owner((m->owner >> 24) + 1, 0),
+	__atomic_store_n(&m->owner, fastmem_magazine_owner(magazine_tag(m) + 1, 0),
 			__ATOMIC_RELEASE);
 	m->next = meta->unused[m->kind];
 	meta->unused[m->kind] = m->id;
