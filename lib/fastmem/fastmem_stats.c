@@ -108,6 +108,9 @@ cache_tally(const struct fastmem_tcache *t, unsigned int bin, struct tally *sum)
 	now.alloc_misses -= get(&counts->base_alloc_misses);
 	now.free_misses -= get(&counts->base_free_misses);
 	now.nomem -= get(&counts->base_nomem);
+	/* A miss is counted before the object is: read in between, there is one more. */
+	now.alloc_misses = RTE_MIN(now.alloc_misses, now.alloc);
+	now.free_misses = RTE_MIN(now.free_misses, now.free);
 	tally_add(sum, &now);
 }
 
