@@ -43,12 +43,14 @@
 #define HOARD_SHARE 32
 #define HOARD_MIN_BYTES (1u << 19)
 
-/* Both full and empty: any call on it goes to the slow path. Never written. */
+/* Both full and empty: any call on it goes to the slow path. Not changed. */
 static struct rte_fastmem_cache no_cache[RTE_FASTMEM_MAX_BINS];
 
 static_assert(sizeof(struct rte_fastmem_cache) == 64, "a cache is found by a shift, in one line");
 
-__thread struct rte_fastmem_tls rte_fastmem_tls = { no_cache, no_cache };
+static const struct rte_fastmem_tls no_caches = { no_cache, no_cache, SOCKET_ID_ANY };
+
+__thread struct rte_fastmem_tls rte_fastmem_tls = { no_cache, no_cache, SOCKET_ID_ANY };
 
 /* A thread of this process that has caches. */
 struct thread {
@@ -702,8 +704,7 @@ thread_leave(void *arg)
 	pthread_mutex_lock(&threads_lock);
 	t = thread->tcache;
 	thread->tcache = NULL;
-	thread->tls->caches = no_cache;
-	thread->tls->classes = no_cache;
+	*thread->tls = no_caches;
 	if (thread->prev != NULL)
 		thread->prev->next = thread->next;
 	else
@@ -731,6 +732,7 @@ thread_join(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
 	self.tcache = t;
 	rte_fastmem_tls.caches = t->caches;
 	rte_fastmem_tls.classes = &t->caches[ctl->arenas[t->socket].first_bin];
+	rte_fastmem_tls.socket_id = ctl->arenas[t->socket].socket_id;
 	if (self.tls != NULL && pthread_getspecific(exit_key) != NULL)
 		return; /* known from before a deinit */
 	self.tls = &rte_fastmem_tls;
@@ -798,8 +800,7 @@ fastmem_threads_forget(void)
 	pthread_mutex_lock(&threads_lock);
 	for (thread = threads; thread != NULL; thread = thread->next) {
 		thread->tcache = NULL;
-		thread->tls->caches = no_cache;
-		thread->tls->classes = no_cache;
+		*thread->tls = no_caches;
 	}
 	pthread_mutex_unlock(&threads_lock);
 }

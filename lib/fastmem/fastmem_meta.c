@@ -33,8 +33,7 @@
 #define MAP_ELEMENT 4096u /* bytes */
 #define SPINS 200
 
-int fastmem_logtype;
-RTE_LOG_REGISTER_IMPL(fastmem_logtype, "lib.fastmem", NOTICE);
+RTE_LOG_REGISTER_DEFAULT(fastmem_logtype, NOTICE);
 
 void
 fastmem_mutex_init(pthread_mutex_t *mutex)

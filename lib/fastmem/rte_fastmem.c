@@ -581,7 +581,7 @@ request_bulk(const struct request *r, void **ptrs, unsigned int n, size_t zero,
 }
 
 void *
-rte_fastmem_alloc_socket(size_t size, size_t align, unsigned int flags, int socket_id)
+rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket_id)
 {
 	struct request r;
 	int ret = request_init(&r, size, align, flags, socket_id);
@@ -593,27 +593,14 @@ rte_fastmem_alloc_socket(size_t size, size_t align, unsigned int flags, int sock
 	return request_one(&r, size, flags);
 }
 
-void *
-rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags)
-{
-	return rte_fastmem_alloc_socket(size, align, flags, SOCKET_ID_ANY);
-}
-
 int
-rte_fastmem_alloc_bulk_socket(void **ptrs, unsigned int n, size_t size, size_t align,
+rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t align,
 		unsigned int flags, int socket_id)
 {
 	struct request r;
 	int ret = request_init(&r, size, align, flags, socket_id);
 
 	return ret != 0 ? ret : request_bulk(&r, ptrs, n, size, flags);
-}
-
-int
-rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t align,
-		unsigned int flags)
-{
-	return rte_fastmem_alloc_bulk_socket(ptrs, n, size, align, flags, SOCKET_ID_ANY);
 }
 
 /* Objects that are all of one bin, which is not bin 0. */
@@ -699,7 +686,7 @@ rte_fastmem_free_slow(void *ptr)
 static void *
 realloc_move(void *old, size_t old_size, size_t size, size_t align, int socket_id)
 {
-	void *new = rte_fastmem_alloc_socket(size, align, 0, socket_id);
+	void *new = rte_fastmem_alloc_slow(size, align, 0, socket_id);
 
 	if (new == NULL)
 		return NULL;
@@ -717,7 +704,7 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 	int ret;
 
 	if (ptr == NULL)
-		return rte_fastmem_alloc_slow(size, align, 0);
+		return rte_fastmem_alloc_slow(size, align, 0, SOCKET_ID_ANY);
 	ret = ctl == NULL ? -ENODEV : bin_offset(size, align, &offset);
 	if (ret == 0) {
 		id = rte_fastmem_bin_of(ptr);
@@ -808,19 +795,4 @@ rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned 
 	int ret = request_by_handle(&r, handle, flags);
 
 	return ret != 0 ? ret : request_bulk(&r, ptrs, n, request_bin(&r, 0)->slot_size, flags);
-}
-
-void
-rte_fastmem_hfree_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n)
-{
-	/* What the addresses say is as good as the handle, and not fooled by a wrong one. */
-	RTE_SET_USED(handle);
-	rte_fastmem_free_bulk_slow(ptrs, n);
-}
-
-void
-rte_fastmem_hfree_slow(rte_fastmem_handle_t handle, void *ptr)
-{
-	RTE_SET_USED(handle);
-	rte_fastmem_free_slow(ptr);
 }

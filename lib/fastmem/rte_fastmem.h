@@ -22,7 +22,7 @@
  * Unless a function says otherwise:
  *  - it may be called by any number of threads at once, by lcores and by any
  *    other thread, but not from a signal handler that may have interrupted a
- *    fastmem call;
+ *    fastmem call, nor from a callback of EAL's memory events;
  *  - sizes are bytes; socket ids are EAL's;
  *  - an object belongs to whoever holds its address, and any thread may free
  *    it. fastmem neither reads nor writes an object, live or free, other than
@@ -60,6 +60,9 @@ extern "C" {
  * on every thread, until rte_fastmem_deinit().
  */
 typedef uint32_t rte_fastmem_handle_t;
+
+/** No handle: what a variable can hold before rte_fastmem_hlookup(). */
+#define RTE_FASTMEM_HANDLE_INVALID UINT32_C(0)
 
 /** @cond */
 /*
@@ -118,7 +121,8 @@ rte_fastmem_init(void);
  * gives back the caches of that process's threads and detaches.
  *
  * No other thread may be inside a fastmem call, nor start one before this
- * function has returned.
+ * function has returned; a thread may end at any time. Secondary processes must
+ * have called it before the primary does.
  */
 __rte_experimental
 void
@@ -271,7 +275,8 @@ __rte_experimental void *rte_fastmem_realloc(void *ptr, size_t size, size_t alig
  *   Alignment in bytes, a power of two. 0: a cache line (64 bytes). The sum of
  *   padding and size must not exceed rte_fastmem_max_size().
  * @param flags
- *   0, or RTE_FASTMEM_F_* flags. Other bits are reserved and must be 0.
+ *   0, or RTE_FASTMEM_F_* flags. Other bits are reserved and must be 0; this is
+ *   not checked.
  * @return
  *   The object, or NULL with rte_errno set:
  *   - E2BIG: larger than rte_fastmem_max_size()
@@ -312,7 +317,8 @@ rte_fastmem_alloc_socket(size_t size, size_t align, unsigned int flags, int sock
  * @param ptr
  *   An object of fastmem, or NULL to allocate a new one.
  * @param size
- *   New size in bytes. 0 frees @p ptr and returns NULL with rte_errno 0.
+ *   New size in bytes. 0 frees @p ptr and returns NULL with rte_errno 0, if
+ *   @p align is valid.
  * @param align
  *   Alignment of the result, as in rte_fastmem_alloc().
  * @return
@@ -341,7 +347,8 @@ void
 rte_fastmem_free(void *ptr);
 
 /**
- * Free an object whose size the caller knows. Saves the look-up of its class.
+ * Free an object whose size the caller knows. On systems with one NUMA socket,
+ * this saves the look-up of its class.
  *
  * @param ptr
  *   Object to free. NULL does nothing.
@@ -484,8 +491,9 @@ rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle
  * @param flags
  *   As in rte_fastmem_alloc(). RTE_FASTMEM_F_ZERO zeroes the whole slot.
  * @return
- *   The object, or NULL with rte_errno ENOMEM or ENODEV, or EINVAL when
- *   @p handle is not one.
+ *   The object, or NULL with rte_errno ENOMEM or ENODEV, or EINVAL for
+ *   RTE_FASTMEM_HANDLE_INVALID. Other values that are not from
+ *   rte_fastmem_hlookup() have undefined results.
  */
 __rte_experimental
 void *

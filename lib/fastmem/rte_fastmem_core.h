@@ -71,6 +71,7 @@ struct rte_fastmem_cache {
 struct rte_fastmem_tls {
 	struct rte_fastmem_cache *caches; /* by bin */
 	struct rte_fastmem_cache *classes; /* by class, on this thread's socket */
+	int socket_id; /* of classes; SOCKET_ID_ANY until there are caches */
 };
 
 extern __thread struct rte_fastmem_tls rte_fastmem_tls
@@ -86,17 +87,22 @@ struct rte_fastmem_map {
 
 extern struct rte_fastmem_map rte_fastmem_map;
 
+__rte_experimental
 void rte_fastmem_free_slow(void *ptr);
-void *rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags);
+__rte_experimental
+void *rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket_id);
+__rte_experimental
 int rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t align,
-		unsigned int flags);
+		unsigned int flags, int socket_id);
+__rte_experimental
 bool rte_fastmem_same_bin_slow(void *const *ptrs, unsigned int n);
+__rte_experimental
 void rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n);
+__rte_experimental
 void *rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags);
+__rte_experimental
 int rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n,
 		unsigned int flags);
-void rte_fastmem_hfree_slow(rte_fastmem_handle_t handle, void *ptr);
-void rte_fastmem_hfree_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n);
 
 /*
  * The classes: multiples of 64 bytes up to 512, then eight to a doubling, so
@@ -152,8 +158,18 @@ rte_fastmem_bin_of(const void *ptr)
  */
 #define RTE_FASTMEM_IN_REGISTER(cache) __asm__("" : "+r"(cache))
 
-/* Counters and stack tops are read by other threads for the statistics. */
+/*
+ * Counters and stack tops are read by other threads for the statistics: see
+ * cache_read_fields() in fastmem_stats.c.
+ */
 #define RTE_FASTMEM_SET(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELAXED)
+
+/* As RTE_FASTMEM_SET(field, field + n), by one instruction where compilers take three. */
+#if defined(__x86_64__)
+#define RTE_FASTMEM_ADD(field, n) __asm__("addq %1, %0" : "+m"(field) : "er"((uint64_t)(n)) : "cc")
+#else
+#define RTE_FASTMEM_ADD(field, n) RTE_FASTMEM_SET(field, (field) + (n))
+#endif
 
 __rte_fastmem_always_inline void *
 rte_fastmem_pop(struct rte_fastmem_cache *c)
@@ -164,7 +180,7 @@ rte_fastmem_pop(struct rte_fastmem_cache *c)
 	top = c->top;
 	if (unlikely(top == c->base))
 		return NULL;
-	RTE_FASTMEM_SET(c->n_alloc, c->n_alloc + 1);
+	RTE_FASTMEM_ADD(c->n_alloc, 1);
 	RTE_FASTMEM_SET(c->top, top - 1);
 	if (top[-1] == NULL)
 		__builtin_unreachable(); /* saves the caller's test of what is in a cache */
@@ -232,7 +248,7 @@ rte_fastmem_pop_bulk(struct rte_fastmem_cache *c, void **ptrs, unsigned int n)
 	if (unlikely((size_t)(top - c->base) < n))
 		return false;
 	rte_fastmem_copy(ptrs, top - n, n);
-	RTE_FASTMEM_SET(c->n_alloc, c->n_alloc + n);
+	RTE_FASTMEM_ADD(c->n_alloc, n);
 	RTE_FASTMEM_SET(c->top, top - n);
 	return true;
 }
@@ -288,18 +304,25 @@ rte_fastmem_zero_bulk(void **ptrs, unsigned int n, size_t size)
 #endif
 
 __rte_fastmem_inline void *
-rte_fastmem_alloc(size_t size, size_t align, unsigned int flags)
+rte_fastmem_alloc_socket(size_t size, size_t align, unsigned int flags, int socket_id)
 {
 	size_t class_id = rte_fastmem_class(size, align);
 	void *ptr = NULL;
 
-	if (likely(class_id < RTE_FASTMEM_N_CLASSES))
+	if (likely(class_id < RTE_FASTMEM_N_CLASSES &&
+			(socket_id == SOCKET_ID_ANY || socket_id == rte_fastmem_tls.socket_id)))
 		ptr = rte_fastmem_pop(&rte_fastmem_tls.classes[class_id]);
 	if (unlikely(ptr == NULL))
-		return rte_fastmem_alloc_slow(size, align, flags);
+		return rte_fastmem_alloc_slow(size, align, flags, socket_id);
 	if (flags & RTE_FASTMEM_F_ZERO)
 		memset(ptr, 0, size);
 	return ptr;
+}
+
+__rte_fastmem_inline void *
+rte_fastmem_alloc(size_t size, size_t align, unsigned int flags)
+{
+	return rte_fastmem_alloc_socket(size, align, flags, SOCKET_ID_ANY);
 }
 
 __rte_fastmem_inline void
@@ -315,24 +338,33 @@ rte_fastmem_free_sized(void *ptr, size_t size, size_t align)
 	size_t class_id = rte_fastmem_class(size, align);
 
 	/* With several sockets the size alone does not tell the bin. */
-	if (unlikely(ptr == NULL || class_id >= RTE_FASTMEM_N_CLASSES ||
-			rte_fastmem_map.n_sockets != 1 ||
+	if (rte_fastmem_map.n_sockets != 1)
+		rte_fastmem_free(ptr);
+	else if (unlikely(ptr == NULL || class_id >= RTE_FASTMEM_N_CLASSES ||
 			!rte_fastmem_push(&rte_fastmem_tls.classes[class_id], ptr)))
 		rte_fastmem_free_slow(ptr);
+}
+
+__rte_fastmem_inline int
+rte_fastmem_alloc_bulk_socket(void **ptrs, unsigned int n, size_t size, size_t align,
+		unsigned int flags, int socket_id)
+{
+	size_t class_id = rte_fastmem_class(size, align);
+
+	if (unlikely(class_id >= RTE_FASTMEM_N_CLASSES ||
+			(socket_id != SOCKET_ID_ANY && socket_id != rte_fastmem_tls.socket_id) ||
+			!rte_fastmem_pop_bulk(&rte_fastmem_tls.classes[class_id], ptrs, n)))
+		return rte_fastmem_alloc_bulk_slow(ptrs, n, size, align, flags, socket_id);
+	if (flags & RTE_FASTMEM_F_ZERO)
+		rte_fastmem_zero_bulk(ptrs, n, size);
+	return 0;
 }
 
 __rte_fastmem_inline int
 rte_fastmem_alloc_bulk(void **ptrs, unsigned int n, size_t size, size_t align,
 		unsigned int flags)
 {
-	size_t class_id = rte_fastmem_class(size, align);
-
-	if (unlikely(class_id >= RTE_FASTMEM_N_CLASSES ||
-			!rte_fastmem_pop_bulk(&rte_fastmem_tls.classes[class_id], ptrs, n)))
-		return rte_fastmem_alloc_bulk_slow(ptrs, n, size, align, flags);
-	if (flags & RTE_FASTMEM_F_ZERO)
-		rte_fastmem_zero_bulk(ptrs, n, size);
-	return 0;
+	return rte_fastmem_alloc_bulk_socket(ptrs, n, size, align, flags, SOCKET_ID_ANY);
 }
 
 __rte_fastmem_inline void
@@ -375,17 +407,20 @@ __rte_fastmem_inline void
 rte_fastmem_hfree(rte_fastmem_handle_t handle, void *ptr)
 {
 	/* A handle of any socket may have given an object of another bin. */
-	if (unlikely(ptr == NULL || handle & RTE_FASTMEM_HANDLE_ANY ||
+	if (unlikely(handle & RTE_FASTMEM_HANDLE_ANY))
+		rte_fastmem_free(ptr);
+	else if (unlikely(ptr == NULL ||
 			!rte_fastmem_push(&rte_fastmem_tls.caches[handle], ptr)))
-		rte_fastmem_hfree_slow(handle, ptr);
+		rte_fastmem_free_slow(ptr);
 }
 
 __rte_fastmem_inline void
 rte_fastmem_hfree_bulk(rte_fastmem_handle_t handle, void **ptrs, unsigned int n)
 {
-	if (unlikely(handle & RTE_FASTMEM_HANDLE_ANY ||
-			!rte_fastmem_push_bulk(&rte_fastmem_tls.caches[handle], ptrs, n)))
-		rte_fastmem_hfree_bulk_slow(handle, ptrs, n);
+	if (unlikely(handle & RTE_FASTMEM_HANDLE_ANY))
+		rte_fastmem_free_bulk(ptrs, n);
+	else if (unlikely(!rte_fastmem_push_bulk(&rte_fastmem_tls.caches[handle], ptrs, n)))
+		rte_fastmem_free_bulk_slow(ptrs, n);
 }
 
 #endif /* RTE_FASTMEM_NO_INLINE */
