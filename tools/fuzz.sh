@@ -9,7 +9,8 @@ usage() {
 	usage: tools/fuzz.sh BUILD_DIR [libFuzzer option...]
 
 	For example, for an hour: tools/fuzz.sh build/test/fuzz -max_total_time=3600
-	The input that fails is left in BUILD_DIR: run the harness on that file to see it again.
+	What it finds is kept in BUILD_DIR/fuzz-corpus. The input that fails is left in BUILD_DIR: see
+	it again by BUILD_DIR/app/fuzz/dpdk-fastmem-fuzz-replay FILE.
 	END
 }
 
@@ -24,10 +25,17 @@ shift
 harness=$build/app/fuzz/dpdk-fastmem-fuzz
 [ -x "$harness" ] || die "no harness in $build: configure with CC=clang meson setup -Dfuzz=true"
 
-# A seed of its own would make each run test something else, and a failure hard to repeat.
-if "$harness" -seed=1 -max_len=4096 -artifact_prefix="$build/" -print_final_stats=1 "$@"; then
+# What it starts from: inputs that reach each operation. What it finds is added to them.
+corpus=$build/fuzz-corpus
+mkdir -p "$corpus"
+"$build/app/fuzz/dpdk-fastmem-fuzz-replay" --seeds "$corpus" >/dev/null 2>&1
+
+# Without a fixed seed each run would test something else, and a failure be hard to repeat.
+if "$harness" -seed=1 -max_len=4096 -artifact_prefix="$build/" "$@" "$corpus" >"$build/fuzz.log" 2>&1; then
+	grep '^Done' "$build/fuzz.log"
 	echo '1 passed, 0 failed'
 else
+	tail -100 "$build/fuzz.log"
 	echo '0 passed, 1 failed'
 	exit 1
 fi
