@@ -37,11 +37,12 @@
 #include "fastmem_private.h"
 
 /*
- * What is worth reclaiming before an arena grows: a part of it, and no less than
- * would make the reclaiming more costly than the memory is worth.
+ * What is worth reclaiming before an arena grows: this part of it, and nothing
+ * below this size, where growth costs little and sizes would take turns in
+ * taking each other's cached objects.
  */
 #define HOARD_SHARE 32
-#define HOARD_MIN_BYTES (1u << 19)
+#define HOARD_ARENA_BYTES (16u << 20)
 
 /* Both full and empty: any call on it goes to the slow path. Not changed. */
 static struct rte_fastmem_cache no_cache[RTE_FASTMEM_MAX_BINS];
@@ -287,10 +288,12 @@ reclaim_hoard(struct fastmem_tcache *t, const struct fastmem_bin *keep)
 	uint64_t hoard = 0;
 	unsigned int i;
 
+	if (fastmem_arena_bytes(arena) < HOARD_ARENA_BYTES)
+		return false;
 	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++)
 		if (&bins[i] != keep)
 			hoard += bin_hoard(t, &bins[i]);
-	if (hoard < RTE_MAX(fastmem_arena_bytes(arena) / HOARD_SHARE, (uint64_t)HOARD_MIN_BYTES))
+	if (hoard < fastmem_arena_bytes(arena) / HOARD_SHARE)
 		return false;
 	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
 		if (&bins[i] == keep)
