@@ -73,7 +73,7 @@ a_container_lives_in_fastmem()
 static bool
 every_inline_function_works()
 {
-	rte_fastmem_handle_t handle;
+	rte_fastmem_handle_t handle = 0;
 	struct rte_fastmem_stats stats;
 	void *ptrs[40];
 	void *ptr;
