@@ -33,6 +33,7 @@ static const struct test_suite *const suites[] = {
 	&suite_growth,
 	&suite_stats,
 	&suite_shared_stats,
+	&suite_depot,
 	&suite_threads,
 	&suite_iova,
 	&suite_wild,

@@ -41,6 +41,7 @@ struct test_suite {
 extern const struct test_suite suite_api;
 extern const struct test_suite suite_bulk;
 extern const struct test_suite suite_contents;
+extern const struct test_suite suite_depot;
 extern const struct test_suite suite_errors;
 extern const struct test_suite suite_growth;
 extern const struct test_suite suite_handles;

@@ -128,6 +128,24 @@ trim_leaves_at_most_a_chunk(void)
 	return TEST_SUCCESS;
 }
 
+/* Without trim: what the caches and the depot cannot hold does not stay with the size. */
+static int
+empty_slabs_go_back_by_themselves(void)
+{
+	struct rte_fastmem_class_stats stats;
+	unsigned int n = 16 * MIB / 256;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, n, 256, 0, 0), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_stats_class(256, &stats), 0);
+	TEST_ASSERT(stats.slabs_full >= n / 256 - 1);
+	rte_fastmem_free_bulk(ptrs, n);
+	TEST_ASSERT_EQUAL(rte_fastmem_stats_class(256, &stats), 0);
+	TEST_ASSERT(stats.slab_releases > 0);
+	TEST_ASSERT(stats.slabs_partial + stats.slabs_full <= n / 256 / 2, "%u and %u of %u",
+		stats.slabs_partial, stats.slabs_full, n / 256);
+	return TEST_SUCCESS;
+}
+
 static int
 trim_leaves_live_objects_alone(void)
 {
@@ -248,6 +266,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(half_of_the_memory_moves_when_half_is_freed),
 	TEST_CASE(one_object_of_each_size_takes_little),
 	TEST_CASE(trim_leaves_at_most_a_chunk),
+	TEST_CASE(empty_slabs_go_back_by_themselves),
 	TEST_CASE(trim_leaves_live_objects_alone),
 	TEST_CASE(trim_keeps_what_it_is_told_to_keep),
 	TEST_CASE(maintain_gives_idle_memory_back),

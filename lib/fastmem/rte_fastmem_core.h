@@ -245,7 +245,8 @@ rte_fastmem_pop_bulk(struct rte_fastmem_cache *c, void **ptrs, unsigned int n)
 
 	RTE_FASTMEM_IN_REGISTER(c);
 	top = c->top;
-	if (unlikely((size_t)(top - c->base) < n))
+	/* Not even for none: top of a cache that was never used is NULL. */
+	if (unlikely((size_t)n - 1 >= (size_t)(top - c->base)))
 		return false;
 	rte_fastmem_copy(ptrs, top - n, n);
 	RTE_FASTMEM_ADD(c->n_alloc, n);
@@ -260,7 +261,7 @@ rte_fastmem_push_bulk(struct rte_fastmem_cache *c, void *const *ptrs, unsigned i
 
 	RTE_FASTMEM_IN_REGISTER(c);
 	top = c->top;
-	if (unlikely((size_t)(c->end - top) < n))
+	if (unlikely((size_t)n - 1 >= (size_t)(c->end - top)))
 		return false;
 	rte_fastmem_copy(top, ptrs, n);
 	RTE_FASTMEM_SET(c->top, top + n);
