@@ -19,6 +19,7 @@
 
 #include "test.h"
 #include "test_fastmem.h"
+#include "test_processes.h"
 
 static const struct test_suite *const suites[] = {
 	&suite_api,
@@ -75,11 +76,23 @@ case_run(const struct test_suite *suite, const struct test_case *c)
 	return ret;
 }
 
+/* A suite that cannot run is neither passed nor skipped: it is not part of such a run. */
+static bool
+suite_can_run(const struct test_suite *suite)
+{
+	if (!suite->needs_huge_pages || rte_eal_has_hugepages() != 0)
+		return true;
+	printf("%s: not run: EAL shares only huge pages with other processes\n", suite->name);
+	return false;
+}
+
 static void
 suite_run(const struct test_suite *suite, const char *only)
 {
 	const struct test_case *c;
 
+	if (!suite_can_run(suite))
+		return;
 	for (c = suite->cases; c->name != NULL; c++) {
 		const char *result = "ok";
 
@@ -199,6 +212,7 @@ main(int argc, char **argv)
 		list();
 		return 0;
 	}
+	processes_remember(argc, argv);
 	used = rte_eal_init(argc, argv);
 	if (used < 0) {
 		fprintf(stderr, "EAL did not start: %s. Without huge pages: --no-huge -m 512\n",
@@ -207,6 +221,11 @@ main(int argc, char **argv)
 	}
 	argc -= used + 1;
 	argv += used + 1;
+	if (process_is_secondary(argc, argv)) {
+		ret = process_serve(argc, argv);
+		rte_eal_cleanup();
+		return ret;
+	}
 	if (argc > 0 && argv[0][0] == '-') {
 		usage(stderr);
 		rte_eal_cleanup();

@@ -36,6 +36,7 @@ struct test_suite {
 	void (*rescue)(void); /* after each case that did not; may be NULL */
 	const struct test_case *cases; /* up to TEST_CASES_END */
 	bool on_request; /* only runs when named: needs, or does, something special */
+	bool needs_huge_pages; /* EAL shares no others with secondary processes */
 };
 
 extern const struct test_suite suite_api;
@@ -50,6 +51,7 @@ extern const struct test_suite suite_limits;
 extern const struct test_suite suite_memory;
 extern const struct test_suite suite_model;
 extern const struct test_suite suite_one_page;
+extern const struct test_suite suite_processes;
 extern const struct test_suite suite_shared_stats;
 extern const struct test_suite suite_sizes;
 extern const struct test_suite suite_stats;
