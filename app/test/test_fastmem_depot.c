@@ -27,7 +27,7 @@ depot_fill(unsigned int n)
 
 	fastmem_depot_init(&depot);
 	for (i = 0; i < n; i++) {
-		magazines[i] = fastmem_magazine_get(FASTMEM_MAGAZINE_SMALL, 1, true);
+		magazines[i] = fastmem_magazine_get(&fastmem_ctl()->bins[1], 1, true);
 		TEST_ASSERT(magazines[i] != NULL);
 		magazines[i]->objs[0] = NULL;
 	}

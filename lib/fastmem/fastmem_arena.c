@@ -16,7 +16,11 @@
  * that is one granule short of a page in just that page, next to EAL's header.
  *
  * arena.lock is held for a bounded time; arena.grow serialises growth and
- * trimming and is held across calls into EAL.
+ * trimming and is held across calls into EAL. Growth and trimming are done by the
+ * primary process: the others ask it (fastmem_mp.c).
+ *
+ * The states of the granules are what is true; free runs, their lists and the
+ * counts follow from them, and are made anew when the holder of arena.lock dies.
  */
 
 #include <errno.h>
@@ -109,6 +113,19 @@ run_find(const struct fastmem_arena *arena, uint32_t n, uint32_t align)
 	return 0;
 }
 
+static void
+moving_begin(struct fastmem_arena *arena, uint32_t head, uint32_t n)
+{
+	arena->moving_n = n;
+	MOVE(arena->moving, head);
+}
+
+static void
+moving_end(struct fastmem_arena *arena)
+{
+	MOVE(arena->moving, 0);
+}
+
 static uint32_t
 run_take(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 {
@@ -119,6 +136,7 @@ run_take(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 		return 0;
 	total = fastmem_granule(head)->n;
 	padding = run_padding(head, align);
+	moving_begin(arena, head + padding, n);
 	run_remove(arena, head);
 	if (padding > 0)
 		run_insert(arena, head, padding);
@@ -130,14 +148,16 @@ run_take(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 	for (i = 0; i < n; i++) {
 		struct fastmem_granule *g = fastmem_granule(head + i);
 
-		RTE_ASSERT(g->state == FASTMEM_FREE);
-		g->state = FASTMEM_SLAB;
+		RTE_ASSERT(fastmem_state(g) == FASTMEM_FREE);
 		g->head = head;
+		g->taker = fastmem_process.peer;
+		fastmem_set_state(g, FASTMEM_TAKEN);
 	}
 	fastmem_granule(head)->n = n;
 	fastmem_granule(fastmem_granule(head)->chunk)->chunk_used += n;
 	arena->n_free -= n;
 	arena->min_free = RTE_MIN(arena->min_free, arena->n_free);
+	moving_end(arena);
 	return head;
 }
 
@@ -149,17 +169,18 @@ run_give(struct fastmem_arena *arena, uint32_t head)
 	uint32_t end = g->chunk + chunk->chunk_n;
 	uint32_t n = g->n, i;
 
+	moving_begin(arena, head, n);
 	chunk->chunk_used -= n;
 	arena->n_free += n;
 	for (i = 0; i < n; i++)
-		fastmem_granule(head + i)->state = FASTMEM_FREE;
+		fastmem_set_state(fastmem_granule(head + i), FASTMEM_FREE);
 
-	if (head + n < end && fastmem_granule(head + n)->state == FASTMEM_FREE &&
+	if (head + n < end && fastmem_state(fastmem_granule(head + n)) == FASTMEM_FREE &&
 			!fastmem_granule(head + n)->breaks) {
 		run_remove(arena, head + n);
 		n += fastmem_granule(head + n)->n;
 	}
-	if (!g->breaks && fastmem_granule(head - 1)->state == FASTMEM_FREE) {
+	if (!g->breaks && fastmem_state(fastmem_granule(head - 1)) == FASTMEM_FREE) {
 		uint32_t before = fastmem_granule(head - 1)->n;
 
 		head -= before;
@@ -167,6 +188,7 @@ run_give(struct fastmem_arena *arena, uint32_t head)
 		n += before;
 	}
 	run_insert(arena, head, n);
+	moving_end(arena);
 }
 
 /* Also under arena.grow, and read by the statistics without either. */
@@ -176,22 +198,58 @@ set_size(struct fastmem_arena *arena, uint64_t n)
 	__atomic_store_n(&arena->n_granules, n, __ATOMIC_RELAXED);
 }
 
-static void
-chunk_insert(struct fastmem_arena *arena, uint32_t first, uint32_t n)
+/* Enter the free runs of a chunk. Returns the number of granules in them. */
+static uint32_t
+chunk_insert_runs(struct fastmem_arena *arena, uint32_t first)
 {
-	uint32_t i, run = first;
+	uint32_t end = first + fastmem_granule(first)->chunk_n;
+	uint32_t i, n, n_free = 0;
 
-	for (i = first; i < first + n; i++) {
-		if (i != first && fastmem_granule(i)->breaks) {
-			run_insert(arena, run, i - run);
-			run = i;
-		}
+	for (i = first; i < end; i += n) {
+		n = 1;
+		if (fastmem_state(fastmem_granule(i)) != FASTMEM_FREE)
+			continue;
+		while (i + n < end && !fastmem_granule(i + n)->breaks &&
+				fastmem_state(fastmem_granule(i + n)) == FASTMEM_FREE)
+			n++;
+		run_insert(arena, i, n);
+		n_free += n;
 	}
-	run_insert(arena, run, first + n - run);
+	return n_free;
+}
+
+static void
+chunk_insert(struct fastmem_arena *arena, uint32_t first)
+{
 	fastmem_granule(first)->chunk_next = arena->chunks;
-	arena->chunks = first;
-	set_size(arena, arena->n_granules + n);
-	arena->n_free += n;
+	MOVE(arena->chunks, first);
+	set_size(arena, arena->n_granules + fastmem_granule(first)->chunk_n);
+	arena->n_free += chunk_insert_runs(arena, first);
+}
+
+/* The last holder of arena.lock has died. */
+static void
+arena_repair(struct fastmem_arena *arena)
+{
+	uint64_t n_granules = 0;
+	uint32_t first, i;
+
+	for (i = 0; arena->moving != 0 && i < arena->moving_n; i++)
+		fastmem_set_state(fastmem_granule(arena->moving + i), FASTMEM_FREE);
+	memset(arena->runs, 0, sizeof(arena->runs));
+	arena->nonempty = 0;
+	arena->n_free = 0;
+	for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next) {
+		struct fastmem_granule *chunk = fastmem_granule(first);
+		uint32_t n_free = chunk_insert_runs(arena, first);
+
+		chunk->chunk_used = chunk->chunk_n - n_free;
+		n_granules += chunk->chunk_n;
+		arena->n_free += n_free;
+	}
+	set_size(arena, n_granules);
+	arena->min_free = RTE_MIN(arena->min_free, arena->n_free);
+	moving_end(arena);
 }
 
 static void
@@ -202,18 +260,35 @@ chunk_remove(struct fastmem_arena *arena, uint32_t *link)
 	uint32_t i;
 
 	RTE_ASSERT(chunk->chunk_used == 0);
+	MOVE(*link, chunk->chunk_next);
 	for (i = first; i < first + chunk->chunk_n; i++) {
 		if (i == first || fastmem_granule(i)->breaks)
 			run_remove(arena, i);
-		fastmem_granule(i)->state = FASTMEM_NONE;
+		fastmem_set_state(fastmem_granule(i), FASTMEM_NONE);
 	}
-	*link = chunk->chunk_next;
 	set_size(arena, arena->n_granules - chunk->chunk_n);
 	arena->n_free -= chunk->chunk_n;
 	arena->min_free = RTE_MIN(arena->min_free, arena->n_free);
 }
 
-/* Under arena.grow from here on, and not under arena.lock. */
+/* Under arena.grow from here on, and not under arena.lock. Of the primary process. */
+
+void
+fastmem_arena_lock(struct fastmem_arena *arena)
+{
+	if (fastmem_mutex_lock(&arena->lock)) {
+		arena_repair(arena);
+		fastmem_mutex_repaired(&arena->lock);
+	}
+}
+
+static void
+grow_lock(struct fastmem_arena *arena)
+{
+	/* What is done under it is entered by one store; memory that is not yet, is lost. */
+	if (fastmem_mutex_lock(&arena->grow))
+		fastmem_mutex_repaired(&arena->grow);
+}
 
 /* From EAL's own tables: a look into the kernel's would take a system call each. */
 static rte_iova_t
@@ -243,7 +318,7 @@ chunk_describe(const struct rte_memzone *mz, uint32_t first, uint32_t n)
 		g->breaks = i == 0 || (g->iova != RTE_BAD_IOVA && g->iova != expected);
 		expected = g->iova + FASTMEM_GRANULE;
 		g->chunk = first;
-		g->state = FASTMEM_FREE;
+		fastmem_set_state(g, FASTMEM_FREE);
 	}
 	fastmem_granule(first)->zone = mz;
 	fastmem_granule(first)->chunk_n = n;
@@ -252,7 +327,7 @@ chunk_describe(const struct rte_memzone *mz, uint32_t first, uint32_t n)
 
 /* Add a chunk of n granules. */
 static int
-chunk_add(struct fastmem_arena *arena, uint32_t n, bool populate)
+chunk_add(struct fastmem_arena *arena, uint32_t n, unsigned int flags, bool populate)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
 	char name[RTE_MEMZONE_NAMESIZE];
@@ -262,7 +337,7 @@ chunk_add(struct fastmem_arena *arena, uint32_t n, bool populate)
 	snprintf(name, sizeof(name), "fastmem_%u",
 		__atomic_fetch_add(&ctl->n_chunk_names, 1, __ATOMIC_RELAXED));
 	mz = rte_memzone_reserve_aligned(name, (size_t)n << RTE_FASTMEM_GRANULE_SHIFT,
-			arena->socket_id, 0, FASTMEM_GRANULE);
+			arena->socket_id, flags, FASTMEM_GRANULE);
 	if (mz == NULL)
 		return -ENOMEM;
 	first = fastmem_granule_index(mz->addr);
@@ -279,9 +354,9 @@ chunk_add(struct fastmem_arena *arena, uint32_t n, bool populate)
 	}
 	chunk_describe(mz, first, n);
 
-	fastmem_mutex_lock(&arena->lock);
-	chunk_insert(arena, first, n);
-	pthread_mutex_unlock(&arena->lock);
+	fastmem_arena_lock(arena);
+	chunk_insert(arena, first);
+	fastmem_mutex_unlock(&arena->lock);
 	FASTMEM_LOG(DEBUG, "socket %d: grown by %u KiB to %" PRIu64 " KiB", arena->socket_id,
 			n * 64, arena->n_granules * 64);
 	return 0;
@@ -304,9 +379,10 @@ whole_pages(uint64_t n)
 	return RTE_ALIGN_CEIL(RTE_MIN(n, (uint64_t)CHUNK_HARD_MAX) + 1, PAGE_GRANULES) - 1;
 }
 
-/* Add a chunk of at least min, and if possible of want granules. */
+/* Add a chunk of at least min, and if possible of want granules. flags: of memzones. */
 static int
-chunk_add_between(struct fastmem_arena *arena, uint32_t min, uint64_t want, bool populate)
+chunk_add_between(struct fastmem_arena *arena, uint32_t min, uint64_t want, unsigned int flags,
+		bool populate)
 {
 	uint64_t most = room(arena);
 	uint32_t n;
@@ -314,7 +390,7 @@ chunk_add_between(struct fastmem_arena *arena, uint32_t min, uint64_t want, bool
 	if (most < min)
 		return -ENOMEM;
 	n = RTE_MIN((uint64_t)whole_pages(want), most);
-	while (chunk_add(arena, n, populate) != 0) {
+	while (chunk_add(arena, n, flags, populate) != 0) {
 		if (n == min)
 			return -ENOMEM;
 		n = RTE_MAX(min, n / 2);
@@ -322,49 +398,100 @@ chunk_add_between(struct fastmem_arena *arena, uint32_t min, uint64_t want, bool
 	return 0;
 }
 
-/* The interface: takes the locks that it needs. */
+/* The interface: takes the locks that it needs, and asks the primary to do its part. */
 
-/* A run of n granules, aligned to align granules; 0: there is none. */
+static bool
+is_primary(void)
+{
+	return rte_eal_process_type() == RTE_PROC_PRIMARY;
+}
+
+static unsigned int
+arena_index(const struct fastmem_arena *arena)
+{
+	return arena - fastmem_ctl()->arenas;
+}
+
+/* A run of n granules, aligned to align granules, in state TAKEN; 0: there is none. */
 uint32_t
 fastmem_run_alloc(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 {
 	uint32_t head;
 
-	fastmem_mutex_lock(&arena->lock);
+	fastmem_arena_lock(arena);
 	head = run_take(arena, n, align);
-	pthread_mutex_unlock(&arena->lock);
+	fastmem_mutex_unlock(&arena->lock);
 	return head;
 }
 
+/* Give a run in state TAKEN back. */
 void
 fastmem_run_free(struct fastmem_arena *arena, uint32_t head)
 {
-	fastmem_mutex_lock(&arena->lock);
+	fastmem_arena_lock(arena);
 	run_give(arena, head);
-	pthread_mutex_unlock(&arena->lock);
+	fastmem_mutex_unlock(&arena->lock);
+}
+
+/* Give all runs back that a dead process has taken, and not made a slab of. */
+void
+fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker)
+{
+	uint32_t first, i, j;
+
+	fastmem_arena_lock(arena);
+	for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next) {
+		uint32_t end = first + fastmem_granule(first)->chunk_n;
+
+		for (i = first; i < end; i++) {
+			struct fastmem_granule *g = fastmem_granule(i);
+
+			if (fastmem_state(g) != FASTMEM_TAKEN || g->taker != taker || g->head != i)
+				continue;
+			for (j = i; j < i + g->n; j++)
+				__atomic_store_n(&fastmem_process.bins[j], 0, __ATOMIC_RELAXED);
+			run_give(arena, i);
+		}
+	}
+	fastmem_mutex_unlock(&arena->lock);
+}
+
+static bool
+has_run(struct fastmem_arena *arena, uint32_t n, uint32_t align)
+{
+	uint32_t head;
+
+	fastmem_arena_lock(arena);
+	head = run_find(arena, n, align);
+	fastmem_mutex_unlock(&arena->lock);
+	return head != 0;
 }
 
 /*
- * Grow for a run of n granules, aligned to align granules, and take it: another
- * thread may be faster to take what growth has brought, and then there is growth
- * again. 0: EAL or the limit refuses.
+ * Grow until there is a run of n granules, aligned to align granules, for the
+ * fastest to take. -ENOMEM: EAL or the limit refuses.
  */
-uint32_t
+int
 fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 {
-	uint32_t min = n + align - 1, head;
+	uint32_t min = n + align - 1;
 	uint64_t want;
+	int ret = 0;
 
-	fastmem_mutex_lock(&arena->grow);
+	if (!is_primary())
+		return fastmem_mp_grow(arena_index(arena), n, align);
+	grow_lock(arena);
 	/* Another thread may have grown it while this one waited. */
-	while ((head = fastmem_run_alloc(arena, n, align)) == 0) {
+	if (!has_run(arena, n, align)) {
 		want = RTE_MIN(arena->n_granules / 8,
 				RTE_MAX((uint64_t)CHUNK_MAX, arena->n_granules / 32));
-		if (chunk_add_between(arena, min, RTE_MAX(want, min), false) != 0)
-			break;
+		ret = chunk_add_between(arena, min, RTE_MAX(want, min), 0, false);
+		/* Pages that are small or far from each other may not hold it: EAL knows more. */
+		if (ret == 0 && n > 1 && !has_run(arena, n, align))
+			ret = chunk_add_between(arena, min, min, RTE_MEMZONE_IOVA_CONTIG, false);
 	}
-	pthread_mutex_unlock(&arena->grow);
-	return head;
+	fastmem_mutex_unlock(&arena->grow);
+	return ret;
 }
 
 /* Grow to at least this many bytes in all. */
@@ -374,11 +501,13 @@ fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 	uint64_t n = (bytes >> RTE_FASTMEM_GRANULE_SHIFT) + ((bytes & (FASTMEM_GRANULE - 1)) != 0);
 	int ret = 0;
 
-	fastmem_mutex_lock(&arena->grow);
+	if (!is_primary())
+		return fastmem_mp_reserve(arena_index(arena), bytes);
+	grow_lock(arena);
 	while (ret == 0 && arena->n_granules < n)
-		ret = chunk_add_between(arena, 1, n - arena->n_granules, true);
+		ret = chunk_add_between(arena, 1, n - arena->n_granules, 0, true);
 	arena->n_reserved = RTE_MAX(arena->n_reserved, RTE_MIN(n, arena->n_granules));
-	pthread_mutex_unlock(&arena->grow);
+	fastmem_mutex_unlock(&arena->grow);
 	return ret;
 }
 
@@ -388,9 +517,11 @@ fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n)
 {
 	int ret;
 
-	fastmem_mutex_lock(&arena->grow);
-	ret = chunk_add_between(arena, 1, n, true);
-	pthread_mutex_unlock(&arena->grow);
+	if (!is_primary())
+		return fastmem_mp_grow_by(arena_index(arena), n);
+	grow_lock(arena);
+	ret = chunk_add_between(arena, 1, n, 0, true);
+	fastmem_mutex_unlock(&arena->grow);
 	return ret;
 }
 
@@ -401,7 +532,7 @@ arena_take_empty_chunk(struct fastmem_arena *arena, uint64_t keep)
 	const struct rte_memzone *mz = NULL;
 	uint32_t *link;
 
-	fastmem_mutex_lock(&arena->lock);
+	fastmem_arena_lock(arena);
 	for (link = &arena->chunks; *link != 0; link = &fastmem_granule(*link)->chunk_next) {
 		struct fastmem_granule *chunk = fastmem_granule(*link);
 
@@ -411,7 +542,7 @@ arena_take_empty_chunk(struct fastmem_arena *arena, uint64_t keep)
 			break;
 		}
 	}
-	pthread_mutex_unlock(&arena->lock);
+	fastmem_mutex_unlock(&arena->lock);
 	return mz;
 }
 
@@ -427,7 +558,9 @@ fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved
 	const struct rte_memzone *mz;
 	size_t given = 0;
 
-	fastmem_mutex_lock(&arena->grow);
+	if (!is_primary())
+		return fastmem_mp_trim(arena_index(arena), keep_bytes, reserved_too);
+	grow_lock(arena);
 	if (!reserved_too)
 		keep = RTE_MAX(keep, arena->n_reserved);
 	while ((mz = arena_take_empty_chunk(arena, keep)) != NULL) {
@@ -435,7 +568,7 @@ fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved
 		rte_memzone_free(mz);
 	}
 	arena->n_reserved = RTE_MIN(arena->n_reserved, arena->n_granules);
-	pthread_mutex_unlock(&arena->grow);
+	fastmem_mutex_unlock(&arena->grow);
 	return given;
 }
 

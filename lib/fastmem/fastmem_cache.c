@@ -19,6 +19,9 @@
  * The owner writes everything in its caches; tcache.seq is odd while magazines
  * move, so that readers of the statistics can tell. A thread without a cache
  * (no memory for the bookkeeping) goes to the slabs for each object.
+ *
+ * Where memory is short, other threads may take the spare magazine away: who
+ * changes the magazine's owner word has it. Modelled in models/steal.pml.
  */
 
 #include <assert.h>
@@ -66,31 +69,32 @@ static pthread_mutex_t threads_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
 
-/*
- * Moves of magazines by the owner, for readers of the statistics: a sequence
- * lock without fences. A change of a field is a release, so whoever reads the
- * new value (with acquire, in cache_read_fields()) also reads seq as odd, or as
- * of later.
- */
-#define MOVE(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELEASE)
-
-static void
-move_begin(struct fastmem_tcache *t)
+static unsigned int
+cache_len(const struct rte_fastmem_cache *c)
 {
-	__atomic_store_n(&t->seq, t->seq + 1, __ATOMIC_RELAXED);
+	return c->top - c->base;
+}
+
+/*
+ * A move of magazines by the owner of a cache, for readers of the statistics, and
+ * for whoever takes the cache back if this process is killed within it: a sequence
+ * lock without fences. A change of a field is a release, so whoever reads the new
+ * value (with acquire, in cache_read_fields()) also reads seq as odd, or as of
+ * later. Meanwhile, move_live tells what holds before and after.
+ */
+static void
+move_begin(struct fastmem_tcache *t, const struct rte_fastmem_cache *c)
+{
+	__atomic_store_n(&t->move_bin, c - t->caches, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->move_live, c->n_in - cache_len(c) - c->spare_n, __ATOMIC_RELAXED);
+	MOVE(t->seq, t->seq + 1);
 }
 
 static void
 move_end(struct fastmem_tcache *t)
 {
 	/* Pairs with the acquire load of seq in cache_read(). */
-	__atomic_store_n(&t->seq, t->seq + 1, __ATOMIC_RELEASE);
-}
-
-static unsigned int
-cache_len(const struct rte_fastmem_cache *c)
-{
-	return c->top - c->base;
+	MOVE(t->seq, t->seq + 1);
 }
 
 static void
@@ -124,7 +128,7 @@ prefetch_magazine(const struct fastmem_magazine *m, unsigned int n)
 		rte_prefetch0(&m->objs[i]);
 }
 
-/* Make a magazine the loaded one, in place of one that is kept elsewhere. */
+/* Within a move: make a magazine the loaded one, in place of one that is kept elsewhere. */
 static void
 load_magazine(struct rte_fastmem_cache *c, struct fastmem_magazine *m)
 {
@@ -132,6 +136,7 @@ load_magazine(struct rte_fastmem_cache *c, struct fastmem_magazine *m)
 	MOVE(c->base, m->objs);
 	MOVE(c->end, m->objs + RTE_MAX(c->capacity, m->n));
 	MOVE(c->top, m->objs + m->n);
+	magazine_set_n(m, 0);
 }
 
 static void
@@ -140,10 +145,51 @@ unload_magazine(struct rte_fastmem_cache *c)
 	magazine_set_n(c->loaded, cache_len(c));
 }
 
+/* Within a move, of which the spare magazine is a part. */
 static void
-set_spare(struct rte_fastmem_cache *c, struct fastmem_magazine *m)
+put_spare(struct rte_fastmem_cache *c, struct fastmem_magazine *m)
 {
+	MOVE(c->spare_n, m->n);
+	count_in(c, m->n);
+	/* Pairs with the acquire in steal_spare(). */
 	MOVE(c->spare, m);
+}
+
+/*
+ * Within a move: take the spare magazine out of the cache. NULL: there is none, or
+ * none any more, as another thread has stolen it.
+ */
+static struct fastmem_magazine *
+take_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
+{
+	struct fastmem_magazine *m = c->spare;
+
+	if (m == NULL)
+		return NULL;
+	/* First, as a thief looks here once more after it has seen the owner. */
+	MOVE(c->spare, NULL);
+	count_in(c, -(int64_t)c->spare_n);
+	MOVE(c->spare_n, 0);
+	return fastmem_magazine_seize(m, t->id, t->id) ? m : NULL;
+}
+
+/* Load the spare magazine, and keep the loaded one as that. False: there is none. */
+static bool
+swap_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
+{
+	struct fastmem_magazine *m, *old = c->loaded;
+
+	move_begin(t, c);
+	m = take_spare(t, c);
+	if (m != NULL) {
+		unload_magazine(c);
+		count_in(c, m->n);
+		count_in(c, -(int64_t)old->n);
+		load_magazine(c, m);
+		put_spare(c, old);
+	}
+	move_end(t);
+	return m != NULL;
 }
 
 /* Within a move: the capacity doubles up to the magazine's size. */
@@ -167,13 +213,13 @@ bin_make_depots(struct fastmem_bin *bin, bool may_grow)
 		return -ENOMEM;
 	fastmem_depot_init(&depots[0]);
 	fastmem_depot_init(&depots[1]);
-	fastmem_mutex_lock(&bin->lock);
+	fastmem_bin_lock(bin);
 	if (bin->empty == NULL) { /* else another thread was first, and this pair is lost */
 		__atomic_store_n(&bin->full, &depots[0], __ATOMIC_RELEASE);
 		/* Pairs with the acquire above: who sees one sees both, initialised. */
 		__atomic_store_n(&bin->empty, &depots[1], __ATOMIC_RELEASE);
 	}
-	pthread_mutex_unlock(&bin->lock);
+	fastmem_mutex_unlock(&bin->lock);
 	return 0;
 }
 
@@ -182,7 +228,7 @@ get_empty(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
 {
 	struct fastmem_magazine *m = fastmem_depot_take(bin->empty, t->id);
 
-	return m != NULL ? m : fastmem_magazine_get(bin->magazine_kind, t->id, may_grow);
+	return m != NULL ? m : fastmem_magazine_get(bin, t->id, may_grow);
 }
 
 static void
@@ -205,7 +251,7 @@ cache_open(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
 	m = get_empty(t, bin, may_grow);
 	if (m == NULL)
 		return false;
-	move_begin(t);
+	move_begin(t, c);
 	c->capacity = bin->first_capacity;
 	load_magazine(c, m);
 	move_end(t);
@@ -213,35 +259,94 @@ cache_open(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
 }
 
 /* Return a magazine's objects to their slabs, and the magazine to its kind. */
-static void
-magazine_discard(struct fastmem_bin *bin, struct fastmem_magazine *m)
+void
+fastmem_magazine_discard(struct fastmem_magazine *m)
 {
-	unsigned int n = m->n;
-
-	magazine_set_n(m, 0);
-	fastmem_slab_free(bin, m->objs, n);
+	fastmem_slab_free(&fastmem_ctl()->bins[m->bin], m);
 	fastmem_magazine_put(m);
 }
 
+/* Give a magazine to other threads, or its objects to the slabs. */
 static void
-cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin)
+magazine_offer(struct fastmem_tcache *t, struct fastmem_bin *bin, struct fastmem_magazine *m)
+{
+	if (m->n == 0 || !fastmem_depot_put(bin->full, m, t->id, bin->max_full))
+		fastmem_magazine_discard(m);
+}
+
+static void
+cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin, bool to_depot)
 {
 	struct rte_fastmem_cache *c = &t->caches[bin->id];
-	struct fastmem_magazine *loaded = c->loaded, *spare = c->spare;
+	struct fastmem_magazine *loaded = c->loaded, *spare;
 
-	move_begin(t);
+	move_begin(t, c);
+	spare = take_spare(t, c);
 	unload_magazine(c);
-	count_in(c, -(int64_t)(loaded->n + (spare != NULL ? spare->n : 0)));
+	count_in(c, -(int64_t)loaded->n);
 	c->capacity = 0;
 	MOVE(c->top, NULL);
 	MOVE(c->base, NULL);
 	MOVE(c->end, NULL);
 	MOVE(c->loaded, NULL);
-	set_spare(c, NULL);
 	move_end(t);
-	magazine_discard(bin, loaded);
-	if (spare != NULL)
-		magazine_discard(bin, spare);
+	if (to_depot) {
+		magazine_offer(t, bin, loaded);
+		if (spare != NULL)
+			magazine_offer(t, bin, spare);
+	} else {
+		fastmem_magazine_discard(loaded);
+		if (spare != NULL)
+			fastmem_magazine_discard(spare);
+	}
+}
+
+/*
+ * Make the cache of a dead thread one that nobody uses: whatever it had is in
+ * magazines then, whose n is true. Whoever does this may die as well, and the next
+ * begins again.
+ */
+static void
+cache_close(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
+{
+	struct fastmem_magazine *m = c->loaded;
+	void **top = c->top;
+
+	if ((t->seq & 1) == 0)
+		move_begin(t, c);
+	if (m != NULL && top >= m->objs && top <= m->objs + fastmem_magazine_capacity(m->kind))
+		magazine_set_n(m, RTE_MAX(m->n, (uint32_t)(top - m->objs)));
+	c->capacity = 0;
+	MOVE(c->top, NULL);
+	MOVE(c->base, NULL);
+	MOVE(c->end, NULL);
+	MOVE(c->loaded, NULL);
+	MOVE(c->spare, NULL);
+	MOVE(c->spare_n, 0);
+	MOVE(c->n_in, t->move_live);
+	move_end(t);
+}
+
+/* Close all caches of a thread of a dead process. */
+void
+fastmem_tcache_close(struct fastmem_tcache *t)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	uint32_t i;
+
+	/* It may have died within a move, which comes to its end first. */
+	if (t->seq & 1)
+		cache_close(t, &t->caches[t->move_bin]);
+	for (i = 1; i < ctl->n_bins; i++)
+		if (t->caches[i].loaded != NULL || t->caches[i].spare != NULL)
+			cache_close(t, &t->caches[i]);
+}
+
+/* Who takes magazines for the calling thread. */
+static uint32_t
+owner_id(const struct fastmem_tcache *t)
+{
+	return t != NULL ? t->id : FASTMEM_OWNER_PEER + fastmem_process.peer;
 }
 
 /* Return a bin's full magazines from its depot to the slabs. */
@@ -252,9 +357,55 @@ bin_drain(const struct fastmem_tcache *t, struct fastmem_bin *bin)
 	struct fastmem_magazine *m;
 	unsigned int max = FASTMEM_DEPOT_SLOTS; /* others may go on putting */
 
-	while (full != NULL && max-- > 0 && (m = fastmem_depot_take(full,
-			t != NULL ? t->id : FASTMEM_OWNER_OTHER)) != NULL)
-		magazine_discard(bin, m);
+	while (full != NULL && max-- > 0 &&
+			(m = fastmem_depot_take(full, owner_id(t))) != NULL)
+		fastmem_magazine_discard(m);
+}
+
+/*
+ * Take another thread's spare magazine away if there are objects in it. NULL: there
+ * are none, or that thread was faster to use it.
+ */
+static struct fastmem_magazine *
+steal_spare(const struct fastmem_tcache *t, struct rte_fastmem_cache *c, uint32_t thief)
+{
+	/* Pairs with the release in put_spare(). */
+	struct fastmem_magazine *m = __atomic_load_n(&c->spare, __ATOMIC_ACQUIRE);
+	uint64_t owned;
+
+	if (m == NULL || __atomic_load_n(&c->spare_n, __ATOMIC_RELAXED) == 0)
+		return NULL;
+	/*
+	 * The owner clears spare before it changes the owner word. So if that is its
+	 * new one, this acquire makes us see spare cleared; if it is the old one, the
+	 * exchange fails from when the owner changes it.
+	 */
+	owned = __atomic_load_n(&m->owner, __ATOMIC_ACQUIRE);
+	if ((owned & FASTMEM_OWNER_MASK) != t->id ||
+			__atomic_load_n(&c->spare, __ATOMIC_ACQUIRE) != m ||
+			!__atomic_compare_exchange_n(&m->owner, &owned,
+				fastmem_magazine_owner((owned >> 24) + 1, thief), false,
+				__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return NULL;
+	return m;
+}
+
+/* Return the objects in spare magazines of other threads to the slabs. */
+static void
+bin_steal(const struct fastmem_tcache *self_t, struct fastmem_bin *bin)
+{
+	struct fastmem_tcache *t;
+
+	/* Pairs with the release in tcache_make(). */
+	for (t = __atomic_load_n(&fastmem_ctl()->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
+		struct fastmem_magazine *m;
+
+		if (t == self_t)
+			continue;
+		m = steal_spare(t, &t->caches[bin->id], owner_id(self_t));
+		if (m != NULL)
+			fastmem_magazine_discard(m);
+	}
 }
 
 /* Bytes of a bin in its depot, at most, in this thread's cache, and in empty slabs. */
@@ -263,10 +414,8 @@ bin_hoard(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
 {
 	const struct rte_fastmem_cache *c = t != NULL ? &t->caches[bin->id] : &no_cache[0];
 	const struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
-	uint64_t n = cache_len(c);
+	uint64_t n = cache_len(c) + c->spare_n;
 
-	if (c->spare != NULL)
-		n += c->spare->n;
 	if (full != NULL)
 		n += (uint64_t)fastmem_depot_count(full) * bin->magazine_size;
 	n += (uint64_t)__atomic_load_n(&bin->n_empty, __ATOMIC_RELAXED) * bin->slab_slots;
@@ -299,35 +448,39 @@ reclaim_hoard(struct fastmem_tcache *t, const struct fastmem_bin *keep)
 		if (&bins[i] == keep)
 			continue;
 		if (t != NULL && t->caches[bins[i].id].loaded != NULL)
-			cache_flush(t, &bins[i]);
+			cache_flush(t, &bins[i], false);
 		bin_drain(t, &bins[i]);
 		fastmem_slab_release_empty(&bins[i]);
 	}
 	return true;
 }
 
-/* Up to n objects from the bin's slabs, growing the bin, and its arena if flags allow. */
+/* Give the bin a slab, and grow its arena if flags allow. Returns false if there is none. */
+static bool
+slab_more(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags, bool *reclaimed)
+{
+	if (fastmem_slab_acquire(bin, RTE_FASTMEM_F_NOGROW) == 0)
+		return true;
+	if (!*reclaimed && reclaim_hoard(t, bin)) {
+		*reclaimed = true;
+		return true;
+	}
+	return fastmem_slab_acquire(bin, flags) == 0;
+}
+
+/* Up to n objects from the bin's slabs into a magazine. Returns how many. */
 static unsigned int
-slab_refill(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs, unsigned int n,
-		unsigned int flags)
+slab_refill(struct fastmem_tcache *t, struct fastmem_bin *bin, struct fastmem_magazine *m,
+		unsigned int n, unsigned int flags)
 {
 	bool reclaimed = false;
 	unsigned int got;
 
-	for (;;) {
-		got = fastmem_slab_alloc(bin, objs, n);
-		if (got > 0)
-			return got;
-		/* Each time, another thread may take what was made available. */
-		if (fastmem_slab_acquire(bin, RTE_FASTMEM_F_NOGROW) == 0)
-			continue;
-		if (!reclaimed && reclaim_hoard(t, bin)) {
-			reclaimed = true;
-			continue;
-		}
-		if (fastmem_slab_acquire(bin, flags) != 0)
-			return 0;
-	}
+	/* Each time, another thread may take what was made available. */
+	do {
+		got = fastmem_slab_alloc(bin, m, n);
+	} while (got == 0 && slab_more(t, bin, flags, &reclaimed));
+	return got;
 }
 
 /* Put objects into an empty cache. Returns false when there are none to be had. */
@@ -335,43 +488,53 @@ static bool
 cache_refill(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags)
 {
 	struct rte_fastmem_cache *c = &t->caches[bin->id];
-	struct fastmem_magazine *m = c->spare;
+	struct fastmem_magazine *m;
 	unsigned int n;
 
 	RTE_ASSERT(c->loaded != NULL && c->top == c->base);
-	if (m != NULL && m->n > 0) {
-		move_begin(t);
-		unload_magazine(c);
-		set_spare(c, c->loaded);
-		load_magazine(c, m);
-		move_end(t);
+	if (c->spare_n > 0 && swap_spare(t, c))
 		return true;
-	}
 	m = fastmem_depot_take(bin->full, t->id);
 	if (m != NULL) {
-		struct fastmem_magazine *unneeded = c->spare;
+		struct fastmem_magazine *unneeded, *old = c->loaded;
 
 		prefetch_magazine(m, m->n);
-		move_begin(t);
+		move_begin(t, c);
+		unneeded = take_spare(t, c);
 		unload_magazine(c);
-		set_spare(c, c->loaded);
-		load_magazine(c, m);
 		count_in(c, m->n);
+		load_magazine(c, m);
+		put_spare(c, old);
 		grow_capacity(c, bin);
 		move_end(t);
 		if (unneeded != NULL)
 			put_empty(t, bin, unneeded);
 		return true;
 	}
-	n = slab_refill(t, bin, c->base, c->capacity, flags);
+	n = slab_refill(t, bin, c->loaded, c->capacity, flags);
 	if (n == 0)
 		return false;
-	move_begin(t);
+	move_begin(t, c);
 	MOVE(c->top, c->base + n);
 	count_in(c, n);
 	grow_capacity(c, bin);
 	move_end(t);
+	magazine_set_n(c->loaded, 0);
 	return true;
+}
+
+/* Make room in a full cache without another magazine: no memory for the bookkeeping. */
+static void
+cache_spill_to_slabs(struct fastmem_tcache *t, struct fastmem_bin *bin)
+{
+	struct rte_fastmem_cache *c = &t->caches[bin->id];
+
+	unload_magazine(c);
+	move_begin(t, c);
+	count_in(c, -(int64_t)cache_len(c));
+	MOVE(c->top, c->base);
+	move_end(t);
+	fastmem_slab_free(bin, c->loaded);
 }
 
 /* Make room in a full cache. */
@@ -379,84 +542,69 @@ static void
 cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
 	struct rte_fastmem_cache *c = &t->caches[bin->id];
-	struct fastmem_magazine *spare = c->spare;
-	struct fastmem_magazine *empty;
-	unsigned int n;
+	struct fastmem_magazine *empty, *full, *old = c->loaded;
 
 	RTE_ASSERT(c->loaded != NULL && c->top == c->end);
 	if (c->capacity < bin->magazine_size &&
 			c->end < c->base + bin->magazine_size) {
-		move_begin(t);
+		move_begin(t, c);
 		grow_capacity(c, bin);
 		move_end(t);
 		if (c->top < c->end)
 			return;
 	}
-	empty = spare != NULL && spare->n == 0 ? spare : get_empty(t, bin, true);
-	if (empty == NULL) { /* no memory for the bookkeeping */
-		n = cache_len(c);
-		move_begin(t);
-		MOVE(c->top, c->base);
-		count_in(c, -(int64_t)n);
-		move_end(t);
-		fastmem_slab_free(bin, c->base, n);
+	if (c->spare != NULL && c->spare_n == 0 && swap_spare(t, c))
+		return;
+	empty = get_empty(t, bin, true);
+	if (empty == NULL) {
+		cache_spill_to_slabs(t, bin);
 		return;
 	}
-	move_begin(t);
+	move_begin(t, c);
+	full = take_spare(t, c);
 	unload_magazine(c);
-	set_spare(c, c->loaded);
+	count_in(c, -(int64_t)old->n);
 	load_magazine(c, empty);
-	if (spare != NULL && spare != empty)
-		count_in(c, -(int64_t)spare->n);
+	put_spare(c, old);
 	move_end(t);
-	if (spare == NULL || spare == empty)
+	if (full == NULL || fastmem_depot_put(bin->full, full, t->id, bin->max_full))
 		return;
-	if (!fastmem_depot_put(bin->full, spare, t->id, bin->max_full)) {
-		n = spare->n;
-		magazine_set_n(spare, 0);
-		fastmem_slab_free(bin, spare->objs, n);
-		put_empty(t, bin, spare);
-	}
+	fastmem_slab_free(bin, full);
+	put_empty(t, bin, full);
 }
 
-/* Objects went from the slabs to a thread that has no cache for them. */
-static void
-count_direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int n)
-{
-	if (t == NULL) {
-		__atomic_fetch_add(&bin->direct_alloc, n, __ATOMIC_RELAXED);
-		return;
-	}
-	move_begin(t);
-	count_in(&t->caches[bin->id], n);
-	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc + n);
-	count(&t->counts[bin->id].alloc_misses, n);
-	move_end(t);
-}
-
+/* A thread that has no cache for a bin gets an object from its slabs. */
 static void *
 direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags)
 {
+	bool reclaimed = false;
 	void *obj;
 
-	if (slab_refill(t, bin, &obj, 1, flags) == 0)
+	do {
+		obj = fastmem_slab_alloc_one(bin);
+	} while (obj == NULL && slab_more(t, bin, flags, &reclaimed));
+	if (obj == NULL)
 		return NULL;
-	count_direct_alloc(t, bin, 1);
+	if (t == NULL) {
+		__atomic_fetch_add(&bin->direct_alloc, 1, __ATOMIC_RELAXED);
+		return obj;
+	}
+	count_in(&t->caches[bin->id], 1);
+	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc + 1);
+	count(&t->counts[bin->id].alloc_misses, 1);
 	return obj;
 }
 
 static void
 direct_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 {
-	fastmem_slab_free(bin, &obj, 1);
+	fastmem_slab_free_one(bin, obj);
 	if (t == NULL) {
 		__atomic_fetch_add(&bin->direct_free, 1, __ATOMIC_RELAXED);
 		return;
 	}
-	move_begin(t);
 	count_in(&t->caches[bin->id], -1);
 	count(&t->counts[bin->id].free_misses, 1);
-	move_end(t);
 }
 
 static bool
@@ -496,27 +644,53 @@ fastmem_cache_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *ptr)
 	rte_fastmem_push(&t->caches[bin->id], ptr);
 }
 
+/* Free n objects into a cache, as many of them as need be by way of it. */
+static void
+cache_push_all(struct fastmem_tcache *t, struct fastmem_bin *bin, void *const *ptrs,
+		unsigned int n)
+{
+	struct rte_fastmem_cache *c = &t->caches[bin->id];
+	unsigned int put = 0;
+
+	for (;;) {
+		unsigned int k = RTE_MIN(n - put, (unsigned int)(c->end - c->top));
+
+		rte_fastmem_push_bulk(c, ptrs + put, k);
+		put += k;
+		if (put == n)
+			break;
+		cache_spill(t, bin);
+	}
+}
+
+static bool
+direct_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void **ptrs,
+		unsigned int n, unsigned int flags)
+{
+	unsigned int got = 0;
+
+	while (got < n && (ptrs[got] = direct_alloc(t, bin, flags)) != NULL)
+		got++;
+	if (got == n)
+		return true;
+	while (got > 0)
+		direct_free(t, bin, ptrs[--got]);
+	return false;
+}
+
 /* n objects of the bin, or none. Writes to ptrs even then: the caller's own array. */
 bool
 fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void **ptrs,
 		unsigned int n, unsigned int flags)
 {
+	struct rte_fastmem_cache *c;
 	unsigned int got = 0, hits;
 
-	if (!has_cache(t, bin, (flags & RTE_FASTMEM_F_NOGROW) == 0)) {
-		unsigned int k;
-
-		while (got < n && (k = slab_refill(t, bin, ptrs + got, n - got, flags)) > 0)
-			got += k;
-		if (got == n)
-			count_direct_alloc(t, bin, n);
-		else
-			fastmem_slab_free(bin, ptrs, got);
-		return got == n;
-	}
-	hits = RTE_MIN(n, cache_len(&t->caches[bin->id]));
+	if (!has_cache(t, bin, (flags & RTE_FASTMEM_F_NOGROW) == 0))
+		return direct_alloc_bulk(t, bin, ptrs, n, flags);
+	c = &t->caches[bin->id];
+	hits = RTE_MIN(n, cache_len(c));
 	do {
-		struct rte_fastmem_cache *c = &t->caches[bin->id];
 		unsigned int k = RTE_MIN(n - got, cache_len(c));
 
 		rte_fastmem_pop_bulk(c, ptrs + got, k);
@@ -526,13 +700,9 @@ fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void
 		count(&t->counts[bin->id].alloc_misses, n - hits);
 		return true;
 	}
-
 	/* They were never handed out: neither an allocation nor a free. */
-	move_begin(t);
-	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - got);
-	count_in(&t->caches[bin->id], -(int64_t)got);
-	move_end(t);
-	fastmem_slab_free(bin, ptrs, got);
+	cache_push_all(t, bin, ptrs, got);
+	MOVE(c->n_alloc, c->n_alloc - got);
 	return false;
 }
 
@@ -550,15 +720,7 @@ fastmem_cache_free_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void 
 	}
 	c = &t->caches[bin->id];
 	hits = RTE_MIN(n, (unsigned int)(c->end - c->top));
-	for (put = 0;;) {
-		unsigned int k = RTE_MIN(n - put, (unsigned int)(c->end - c->top));
-
-		rte_fastmem_push_bulk(c, ptrs + put, k);
-		put += k;
-		if (put == n)
-			break;
-		cache_spill(t, bin);
-	}
+	cache_push_all(t, bin, ptrs, n);
 	count(&t->counts[bin->id].free_misses, n - hits);
 }
 
@@ -572,19 +734,25 @@ fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned 
 		count(&t->counts[bin->id].nomem, n);
 }
 
-/* Give all objects and magazines of the calling thread's caches back. */
+/*
+ * Give all objects and magazines of the calling thread's caches back: to the
+ * slabs, or to the depots, where other threads find them sooner.
+ */
 void
-fastmem_tcache_flush(struct fastmem_tcache *t)
+fastmem_tcache_flush(struct fastmem_tcache *t, bool to_depots)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
 	uint32_t i;
 
 	for (i = 1; i < ctl->n_bins; i++)
 		if (t->caches[i].loaded != NULL)
-			cache_flush(t, &ctl->bins[i]);
+			cache_flush(t, &ctl->bins[i], to_depots);
 }
 
-/* Return all objects of an arena's depots, and then its empty slabs. */
+/*
+ * Return all objects of an arena's depots and of other threads' spare magazines,
+ * and then its empty slabs.
+ */
 void
 fastmem_depots_drain(struct fastmem_arena *arena)
 {
@@ -594,6 +762,7 @@ fastmem_depots_drain(struct fastmem_arena *arena)
 	for (i = arena->first_bin; i < arena->first_bin + (unsigned int)FASTMEM_BINS_PER_SOCKET;
 			i++) {
 		bin_drain(self.tcache, &ctl->bins[i]);
+		bin_steal(self.tcache, &ctl->bins[i]);
 		fastmem_slab_release_empty(&ctl->bins[i]);
 	}
 }
@@ -654,7 +823,7 @@ socket_index(const struct fastmem_ctl *ctl)
 static uint64_t
 owner_word(void)
 {
-	return (uint64_t)getpid() << 32 | (uint32_t)rte_sys_gettid();
+	return ((uint64_t)fastmem_process.peer + 1) << 32 | (uint32_t)rte_sys_gettid();
 }
 
 static struct fastmem_tcache *
@@ -696,6 +865,16 @@ tcache_make(struct fastmem_ctl *ctl, int32_t lcore, bool may_grow)
 	return t;
 }
 
+/* The calling thread's caches, or those of one that makes no calls any more, go back. */
+static void
+tcache_leave(struct fastmem_tcache *t)
+{
+	fastmem_tcache_flush(t, false);
+	fastmem_peer_count_held(fastmem_ctl(), t, fastmem_process.peer);
+	/* Pairs with the acquire in tcache_reuse(). */
+	MOVE(t->owner, 0);
+}
+
 /* At the end of a thread: its caches go back. */
 static void
 thread_leave(void *arg)
@@ -714,11 +893,8 @@ thread_leave(void *arg)
 		threads = thread->next;
 	if (thread->next != NULL)
 		thread->next->prev = thread->prev;
-	if (t != NULL) {
-		fastmem_tcache_flush(t);
-		/* Pairs with the acquire in tcache_reuse(). */
-		__atomic_store_n(&t->owner, 0, __ATOMIC_RELEASE);
-	}
+	if (t != NULL)
+		tcache_leave(t);
 	pthread_mutex_unlock(&threads_lock);
 }
 
@@ -732,21 +908,27 @@ make_exit_key(void)
 static void
 thread_join(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
 {
-	self.tcache = t;
-	rte_fastmem_tls.caches = t->caches;
-	rte_fastmem_tls.classes = &t->caches[ctl->arenas[t->socket].first_bin];
-	rte_fastmem_tls.socket_id = ctl->arenas[t->socket].socket_id;
-	if (self.tls != NULL && pthread_getspecific(exit_key) != NULL)
-		return; /* known from before a deinit */
-	self.tls = &rte_fastmem_tls;
+	bool known = self.tls != NULL && pthread_getspecific(exit_key) != NULL;
+
 	pthread_mutex_lock(&threads_lock);
-	self.prev = NULL;
-	self.next = threads;
-	if (threads != NULL)
-		threads->prev = &self;
-	threads = &self;
+	if (!known) { /* else from before a deinit, or a change of the lcore id */
+		self.tls = &rte_fastmem_tls;
+		self.prev = NULL;
+		self.next = threads;
+		if (threads != NULL)
+			threads->prev = &self;
+		threads = &self;
+	}
+	self.tcache = t;
+	/* If the primary's deinit comes now, the slow path is to say so. */
+	if (!fastmem_is_closed()) {
+		rte_fastmem_tls.caches = t->caches;
+		rte_fastmem_tls.classes = &t->caches[ctl->arenas[t->socket].first_bin];
+		rte_fastmem_tls.socket_id = ctl->arenas[t->socket].socket_id;
+	}
 	pthread_mutex_unlock(&threads_lock);
-	pthread_setspecific(exit_key, &self);
+	if (!known)
+		pthread_setspecific(exit_key, &self);
 }
 
 /*
@@ -758,12 +940,16 @@ fastmem_tcache_self(bool may_grow)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
 	struct fastmem_tcache *t = self.tcache;
-	int32_t lcore;
+	int32_t lcore = lcore_key();
 
-	if (t != NULL)
+	if (likely(t != NULL && t->lcore == lcore))
 		return t;
+	if (t != NULL) { /* EAL has given it an lcore id since, or taken it away */
+		self.tcache = NULL;
+		rte_fastmem_tls = no_caches;
+		tcache_leave(t);
+	}
 	pthread_once(&exit_key_once, make_exit_key);
-	lcore = lcore_key();
 	t = tcache_reuse(ctl, lcore);
 	if (t == NULL)
 		t = tcache_make(ctl, lcore, may_grow);
@@ -784,17 +970,14 @@ fastmem_threads_leave(void)
 	for (thread = threads; thread != NULL; thread = thread->next) {
 		struct fastmem_tcache *t = thread->tcache;
 
-		if (t == NULL)
-			continue;
-		fastmem_tcache_flush(t);
-		/* Pairs with the acquire in tcache_reuse(). */
-		__atomic_store_n(&t->owner, 0, __ATOMIC_RELEASE);
+		if (t != NULL)
+			tcache_leave(t);
 	}
 	pthread_mutex_unlock(&threads_lock);
 	fastmem_threads_forget();
 }
 
-/* For deinit: no thread of this process has caches any more. */
+/* For deinit: no thread of this process has caches any more. Each may be within a call. */
 void
 fastmem_threads_forget(void)
 {

@@ -144,6 +144,20 @@ fastmem_depot_take(struct fastmem_depot *depot, uint32_t owner)
 	}
 }
 
+/*
+ * Change the owner of a magazine that is in no depot. Returns false if it has
+ * another owner than from. The new tag turns down whoever has seen the old one:
+ * a thief, or a helper who would finish a put that its dead owner had begun.
+ */
+bool
+fastmem_magazine_seize(struct fastmem_magazine *m, uint32_t from, uint32_t to)
+{
+	uint64_t owned = load(&m->owner);
+
+	return (owned & ID_MASK) == from &&
+		cas(&m->owner, owned, fastmem_magazine_owner((owned >> ID_BITS) + 1, to));
+}
+
 /* The number of magazines; a guess while others put and take. */
 unsigned int
 fastmem_depot_count(const struct fastmem_depot *depot)

@@ -7,8 +7,10 @@
  *
  * It lies in memzones of its own, out of reach of what is wrong with objects,
  * and is handed out from their start to their end. None of it is given back
- * before deinit; magazines and bit arrays are kept in lists for reuse. So
- * whoever holds a stale pointer still points at a structure of that type.
+ * before deinit; magazines are kept in lists for reuse. So whoever holds a stale
+ * pointer still points at a structure of that type. What is handed out but not
+ * yet entered anywhere when its process is killed is lost until deinit: that is
+ * a matter of a few instructions.
  *
  * The granule map is a sparse shared file (an EAL fbarray): it spans all memory
  * that EAL may ever map, and costs a page where there are chunks. It is written
@@ -47,7 +49,12 @@ fastmem_mutex_init(pthread_mutex_t *mutex)
 	pthread_mutexattr_destroy(&attr);
 }
 
-void
+/*
+ * Returns true if the last holder has died: then what the lock protects is to be
+ * repaired, and fastmem_mutex_repaired() to be called. If this one dies before
+ * that, the next one is told the same.
+ */
+bool
 fastmem_mutex_lock(pthread_mutex_t *mutex)
 {
 	unsigned int i;
@@ -62,14 +69,65 @@ fastmem_mutex_lock(pthread_mutex_t *mutex)
 	}
 	if (ret == EBUSY)
 		ret = pthread_mutex_lock(mutex);
-	if (ret == EOWNERDEAD) {
-		FASTMEM_LOG(WARNING, "a process died while it held a lock of fastmem");
-		pthread_mutex_consistent(mutex);
+	RTE_ASSERT(ret == 0 || ret == EOWNERDEAD);
+	return ret == EOWNERDEAD;
+}
+
+void
+fastmem_mutex_repaired(pthread_mutex_t *mutex)
+{
+	pthread_mutex_consistent(mutex);
+}
+
+void
+fastmem_mutex_unlock(pthread_mutex_t *mutex)
+{
+	pthread_mutex_unlock(mutex);
+}
+
+void
+fastmem_meta_init(struct fastmem_meta *meta, const struct rte_memzone *mz, size_t used)
+{
+	fastmem_mutex_init(&meta->grow);
+	fastmem_mutex_init(&meta->lock);
+	meta->cur = RTE_PTR_ADD(mz->addr, RTE_ALIGN_CEIL(used, (size_t)RTE_CACHE_LINE_SIZE));
+	meta->end = RTE_PTR_ADD(mz->addr, mz->len);
+	meta->bytes = mz->len;
+}
+
+/*
+ * Link all unused magazines anew. The other fields under this lock change by one
+ * store each, in an order that leaves nothing handed out twice.
+ */
+static void
+meta_repair(struct fastmem_meta *meta)
+{
+	uint32_t id;
+
+	memset(meta->unused, 0, sizeof(meta->unused));
+	for (id = 1; id <= meta->n_magazines; id++) {
+		struct fastmem_magazine *m = fastmem_magazine_by_id(id);
+
+		if ((__atomic_load_n(&m->owner, __ATOMIC_RELAXED) & FASTMEM_OWNER_MASK) !=
+				FASTMEM_OWNER_UNUSED)
+			continue;
+		m->next = meta->unused[m->kind];
+		meta->unused[m->kind] = id;
 	}
 }
 
+static void
+meta_lock(struct fastmem_meta *meta)
+{
+	if (fastmem_mutex_lock(&meta->lock)) {
+		meta_repair(meta);
+		fastmem_mutex_repaired(&meta->lock);
+	}
+}
+
+/* Of the primary process only. Under meta.grow. */
 static int
-meta_grow(struct fastmem_meta *meta, size_t size)
+meta_add_zone(struct fastmem_meta *meta, size_t size)
 {
 	char name[RTE_MEMZONE_NAMESIZE];
 	const struct rte_memzone *mz;
@@ -88,13 +146,37 @@ meta_grow(struct fastmem_meta *meta, size_t size)
 		return -ENOMEM;
 	memset(mz->addr, 0, mz->len);
 
-	fastmem_mutex_lock(&meta->lock);
-	meta->zones[meta->n_zones++] = mz;
+	meta_lock(meta);
+	meta->zones[meta->n_zones] = mz;
+	meta->n_zones++;
 	__atomic_store_n(&meta->bytes, meta->bytes + mz->len, __ATOMIC_RELAXED);
-	meta->cur = mz->addr;
-	meta->end = meta->cur + mz->len;
-	pthread_mutex_unlock(&meta->lock);
+	/* In between, there is nothing to take. */
+	MOVE(meta->end, NULL);
+	MOVE(meta->cur, mz->addr);
+	MOVE(meta->end, RTE_PTR_ADD(mz->addr, mz->len));
+	fastmem_mutex_unlock(&meta->lock);
 	return 0;
+}
+
+/* See to it that size bytes can be taken. Not from a thread that has a lock. */
+int
+fastmem_meta_grow(size_t size)
+{
+	struct fastmem_meta *meta = &fastmem_ctl()->meta;
+	bool low;
+	int ret = 0;
+
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return fastmem_mp_meta_grow(size);
+	if (fastmem_mutex_lock(&meta->grow))
+		fastmem_mutex_repaired(&meta->grow); /* of a process that was the primary */
+	meta_lock(meta);
+	low = meta->cur > meta->end || (size_t)(meta->end - meta->cur) < size;
+	fastmem_mutex_unlock(&meta->lock);
+	if (low)
+		ret = meta_add_zone(meta, size);
+	fastmem_mutex_unlock(&meta->grow);
+	return ret;
 }
 
 /* Under meta.lock. */
@@ -104,9 +186,10 @@ meta_take(struct fastmem_meta *meta, size_t size)
 	char *p = meta->cur;
 
 	size = RTE_ALIGN_CEIL(size, (size_t)RTE_CACHE_LINE_SIZE);
-	if ((size_t)(meta->end - p) < size)
+	/* The primary may have died while it entered a zone: then end is NULL. */
+	if (p > meta->end || (size_t)(meta->end - p) < size)
 		return NULL;
-	meta->cur = p + size;
+	MOVE(meta->cur, p + size);
 	return p;
 }
 
@@ -120,20 +203,13 @@ fastmem_meta_alloc(size_t size, bool may_grow)
 	struct fastmem_meta *meta = &fastmem_ctl()->meta;
 	void *p;
 
-	fastmem_mutex_lock(&meta->lock);
-	p = meta_take(meta, size);
-	pthread_mutex_unlock(&meta->lock);
-	if (p != NULL || !may_grow)
-		return p;
-
-	fastmem_mutex_lock(&meta->grow);
+	/* Whatever growth brings, another thread may be faster to take. */
 	do {
-		fastmem_mutex_lock(&meta->lock);
+		meta_lock(meta);
 		p = meta_take(meta, size);
-		pthread_mutex_unlock(&meta->lock);
-	} while (p == NULL &&
-		meta_grow(meta, RTE_ALIGN_CEIL(size, (size_t)RTE_CACHE_LINE_SIZE)) == 0);
-	pthread_mutex_unlock(&meta->grow);
+		fastmem_mutex_unlock(&meta->lock);
+	} while (p == NULL && may_grow &&
+		fastmem_meta_grow(RTE_ALIGN_CEIL(size, (size_t)RTE_CACHE_LINE_SIZE)) == 0);
 	return p;
 }
 
@@ -141,52 +217,13 @@ fastmem_meta_alloc(size_t size, bool may_grow)
 int
 fastmem_meta_stock(void)
 {
-	struct fastmem_meta *meta = &fastmem_ctl()->meta;
-	bool low;
-	int ret = 0;
-
-	fastmem_mutex_lock(&meta->grow);
-	fastmem_mutex_lock(&meta->lock);
-	low = meta->end - meta->cur < META_STOCK;
-	pthread_mutex_unlock(&meta->lock);
-	if (low)
-		ret = meta_grow(meta, META_ZONE_MIN);
-	pthread_mutex_unlock(&meta->grow);
-	return ret;
-}
-
-uint64_t *
-fastmem_tiny_bits_get(bool may_grow)
-{
-	struct fastmem_meta *meta = &fastmem_ctl()->meta;
-	uint64_t *bits;
-
-	fastmem_mutex_lock(&meta->lock);
-	bits = meta->tiny_bits;
-	if (bits != NULL)
-		meta->tiny_bits = (uint64_t *)(uintptr_t)bits[0];
-	pthread_mutex_unlock(&meta->lock);
-	if (bits == NULL)
-		bits = fastmem_meta_alloc(FASTMEM_TINY_WORDS * sizeof(bits[0]), may_grow);
-	return bits;
-}
-
-void
-fastmem_tiny_bits_put(uint64_t *bits)
-{
-	struct fastmem_meta *meta = &fastmem_ctl()->meta;
-
-	fastmem_mutex_lock(&meta->lock);
-	bits[0] = (uintptr_t)meta->tiny_bits;
-	meta->tiny_bits = bits;
-	pthread_mutex_unlock(&meta->lock);
+	return fastmem_meta_grow(META_STOCK);
 }
 
 static size_t
 magazine_bytes(uint32_t kind)
 {
-	size_t n = kind == FASTMEM_MAGAZINE_SMALL ? FASTMEM_MAGAZINE_SMALL_CAPACITY :
-			FASTMEM_MAGAZINE_LARGE_CAPACITY;
+	size_t n = fastmem_magazine_capacity(kind);
 
 	return RTE_ALIGN_CEIL(sizeof(struct fastmem_magazine) + n * sizeof(void *),
 			(size_t)RTE_CACHE_LINE_SIZE);
@@ -216,10 +253,10 @@ magazine_add_block(uint32_t kind, bool may_grow)
 
 	if (block == NULL)
 		return -ENOMEM;
-	fastmem_mutex_lock(&meta->lock);
+	meta_lock(meta);
 	first = meta->n_magazines;
 	if (first == FASTMEM_MAX_MAGAZINE_BLOCKS * FASTMEM_MAGAZINES_PER_BLOCK) {
-		pthread_mutex_unlock(&meta->lock);
+		fastmem_mutex_unlock(&meta->lock);
 		return -ENOMEM; /* the memory is lost, once per this many magazines */
 	}
 	for (i = 0; i < FASTMEM_MAGAZINES_PER_BLOCK; i++) {
@@ -227,14 +264,15 @@ magazine_add_block(uint32_t kind, bool may_grow)
 
 		m->kind = kind;
 		m->id = first + i + 1;
-		m->next = meta->unused[kind];
-		meta->unused[kind] = m->id;
-		if (i == 0)
-			__atomic_store_n(&meta->blocks[first / FASTMEM_MAGAZINES_PER_BLOCK],
-					block, __ATOMIC_RELAXED);
+		m->owner = fastmem_magazine_owner(0, FASTMEM_OWNER_UNUSED);
+		m->next = i + 1 < FASTMEM_MAGAZINES_PER_BLOCK ? m->id + 1 : meta->unused[kind];
 	}
-	meta->n_magazines += FASTMEM_MAGAZINES_PER_BLOCK;
-	pthread_mutex_unlock(&meta->lock);
+	__atomic_store_n(&meta->blocks[first / FASTMEM_MAGAZINES_PER_BLOCK], block,
+			__ATOMIC_RELAXED);
+	/* All of them exist, or none; and then there is a way to them. */
+	MOVE(meta->n_magazines, first + FASTMEM_MAGAZINES_PER_BLOCK);
+	MOVE(meta->unused[kind], first + 1);
+	fastmem_mutex_unlock(&meta->lock);
 	return 0;
 }
 
@@ -245,26 +283,25 @@ magazine_tag(const struct fastmem_magazine *m)
 	return __atomic_load_n(&m->owner, __ATOMIC_RELAXED) >> 24;
 }
 
-/* An unused magazine, empty, for thread cache owner. NULL: no memory. */
+/* An unused magazine, empty, for the bin and this owner. NULL: no memory. */
 struct fastmem_magazine *
-fastmem_magazine_get(uint32_t kind, uint32_t owner, bool may_grow)
+fastmem_magazine_get(const struct fastmem_bin *bin, uint32_t owner, bool may_grow)
 {
 	struct fastmem_meta *meta = &fastmem_ctl()->meta;
+	uint32_t kind = bin->magazine_kind;
 	struct fastmem_magazine *m = NULL;
 
 	do {
-		fastmem_mutex_lock(&meta->lock);
+		meta_lock(meta);
 		if (meta->unused[kind] != 0) {
 			m = fastmem_magazine_by_id(meta->unused[kind]);
-			meta->unused[kind] = m->next;
-			m->next = 0;
 			__atomic_store_n(&m->n, 0, __ATOMIC_RELAXED);
+			m->bin = bin->id;
+			MOVE(meta->unused[kind], m->next);
 			/* A tag of its own, as in a take: see fastmem_depot.c. */
-			__atomic_store_n(&m->owner,
-				fastmem_magazine_owner(magazine_tag(m) + 1, owner),
-				__ATOMIC_RELEASE);
+			MOVE(m->owner, fastmem_magazine_owner(magazine_tag(m) + 1, owner));
 		}
-		pthread_mutex_unlock(&meta->lock);
+		fastmem_mutex_unlock(&meta->lock);
 	} while (m == NULL && magazine_add_block(kind, may_grow) == 0);
 	return m;
 }
@@ -275,12 +312,12 @@ fastmem_magazine_put(struct fastmem_magazine *m)
 	struct fastmem_meta *meta = &fastmem_ctl()->meta;
 
 	RTE_ASSERT(m->n == 0);
-	fastmem_mutex_lock(&meta->lock);
-	__atomic_store_n(&m->owner, fastmem_magazine_owner(magazine_tag(m) + 1, 0),
-			__ATOMIC_RELEASE);
+	meta_lock(meta);
+	/* In this order: what looks owned is not in the list. */
+	MOVE(m->owner, fastmem_magazine_owner(magazine_tag(m) + 1, FASTMEM_OWNER_UNUSED));
 	m->next = meta->unused[m->kind];
-	meta->unused[m->kind] = m->id;
-	pthread_mutex_unlock(&meta->lock);
+	MOVE(meta->unused[m->kind], m->id);
+	fastmem_mutex_unlock(&meta->lock);
 }
 
 struct span {
@@ -326,9 +363,10 @@ map_use(const struct fastmem_ctl *ctl)
 	fastmem_process.leaves = RTE_PTR_ADD(fastmem_process.map.data,
 			map_bins_bytes(ctl->n_granules));
 	rte_fastmem_map.first = ctl->first_granule;
-	rte_fastmem_map.n_granules = ctl->n_granules;
 	rte_fastmem_map.bins = fastmem_process.bins;
 	rte_fastmem_map.n_sockets = ctl->n_sockets;
+	/* Last: another thread of a secondary may be in its first call as well. */
+	__atomic_store_n(&rte_fastmem_map.n_granules, ctl->n_granules, __ATOMIC_RELEASE);
 }
 
 int
@@ -350,8 +388,8 @@ fastmem_map_create(struct fastmem_ctl *ctl)
 int
 fastmem_map_attach(const struct fastmem_ctl *ctl)
 {
+	/* EAL maps it where the primary has it, or not at all. */
 	fastmem_process.map = ctl->map;
-	fastmem_process.map.data = NULL; /* anywhere: each process has its own view */
 	if (rte_fbarray_attach(&fastmem_process.map) != 0) {
 		FASTMEM_LOG(ERR, "cannot attach to the granule map: %s", rte_strerror(rte_errno));
 		return -ENOMEM;

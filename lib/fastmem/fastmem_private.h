@@ -15,6 +15,8 @@
  *   fastmem_slab.c   per bin: slabs, whose free slots are bits outside of them
  *   fastmem_arena.c  per socket: chunks (memzones), runs of granules, growth
  *   fastmem_meta.c   the memory of all bookkeeping, magazines, the granule map
+ *   fastmem_mp.c     what a secondary process asks of the primary: growth
+ *   fastmem_peer.c   which processes there are, and what dead ones leave behind
  *   fastmem_stats.c  reads all of the above, for the statistics and the dump
  *   fastmem_verify.c reads all of the above, for tests
  *
@@ -23,8 +25,16 @@
  * dangles, it may only be stale.
  *
  * Locks are robust process-shared mutexes: the kernel tells the next one to
- * take a lock that its holder has died. Order: grow, bin, arena, meta. Only
- * arena.grow and meta.grow are held across calls into EAL.
+ * take a lock that its holder has died, and that one repairs what the lock
+ * protects before it goes on. Order: peers, grow, bin, arena, meta. Only
+ * arena.grow and meta.grow are held across calls into EAL, and only by the
+ * primary process: a secondary asks it to grow, so that the death of a secondary
+ * leaves no lock of EAL behind.
+ *
+ * Any process may be killed between any two instructions. What it did until then
+ * is in memory, in program order: that is what the order of stores here is for,
+ * beside other threads. Whatever a process owns names it as the owner, and can be
+ * taken back by any other (fastmem_peer.c).
  */
 
 #include <pthread.h>
@@ -41,7 +51,7 @@
 #include "fastmem_compat.h"
 
 /* Changes with the layout of anything in this file or in rte_fastmem_core.h. */
-#define FASTMEM_LAYOUT_VERSION 1
+#define FASTMEM_LAYOUT_VERSION 2
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
@@ -59,8 +69,14 @@
 #define FASTMEM_MAX_MAGAZINE_BLOCKS 8192
 #define FASTMEM_RUN_LISTS 64 /* list i: runs of i + 1 granules; the last: longer too */
 
-/* The owner id of whoever has no thread cache, and takes magazines to empty them. */
-#define FASTMEM_OWNER_OTHER 0xffffffu
+#define FASTMEM_MAX_PEERS 64 /* processes */
+
+/* Owner ids of magazines, beside those of thread caches. */
+#define FASTMEM_OWNER_DEPOT 0u
+#define FASTMEM_OWNER_UNUSED 0xffffffu
+/* Plus the number of a process: its threads that have no thread cache. */
+#define FASTMEM_OWNER_PEER 0xff0000u
+#define FASTMEM_OWNER_MASK 0xffffffu
 
 struct fastmem_tcache;
 
@@ -73,6 +89,13 @@ enum fastmem_magazine_kind {
 #define FASTMEM_MAGAZINE_SMALL_CAPACITY 24
 #define FASTMEM_MAGAZINE_LARGE_CAPACITY 256
 
+static inline unsigned int
+fastmem_magazine_capacity(unsigned int kind)
+{
+	return kind == FASTMEM_MAGAZINE_SMALL ? FASTMEM_MAGAZINE_SMALL_CAPACITY :
+			FASTMEM_MAGAZINE_LARGE_CAPACITY;
+}
+
 /*
  * A magazine: an array of free objects of one bin. It is owned by a thread
  * cache, which alone touches it, or by a depot, or by the pool of unused ones.
@@ -80,9 +103,14 @@ enum fastmem_magazine_kind {
 struct fastmem_magazine {
 	uint64_t owner; /* atomic: see fastmem_depot.c */
 	uint32_t id; /* never changes; from 1 on */
-	uint32_t n; /* number of objects; not kept while loaded. Owner only */
+	/*
+	 * Objects in it. 0 while it is loaded, but for the moment that it is filled
+	 * from slabs; then top tells. So the larger of both is always true.
+	 */
+	uint32_t n; /* owner only */
 	uint32_t next; /* id in the list of unused ones. Under meta.lock */
-	uint32_t kind; /* never changes */
+	uint16_t kind; /* never changes */
+	uint16_t bin; /* while not unused */
 	void *objs[] __attribute__((aligned(RTE_CACHE_LINE_MIN_SIZE)));
 };
 
@@ -99,6 +127,7 @@ struct fastmem_depot {
 enum fastmem_granule_state {
 	FASTMEM_NONE, /* not fastmem's */
 	FASTMEM_FREE, /* in a free run */
+	FASTMEM_TAKEN, /* a process is about to make a slab of it, or to give it back */
 	FASTMEM_SLAB,
 };
 
@@ -111,7 +140,12 @@ struct fastmem_granule {
 	rte_iova_t iova;
 	uint32_t chunk;
 	uint32_t head; /* of the slab, while in one: does not change */
+	/*
+	 * Atomic: between TAKEN and SLAB it changes under bin.lock alone, and whoever
+	 * has arena.lock only wants to know whether it is FREE.
+	 */
 	uint8_t state; /* enum fastmem_granule_state */
+	uint8_t taker; /* number of the process; written before state becomes TAKEN */
 	uint8_t breaks; /* not contiguous in IOVA space with the granule before */
 
 	/* Of the first granule of a free run or slab; n of a run's last one, too. */
@@ -125,6 +159,7 @@ struct fastmem_granule {
 	uint32_t n_free;
 	uint32_t first_word; /* no word below has a set bit */
 	uint64_t *bits; /* set: free. A cached slot is not free */
+	uint64_t *tiny_bits; /* for tiny slots; once made, it stays with the granule */
 
 	/* Of a chunk. Under arena.lock. */
 	const struct rte_memzone *zone;
@@ -157,7 +192,30 @@ struct fastmem_arena {
 	uint32_t chunks;
 	uint64_t nonempty; /* bit i: runs[i] is not empty */
 	uint32_t runs[FASTMEM_RUN_LISTS];
+	/* The run that is being taken or given; 0: none. It is free if its holder dies. */
+	uint32_t moving;
+	uint32_t moving_n;
 } __rte_fastmem_aligned;
+
+enum fastmem_transfer_op {
+	FASTMEM_TRANSFER_NONE,
+	FASTMEM_TRANSFER_CLAIM,
+	FASTMEM_TRANSFER_FREE,
+};
+
+/*
+ * A batch of objects on its way between an array in shared memory and the bits
+ * of slabs: the bits are changed, then the array's count. Whoever finds that
+ * the holder of bin.lock has died does both once more.
+ */
+struct fastmem_transfer {
+	uint32_t op; /* written last, and first reset */
+	uint32_t first; /* the batch is objs[first], ... */
+	uint32_t n;
+	uint32_t count; /* of the array, when it is done */
+	void **objs;
+	uint32_t *n_objs;
+};
 
 /* A bin: a set of equal slots on a socket. */
 struct fastmem_bin {
@@ -186,6 +244,9 @@ struct fastmem_bin {
 	uint32_t n_empty; /* among those: without a slot in use */
 	uint64_t acquires;
 	uint64_t releases;
+	struct fastmem_transfer transfer;
+	void *one; /* the array of a thread without a cache */
+	uint32_t n_one;
 	/* Atomic: what was done without a thread cache, and the exchanges. */
 	uint64_t direct_alloc __rte_fastmem_aligned;
 	uint64_t direct_free;
@@ -209,6 +270,8 @@ struct fastmem_counts {
 	uint64_t alloc_misses;
 	uint64_t free_misses;
 	uint64_t nomem;
+	/* The objects that other processes have got from this cache before, less returned. */
+	int64_t held_before;
 	uint64_t base_alloc;
 	uint64_t base_free;
 	uint64_t base_alloc_misses;
@@ -221,12 +284,15 @@ struct fastmem_counts {
  * ends leaves it empty, with its counters, to the next with the same lcore id.
  */
 struct fastmem_tcache {
-	uint64_t owner; /* pid << 32 | tid, 0: unused. Atomic */
+	uint64_t owner; /* number of the process + 1 << 32 | tid, 0: unused. Atomic */
 	uint32_t id; /* never changes; from 1 on */
 	int32_t lcore; /* lcore id, -1: any thread without one. Never changes */
 	struct fastmem_tcache *next; /* never changes */
 	uint16_t socket; /* index. Owner only */
-	uint32_t seq; /* odd while the owner moves magazines. Written by the owner only */
+	/* Owner only, or whoever takes it back from a dead one. Atomic for the statistics. */
+	uint32_t seq; /* odd while the owner moves magazines */
+	uint32_t move_bin; /* meanwhile: of this bin */
+	int64_t move_live; /*   and so many of its objects are in use through this cache */
 	struct fastmem_counts *counts; /* by bin; never changes */
 	struct rte_fastmem_cache caches[]; /* by bin */
 };
@@ -241,11 +307,25 @@ struct fastmem_meta {
 	uint32_t n_zones;
 	uint32_t n_magazines;
 	uint32_t unused[FASTMEM_MAGAZINE_KINDS]; /* lists of magazines */
-	uint64_t *tiny_bits; /* list of unused bit arrays, linked by their first word */
 	uint64_t bytes; /* atomic for the statistics to read */
 	const struct rte_memzone *zones[FASTMEM_MAX_META_ZONES];
 	/* Entries are set under lock, before a magazine of the block is known. */
 	char *blocks[FASTMEM_MAX_MAGAZINE_BLOCKS];
+};
+
+enum fastmem_peer_state {
+	FASTMEM_PEER_NONE,
+	FASTMEM_PEER_ATTACHED, /* whether it lives, the kernel knows: see fastmem_peer.c */
+	FASTMEM_PEER_GONE, /* nothing is left of it but pid and held */
+};
+
+/* A process. Under peers_lock, but for what is said to be atomic. */
+struct fastmem_peer {
+	uint32_t pid;
+	uint32_t state; /* enum fastmem_peer_state. Atomic */
+	uint32_t closed; /* it has seen the primary's deinit. Atomic */
+	/* By bin: objects that its former threads allocated, less those they freed. Atomic. */
+	int64_t *held;
 };
 
 /* The root of all that is shared, in memzone FASTMEM_CTL_NAME. */
@@ -262,6 +342,8 @@ struct fastmem_ctl {
 	uint64_t n_granules;
 	struct rte_fbarray map; /* bins by granule, then leaves */
 	struct fastmem_tcache *tcaches; /* atomic: pushed to, never popped from */
+	pthread_mutex_t peers_lock;
+	struct fastmem_peer peers[FASTMEM_MAX_PEERS];
 	struct fastmem_meta meta;
 	struct fastmem_arena arenas[RTE_MAX_NUMA_NODES];
 	struct fastmem_bin bins[];
@@ -270,6 +352,9 @@ struct fastmem_ctl {
 /* What each process keeps for itself. */
 struct fastmem_process {
 	struct fastmem_ctl *ctl; /* NULL: not initialised. Read with acquire */
+	bool closed; /* by the primary's deinit, while others were attached. Atomic */
+	unsigned int peer; /* number of this process */
+	int peers_fd; /* -1: there is no other process */
 	const struct rte_memzone *ctl_zone;
 	uint16_t *bins; /* rte_fastmem_map.bins, to write to */
 	struct fastmem_leaf **leaves; /* NULL: no chunk there yet */
@@ -277,6 +362,13 @@ struct fastmem_process {
 	bool iova_is_va;
 };
 extern struct fastmem_process fastmem_process;
+
+/*
+ * Write a field so that all that this thread wrote before comes before it, both
+ * for other threads (pairs with an acquire) and for whoever takes over if this
+ * process is killed.
+ */
+#define MOVE(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELEASE)
 
 extern int fastmem_logtype;
 #define FASTMEM_LOG(level, fmt, ...) \
@@ -293,6 +385,19 @@ fastmem_ctl(void)
 {
 	/* Pairs with the release when init or attach is done. */
 	return __atomic_load_n(&fastmem_process.ctl, __ATOMIC_ACQUIRE);
+}
+
+static inline uint8_t
+fastmem_state(const struct fastmem_granule *g)
+{
+	return __atomic_load_n(&g->state, __ATOMIC_RELAXED);
+}
+
+static inline void
+fastmem_set_state(struct fastmem_granule *g, enum fastmem_granule_state state)
+{
+	/* Release: a survivor of this process finds all that was written before. */
+	__atomic_store_n(&g->state, state, __ATOMIC_RELEASE);
 }
 
 /* For pointers to which the granule map gave a bin: their leaf exists. */
@@ -319,15 +424,20 @@ fastmem_granule_addr(uint32_t index)
 
 /* rte_fastmem.c: the shared state, in a secondary attached to if need be; NULL: none */
 struct fastmem_ctl *fastmem_ctl_get(void);
+bool fastmem_is_closed(void);
+unsigned int fastmem_bin_class(const struct fastmem_bin *bin);
 
 /* fastmem_meta.c */
 void fastmem_mutex_init(pthread_mutex_t *mutex);
-void fastmem_mutex_lock(pthread_mutex_t *mutex);
+bool fastmem_mutex_lock(pthread_mutex_t *mutex);
+void fastmem_mutex_repaired(pthread_mutex_t *mutex);
+void fastmem_mutex_unlock(pthread_mutex_t *mutex);
+void fastmem_meta_init(struct fastmem_meta *meta, const struct rte_memzone *mz, size_t used);
+int fastmem_meta_grow(size_t size);
 void *fastmem_meta_alloc(size_t size, bool may_grow);
 int fastmem_meta_stock(void);
-uint64_t *fastmem_tiny_bits_get(bool may_grow);
-void fastmem_tiny_bits_put(uint64_t *bits);
-struct fastmem_magazine *fastmem_magazine_get(uint32_t kind, uint32_t owner, bool may_grow);
+struct fastmem_magazine *fastmem_magazine_get(const struct fastmem_bin *bin, uint32_t owner,
+		bool may_grow);
 void fastmem_magazine_put(struct fastmem_magazine *m);
 struct fastmem_magazine *fastmem_magazine_by_id(uint32_t id);
 int fastmem_map_span(uintptr_t *first, uint64_t *n_granules);
@@ -340,7 +450,9 @@ int fastmem_map_add_leaves(uint32_t first, uint32_t n);
 void fastmem_arena_init(struct fastmem_arena *arena, int socket_id);
 uint32_t fastmem_run_alloc(struct fastmem_arena *arena, uint32_t n, uint32_t align);
 void fastmem_run_free(struct fastmem_arena *arena, uint32_t head);
-uint32_t fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align);
+void fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker);
+void fastmem_arena_lock(struct fastmem_arena *arena);
+int fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align);
 int fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes);
 int fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n);
 size_t fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved_too);
@@ -349,9 +461,13 @@ void fastmem_arena_destroy(struct fastmem_arena *arena);
 /* fastmem_slab.c */
 void fastmem_bin_init(struct fastmem_bin *bin, uint16_t id, uint16_t socket,
 		uint32_t slot_size, uint32_t slab_align);
-unsigned int fastmem_slab_alloc(struct fastmem_bin *bin, void **objs, unsigned int n);
+void fastmem_bin_lock(struct fastmem_bin *bin);
+unsigned int fastmem_slab_alloc(struct fastmem_bin *bin, struct fastmem_magazine *m,
+		unsigned int n);
+void *fastmem_slab_alloc_one(struct fastmem_bin *bin);
 int fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags);
-void fastmem_slab_free(struct fastmem_bin *from, void *const *objs, unsigned int n);
+void fastmem_slab_free(struct fastmem_bin *from, struct fastmem_magazine *m);
+void fastmem_slab_free_one(struct fastmem_bin *from, void *obj);
 void fastmem_slab_release_empty(struct fastmem_bin *bin);
 
 /* fastmem_depot.c */
@@ -360,6 +476,8 @@ bool fastmem_depot_put(struct fastmem_depot *depot, struct fastmem_magazine *m,
 		uint32_t owner, uint32_t limit);
 struct fastmem_magazine *fastmem_depot_take(struct fastmem_depot *depot, uint32_t owner);
 unsigned int fastmem_depot_count(const struct fastmem_depot *depot);
+
+bool fastmem_magazine_seize(struct fastmem_magazine *m, uint32_t from, uint32_t to);
 
 static inline uint64_t
 fastmem_magazine_owner(uint64_t tag, uint32_t owner)
@@ -376,10 +494,33 @@ bool fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin,
 void fastmem_cache_free_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin,
 		void *const *ptrs, unsigned int n);
 void fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int n);
-void fastmem_tcache_flush(struct fastmem_tcache *t);
+void fastmem_tcache_flush(struct fastmem_tcache *t, bool to_depots);
+void fastmem_tcache_close(struct fastmem_tcache *t);
+void fastmem_magazine_discard(struct fastmem_magazine *m);
 void fastmem_depots_drain(struct fastmem_arena *arena);
 void fastmem_depots_drain_idle(struct fastmem_arena *arena);
 void fastmem_threads_forget(void);
 void fastmem_threads_leave(void);
+
+/* fastmem_mp.c: 0 or a negative errno */
+int fastmem_mp_start(void);
+void fastmem_mp_stop(void);
+void fastmem_mp_close(struct fastmem_ctl *ctl);
+int fastmem_mp_grow(unsigned int socket, uint32_t n, uint32_t align);
+int fastmem_mp_reserve(unsigned int socket, uint64_t bytes);
+int fastmem_mp_grow_by(unsigned int socket, uint64_t n);
+size_t fastmem_mp_trim(unsigned int socket, size_t keep_bytes, bool reserved_too);
+int fastmem_mp_meta_grow(size_t size);
+
+/* fastmem_peer.c */
+int fastmem_peers_create(struct fastmem_ctl *ctl);
+struct fastmem_ctl *fastmem_peers_open(void);
+int fastmem_peers_join(struct fastmem_ctl *ctl);
+void fastmem_peers_leave(struct fastmem_ctl *ctl);
+bool fastmem_peers_others(struct fastmem_ctl *ctl);
+void fastmem_peers_destroy(void);
+bool fastmem_peer_alive(unsigned int i);
+void fastmem_peers_take_back(struct fastmem_ctl *ctl);
+void fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer);
 
 #endif /* FASTMEM_PRIVATE_H */

@@ -16,6 +16,11 @@
  * back to the arena.
  *
  * All under bin.lock, which is held for at most one magazine's worth of slots.
+ *
+ * The bits are what is true, and the state of granules: lists and counts follow
+ * from them, and are made anew when the holder of bin.lock dies. For objects on
+ * their way between bits and a magazine, see struct fastmem_transfer; this is
+ * modelled in models/repair.pml.
  */
 
 #include <string.h>
@@ -25,6 +30,7 @@
 #include "fastmem_private.h"
 
 #define EMPTY_SLABS_KEPT 1
+#define BATCH FASTMEM_MAGAZINE_LARGE_CAPACITY
 #define MAGAZINE_BYTES_MAX (1u << 20) /* of the objects in one */
 #define DEPOT_BYTES_MAX (4u << 20)
 #define FIRST_BYTES (64u << 10) /* in a thread's first magazine */
@@ -114,53 +120,251 @@ list_push_tail(struct fastmem_bin *bin, struct fastmem_granule *slab)
 }
 
 static void
+list_insert(struct fastmem_bin *bin, struct fastmem_granule *slab)
+{
+	if (slab->n_free == slab->n_slots)
+		list_push_tail(bin, slab);
+	else if (slab->n_free > 0)
+		list_push_head(bin, slab);
+}
+
+static void
 count_empty(struct fastmem_bin *bin, int n)
 {
 	/* Atomic for the hint in fastmem_slab_release_empty(). */
 	__atomic_store_n(&bin->n_empty, bin->n_empty + n, __ATOMIC_RELAXED);
 }
 
-/* Take up to n free slots of a slab that has some. */
+/* The slab that a pointer of some bin points into. */
+static struct fastmem_granule *
+slab_of(const void *obj)
+{
+	uint32_t index = fastmem_granule_index(obj);
+	struct fastmem_granule *g = fastmem_granule(index);
+
+	return g->head == index ? g : fastmem_granule(g->head);
+}
+
+/* The number of an object's slot; UINT32_MAX: that is no object. */
+static uint32_t
+slot_of(const struct fastmem_bin *bin, const struct fastmem_granule *slab, const void *obj)
+{
+	uint32_t offset = (uintptr_t)obj - (uintptr_t)fastmem_granule_addr(slab->head);
+	uint32_t i = rte_reciprocal_divide(offset, bin->slot_recip);
+
+	return i * bin->slot_size == offset && i < slab->n_slots ? i : UINT32_MAX;
+}
+
+/* A batch of n objects from first on, after which the array has count objects. */
+static void
+transfer_begin(struct fastmem_bin *bin, enum fastmem_transfer_op op, void **objs,
+		uint32_t *n_objs, uint32_t first, uint32_t n, uint32_t count)
+{
+	struct fastmem_transfer *tr = &bin->transfer;
+
+	tr->objs = objs;
+	tr->n_objs = n_objs;
+	tr->first = first;
+	tr->n = n;
+	tr->count = count;
+	MOVE(tr->op, op);
+}
+
+static void
+transfer_end(struct fastmem_bin *bin)
+{
+	MOVE(*bin->transfer.n_objs, bin->transfer.count);
+	MOVE(bin->transfer.op, FASTMEM_TRANSFER_NONE);
+}
+
+enum put_result {
+	PUT_DONE,
+	PUT_NO_OBJECT, /* of any bin: freed twice, and its slab has gone; or a wild pointer */
+	PUT_INSIDE,
+	PUT_TWICE,
+};
+
+/* Set the bit of an object of the bin. Under bin.lock. */
+static enum put_result
+slab_put(struct fastmem_bin *bin, const void *obj)
+{
+	struct fastmem_granule *slab = slab_of(obj);
+	uint32_t i = slot_of(bin, slab, obj);
+	uint64_t bit = UINT64_C(1) << i % 64;
+
+	if (i == UINT32_MAX)
+		return PUT_INSIDE;
+	if (slab->bits[i / 64] & bit)
+		return PUT_TWICE;
+	slab->bits[i / 64] |= bit;
+	slab->first_word = RTE_MIN(slab->first_word, i / 64);
+	if (slab->n_free++ == 0)
+		list_push_head(bin, slab);
+	if (slab->n_free == slab->n_slots) {
+		count_empty(bin, 1);
+		list_remove(bin, slab);
+		list_push_tail(bin, slab);
+	}
+	return PUT_DONE;
+}
+
+/* The holder of the lock died during a transfer: do all of it, once more or for the first time. */
+static void
+transfer_repair(struct fastmem_bin *bin)
+{
+	struct fastmem_transfer *tr = &bin->transfer;
+	uint32_t i;
+
+	if (tr->op == FASTMEM_TRANSFER_NONE)
+		return;
+	for (i = tr->first; i < tr->first + tr->n; i++) {
+		struct fastmem_granule *slab;
+		uint32_t slot;
+
+		if (rte_fastmem_bin_of(tr->objs[i]) != bin->id)
+			continue; /* was no object then, either */
+		slab = slab_of(tr->objs[i]);
+		slot = slot_of(bin, slab, tr->objs[i]);
+		if (slot == UINT32_MAX)
+			continue;
+		if (tr->op == FASTMEM_TRANSFER_FREE)
+			slab->bits[slot / 64] |= UINT64_C(1) << slot % 64;
+		else
+			slab->bits[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+	}
+	transfer_end(bin);
+}
+
+static void
+slab_recount(struct fastmem_granule *slab)
+{
+	uint32_t i;
+
+	slab->n_free = 0;
+	slab->first_word = 0;
+	for (i = (slab->n_slots + 63) / 64; i-- > 0;) {
+		slab->n_free += __builtin_popcountll(slab->bits[i]);
+		if (slab->bits[i] != 0)
+			slab->first_word = i;
+	}
+}
+
+/* The last holder of bin.lock has died. */
+static void
+bin_repair(struct fastmem_bin *bin)
+{
+	struct fastmem_arena *arena = &fastmem_ctl()->arenas[bin->socket];
+	uint32_t first, i;
+
+	transfer_repair(bin);
+	bin->slabs = 0;
+	bin->last_slab = 0;
+	bin->n_slabs = 0;
+	bin->n_slots = 0;
+	bin->n_partial = 0;
+	__atomic_store_n(&bin->n_empty, 0, __ATOMIC_RELAXED);
+	fastmem_arena_lock(arena);
+	for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next) {
+		for (i = first; i < first + fastmem_granule(first)->chunk_n; i++) {
+			struct fastmem_granule *slab = fastmem_granule(i);
+
+			if (fastmem_state(slab) != FASTMEM_SLAB || slab->head != i ||
+					rte_fastmem_map.bins[i] != bin->id)
+				continue;
+			slab_recount(slab);
+			bin->n_slabs++;
+			bin->n_slots += slab->n_slots;
+			if (slab->n_free == slab->n_slots)
+				count_empty(bin, 1);
+			list_insert(bin, slab);
+		}
+	}
+	fastmem_mutex_unlock(&arena->lock);
+	bin->acquires = bin->releases + bin->n_slabs;
+	/* It was allocated, but the thread has not lived to see it. */
+	if (bin->n_one != 0) {
+		bin->n_one = 0;
+		if (rte_fastmem_bin_of(bin->one) == bin->id)
+			slab_put(bin, bin->one);
+	}
+}
+
+void
+fastmem_bin_lock(struct fastmem_bin *bin)
+{
+	if (fastmem_mutex_lock(&bin->lock)) {
+		bin_repair(bin);
+		fastmem_mutex_repaired(&bin->lock);
+	}
+}
+
+/*
+ * Move up to n free slots of a slab that has some to the end of an array in
+ * shared memory. Returns how many.
+ */
 static unsigned int
-slab_claim(struct fastmem_bin *bin, struct fastmem_granule *slab, void **objs, unsigned int n)
+slab_claim(struct fastmem_bin *bin, struct fastmem_granule *slab, void **objs, uint32_t *n_objs,
+		unsigned int n)
 {
 	char *base = fastmem_granule_addr(slab->head);
 	uint32_t w = slab->first_word;
+	uint32_t first = *n_objs;
+	uint64_t bits = slab->bits[w];
 	unsigned int got = 0;
+
+	n = RTE_MIN(n, slab->n_free);
+	for (;;) {
+		for (; bits != 0 && got < n; bits &= bits - 1) {
+			uint32_t i = w * 64 + __builtin_ctzll(bits);
+
+			objs[first + got++] = base + (size_t)i * bin->slot_size;
+		}
+		if (got == n)
+			break;
+		bits = slab->bits[++w];
+	}
+	transfer_begin(bin, FASTMEM_TRANSFER_CLAIM, objs, n_objs, first, n, first + n);
+	/* From the first word on, these were all there are. */
+	for (; slab->first_word < w; slab->first_word++)
+		slab->bits[slab->first_word] = 0;
+	slab->bits[w] = bits;
+	transfer_end(bin);
 
 	if (slab->n_free == slab->n_slots)
 		count_empty(bin, -1);
-	while (got < n && slab->n_free > 0) {
-		uint64_t bits = slab->bits[w];
-
-		while (bits != 0 && got < n) {
-			uint32_t i = w * 64 + __builtin_ctzll(bits);
-
-			bits &= bits - 1;
-			objs[got++] = base + (size_t)i * bin->slot_size;
-			slab->n_free--;
-		}
-		slab->bits[w] = bits;
-		if (bits == 0)
-			w++;
-	}
-	slab->first_word = w;
+	slab->n_free -= n;
 	if (slab->n_free == 0)
 		list_remove(bin, slab);
-	return got;
+	return n;
 }
 
-/* Take up to n objects from the slabs that are there. */
+/* Add up to n objects from the slabs that are there to the magazine. Returns how many. */
 unsigned int
-fastmem_slab_alloc(struct fastmem_bin *bin, void **objs, unsigned int n)
+fastmem_slab_alloc(struct fastmem_bin *bin, struct fastmem_magazine *m, unsigned int n)
 {
 	unsigned int got = 0;
 
-	fastmem_mutex_lock(&bin->lock);
+	fastmem_bin_lock(bin);
 	while (got < n && bin->slabs != 0)
-		got += slab_claim(bin, fastmem_granule(bin->slabs), objs + got, n - got);
-	pthread_mutex_unlock(&bin->lock);
+		got += slab_claim(bin, fastmem_granule(bin->slabs), m->objs, &m->n, n - got);
+	fastmem_mutex_unlock(&bin->lock);
 	return got;
+}
+
+/* An object for a thread that has no cache; NULL: no slab has one. */
+void *
+fastmem_slab_alloc_one(struct fastmem_bin *bin)
+{
+	void *obj = NULL;
+
+	fastmem_bin_lock(bin);
+	if (bin->slabs != 0) {
+		slab_claim(bin, fastmem_granule(bin->slabs), &bin->one, &bin->n_one, 1);
+		obj = bin->one;
+		MOVE(bin->n_one, 0);
+	}
+	fastmem_mutex_unlock(&bin->lock);
+	return obj;
 }
 
 static void
@@ -172,19 +376,30 @@ slab_set_bins(const struct fastmem_granule *slab, uint16_t bin)
 		__atomic_store_n(&fastmem_process.bins[i], bin, __ATOMIC_RELAXED);
 }
 
+static void
+slab_set_state(struct fastmem_granule *slab, enum fastmem_granule_state state)
+{
+	uint32_t i;
+
+	/* The first one last, as it speaks for the slab. */
+	for (i = slab->n; i-- > 0;)
+		fastmem_set_state(fastmem_granule(slab->head + i), state);
+}
+
 /* Give a slab without a slot in use back to the arena. Under bin.lock. */
 static void
 slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
 {
 	RTE_ASSERT(slab->n_free == slab->n_slots);
+	slab->taker = fastmem_process.peer;
+	fastmem_set_state(slab, FASTMEM_TAKEN);
+	slab_set_state(slab, FASTMEM_TAKEN);
 	list_remove(bin, slab);
 	bin->n_slabs--;
 	bin->n_slots -= slab->n_slots;
 	count_empty(bin, -1);
 	bin->releases++;
 	slab_set_bins(slab, 0);
-	if (slab->bits != slab->inline_bits)
-		fastmem_tiny_bits_put(slab->bits);
 	fastmem_run_free(&fastmem_ctl()->arenas[bin->socket], slab->head);
 }
 
@@ -197,7 +412,7 @@ fastmem_slab_release_empty(struct fastmem_bin *bin)
 	/* Called for all bins, most of which have none: save the lock. */
 	if (__atomic_load_n(&bin->n_empty, __ATOMIC_RELAXED) == 0)
 		return;
-	fastmem_mutex_lock(&bin->lock);
+	fastmem_bin_lock(bin);
 	for (head = bin->last_slab; head != 0 && bin->n_empty > 0; head = before) {
 		struct fastmem_granule *slab = fastmem_granule(head);
 
@@ -205,7 +420,13 @@ fastmem_slab_release_empty(struct fastmem_bin *bin)
 		if (slab->n_free == slab->n_slots)
 			slab_release(bin, slab);
 	}
-	pthread_mutex_unlock(&bin->lock);
+	fastmem_mutex_unlock(&bin->lock);
+}
+
+static bool
+needs_tiny_bits(const struct fastmem_bin *bin)
+{
+	return bin->slab_slots > FASTMEM_INLINE_WORDS * 64;
 }
 
 /*
@@ -213,10 +434,11 @@ fastmem_slab_release_empty(struct fastmem_bin *bin)
  * array of its own, a slab of tiny slots uses part of its memory only.
  */
 static void
-slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab, uint64_t *tiny_bits)
+slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab)
 {
-	uint64_t *bits = tiny_bits != NULL ? tiny_bits : slab->inline_bits;
-	uint32_t most = tiny_bits != NULL ? FASTMEM_TINY_WORDS * 64 : FASTMEM_INLINE_WORDS * 64;
+	bool tiny = needs_tiny_bits(bin) && slab->tiny_bits != NULL;
+	uint64_t *bits = tiny ? slab->tiny_bits : slab->inline_bits;
+	uint32_t most = tiny ? FASTMEM_TINY_WORDS * 64 : FASTMEM_INLINE_WORDS * 64;
 	uint32_t n = RTE_MIN(bin->slab_slots, most);
 	uint32_t words = (n + 63) / 64;
 
@@ -228,8 +450,8 @@ slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab, uint64_t *tin
 	memset(bits, 0xff, words * sizeof(bits[0]));
 	if (n % 64 != 0)
 		bits[words - 1] = (UINT64_C(1) << n % 64) - 1;
-	bin->n_slots += n;
 	slab_set_bins(slab, bin->id);
+	slab_set_state(slab, FASTMEM_SLAB);
 }
 
 /* A run for a slab of the bin, from the arena as it is, or, unless flags forbid it, grown. */
@@ -237,11 +459,16 @@ static uint32_t
 slab_run(const struct fastmem_bin *bin, unsigned int flags)
 {
 	struct fastmem_arena *arena = &fastmem_ctl()->arenas[bin->socket];
-	uint32_t head = fastmem_run_alloc(arena, bin->slab_granules, bin->slab_align);
+	uint32_t head;
 
-	if (head == 0 && (flags & RTE_FASTMEM_F_NOGROW) == 0)
-		head = fastmem_arena_grow(arena, bin->slab_granules, bin->slab_align);
-	return head;
+	for (;;) {
+		head = fastmem_run_alloc(arena, bin->slab_granules, bin->slab_align);
+		if (head != 0 || (flags & RTE_FASTMEM_F_NOGROW) != 0)
+			return head;
+		/* Another thread may be faster to take what growth brings; then again. */
+		if (fastmem_arena_grow(arena, bin->slab_granules, bin->slab_align) != 0)
+			return 0;
+	}
 }
 
 /* Give the bin another slab. Returns 0 or -ENOMEM. */
@@ -249,61 +476,24 @@ int
 fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags)
 {
 	struct fastmem_granule *slab;
-	uint64_t *bits = NULL;
-	uint32_t head;
+	uint32_t head = slab_run(bin, flags);
 
-	if (bin->slab_slots > FASTMEM_INLINE_WORDS * 64)
-		bits = fastmem_tiny_bits_get((flags & RTE_FASTMEM_F_NOGROW) == 0);
-	head = slab_run(bin, flags);
-	if (head == 0) {
-		if (bits != NULL)
-			fastmem_tiny_bits_put(bits);
+	if (head == 0)
 		return -ENOMEM;
-	}
-
 	slab = fastmem_granule(head);
-	fastmem_mutex_lock(&bin->lock);
-	slab_format(bin, slab, bits);
+	if (needs_tiny_bits(bin) && slab->tiny_bits == NULL)
+		slab->tiny_bits = fastmem_meta_alloc(FASTMEM_TINY_WORDS * sizeof(uint64_t),
+				(flags & RTE_FASTMEM_F_NOGROW) == 0);
+
+	fastmem_bin_lock(bin);
+	slab_format(bin, slab);
 	list_push_tail(bin, slab);
 	bin->n_slabs++;
+	bin->n_slots += slab->n_slots;
 	count_empty(bin, 1);
 	bin->acquires++;
-	pthread_mutex_unlock(&bin->lock);
+	fastmem_mutex_unlock(&bin->lock);
 	return 0;
-}
-
-/* Set an object's bit. Returns false if that is no object, or free. Under bin.lock. */
-static bool
-slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab, const void *obj)
-{
-	uint32_t offset = (uintptr_t)obj - (uintptr_t)fastmem_granule_addr(slab->head);
-	uint32_t i = rte_reciprocal_divide(offset, bin->slot_recip);
-	uint64_t bit = UINT64_C(1) << i % 64;
-
-	if (i * bin->slot_size != offset || i >= slab->n_slots) {
-		FASTMEM_LOG(ERR, "free of %p, which is inside an object of %u bytes; ignored",
-				obj, bin->slot_size);
-		return false;
-	}
-	if (slab->bits[i / 64] & bit) {
-		FASTMEM_LOG(ERR, "double free of %p, an object of %u bytes; ignored",
-				obj, bin->slot_size);
-		return false;
-	}
-	slab->bits[i / 64] |= bit;
-	slab->first_word = RTE_MIN(slab->first_word, i / 64);
-	if (slab->n_free++ == 0)
-		list_push_head(bin, slab);
-	if (slab->n_free < slab->n_slots)
-		return true;
-	count_empty(bin, 1);
-	if (bin->n_empty > EMPTY_SLABS_KEPT) {
-		slab_release(bin, slab);
-	} else {
-		list_remove(bin, slab);
-		list_push_tail(bin, slab);
-	}
-	return true;
 }
 
 /*
@@ -318,45 +508,114 @@ count_misfreed(struct fastmem_bin *from, struct fastmem_bin *to)
 		__atomic_fetch_sub(&to->misfreed, 1, __ATOMIC_RELAXED);
 }
 
-/*
- * Give the objects of a cache of bin from back to their slabs. By mistakes of
- * the application they may be of other bins, or no objects: the latter are
- * reported and ignored.
- */
-void
-fastmem_slab_free(struct fastmem_bin *from, void *const *objs, unsigned int n)
+/* A pointer that was freed, and should not have been. */
+struct wrong {
+	const void *obj;
+	enum put_result why;
+	uint32_t slot_size;
+};
+
+/* Not under a lock, as a log may take its time. */
+static void
+report_wrong(const struct wrong *wrong, unsigned int n)
 {
-	struct fastmem_bin *bin = NULL;
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		uint32_t index = fastmem_granule_index(objs[i]);
-		unsigned int id = rte_fastmem_bin_of(objs[i]);
-		struct fastmem_granule *slab;
+		if (wrong[i].why == PUT_INSIDE)
+			FASTMEM_LOG(ERR, "free of %p, which is inside an object of %u bytes; "
+				"ignored", wrong[i].obj, wrong[i].slot_size);
+		else if (wrong[i].why == PUT_TWICE)
+			FASTMEM_LOG(ERR, "double free of %p, an object of %u bytes; ignored",
+				wrong[i].obj, wrong[i].slot_size);
+		else
+			FASTMEM_LOG(ERR, "double or invalid free of %p; ignored", wrong[i].obj);
+	}
+}
 
-		if (id != 0 && (bin == NULL || bin->id != id)) {
-			if (bin != NULL)
-				pthread_mutex_unlock(&bin->lock);
-			bin = &fastmem_ctl()->bins[id];
-			fastmem_mutex_lock(&bin->lock);
-		}
+/* The last n objects of an array of bin from are of bin. Under bin.lock. */
+static unsigned int
+put_batch(struct fastmem_bin *from, struct fastmem_bin *bin, void **objs, uint32_t *n_objs,
+		unsigned int n, struct wrong *wrong)
+{
+	uint32_t first = *n_objs - n, i;
+	unsigned int n_wrong = 0;
+
+	transfer_begin(bin, FASTMEM_TRANSFER_FREE, objs, n_objs, first, n, first);
+	for (i = first; i < first + n; i++) {
 		/*
 		 * After a double free, the slab may have gone at any time before: its
 		 * entry in the map changes only under its bin's lock.
 		 */
-		if (id == 0 || rte_fastmem_bin_of(objs[i]) != id) {
-			FASTMEM_LOG(ERR, "double or invalid free of %p; ignored", objs[i]);
-			count_misfreed(from, NULL);
-			continue;
-		}
-		slab = fastmem_granule(index);
-		if (slab->head != index)
-			slab = fastmem_granule(slab->head);
-		if (!slab_put(bin, slab, objs[i]))
-			count_misfreed(from, NULL);
+		enum put_result ret = rte_fastmem_bin_of(objs[i]) == bin->id ?
+				slab_put(bin, objs[i]) : PUT_NO_OBJECT;
+
+		if (ret != PUT_DONE)
+			wrong[n_wrong++] = (struct wrong){ objs[i], ret, bin->slot_size };
 		else if (bin != from)
 			count_misfreed(from, bin);
 	}
-	if (bin != NULL)
-		pthread_mutex_unlock(&bin->lock);
+	transfer_end(bin);
+	while (bin->n_empty > EMPTY_SLABS_KEPT)
+		slab_release(bin, fastmem_granule(bin->last_slab));
+	return n_wrong;
+}
+
+/*
+ * Give the objects of an array of bin from, in shared memory, back to their slabs.
+ * By mistakes of the application they may be of other bins, or no objects: the
+ * latter are reported and ignored.
+ */
+static void
+slab_free(struct fastmem_bin *from, void **objs, uint32_t *n_objs)
+{
+	struct wrong wrong[BATCH];
+	unsigned int n, n_wrong, i;
+
+	while (*n_objs > 0) {
+		unsigned int id = rte_fastmem_bin_of(objs[*n_objs - 1]);
+
+		for (n = 1; n < RTE_MIN(*n_objs, (uint32_t)BATCH); n++)
+			if (rte_fastmem_bin_of(objs[*n_objs - 1 - n]) != id)
+				break;
+		if (id == 0) {
+			for (i = 0; i < n; i++)
+				wrong[i] = (struct wrong){ objs[*n_objs - 1 - i], PUT_NO_OBJECT, 0 };
+			MOVE(*n_objs, *n_objs - n);
+			n_wrong = n;
+		} else {
+			struct fastmem_bin *bin = &fastmem_ctl()->bins[id];
+
+			fastmem_bin_lock(bin);
+			n_wrong = put_batch(from, bin, objs, n_objs, n, wrong);
+			fastmem_mutex_unlock(&bin->lock);
+		}
+		for (i = 0; i < n_wrong; i++)
+			count_misfreed(from, NULL);
+		report_wrong(wrong, n_wrong);
+	}
+}
+
+void
+fastmem_slab_free(struct fastmem_bin *from, struct fastmem_magazine *m)
+{
+	slab_free(from, m->objs, &m->n);
+}
+
+/* The same for an object of a thread that has no cache. */
+void
+fastmem_slab_free_one(struct fastmem_bin *from, void *obj)
+{
+	struct wrong wrong;
+	unsigned int n_wrong;
+
+	fastmem_bin_lock(from);
+	from->one = obj;
+	MOVE(from->n_one, 1);
+	n_wrong = put_batch(from, from, &from->one, &from->n_one, 1, &wrong);
+	fastmem_mutex_unlock(&from->lock);
+	if (n_wrong > 0) {
+		count_misfreed(from, NULL);
+		report_wrong(&wrong, n_wrong);
+	}
 }

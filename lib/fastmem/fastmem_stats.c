@@ -49,11 +49,10 @@ static void
 cache_read_fields(const struct fastmem_tcache *t, unsigned int bin, struct tally *out)
 {
 	const struct rte_fastmem_cache *c = &t->caches[bin];
-	const struct fastmem_magazine *spare;
 
-	spare = READ(c->spare);
+	/* A spare magazine that was stolen counts until its owner knows: n_in has it, too. */
 	out->cached = READ(c->top) - READ(c->base);
-	out->cached += spare != NULL ? READ(spare->n) : 0;
+	out->cached += READ(c->spare_n);
 	out->in_use = READ(c->n_in) - out->cached;
 	/* Last: an allocation in between looks freed as well, not freed before it was made. */
 	out->alloc = READ(c->n_alloc);
@@ -73,9 +72,14 @@ cache_read(const struct fastmem_tcache *t, unsigned int bin, struct tally *out)
 		uint32_t seq = __atomic_load_n(&t->seq, __ATOMIC_ACQUIRE);
 
 		cache_read_fields(t, bin, out);
-		if ((seq & 1) == 0 && __atomic_load_n(&t->seq, __ATOMIC_RELAXED) == seq)
+		/* Nobody waits for the owner to end its move: it may have died. */
+		if ((seq & 1) != 0 && READ(t->move_bin) == bin) {
+			out->in_use = READ(t->move_live);
+			out->free = out->alloc - out->in_use;
+		}
+		if (__atomic_load_n(&t->seq, __ATOMIC_RELAXED) == seq)
 			break;
-		rte_pause(); /* and after many times: the owner is busy, or gone for good */
+		rte_pause(); /* and after many times: the owner is busy */
 	}
 	out->alloc_misses = get(&counts->alloc_misses);
 	out->free_misses = get(&counts->free_misses);
@@ -251,12 +255,12 @@ rte_fastmem_stats_class(size_t class_size, struct rte_fastmem_class_stats *stats
 
 		if (bin->slot_size != class_size)
 			continue;
-		fastmem_mutex_lock(&bin->lock);
+		fastmem_bin_lock(bin);
 		stats->slab_acquires += bin->acquires - get(&bin->base_acquires);
 		stats->slab_releases += bin->releases - get(&bin->base_releases);
 		stats->slabs_partial += bin->n_partial;
 		stats->slabs_full += bin->n_slabs - bin->n_partial;
-		pthread_mutex_unlock(&bin->lock);
+		fastmem_mutex_unlock(&bin->lock);
 	}
 	return 0;
 }
@@ -358,15 +362,27 @@ rte_fastmem_stats_reset(void)
 	for (i = 1; i < ctl->n_bins; i++) {
 		struct fastmem_bin *bin = &ctl->bins[i];
 
-		fastmem_mutex_lock(&bin->lock);
+		fastmem_bin_lock(bin);
 		set(&bin->base_acquires, bin->acquires);
 		set(&bin->base_releases, bin->releases);
-		pthread_mutex_unlock(&bin->lock);
+		fastmem_mutex_unlock(&bin->lock);
 		set(&bin->base_alloc, get(&bin->direct_alloc));
 		set(&bin->base_free, get(&bin->direct_free));
 		set(&bin->base_misfreed, get(&bin->misfreed));
 		set(&bin->base_nomem, get(&bin->direct_nomem));
 	}
+}
+
+static void
+dump_processes(FILE *f)
+{
+	struct rte_fastmem_process list[FASTMEM_MAX_PEERS];
+	unsigned int i, n = rte_fastmem_processes(list, RTE_DIM(list));
+
+	for (i = 0; i < RTE_MIN(n, RTE_DIM(list)); i++)
+		fprintf(f, "  process %u%s: %u threads, has allocated %" PRId64 " objects, %" PRId64
+			" KiB, more than it freed\n", list[i].pid, list[i].alive ? "" : " (ended)",
+			list[i].n_threads, list[i].n_objects, list[i].n_bytes / 1024);
 }
 
 static void
@@ -377,12 +393,12 @@ dump_arena(FILE *f, struct fastmem_arena *arena)
 	unsigned int chunks = 0;
 	uint32_t head;
 
-	fastmem_mutex_lock(&arena->lock);
+	fastmem_arena_lock(arena);
 	for (head = arena->chunks; head != 0; head = fastmem_granule(head)->chunk_next)
 		chunks++;
 	n_granules = arena->n_granules;
 	n_free = arena->n_free;
-	pthread_mutex_unlock(&arena->lock);
+	fastmem_mutex_unlock(&arena->lock);
 
 	fprintf(f, "  socket %d: %" PRIu64 " KiB in %u chunks, %" PRIu64 " KiB free, limit ",
 		arena->socket_id, n_granules * 64, chunks, n_free * 64);
@@ -412,6 +428,7 @@ rte_fastmem_dump(FILE *f)
 		all.bytes_metadata >> 10, all.alloc_total, all.free_total, all.alloc_nomem);
 	for (i = 0; i < ctl->n_sockets; i++)
 		dump_arena(f, &ctl->arenas[i]);
+	dump_processes(f);
 	fprintf(f, "  %8s %10s %10s %14s %10s %12s %8s %8s\n", "size", "in use", "cached",
 		"allocated", "misses", "freed", "partial", "full");
 	for (i = 0; i < rte_fastmem_classes(sizes); i++) {

@@ -172,6 +172,8 @@ verify_magazine(struct verify *v, unsigned int bin, struct fastmem_magazine *m, 
 {
 	uint32_t i;
 
+	if (m->bin != bin)
+		fault(v, "bin %u: magazine %u is of bin %u", bin, m->id, m->bin);
 	if ((m->owner & 0xffffff) != owner)
 		fault(v, "bin %u: magazine %u of %u, not of %u", bin, m->id,
 			(uint32_t)(m->owner & 0xffffff), owner);
@@ -194,8 +196,11 @@ verify_caches(struct verify *v, struct fastmem_tcache *t)
 				(void *)c->top, (void *)c->end);
 		if (c->loaded != NULL)
 			verify_magazine(v, i, c->loaded, c->top - c->base, t->id);
-		if (c->spare != NULL)
-			verify_magazine(v, i, c->spare, c->spare->n, t->id);
+		if (c->loaded != NULL && c->loaded->n != 0)
+			fault(v, "thread cache %u, bin %u: the loaded magazine counts, too", t->id, i);
+		/* A stolen one is elsewhere. */
+		if (c->spare != NULL && (c->spare->owner & 0xffffff) == t->id)
+			verify_magazine(v, i, c->spare, c->spare_n, t->id);
 	}
 }
 
@@ -243,13 +248,44 @@ verify_bin(struct verify *v, struct fastmem_bin *bin)
 	for (t = v->ctl->tcaches; t != NULL; t = t->next) {
 		struct rte_fastmem_cache *c = &t->caches[bin->id];
 
-		live += c->n_in - (c->top - c->base) - (c->spare != NULL ? c->spare->n : 0);
+		live += c->n_in - (c->top - c->base) - c->spare_n;
 	}
 	if (live + v->cached[bin->id] + v->free_slots[bin->id] !=
 			v->slots[bin->id] || v->slots[bin->id] != bin->n_slots)
 		fault(v, "bin %u: %" PRIu64 " in use, %" PRIu64 " cached, %" PRIu64
 			" free of %" PRIu64, bin->id, live, v->cached[bin->id],
 			v->free_slots[bin->id], v->slots[bin->id]);
+}
+
+/* Each magazine is unused, in a depot, or in the thread cache whose id it has. */
+static void
+verify_owners(struct verify *v)
+{
+	uint32_t *owned = calloc(v->ctl->n_tcaches + 1, sizeof(owned[0]));
+	struct fastmem_tcache *t;
+	uint32_t id, i;
+
+	for (id = 1; owned != NULL && id <= v->ctl->meta.n_magazines; id++) {
+		uint32_t owner = fastmem_magazine_by_id(id)->owner & 0xffffff;
+
+		if (owner != 0 && owner <= v->ctl->n_tcaches)
+			owned[owner]++;
+		else if (owner != 0 && owner != FASTMEM_OWNER_UNUSED)
+			fault(v, "magazine %u belongs to %#x", id, owner);
+	}
+	for (t = v->ctl->tcaches; owned != NULL && t != NULL; t = t->next) {
+		for (i = 0; i < v->ctl->n_bins; i++) {
+			struct rte_fastmem_cache *c = &t->caches[i];
+
+			owned[t->id] -= c->loaded != NULL;
+			owned[t->id] -= c->spare != NULL &&
+				(c->spare->owner & 0xffffff) == t->id;
+		}
+		if (owned[t->id] != 0)
+			fault(v, "thread cache %u: %u magazines are in none of its bins", t->id,
+				owned[t->id]);
+	}
+	free(owned);
 }
 
 static void
@@ -270,6 +306,7 @@ verify_all(struct verify *v)
 		}
 		verify_bin(v, &ctl->bins[i]);
 	}
+	verify_owners(v);
 }
 
 int

@@ -7,7 +7,8 @@
  * becomes a fallback to other sockets, or an errno.
  *
  * When nothing else is left, an allocation takes back what lies in its thread's
- * caches and in the depots, of all sizes, and tries once more.
+ * caches, in the depots, in other threads' spare magazines and in the caches of
+ * dead processes, of all sizes, and tries once more.
  */
 
 #include <errno.h>
@@ -90,13 +91,13 @@ socket_init(struct fastmem_ctl *ctl, unsigned int socket)
 }
 
 static void
-meta_init(struct fastmem_meta *meta, const struct rte_memzone *mz, size_t used)
+peers_init(struct fastmem_ctl *ctl)
 {
-	fastmem_mutex_init(&meta->grow);
-	fastmem_mutex_init(&meta->lock);
-	meta->cur = RTE_PTR_ADD(mz->addr, RTE_ALIGN_CEIL(used, (size_t)RTE_CACHE_LINE_SIZE));
-	meta->end = RTE_PTR_ADD(mz->addr, mz->len);
-	meta->bytes = mz->len;
+	int64_t *held = (int64_t *)&ctl->bins[ctl->n_bins];
+	unsigned int i;
+
+	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
+		ctl->peers[i].held = held + i * ctl->n_bins;
 }
 
 static int
@@ -105,7 +106,8 @@ primary_init(void)
 	unsigned int n_sockets = RTE_MIN(rte_socket_count(),
 			(RTE_FASTMEM_MAX_BINS - 1u) / FASTMEM_BINS_PER_SOCKET);
 	unsigned int n_bins = 1 + n_sockets * FASTMEM_BINS_PER_SOCKET, i;
-	size_t size = sizeof(struct fastmem_ctl) + n_bins * sizeof(struct fastmem_bin);
+	size_t size = sizeof(struct fastmem_ctl) + n_bins * sizeof(struct fastmem_bin) +
+		FASTMEM_MAX_PEERS * n_bins * sizeof(int64_t);
 	const struct rte_memzone *mz;
 	struct fastmem_ctl *ctl;
 
@@ -126,9 +128,15 @@ primary_init(void)
 	ctl->size_of_ctl = sizeof(*ctl);
 	ctl->n_sockets = n_sockets;
 	ctl->n_bins = n_bins;
-	meta_init(&ctl->meta, mz, size);
+	fastmem_meta_init(&ctl->meta, mz, size);
+	peers_init(ctl);
 	if (fastmem_map_span(&ctl->first_granule, &ctl->n_granules) != 0 ||
 			fastmem_map_create(ctl) != 0) {
+		rte_memzone_free(mz);
+		return -ENOMEM;
+	}
+	if (fastmem_peers_create(ctl) != 0) {
+		fastmem_map_detach(true);
 		rte_memzone_free(mz);
 		return -ENOMEM;
 	}
@@ -136,9 +144,46 @@ primary_init(void)
 		socket_init(ctl, i);
 	fastmem_process.ctl_zone = mz;
 	fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
+	__atomic_store_n(&fastmem_process.ctl, ctl, __ATOMIC_RELEASE);
+	if (fastmem_mp_start() != 0)
+		FASTMEM_LOG(WARNING, "no secondary process can ask for memory: %s",
+			rte_strerror(rte_errno));
 	/* Pairs with the acquire in secondary_attach(). */
 	__atomic_store_n(&ctl->ready, 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static int
+attach_to(struct fastmem_ctl *ctl)
+{
+	static bool refused;
+	int ret;
+
+	/* Pairs with the release in primary_init(). */
+	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
+		return -ENODEV;
+	if (ctl->version != FASTMEM_LAYOUT_VERSION || ctl->size_of_ctl != sizeof(*ctl)) {
+		if (!refused) /* each call comes here, and one line will do */
+			FASTMEM_LOG(ERR, "the primary process has fastmem of layout %u (%u bytes), "
+				"this process has %u (%zu bytes): build both against the same "
+				"fastmem", ctl->version, ctl->size_of_ctl, FASTMEM_LAYOUT_VERSION,
+				sizeof(*ctl));
+		refused = true;
+		return -ENODEV;
+	}
+	fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
+	ret = fastmem_map_attach(ctl);
+	if (ret != 0)
+		return ret;
+	ret = fastmem_peers_join(ctl);
+	if (ret != 0) {
+		fastmem_map_detach(false);
+		return ret;
+	}
 	__atomic_store_n(&fastmem_process.ctl, ctl, __ATOMIC_RELEASE);
+	if (fastmem_mp_start() != 0)
+		FASTMEM_LOG(WARNING, "the primary cannot tell this process of its deinit: %s",
+			rte_strerror(rte_errno));
 	return 0;
 }
 
@@ -146,39 +191,66 @@ static int
 secondary_attach(void)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	const struct rte_memzone *mz = rte_memzone_lookup(FASTMEM_CTL_NAME);
-	struct fastmem_ctl *ctl;
 	int ret = 0;
 
-	if (mz == NULL)
-		return -ENODEV;
-	ctl = mz->addr;
-	/* Pairs with the release in primary_init(). */
-	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
-		return -ENODEV;
-	if (ctl->version != FASTMEM_LAYOUT_VERSION || ctl->size_of_ctl != sizeof(*ctl)) {
-		FASTMEM_LOG(ERR, "the primary process has fastmem of layout %u (%u bytes), this "
-			"process has %u (%zu bytes): build both against the same fastmem",
-			ctl->version, ctl->size_of_ctl, FASTMEM_LAYOUT_VERSION, sizeof(*ctl));
-		return -ENODEV;
-	}
 	pthread_mutex_lock(&lock);
 	if (fastmem_ctl() == NULL) {
-		fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
-		ret = fastmem_map_attach(ctl);
-		if (ret == 0)
-			__atomic_store_n(&fastmem_process.ctl, ctl, __ATOMIC_RELEASE);
+		struct fastmem_ctl *ctl = fastmem_peers_open();
+
+		ret = ctl != NULL ? attach_to(ctl) : -ENODEV;
+		if (ret != 0 && ctl != NULL)
+			fastmem_peers_leave(NULL);
 	}
 	pthread_mutex_unlock(&lock);
 	return ret;
 }
 
+/* Give back all that the primary has set up. */
+static void
+destroy(struct fastmem_ctl *ctl)
+{
+	struct fastmem_meta *meta = &ctl->meta;
+	uint32_t i;
+
+	for (i = 0; i < ctl->n_sockets; i++)
+		fastmem_arena_destroy(&ctl->arenas[i]);
+	__atomic_store_n(&fastmem_process.ctl, NULL, __ATOMIC_RELEASE);
+	fastmem_map_detach(true);
+	fastmem_peers_destroy();
+	for (i = 0; i < meta->n_zones; i++)
+		rte_memzone_free(meta->zones[i]);
+	rte_memzone_free(fastmem_process.ctl_zone);
+	fastmem_process.ctl_zone = NULL;
+	__atomic_store_n(&fastmem_process.closed, false, __ATOMIC_RELEASE);
+}
+
+/* After a deinit: give back what others still used then. Returns 0 or -EBUSY. */
+static int
+destroy_closed(struct fastmem_ctl *ctl)
+{
+	if (fastmem_peers_others(ctl))
+		return -EBUSY;
+	destroy(ctl);
+	return 0;
+}
+
+bool
+fastmem_is_closed(void)
+{
+	/* Pairs with the release in the primary's deinit, or in handle_close(). */
+	return __atomic_load_n(&fastmem_process.closed, __ATOMIC_ACQUIRE);
+}
+
 int
 rte_fastmem_init(void)
 {
-	if (fastmem_ctl() != NULL)
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return ctl != NULL ? -EBUSY : secondary_attach();
+	if (ctl != NULL && (!fastmem_is_closed() || destroy_closed(ctl) != 0))
 		return -EBUSY;
-	return rte_eal_process_type() == RTE_PROC_PRIMARY ? primary_init() : secondary_attach();
+	return primary_init();
 }
 
 /* The shared state, if there is one for this process. */
@@ -187,38 +259,51 @@ fastmem_ctl_get(void)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
 
+	if (unlikely(fastmem_is_closed()))
+		return NULL;
 	if (unlikely(ctl == NULL) && rte_eal_process_type() == RTE_PROC_SECONDARY &&
 			secondary_attach() == 0)
 		ctl = fastmem_ctl();
 	return ctl;
 }
 
+static void
+secondary_deinit(struct fastmem_ctl *ctl)
+{
+	fastmem_mp_stop();
+	if (fastmem_is_closed())
+		fastmem_threads_forget();
+	else
+		fastmem_threads_leave();
+	fastmem_peers_leave(ctl);
+	__atomic_store_n(&fastmem_process.ctl, NULL, __ATOMIC_RELEASE);
+	fastmem_map_detach(false);
+	__atomic_store_n(&fastmem_process.closed, false, __ATOMIC_RELEASE);
+}
+
 void
 rte_fastmem_deinit(void)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
-	struct fastmem_meta *meta;
-	uint32_t i;
 
 	if (ctl == NULL)
 		return;
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
-		fastmem_threads_leave();
-		__atomic_store_n(&fastmem_process.ctl, NULL, __ATOMIC_RELEASE);
-		fastmem_map_detach(false);
+		secondary_deinit(ctl);
 		return;
 	}
-	__atomic_store_n(&ctl->ready, 0, __ATOMIC_RELEASE);
-	fastmem_threads_forget();
-	for (i = 0; i < ctl->n_sockets; i++)
-		fastmem_arena_destroy(&ctl->arenas[i]);
-	__atomic_store_n(&fastmem_process.ctl, NULL, __ATOMIC_RELEASE);
-	fastmem_map_detach(true);
-	meta = &ctl->meta;
-	for (i = 0; i < meta->n_zones; i++)
-		rte_memzone_free(meta->zones[i]);
-	rte_memzone_free(fastmem_process.ctl_zone);
-	fastmem_process.ctl_zone = NULL;
+	if (!fastmem_is_closed()) {
+		/* Nobody comes after this, and those who are there, fail from now on. */
+		__atomic_store_n(&ctl->ready, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&fastmem_process.closed, true, __ATOMIC_RELEASE);
+		fastmem_threads_forget();
+		fastmem_mp_stop();
+		if (fastmem_peers_others(ctl))
+			fastmem_mp_close(ctl);
+	}
+	if (destroy_closed(ctl) != 0)
+		FASTMEM_LOG(NOTICE, "secondary processes are attached: the memory stays until they "
+			"have ended");
 }
 
 /* Backing memory. */
@@ -317,7 +402,16 @@ rte_fastmem_cache_flush(void)
 	struct fastmem_tcache *t;
 
 	if (fastmem_ctl_get() != NULL && (t = fastmem_tcache_self(false)) != NULL)
-		fastmem_tcache_flush(t);
+		fastmem_tcache_flush(t, false);
+}
+
+void
+rte_fastmem_thread_idle(void)
+{
+	struct fastmem_tcache *t;
+
+	if (fastmem_ctl_get() != NULL && (t = fastmem_tcache_self(false)) != NULL)
+		fastmem_tcache_flush(t, true);
 }
 
 size_t
@@ -330,6 +424,7 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id)
 	if (ctl == NULL)
 		return 0;
 	rte_fastmem_cache_flush();
+	fastmem_peers_take_back(ctl);
 	for (i = 0; i < ctl->n_sockets; i++) {
 		if (socket_id != SOCKET_ID_ANY && socket_id != ctl->arenas[i].socket_id)
 			continue;
@@ -350,7 +445,7 @@ arena_maintain(struct fastmem_arena *arena)
 
 	fastmem_depots_drain_idle(arena);
 
-	fastmem_mutex_lock(&arena->lock);
+	fastmem_arena_lock(arena);
 	n_free = arena->n_free;
 	used = arena->n_granules - n_free;
 	growth = used - RTE_MIN(used, arena->n_used_seen);
@@ -358,7 +453,7 @@ arena_maintain(struct fastmem_arena *arena)
 	keep = arena->n_granules - idle + growth;
 	arena->n_used_seen = used;
 	arena->min_free = n_free;
-	pthread_mutex_unlock(&arena->lock);
+	fastmem_mutex_unlock(&arena->lock);
 
 	if (n_free < growth)
 		return fastmem_arena_grow_by(arena, growth - n_free);
@@ -377,6 +472,7 @@ rte_fastmem_maintain(void)
 	if (ctl == NULL)
 		return -ENODEV;
 	fastmem_tcache_self(true);
+	fastmem_peers_take_back(ctl);
 	if (fastmem_meta_stock() != 0)
 		ret = -ENOMEM;
 	for (i = 0; i < ctl->n_sockets; i++)
@@ -401,6 +497,15 @@ rte_fastmem_classes(size_t *sizes)
 	for (i = 0; sizes != NULL && i < RTE_FASTMEM_N_CLASSES; i++)
 		sizes[i] = class_size(i);
 	return RTE_FASTMEM_N_CLASSES;
+}
+
+/* The class of the size that a bin's slots have. */
+unsigned int
+fastmem_bin_class(const struct fastmem_bin *bin)
+{
+	unsigned int offset = (bin->id - 1) % FASTMEM_BINS_PER_SOCKET;
+
+	return offset < RTE_FASTMEM_N_CLASSES ? offset : rte_fastmem_class(bin->slot_size, 0);
 }
 
 /*
@@ -490,14 +595,15 @@ request_by_handle(struct request *r, rte_fastmem_handle_t handle, unsigned int f
 	return 0;
 }
 
-/* Take back what the thread's caches and the depots of these sockets hold. */
+/* Take back what the caches and the depots of these sockets hold, and dead processes. */
 static void
 request_reclaim(const struct request *r)
 {
 	unsigned int i;
 
 	if (r->t != NULL)
-		fastmem_tcache_flush(r->t);
+		fastmem_tcache_flush(r->t, false);
+	fastmem_peers_take_back(r->ctl);
 	for (i = 0; i < r->n_sockets; i++)
 		fastmem_depots_drain(&r->ctl->arenas[request_bin(r, i)->socket]);
 }

@@ -103,10 +103,12 @@ typedef uint32_t rte_fastmem_handle_t;
  *
  * @return
  *   - 0: success
- *   - -EBUSY: already initialised
+ *   - -EBUSY: already initialised, or secondary processes are still attached
+ *     to what an earlier rte_fastmem_deinit() could not give back
  *   - -ENOMEM: no memory for the bookkeeping
  *   - -ENODEV: secondary process, and the primary has not initialised fastmem,
  *     or has done so with another version of it
+ *   - -ENOSPC: secondary process, and 64 processes are attached
  */
 __rte_experimental
 int
@@ -120,9 +122,14 @@ rte_fastmem_init(void);
  * for all threads. Harmless when not initialised. In a secondary process it
  * gives back the caches of that process's threads and detaches.
  *
- * No other thread may be inside a fastmem call, nor start one before this
- * function has returned; a thread may end at any time. Secondary processes must
- * have called it before the primary does.
+ * No other thread of this process may be inside a fastmem call, nor start one
+ * before this function has returned; a thread may end at any time.
+ *
+ * While secondary processes are attached, the primary's call ends fastmem for
+ * them as well: their allocations then fail with ENODEV, and what they free is
+ * ignored. As their threads may be anywhere, the memory itself stays until all of
+ * them have ended or called this function; the primary's next call of it, or of
+ * rte_fastmem_init(), then gives it back.
  */
 __rte_experimental
 void
@@ -184,8 +191,9 @@ rte_fastmem_get_limit(int socket_id);
 /**
  * Give empty backing memory back to EAL.
  *
- * Returns the calling thread's caches and the depots' objects to the slabs
- * first. Memory is given back in units of the chunks it was reserved in, those
+ * Returns the calling thread's caches, other threads' spare magazines, the depots'
+ * objects, and what dead processes had cached to the slabs first. Memory is given
+ * back in units of the chunks it was reserved in, those
  * without a live or cached object.
  *
  * @param keep_bytes
@@ -206,7 +214,8 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id);
  * A control thread calls this every now and then, say each 100 ms. It reserves
  * memory so that the use can grow until the next call by as much as it has
  * grown since the last, moves the objects of depots that were not used in that
- * time back to their slabs, and gives memory back that was free all that time.
+ * time back to their slabs, gives memory back that was free all that time, and
+ * takes back what processes that have died since had cached.
  *
  * @return
  *   - 0: success
@@ -225,6 +234,16 @@ rte_fastmem_maintain(void);
 __rte_experimental
 void
 rte_fastmem_cache_flush(void);
+
+/**
+ * Tell that the calling thread will not allocate or free for a while.
+ *
+ * Its cached objects go to the depots, where the other threads that use these
+ * sizes find them first, or to their slabs. The caches fill again when used.
+ */
+__rte_experimental
+void
+rte_fastmem_thread_idle(void);
 /**@}*/
 
 /** @name Size classes */
@@ -550,6 +569,58 @@ void
 rte_fastmem_hfree_bulk(rte_fastmem_handle_t handle, void **ptrs, unsigned int n);
 /**@}*/
 
+/** @name Processes */
+/**@{*/
+
+/** A process that uses fastmem, or did. */
+struct rte_fastmem_process {
+	uint32_t pid; /**< Process id, in the PID namespace of that process. */
+	uint32_t alive; /**< 1: attached. 0: it has ended. */
+	uint32_t n_threads; /**< Threads that have caches. */
+	/**
+	 * Objects that it has allocated, less those that it has freed. Negative when
+	 * it freed what others had allocated. When it has ended, and objects do not
+	 * go from process to process: its leaks.
+	 */
+	int64_t n_objects;
+	int64_t n_bytes; /**< The same in bytes, as rte_fastmem_usable_size(). */
+};
+
+/**
+ * List the processes that use fastmem, and those that ended with something to
+ * their account.
+ *
+ * Takes back first what dead processes had cached. A process that has ended is
+ * remembered until its place is taken: there are 64.
+ *
+ * @param list
+ *   Filled with up to @p n processes; may be NULL if @p n is 0.
+ * @param n
+ *   Number of elements of @p list.
+ * @return
+ *   The number of such processes, which may be larger than @p n; 0 when not
+ *   initialised.
+ */
+__rte_experimental
+unsigned int
+rte_fastmem_processes(struct rte_fastmem_process *list, unsigned int n);
+
+/**
+ * Get by size class what rte_fastmem_process::n_objects is in sum.
+ *
+ * @param pid
+ *   As in rte_fastmem_process. If several processes had that id: their sum.
+ * @param objects
+ *   Filled with a number for each class, in the order of rte_fastmem_classes().
+ * @return
+ *   0, -ENOENT when no such process is known, -EINVAL when @p objects is NULL,
+ *   -ENODEV when not initialised.
+ */
+__rte_experimental
+int
+rte_fastmem_process_classes(uint32_t pid, int64_t *objects);
+/**@}*/
+
 /**
  * @name Statistics
  *
@@ -665,7 +736,7 @@ rte_fastmem_stats_lcore_class(unsigned int lcore_id, size_t class_size,
 		struct rte_fastmem_lcore_class_stats *stats);
 
 /**
- * Get the figures of all threads without an lcore id.
+ * Get the figures of all threads without an lcore id, in all processes.
  *
  * @param stats
  *   Filled in.

@@ -64,7 +64,7 @@ struct rte_fastmem_cache {
 	struct fastmem_magazine *spare; /* empty or full; NULL at first */
 	int64_t n_in; /* objects moved in from the depot and slabs, less those moved out */
 	uint32_t capacity; /* end - base: grows up to the bin's magazine size */
-	uint32_t reserved;
+	uint32_t spare_n; /* objects in spare when it became that */
 } __attribute__((aligned(64)));
 
 /* Where the calling thread's caches are. */
@@ -164,6 +164,13 @@ rte_fastmem_bin_of(const void *ptr)
  */
 #define RTE_FASTMEM_SET(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELAXED)
 
+/*
+ * If this process is killed, others find what is below top, and nothing else: so
+ * it must be there before top says so. Only the compiler could change that order,
+ * as all stores of a thread that has ended are done.
+ */
+#define RTE_FASTMEM_BEFORE_TOP() __atomic_signal_fence(__ATOMIC_RELEASE)
+
 /* As RTE_FASTMEM_SET(field, field + n), by one instruction where compilers take three. */
 #if defined(__x86_64__)
 #define RTE_FASTMEM_ADD(field, n) __asm__("addq %1, %0" : "+m"(field) : "er"((uint64_t)(n)) : "cc")
@@ -197,6 +204,7 @@ rte_fastmem_push(struct rte_fastmem_cache *c, void *ptr)
 	if (unlikely(top == c->end))
 		return false;
 	*top = ptr;
+	RTE_FASTMEM_BEFORE_TOP();
 	RTE_FASTMEM_SET(c->top, top + 1);
 	return true;
 }
@@ -264,6 +272,7 @@ rte_fastmem_push_bulk(struct rte_fastmem_cache *c, void *const *ptrs, unsigned i
 	if (unlikely((size_t)n - 1 >= (size_t)(c->end - top)))
 		return false;
 	rte_fastmem_copy(top, ptrs, n);
+	RTE_FASTMEM_BEFORE_TOP();
 	RTE_FASTMEM_SET(c->top, top + n);
 	return true;
 }
@@ -285,6 +294,7 @@ rte_fastmem_push_same(struct rte_fastmem_cache *c, void *const *ptrs, unsigned i
 	if (unlikely(rte_fastmem_copy_differ(top, ptrs, n) >> RTE_FASTMEM_GRANULE_SHIFT != 0) &&
 			!rte_fastmem_same_bin_slow(ptrs, n))
 		return false;
+	RTE_FASTMEM_BEFORE_TOP();
 	RTE_FASTMEM_SET(c->top, top + n);
 	return true;
 }

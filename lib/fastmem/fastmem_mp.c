@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Messages between processes, by EAL's multi-process channel.
+ *
+ * A secondary asks the primary to grow or to shrink: EAL maps the memory in all
+ * processes, and its locks, which do not survive the death of their holder, are
+ * only ever held by the primary. The primary does it in EAL's interrupt thread, by
+ * way of an alarm: the thread that receives messages must be free to receive what
+ * EAL's own growth needs to hear from the secondaries.
+ *
+ * When the primary ends fastmem while secondaries are attached, it tells them, and
+ * they note in shared memory that they know.
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <rte_alarm.h>
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_string_fns.h>
+
+#include "fastmem_private.h"
+
+#define ASK_NAME "fastmem_ask"
+#define CLOSE_NAME "fastmem_close"
+#define ASK_SECONDS 20 /* EAL itself waits for up to 5 for each process that does not answer */
+#define CLOSE_SECONDS 1
+
+enum ask_op {
+	ASK_GROW,
+	ASK_RESERVE,
+	ASK_GROW_BY,
+	ASK_TRIM,
+	ASK_META_GROW,
+};
+
+struct ask {
+	uint32_t op; /* enum ask_op */
+	uint32_t socket; /* index */
+	uint64_t n; /* granules or bytes */
+	uint32_t align; /* granules */
+	uint32_t reserved_too;
+};
+
+struct answer {
+	int64_t value; /* a negative errno, or bytes */
+};
+
+static_assert(sizeof(struct ask) <= RTE_MP_MAX_PARAM_LEN, "fits into a message");
+
+/* A request on its way from the thread that receives to the one that serves. */
+struct bundle {
+	struct ask ask;
+	char peer[];
+};
+
+static uint32_t n_bundles; /* atomic: on their way */
+
+static int64_t
+serve(struct fastmem_ctl *ctl, const struct ask *ask)
+{
+	struct fastmem_arena *arena = &ctl->arenas[ask->socket];
+
+	if (ask->socket >= ctl->n_sockets)
+		return -EINVAL;
+	switch (ask->op) {
+	case ASK_GROW:
+		return fastmem_arena_grow(arena, ask->n, ask->align);
+	case ASK_RESERVE:
+		return fastmem_arena_reserve(arena, ask->n);
+	case ASK_GROW_BY:
+		return fastmem_arena_grow_by(arena, ask->n);
+	case ASK_TRIM:
+		return fastmem_arena_trim(arena, ask->n, ask->reserved_too != 0);
+	case ASK_META_GROW:
+		return fastmem_meta_grow(ask->n);
+	default:
+		return -EINVAL;
+	}
+}
+
+static void
+reply(int64_t value, const char *peer)
+{
+	struct rte_mp_msg msg = { .len_param = sizeof(struct answer) };
+	struct answer answer = { .value = value };
+
+	strlcpy(msg.name, ASK_NAME, sizeof(msg.name));
+	memcpy(msg.param, &answer, sizeof(answer));
+	/* Whoever asked may be dead by now. */
+	if (rte_mp_reply(&msg, peer) != 0)
+		FASTMEM_LOG(DEBUG, "no reply to %s: %s", peer, rte_strerror(rte_errno));
+}
+
+/* In EAL's interrupt thread. */
+static void
+serve_bundle(void *arg)
+{
+	struct bundle *bundle = arg;
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+
+	reply(ctl != NULL ? serve(ctl, &bundle->ask) : -ENODEV, bundle->peer);
+	free(bundle);
+	/* Pairs with the acquire in fastmem_mp_stop(). */
+	__atomic_fetch_sub(&n_bundles, 1, __ATOMIC_RELEASE);
+}
+
+/* In EAL's thread that receives messages. */
+static int
+handle_ask(const struct rte_mp_msg *msg, const void *peer)
+{
+	struct bundle *bundle = malloc(sizeof(*bundle) + strlen(peer) + 1);
+
+	if (bundle == NULL || msg->len_param != sizeof(bundle->ask)) {
+		free(bundle);
+		reply(-ENOMEM, peer);
+		return 0;
+	}
+	memcpy(&bundle->ask, msg->param, sizeof(bundle->ask));
+	strcpy(bundle->peer, peer);
+	__atomic_fetch_add(&n_bundles, 1, __ATOMIC_RELAXED);
+	if (rte_eal_alarm_set(1, serve_bundle, bundle) != 0) {
+		__atomic_fetch_sub(&n_bundles, 1, __ATOMIC_RELAXED);
+		reply(-ENOMEM, peer);
+		free(bundle);
+	}
+	return 0;
+}
+
+/* Of a secondary. Returns what the primary answers, or a negative errno. */
+static int64_t
+ask_primary(const struct ask *ask)
+{
+	struct rte_mp_msg msg = { .len_param = sizeof(*ask) };
+	struct timespec patience = { .tv_sec = ASK_SECONDS };
+	struct rte_mp_reply got = { 0 };
+	struct answer answer = { .value = -ENOMEM };
+
+	strlcpy(msg.name, ASK_NAME, sizeof(msg.name));
+	memcpy(msg.param, ask, sizeof(*ask));
+	if (rte_mp_request_sync(&msg, &got, &patience) != 0)
+		FASTMEM_LOG(ERR, "cannot ask the primary process for memory: %s",
+			rte_strerror(rte_errno));
+	else if (got.nb_received == 0)
+		FASTMEM_LOG(ERR, "cannot ask the primary process for memory: it has ended");
+	else if (got.msgs[0].len_param == sizeof(answer))
+		memcpy(&answer, got.msgs[0].param, sizeof(answer));
+	free(got.msgs);
+	return answer.value;
+}
+
+int
+fastmem_mp_grow(unsigned int socket, uint32_t n, uint32_t align)
+{
+	return ask_primary(&(struct ask){ .op = ASK_GROW, .socket = socket, .n = n,
+		.align = align });
+}
+
+int
+fastmem_mp_reserve(unsigned int socket, uint64_t bytes)
+{
+	return ask_primary(&(struct ask){ .op = ASK_RESERVE, .socket = socket, .n = bytes });
+}
+
+int
+fastmem_mp_grow_by(unsigned int socket, uint64_t n)
+{
+	return ask_primary(&(struct ask){ .op = ASK_GROW_BY, .socket = socket, .n = n });
+}
+
+size_t
+fastmem_mp_trim(unsigned int socket, size_t keep_bytes, bool reserved_too)
+{
+	int64_t given = ask_primary(&(struct ask){ .op = ASK_TRIM, .socket = socket,
+		.n = keep_bytes, .reserved_too = reserved_too });
+
+	return given > 0 ? given : 0;
+}
+
+int
+fastmem_mp_meta_grow(size_t size)
+{
+	return ask_primary(&(struct ask){ .op = ASK_META_GROW, .n = size });
+}
+
+/* In a secondary: the primary has ended fastmem. */
+static int
+handle_close(const struct rte_mp_msg *msg __rte_unused, const void *peer __rte_unused)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	if (ctl == NULL)
+		return 0;
+	__atomic_store_n(&fastmem_process.closed, true, __ATOMIC_RELEASE);
+	fastmem_threads_forget();
+	/* Pairs with the acquire in all_closed(). */
+	__atomic_store_n(&ctl->peers[fastmem_process.peer].closed, 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static bool
+all_closed(struct fastmem_ctl *ctl)
+{
+	unsigned int i;
+
+	for (i = 0; i < FASTMEM_MAX_PEERS; i++) {
+		const struct fastmem_peer *peer = &ctl->peers[i];
+
+		if (i != fastmem_process.peer &&
+				__atomic_load_n(&peer->state, __ATOMIC_ACQUIRE) ==
+					FASTMEM_PEER_ATTACHED &&
+				__atomic_load_n(&peer->closed, __ATOMIC_ACQUIRE) == 0 &&
+				fastmem_peer_alive(i))
+			return false;
+	}
+	return true;
+}
+
+/* In the primary: tell all secondaries, and wait until they know. */
+void
+fastmem_mp_close(struct fastmem_ctl *ctl)
+{
+	struct rte_mp_msg msg = { 0 };
+	uint64_t end = rte_get_timer_cycles() + CLOSE_SECONDS * rte_get_timer_hz();
+
+	strlcpy(msg.name, CLOSE_NAME, sizeof(msg.name));
+	if (rte_mp_sendmsg(&msg) != 0)
+		FASTMEM_LOG(ERR, "cannot tell the secondary processes of the end: %s",
+			rte_strerror(rte_errno));
+	while (!all_closed(ctl)) {
+		if (rte_get_timer_cycles() > end) {
+			FASTMEM_LOG(WARNING, "a secondary process does not answer; it may go on "
+				"with the memory it has");
+			return;
+		}
+		rte_delay_us_sleep(100);
+	}
+}
+
+/* 0, or a negative errno. Without other processes, EAL has no channel, and none is needed. */
+int
+fastmem_mp_start(void)
+{
+	bool primary = rte_eal_process_type() == RTE_PROC_PRIMARY;
+	int ret = primary ? rte_mp_action_register(ASK_NAME, handle_ask) :
+			rte_mp_action_register(CLOSE_NAME, handle_close);
+
+	return ret == 0 || rte_errno == ENOTSUP || rte_errno == EEXIST ? 0 : -rte_errno;
+}
+
+void
+fastmem_mp_stop(void)
+{
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
+		rte_mp_action_unregister(CLOSE_NAME);
+		return;
+	}
+	rte_mp_action_unregister(ASK_NAME);
+	/* What was asked before still finds the arenas there. */
+	while (__atomic_load_n(&n_bundles, __ATOMIC_ACQUIRE) != 0)
+		rte_delay_us_sleep(100);
+}
