@@ -139,6 +139,8 @@ handle_ask(const struct rte_mp_msg *msg, const void *peer)
 static int64_t
 ask_primary(const struct ask *ask)
 {
+	/* EAL refuses a request while one of this name is on its way from this process. */
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	struct rte_mp_msg msg = { .len_param = sizeof(*ask) };
 	struct timespec patience = { .tv_sec = ASK_SECONDS };
 	struct rte_mp_reply got = { 0 };
@@ -146,6 +148,7 @@ ask_primary(const struct ask *ask)
 
 	strlcpy(msg.name, ASK_NAME, sizeof(msg.name));
 	memcpy(msg.param, ask, sizeof(*ask));
+	pthread_mutex_lock(&lock);
 	if (rte_mp_request_sync(&msg, &got, &patience) != 0)
 		FASTMEM_LOG(ERR, "cannot ask the primary process for memory: %s",
 			rte_strerror(rte_errno));
@@ -153,6 +156,7 @@ ask_primary(const struct ask *ask)
 		FASTMEM_LOG(ERR, "cannot ask the primary process for memory: it has ended");
 	else if (got.msgs[0].len_param == sizeof(answer))
 		memcpy(&answer, got.msgs[0].param, sizeof(answer));
+	pthread_mutex_unlock(&lock);
 	free(got.msgs);
 	return answer.value;
 }

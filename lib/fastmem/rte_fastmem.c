@@ -23,7 +23,7 @@
 
 #define BULK_ON_STACK 512 /* objects; a larger bulk takes memory from libc */
 
-struct fastmem_process fastmem_process;
+struct fastmem_process fastmem_process = { .peers_fd = -1 };
 struct rte_fastmem_map rte_fastmem_map;
 
 /* Init and deinit. */
