@@ -21,7 +21,6 @@
 #include "perf.h"
 
 #define OTHER_CACHE_SIZE 256
-#define SLICES_PER_SECOND 100000
 #define MAX_SLICES 2048
 
 struct contenders {
@@ -42,8 +41,8 @@ perf_turn(unsigned int round, unsigned int i, unsigned int n)
 	return (round + i) % n;
 }
 
-static uint64_t
-round_cycles(void)
+uint64_t
+perf_round_cycles(void)
 {
 	return rte_get_tsc_hz() / 1000 * (perf_options.quick ? 2 : 20);
 }
@@ -124,7 +123,7 @@ static int
 calibrate(struct contender *c, const struct cell *cell)
 {
 	perf_round_fn run = cell->rounds[c->id];
-	uint64_t cycles, want = round_cycles();
+	uint64_t cycles, want = perf_round_cycles();
 	uint64_t n = cell->is_long ? 1 : 16;
 
 	if (cell->repetitions != 0) {
@@ -197,9 +196,9 @@ drop_failed(struct contenders *cs, const struct cell *cell)
 static double
 run_slices(struct contender *c, const struct cell *cell)
 {
-	/* c->n repetitions take round_cycles() */
-	uint64_t slice_cycles = rte_get_tsc_hz() / SLICES_PER_SECOND;
-	uint64_t per_slice = RTE_MAX(UINT64_C(1), c->n * slice_cycles / round_cycles());
+	/* c->n repetitions take perf_round_cycles() */
+	uint64_t slice_cycles = rte_get_tsc_hz() / PERF_SLICES_PER_SECOND;
+	uint64_t per_slice = RTE_MAX(UINT64_C(1), c->n * slice_cycles / perf_round_cycles());
 	double slices[MAX_SLICES];
 	uint64_t cycles;
 	unsigned int i, n;

@@ -15,16 +15,48 @@
 #include "perf.h"
 
 static void
-write_result(FILE *f, const struct perf_result *r, bool last)
+write_result(FILE *f, const struct perf_result *r)
 {
 	fprintf(f, "  {\"scenario\": \"%s\", \"allocator\": \"%s\", \"size\": %" PRIu64 ", "
 		"\"lcores\": %u, \"metric\": \"%s\", \"median\": %.10g, \"min\": %.10g, "
 		"\"max\": %.10g, \"rounds\": %u",
 		r->scenario->name, perf_allocators[r->id].name, r->size, r->lcores, r->metric,
 		r->median, r->min, r->max, r->rounds);
+	if (perf_result_ops_per_second(r) > 0)
+		fprintf(f, ", \"ops_per_second\": %.10g", perf_result_ops_per_second(r));
 	if (r->input[0] != '\0')
 		fprintf(f, ", \"trace\": \"%s\"", r->input);
-	fprintf(f, "}%s\n", last ? "" : ",");
+	fprintf(f, "}");
+}
+
+/* Those without figures are left out. */
+static void
+write_results(FILE *f)
+{
+	const char *separator = "\n";
+	size_t i;
+
+	for (i = 0; i < perf_n_results; i++) {
+		if (perf_results[i].why[0] != '\0')
+			continue;
+		fprintf(f, "%s", separator);
+		write_result(f, &perf_results[i]);
+		separator = ",\n";
+	}
+}
+
+static void
+write_goal(FILE *f, const struct perf_goal *g)
+{
+	fprintf(f, "  {\"scenario\": \"%s\", \"size\": %" PRIu64 ", \"goal\": \"%s\", "
+		"\"%s\": %.10g, ", g->scenario->name, g->size, g->name,
+		g->at_least ? "at_least" : "at_most", g->bound);
+	if (g->why[0] != '\0')
+		fprintf(f, "\"median\": null, \"met\": null, \"why\": \"%s\"}", g->why);
+	else
+		fprintf(f, "\"median\": %.10g, \"min\": %.10g, \"max\": %.10g, \"rounds\": %u, "
+			"\"met\": %s}", g->median, g->min, g->max, g->rounds,
+			perf_goal_is_met(g) ? "true" : "false");
 }
 
 int
@@ -38,10 +70,14 @@ perf_json_write(const char *path)
 		fprintf(stderr, "cannot write %s: %s\n", path, strerror(errno));
 		return -errno;
 	}
-	fprintf(f, "{\"results\": [\n");
-	for (i = 0; i < perf_n_results; i++)
-		write_result(f, &perf_results[i], i + 1 == perf_n_results);
-	fprintf(f, "]}\n");
+	fprintf(f, "{\"results\": [");
+	write_results(f);
+	fprintf(f, "\n], \"goals\": [");
+	for (i = 0; i < perf_n_goals; i++) {
+		fprintf(f, i == 0 ? "\n" : ",\n");
+		write_goal(f, &perf_goals[i]);
+	}
+	fprintf(f, "\n]}\n");
 	failed = ferror(f);
 	if (fclose(f) != 0 || failed) {
 		fprintf(stderr, "cannot write %s completely: %s\n", path, strerror(errno));

@@ -16,6 +16,7 @@
 #include <rte_version.h>
 
 #include "perf.h"
+#include "seat.h"
 
 /* The place of "--": EAL's options are before it. */
 static int
@@ -141,6 +142,11 @@ main(int argc, char **argv)
 	}
 	if (check_outputs() != 0 || start_eal(n_eal, argv) != 0)
 		return EXIT_FAILURE;
+	if (perf_options.peer != NULL) {
+		ret = peer_main(perf_options.peer);
+		rte_eal_cleanup();
+		return ret;
+	}
 
 	printf("%s, %u lcore(s), %s, time stamp counter at %.2f GHz\n", rte_version(),
 		rte_lcore_count(), rte_eal_has_hugepages() ? "huge pages" : "no huge pages",
@@ -153,6 +159,7 @@ main(int argc, char **argv)
 	for (i = 0; i < perf_options.n_traces; i++)
 		free(perf_options.traces[i]);
 	free(perf_results);
+	free(perf_goals);
 	rte_eal_cleanup();
 	return ret == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -31,6 +31,8 @@ const struct perf_scenario *const perf_scenarios[] = {
 	&scenario_types,
 	&scenario_churn,
 	&scenario_replay,
+	&scenario_threads,
+	&scenario_oversubscribed,
 };
 
 const unsigned int perf_n_scenarios = RTE_DIM(perf_scenarios);
@@ -47,6 +49,7 @@ enum {
 	OPT_PLOT,
 	OPT_TRACE,
 	OPT_LIST,
+	OPT_PEER,
 	OPT_HELP = 'h',
 };
 
@@ -60,6 +63,7 @@ static const struct option long_options[] = {
 	{ "plot", required_argument, NULL, OPT_PLOT },
 	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "list", no_argument, NULL, OPT_LIST },
+	{ "peer", required_argument, NULL, OPT_PEER }, /* not for users */
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
 };
@@ -228,6 +232,9 @@ parse_option(int opt, const char *arg)
 		return 0;
 	case OPT_PLOT:
 		perf_options.plot = arg;
+		return 0;
+	case OPT_PEER:
+		perf_options.peer = arg;
 		return 0;
 	default:
 		return -EINVAL;

@@ -23,6 +23,8 @@ struct rte_mempool;
 
 #define PERF_CACHE_SIZE 512 /* of mempools, where nothing else is said */
 #define PERF_MIN_ROUNDS 7
+#define PERF_SLICES_PER_SECOND 100000 /* of rounds that are medians of slices */
+#define PERF_WHY_LEN 128
 #define PERF_MAX_SIZES 16
 #define PERF_MAX_TRACES 16
 #define PERF_MAX_CONTENDERS 16
@@ -63,6 +65,7 @@ struct perf_options {
 	const char *plot;
 	char *traces[PERF_MAX_TRACES]; /* owned */
 	unsigned int n_traces;
+	const char *peer; /* what to be instead, for another process: see seat.h */
 };
 
 extern struct perf_options perf_options;
@@ -138,6 +141,7 @@ extern const struct perf_scenario scenario_bulk8, scenario_bulk32;
 extern const struct perf_scenario scenario_pipeline, scenario_pipeline_bulk32;
 extern const struct perf_scenario scenario_mixed, scenario_latency, scenario_types;
 extern const struct perf_scenario scenario_churn, scenario_replay;
+extern const struct perf_scenario scenario_threads, scenario_oversubscribed;
 
 /* cell.c: the rounds of a cell. */
 
@@ -150,6 +154,14 @@ extern const struct perf_scenario scenario_churn, scenario_replay;
  *   Cycles of all n repetitions, 0 when the allocator failed.
  */
 typedef uint64_t (*perf_round_fn)(const struct contender *c, uint64_t n);
+
+/* scenario_single.c: its loops by allocator. */
+#define SINGLE_BATCH 256
+extern const perf_round_fn single_tight_rounds[PERF_N_ALLOCATORS];
+extern const perf_round_fn single_batch_fifo_rounds[PERF_N_ALLOCATORS];
+
+/** How long a round lasts. */
+uint64_t perf_round_cycles(void);
 
 struct cell {
 	const struct perf_scenario *scenario;
@@ -199,6 +211,7 @@ struct perf_result {
 	char metric[40];
 	double median, min, max;
 	unsigned int rounds;
+	char why[PERF_WHY_LEN]; /* not empty: there are no figures, for this reason */
 };
 
 extern struct perf_result *perf_results;
@@ -206,16 +219,41 @@ extern size_t perf_n_results;
 
 /** Samples are sorted in place; the figures of @p what are made from them. */
 void perf_result_add(const struct perf_result *what, double *samples, unsigned int n);
+/** A result without figures. */
+void perf_result_add_absent(const struct perf_result *what, const char *why);
 double perf_median(double *samples, unsigned int n);
 /** What is compared side by side: all but the allocator is the same. */
 bool perf_result_same_cell(const struct perf_result *a, const struct perf_result *b);
 /** The result of this allocator in the same cell, or NULL. */
 const struct perf_result *perf_result_of(const struct perf_result *cell,
 	enum perf_allocator_id id);
+/** Operations in a second, where the metric is the time of one by all threads together; or 0. */
+double perf_result_ops_per_second(const struct perf_result *r);
 /** The first result of its cell: an iteration over cells visits these. */
 bool perf_result_opens_cell(const struct perf_result *r);
 /** "256 B", or the name of a trace, or nothing. */
 void perf_result_input(const struct perf_result *r, char *text, size_t len);
+
+/* goals.c */
+struct perf_goal {
+	const struct perf_scenario *scenario;
+	uint64_t size; /* of the objects; 0 where the scenario has sizes of its own */
+	char name[48]; /* "a_over_b" */
+	double bound;
+	bool at_least; /* a bound from below */
+	double median, min, max; /* of the rounds' ratios */
+	unsigned int rounds;
+	char why[PERF_WHY_LEN]; /* not empty: there are no figures, for this reason */
+};
+
+extern struct perf_goal *perf_goals;
+extern size_t perf_n_goals;
+
+/** Ratios are sorted in place; the figures of @p goal are made from them. */
+void perf_goal_add(const struct perf_goal *goal, double *ratios, unsigned int n);
+void perf_goal_add_absent(const struct perf_goal *goal, const char *why);
+bool perf_goal_is_met(const struct perf_goal *g);
+void perf_goals_print(void);
 
 /* report.c, json.c, plot.c */
 void perf_report_print(void);

@@ -23,9 +23,9 @@
 #define MAX_LABELS_LEN 56 /* of all groups together, to stand side by side */
 
 /* What a panel's axis counts. */
-enum unit { CYCLES, MEBIBYTES, RATIO };
+enum unit { CYCLES, MEBIBYTES, RATIO, NANOSECONDS };
 
-static const char *const unit_names[] = { "cycles", "MiB", "ratio" };
+static const char *const unit_names[] = { "cycles", "MiB", "ratio", "ns" };
 
 struct panel {
 	const struct perf_scenario *scenario;
@@ -37,6 +37,8 @@ unit_of(const struct perf_result *r)
 {
 	if (strncmp(r->metric, "bytes_", 6) == 0)
 		return MEBIBYTES;
+	if (strncmp(r->metric, "ns_", 3) == 0)
+		return NANOSECONDS;
 	return strcmp(r->metric, "backing_over_live") == 0 ? RATIO : CYCLES;
 }
 
@@ -141,7 +143,7 @@ write_row(FILE *f, const struct panel *p, const struct perf_result *cell)
 	fprintf(f, "\"%s\"", label);
 	for (id = 0; id < PERF_N_ALLOCATORS; id++) {
 		r = perf_result_of(cell, id);
-		if (r == NULL)
+		if (r == NULL || r->why[0] != '\0')
 			fprintf(f, " ?");
 		else
 			fprintf(f, " %.6g", r->median / (p->unit == MEBIBYTES ? 1 << 20 : 1));
@@ -225,8 +227,8 @@ write_script(FILE *f, const struct panel *panels, unsigned int n, const char *pa
 		"set multiplot layout %u,%u title 'fastmem beside other allocators: medians, "
 		"less is better'\n", rows, COLUMNS);
 	for (i = 0; i < n; i++) {
-		/* Allocators differ by orders of magnitude in cycles, not in memory. */
-		fprintf(f, panels[i].unit == CYCLES ?
+		/* Allocators differ by orders of magnitude in time, not in memory. */
+		fprintf(f, panels[i].unit == CYCLES || panels[i].unit == NANOSECONDS ?
 			"set logscale y\nset yrange [*:*]\n" :
 			"unset logscale y\nset yrange [0:*]\n");
 		fprintf(f, "set xtics nomirror %s\n", wants_slanted_labels(&panels[i]) ?

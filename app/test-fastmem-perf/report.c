@@ -41,10 +41,16 @@ print_row(const struct perf_result *r, const char *label)
 	double unit = scale(r);
 	int d = digits(r);
 
-	printf("  %-*s %-15s %11.*f %11.*f %11.*f", LABEL_WIDTH, label, perf_allocators[r->id].name,
-		d, r->median / unit, d, r->min / unit, d, r->max / unit);
+	printf("  %-*s %-15s ", LABEL_WIDTH, label, perf_allocators[r->id].name);
+	if (r->why[0] != '\0') {
+		printf("%s\n", r->why);
+		return;
+	}
+	printf("%11.*f %11.*f %11.*f", d, r->median / unit, d, r->min / unit, d, r->max / unit);
 	if (fastmem != NULL && fastmem->median > 0)
 		printf(" %10.2f", r->median / fastmem->median);
+	if (perf_result_ops_per_second(r) > 0)
+		printf("   %.6g million a second", perf_result_ops_per_second(r) / 1e6);
 	printf("\n");
 }
 
@@ -60,7 +66,7 @@ static void
 print_subheading(const struct perf_result *r)
 {
 	printf("  %s%s, %u lcore%s, %u rounds\n", r->metric, is_bytes(r) ? ", in MiB" : "",
-		r->lcores, r->lcores == 1 ? "" : "s", r->rounds);
+		r->lcores, r->lcores == 1 ? "" : "s", perf_options.rounds);
 }
 
 static bool
@@ -151,13 +157,17 @@ print_overview_row(const struct perf_result *fastmem)
 
 	perf_result_input(fastmem, input, sizeof(input));
 	snprintf(label, sizeof(label), "%s %s", fastmem->scenario->name, input);
+	if (fastmem->why[0] != '\0') {
+		printf("  %-24s %-22s %s\n", label, fastmem->metric, fastmem->why);
+		return;
+	}
 	printf("  %-24s %-22s %9.*f", label, fastmem->metric, digits(fastmem),
 		fastmem->median / scale(fastmem));
 	for (id = 0; id < PERF_N_ALLOCATORS; id++) {
 		if (id == PERF_fastmem || !was_measured(id))
 			continue;
 		other = perf_result_of(fastmem, id);
-		if (other == NULL || fastmem->median <= 0)
+		if (other == NULL || other->why[0] != '\0' || fastmem->median <= 0)
 			printf(" %9s", "");
 		else
 			printf(" %8.2fx", other->median / fastmem->median);
@@ -183,5 +193,7 @@ perf_report_print(void)
 {
 	print_details();
 	print_overview();
-	printf("\nLess is better throughout. Bytes are shown in MiB.\n\n");
+	printf("\nLess is better throughout. Bytes are shown in MiB.\n");
+	perf_goals_print();
+	printf("\n");
 }

@@ -38,8 +38,8 @@ perf_median(double *samples, unsigned int n)
 	return median_of_sorted(samples, n);
 }
 
-void
-perf_result_add(const struct perf_result *what, double *samples, unsigned int n)
+static struct perf_result *
+add(const struct perf_result *what)
 {
 	struct perf_result *r;
 
@@ -49,6 +49,22 @@ perf_result_add(const struct perf_result *what, double *samples, unsigned int n)
 	perf_results = r;
 	r = &perf_results[perf_n_results++];
 	*r = *what;
+	return r;
+}
+
+void
+perf_result_add_absent(const struct perf_result *what, const char *why)
+{
+	struct perf_result *r = add(what);
+
+	snprintf(r->why, sizeof(r->why), "%s", why);
+}
+
+void
+perf_result_add(const struct perf_result *what, double *samples, unsigned int n)
+{
+	struct perf_result *r = add(what);
+
 	r->rounds = n;
 	r->median = perf_median(samples, n);
 	r->min = samples[0];
@@ -71,6 +87,12 @@ perf_result_of(const struct perf_result *cell, enum perf_allocator_id id)
 		if (perf_results[i].id == id && perf_result_same_cell(&perf_results[i], cell))
 			return &perf_results[i];
 	return NULL;
+}
+
+double
+perf_result_ops_per_second(const struct perf_result *r)
+{
+	return strncmp(r->metric, "ns_per_op", 9) == 0 && r->median > 0 ? 1e9 / r->median : 0;
 }
 
 bool

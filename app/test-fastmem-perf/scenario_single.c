@@ -11,7 +11,7 @@
 #include "allocator_ops.h"
 #include "perf.h"
 
-#define BATCH 256
+#define BATCH SINGLE_BATCH
 #define N_OBJECTS 4095 /* a ring is best filled by one less than a power of two */
 
 /* One object, freed at once. */
@@ -132,16 +132,17 @@ bulk32(const struct alloc_ops *ops, const struct contender *c, uint64_t n)
 #define SCENARIO(loop, description, metric_name, units_per_repetition) \
 	PERF_FOR_EACH_ALLOCATOR(PERF_INSTANTIATE, loop) \
 \
+	const perf_round_fn single_##loop##_rounds[PERF_N_ALLOCATORS] = { \
+		PERF_FOR_EACH_ALLOCATOR(PERF_ENTRY, loop) \
+	}; \
+\
 	static int \
 	run_##loop(const struct perf_scenario *scenario) \
 	{ \
-		static const perf_round_fn rounds[PERF_N_ALLOCATORS] = { \
-			PERF_FOR_EACH_ALLOCATOR(PERF_ENTRY, loop) \
-		}; \
 		static const char *const metric = metric_name; \
 		const struct cell cell = { \
 			.scenario = scenario, \
-			.rounds = rounds, \
+			.rounds = single_##loop##_rounds, \
 			.metrics = &metric, \
 			.n_metrics = 1, \
 			.is_steady = true, \
