@@ -921,7 +921,7 @@ thread_join(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
 	}
 	self.tcache = t;
 	/* If the primary's deinit comes now, the slow path is to say so. */
-	if (!fastmem_is_closed()) {
+	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN) {
 		rte_fastmem_tls.caches = t->caches;
 		rte_fastmem_tls.classes = &t->caches[ctl->arenas[t->socket].first_bin];
 		rte_fastmem_tls.socket_id = ctl->arenas[t->socket].socket_id;

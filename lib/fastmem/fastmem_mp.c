@@ -196,17 +196,21 @@ fastmem_mp_meta_grow(size_t size)
 }
 
 /* In a secondary: the primary has ended fastmem. */
-static int
-handle_close(const struct rte_mp_msg *msg __rte_unused, const void *peer __rte_unused)
+void
+fastmem_close_here(struct fastmem_ctl *ctl)
 {
-	struct fastmem_ctl *ctl = fastmem_ctl();
-
-	if (ctl == NULL)
-		return 0;
-	__atomic_store_n(&fastmem_process.closed, true, __ATOMIC_RELEASE);
+	fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
 	fastmem_threads_forget();
 	/* Pairs with the acquire in all_closed(). */
 	__atomic_store_n(&ctl->peers[fastmem_process.peer].closed, 1, __ATOMIC_RELEASE);
+}
+
+static int
+handle_close(const struct rte_mp_msg *msg __rte_unused, const void *peer __rte_unused)
+{
+	/* A process that is about to attach, and will be open, looks for itself then. */
+	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
+		fastmem_close_here(fastmem_ctl());
 	return 0;
 }
 

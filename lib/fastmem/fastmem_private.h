@@ -349,10 +349,16 @@ struct fastmem_ctl {
 	struct fastmem_bin bins[];
 };
 
+enum fastmem_process_state {
+	FASTMEM_PROCESS_NONE,
+	FASTMEM_PROCESS_OPEN,
+	FASTMEM_PROCESS_CLOSED, /* by the primary's deinit, while others were attached */
+};
+
 /* What each process keeps for itself. */
 struct fastmem_process {
-	struct fastmem_ctl *ctl; /* NULL: not initialised. Read with acquire */
-	bool closed; /* by the primary's deinit, while others were attached. Atomic */
+	uint32_t state; /* enum fastmem_process_state. Atomic: what calls go by */
+	struct fastmem_ctl *ctl; /* valid unless state is NONE. Set first, cleared last */
 	unsigned int peer; /* number of this process */
 	int peers_fd; /* -1: there is no other process */
 	const struct rte_memzone *ctl_zone;
@@ -380,11 +386,25 @@ fastmem_arena_bytes(const struct fastmem_arena *arena)
 	return __atomic_load_n(&arena->n_granules, __ATOMIC_RELAXED) << RTE_FASTMEM_GRANULE_SHIFT;
 }
 
+/* Within a call that has found the state to be OPEN, even if it is CLOSED meanwhile. */
 static inline struct fastmem_ctl *
 fastmem_ctl(void)
 {
-	/* Pairs with the release when init or attach is done. */
-	return __atomic_load_n(&fastmem_process.ctl, __ATOMIC_ACQUIRE);
+	return fastmem_process.ctl;
+}
+
+static inline enum fastmem_process_state
+fastmem_process_state(void)
+{
+	/* Pairs with the release in fastmem_set_process_state(). */
+	return __atomic_load_n(&fastmem_process.state, __ATOMIC_ACQUIRE);
+}
+
+static inline void
+fastmem_set_process_state(enum fastmem_process_state state)
+{
+	/* Pairs with the acquire in fastmem_process_state(). */
+	__atomic_store_n(&fastmem_process.state, state, __ATOMIC_RELEASE);
 }
 
 static inline uint8_t
@@ -424,7 +444,6 @@ fastmem_granule_addr(uint32_t index)
 
 /* rte_fastmem.c: the shared state, in a secondary attached to if need be; NULL: none */
 struct fastmem_ctl *fastmem_ctl_get(void);
-bool fastmem_is_closed(void);
 unsigned int fastmem_bin_class(const struct fastmem_bin *bin);
 
 /* fastmem_meta.c */
@@ -506,6 +525,7 @@ void fastmem_threads_leave(void);
 int fastmem_mp_start(void);
 void fastmem_mp_stop(void);
 void fastmem_mp_close(struct fastmem_ctl *ctl);
+void fastmem_close_here(struct fastmem_ctl *ctl);
 int fastmem_mp_grow(unsigned int socket, uint32_t n, uint32_t align);
 int fastmem_mp_reserve(unsigned int socket, uint64_t bytes);
 int fastmem_mp_grow_by(unsigned int socket, uint64_t n);

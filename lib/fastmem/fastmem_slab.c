@@ -184,11 +184,10 @@ enum put_result {
 	PUT_TWICE,
 };
 
-/* Set the bit of an object of the bin. Under bin.lock. */
+/* Set the bit of an object of a slab of the bin. Under bin.lock. */
 static enum put_result
-slab_put(struct fastmem_bin *bin, const void *obj)
+slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab, const void *obj)
 {
-	struct fastmem_granule *slab = slab_of(obj);
 	uint32_t i = slot_of(bin, slab, obj);
 	uint64_t bit = UINT64_C(1) << i % 64;
 
@@ -285,7 +284,7 @@ bin_repair(struct fastmem_bin *bin)
 	if (bin->n_one != 0) {
 		bin->n_one = 0;
 		if (rte_fastmem_bin_of(bin->one) == bin->id)
-			slab_put(bin, bin->one);
+			slab_put(bin, slab_of(bin->one), bin->one);
 	}
 }
 
@@ -539,17 +538,24 @@ put_batch(struct fastmem_bin *from, struct fastmem_bin *bin, void **objs, uint32
 		unsigned int n, struct wrong *wrong)
 {
 	uint32_t first = *n_objs - n, i;
+	struct fastmem_granule *slab = NULL;
+	uintptr_t granule = 0;
 	unsigned int n_wrong = 0;
 
 	transfer_begin(bin, FASTMEM_TRANSFER_FREE, objs, n_objs, first, n, first);
 	for (i = first; i < first + n; i++) {
-		/*
-		 * After a double free, the slab may have gone at any time before: its
-		 * entry in the map changes only under its bin's lock.
-		 */
-		enum put_result ret = rte_fastmem_bin_of(objs[i]) == bin->id ?
-				slab_put(bin, objs[i]) : PUT_NO_OBJECT;
+		enum put_result ret;
 
+		/* Neighbours often share a granule: one look-up then. */
+		if ((uintptr_t)objs[i] >> RTE_FASTMEM_GRANULE_SHIFT != granule) {
+			granule = (uintptr_t)objs[i] >> RTE_FASTMEM_GRANULE_SHIFT;
+			/*
+			 * After a double free, the slab may have gone at any time before:
+			 * its entry in the map changes only under its bin's lock.
+			 */
+			slab = rte_fastmem_bin_of(objs[i]) == bin->id ? slab_of(objs[i]) : NULL;
+		}
+		ret = slab != NULL ? slab_put(bin, slab, objs[i]) : PUT_NO_OBJECT;
 		if (ret != PUT_DONE)
 			wrong[n_wrong++] = (struct wrong){ objs[i], ret, bin->slot_size };
 		else if (bin != from)

@@ -144,7 +144,8 @@ primary_init(void)
 		socket_init(ctl, i);
 	fastmem_process.ctl_zone = mz;
 	fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
-	__atomic_store_n(&fastmem_process.ctl, ctl, __ATOMIC_RELEASE);
+	fastmem_process.ctl = ctl;
+	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	if (fastmem_mp_start() != 0)
 		FASTMEM_LOG(WARNING, "no secondary process can ask for memory: %s",
 			rte_strerror(rte_errno));
@@ -175,15 +176,23 @@ attach_to(struct fastmem_ctl *ctl)
 	ret = fastmem_map_attach(ctl);
 	if (ret != 0)
 		return ret;
+	/* To join, it already takes back what others left. */
+	fastmem_process.ctl = ctl;
 	ret = fastmem_peers_join(ctl);
 	if (ret != 0) {
+		fastmem_process.ctl = NULL;
 		fastmem_map_detach(false);
 		return ret;
 	}
-	__atomic_store_n(&fastmem_process.ctl, ctl, __ATOMIC_RELEASE);
 	if (fastmem_mp_start() != 0)
 		FASTMEM_LOG(WARNING, "the primary cannot tell this process of its deinit: %s",
 			rte_strerror(rte_errno));
+	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
+	/* If the primary has told so just before: pairs with its release in deinit. */
+	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0) {
+		fastmem_close_here(ctl);
+		return -ENODEV;
+	}
 	return 0;
 }
 
@@ -194,11 +203,11 @@ secondary_attach(void)
 	int ret = 0;
 
 	pthread_mutex_lock(&lock);
-	if (fastmem_ctl() == NULL) {
+	if (fastmem_process_state() == FASTMEM_PROCESS_NONE) {
 		struct fastmem_ctl *ctl = fastmem_peers_open();
 
 		ret = ctl != NULL ? attach_to(ctl) : -ENODEV;
-		if (ret != 0 && ctl != NULL)
+		if (ctl != NULL && fastmem_process.ctl == NULL)
 			fastmem_peers_leave(NULL);
 	}
 	pthread_mutex_unlock(&lock);
@@ -214,14 +223,14 @@ destroy(struct fastmem_ctl *ctl)
 
 	for (i = 0; i < ctl->n_sockets; i++)
 		fastmem_arena_destroy(&ctl->arenas[i]);
-	__atomic_store_n(&fastmem_process.ctl, NULL, __ATOMIC_RELEASE);
+	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
+	fastmem_process.ctl = NULL;
 	fastmem_map_detach(true);
 	fastmem_peers_destroy();
 	for (i = 0; i < meta->n_zones; i++)
 		rte_memzone_free(meta->zones[i]);
 	rte_memzone_free(fastmem_process.ctl_zone);
 	fastmem_process.ctl_zone = NULL;
-	__atomic_store_n(&fastmem_process.closed, false, __ATOMIC_RELEASE);
 }
 
 /* After a deinit: give back what others still used then. Returns 0 or -EBUSY. */
@@ -234,21 +243,15 @@ destroy_closed(struct fastmem_ctl *ctl)
 	return 0;
 }
 
-bool
-fastmem_is_closed(void)
-{
-	/* Pairs with the release in the primary's deinit, or in handle_close(). */
-	return __atomic_load_n(&fastmem_process.closed, __ATOMIC_ACQUIRE);
-}
-
 int
 rte_fastmem_init(void)
 {
-	struct fastmem_ctl *ctl = fastmem_ctl();
+	enum fastmem_process_state state = fastmem_process_state();
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
-		return ctl != NULL ? -EBUSY : secondary_attach();
-	if (ctl != NULL && (!fastmem_is_closed() || destroy_closed(ctl) != 0))
+		return state != FASTMEM_PROCESS_NONE ? -EBUSY : secondary_attach();
+	if (state == FASTMEM_PROCESS_OPEN ||
+			(state == FASTMEM_PROCESS_CLOSED && destroy_closed(fastmem_ctl()) != 0))
 		return -EBUSY;
 	return primary_init();
 }
@@ -257,45 +260,42 @@ rte_fastmem_init(void)
 struct fastmem_ctl *
 fastmem_ctl_get(void)
 {
-	struct fastmem_ctl *ctl = fastmem_ctl();
+	enum fastmem_process_state state = fastmem_process_state();
 
-	if (unlikely(fastmem_is_closed()))
-		return NULL;
-	if (unlikely(ctl == NULL) && rte_eal_process_type() == RTE_PROC_SECONDARY &&
-			secondary_attach() == 0)
-		ctl = fastmem_ctl();
-	return ctl;
+	if (unlikely(state == FASTMEM_PROCESS_NONE) &&
+			rte_eal_process_type() == RTE_PROC_SECONDARY && secondary_attach() == 0)
+		state = FASTMEM_PROCESS_OPEN;
+	return state == FASTMEM_PROCESS_OPEN ? fastmem_ctl() : NULL;
 }
 
 static void
 secondary_deinit(struct fastmem_ctl *ctl)
 {
 	fastmem_mp_stop();
-	if (fastmem_is_closed())
-		fastmem_threads_forget();
-	else
+	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
 		fastmem_threads_leave();
+	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
 	fastmem_peers_leave(ctl);
-	__atomic_store_n(&fastmem_process.ctl, NULL, __ATOMIC_RELEASE);
+	fastmem_process.ctl = NULL;
 	fastmem_map_detach(false);
-	__atomic_store_n(&fastmem_process.closed, false, __ATOMIC_RELEASE);
 }
 
 void
 rte_fastmem_deinit(void)
 {
+	enum fastmem_process_state state = fastmem_process_state();
 	struct fastmem_ctl *ctl = fastmem_ctl();
 
-	if (ctl == NULL)
+	if (state == FASTMEM_PROCESS_NONE)
 		return;
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
 		secondary_deinit(ctl);
 		return;
 	}
-	if (!fastmem_is_closed()) {
+	if (state == FASTMEM_PROCESS_OPEN) {
 		/* Nobody comes after this, and those who are there, fail from now on. */
 		__atomic_store_n(&ctl->ready, 0, __ATOMIC_RELEASE);
-		__atomic_store_n(&fastmem_process.closed, true, __ATOMIC_RELEASE);
+		fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
 		fastmem_threads_forget();
 		fastmem_mp_stop();
 		if (fastmem_peers_others(ctl))
