@@ -18,8 +18,9 @@
 #include <rte_lcore.h>
 
 #include "test.h"
+#include "test_calls.h"
 #include "test_fastmem.h"
-#include "test_processes.h"
+#include "test_kill.h"
 
 static const struct test_suite *const suites[] = {
 	&suite_api,
@@ -36,10 +37,13 @@ static const struct test_suite *const suites[] = {
 	&suite_shared_stats,
 	&suite_depot,
 	&suite_threads,
+	&suite_processes,
 	&suite_iova,
 	&suite_wild,
 	&suite_one_page,
 };
+
+const remote_t *const remote_functions[] = { calls, kill_calls, NULL };
 
 static unsigned int n_passed, n_failed, n_skipped;
 

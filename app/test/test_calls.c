@@ -334,8 +334,10 @@ hammer(void *arg)
 int64_t
 call_hammer_begin(const uint64_t *args)
 {
+	unsigned int i;
+
 	n_workers = args[0];
-	for (unsigned int i = 0; i < n_workers; i++)
+	for (i = 0; i < n_workers; i++)
 		workers[i] = (struct worker){ .kind = args[1], .run = hammer,
 			.arg = (void *)(uintptr_t)(i + 1) };
 	return workers_start(workers, n_workers);
@@ -344,8 +346,11 @@ call_hammer_begin(const uint64_t *args)
 int64_t
 call_hammer_end(const uint64_t *args)
 {
+	unsigned int n = n_workers;
+
 	RTE_SET_USED(args);
-	return workers_join(workers, n_workers);
+	n_workers = 0;
+	return workers_join(workers, n);
 }
 
 static pthread_barrier_t at_once;
@@ -392,7 +397,7 @@ call_short_threads(const uint64_t *args)
 static struct {
 	size_t size;
 	unsigned int n;
-	bool idle;
+	bool idle, sleeps;
 	pthread_barrier_t barrier;
 	struct worker worker;
 } sleeper;
@@ -409,6 +414,8 @@ hoard_and_sleep(void *arg)
 	for (i = 0; i < got; i++)
 		rte_fastmem_free(ptrs[i]);
 	free(ptrs);
+	if (sleeper.idle)
+		rte_fastmem_thread_idle();
 	pthread_barrier_wait(&sleeper.barrier);
 	pthread_barrier_wait(&sleeper.barrier);
 	TEST_ASSERT_EQUAL(got, sleeper.n);
@@ -420,10 +427,12 @@ call_sleeper_begin(const uint64_t *args)
 {
 	sleeper.n = args[0];
 	sleeper.size = args[1];
+	sleeper.idle = args[2] != 0;
 	sleeper.worker = (struct worker){ .kind = WORKER_PTHREAD, .run = hoard_and_sleep };
 	pthread_barrier_init(&sleeper.barrier, NULL, 2);
 	TEST_CALL(workers_start(&sleeper.worker, 1));
 	pthread_barrier_wait(&sleeper.barrier);
+	sleeper.sleeps = true;
 	return TEST_SUCCESS;
 }
 
@@ -431,6 +440,9 @@ int64_t
 call_sleeper_end(const uint64_t *args)
 {
 	RTE_SET_USED(args);
+	if (!sleeper.sleeps)
+		return TEST_SUCCESS;
+	sleeper.sleeps = false;
 	pthread_barrier_wait(&sleeper.barrier);
 	TEST_CALL(workers_join(&sleeper.worker, 1));
 	pthread_barrier_destroy(&sleeper.barrier);
@@ -444,5 +456,3 @@ const remote_t calls[] = {
 	call_hammer_begin, call_hammer_end, call_short_threads,
 	call_sleeper_begin, call_sleeper_end, NULL
 };
-
-const remote_t *const remote_functions[] = { calls, NULL };

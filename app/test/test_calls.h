@@ -74,7 +74,7 @@ int64_t call_hammer_begin(const uint64_t *args);
 int64_t call_hammer_end(const uint64_t *args); /* how many had results that cannot be */
 /* Threads at once, rounds of them, kind: each allocates and frees. TEST_SUCCESS or not. */
 int64_t call_short_threads(const uint64_t *args);
-/* A thread that allocates and frees so many objects of a size and then waits; until _end. */
+/* Number, size, idle: a thread that allocates and frees these, is idle or not, and waits. */
 int64_t call_sleeper_begin(const uint64_t *args);
 int64_t call_sleeper_end(const uint64_t *args);
 

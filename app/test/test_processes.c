@@ -220,6 +220,17 @@ process_send(struct process *p, remote_t function, const uint64_t *args)
 	return TEST_SUCCESS;
 }
 
+static void
+report_silence(const struct process *p)
+{
+	siginfo_t info = { 0 };
+
+	waitid(P_PID, p->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+	fprintf(stderr, "process %d does not answer: %s %d\n", p->pid,
+		info.si_pid == 0 ? "it runs" : info.si_code == CLD_EXITED ? "exit status" :
+		"signal", info.si_status);
+}
+
 int64_t
 process_receive(struct process *p)
 {
@@ -228,7 +239,7 @@ process_receive(struct process *p)
 	if (process_wait_readable(p->fd, PROCESS_PATIENCE_MS) &&
 			recv(p->fd, &reply, sizeof(reply), 0) == sizeof(reply))
 		return reply.result;
-	fprintf(stderr, "process %d does not answer\n", p->pid);
+	report_silence(p);
 	return REMOTE_FAILED;
 }
 

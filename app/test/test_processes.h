@@ -26,7 +26,7 @@ typedef int64_t (*remote_t)(const uint64_t *args);
 
 /* Those of all suites, up to NULL; and what one may return when it has reported why. */
 extern const remote_t *const remote_functions[];
-#define REMOTE_FAILED INT64_MIN
+#define REMOTE_FAILED (-1000000) /* no errno */
 
 /* From main(): what secondaries are started with; whether this process is one. */
 void processes_remember(int argc, char **argv);

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * What idle threads, of this process and of others, have cached is not lost to
+ * those who need it.
+ */
+
+#include "fastmem_private.h"
+#include "test_calls.h"
+#include "test_fastmem.h"
+
+#define LIMIT (8 * MIB)
+#define SIZE ((size_t)4096)
+#define N (unsigned int)(LIMIT / SIZE)
+#define MANY (2 * N) /* more than there are: EAL gives whole pages */
+#define MAGAZINE FASTMEM_MAGAZINE_LARGE_CAPACITY
+
+static struct process second;
+static void *ptrs[MANY];
+
+static int
+reclaim_up(void)
+{
+	TEST_CALL(shared_make());
+	TEST_CALL(fastmem_up());
+	TEST_CALL(process_start(&second));
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(LIMIT, SOCKET_ID_ANY), 0);
+	return rte_fastmem_set_limit(SOCKET_ID_ANY, LIMIT);
+}
+
+static int
+reclaim_down(void)
+{
+	if (second.pid != 0)
+		TEST_CALL(process_stop(&second));
+	TEST_CALL(fastmem_down());
+	shared_free();
+	return TEST_SUCCESS;
+}
+
+static void
+reclaim_end(void)
+{
+	struct shared *s = shared_get();
+
+	__atomic_store_n(&s->stop, 1, __ATOMIC_RELEASE);
+	call_sleeper_end(NULL);
+	call_hammer_end(NULL);
+	processes_rescue();
+	second.pid = 0;
+	rte_fastmem_maintain();
+	fastmem_rescue();
+	shared_free();
+}
+
+/* How many objects can be had? They are given back to the slabs. */
+static unsigned int
+count_available(size_t size)
+{
+	unsigned int n = fill_up(ptrs, MANY, size);
+
+	rte_fastmem_free_bulk(ptrs, n);
+	rte_fastmem_cache_flush();
+	return n;
+}
+
+/*
+ * A thread that has used all memory, and given it back, has a full spare
+ * magazine and something in the loaded one: the latter is its own.
+ */
+static int
+check_hoard_is_found(unsigned int all, bool idle)
+{
+	unsigned int n = count_available(SIZE);
+
+	if (idle)
+		TEST_ASSERT_EQUAL(n, all);
+	else
+		TEST_ASSERT(n >= all - MAGAZINE && n < all, "%u of %u", n, all);
+	return TEST_SUCCESS;
+}
+
+static int
+spare_magazines_of_sleeping_threads_serve_others(void)
+{
+	unsigned int all = count_available(SIZE), idle;
+
+	TEST_ASSERT(all > 4 * MAGAZINE);
+	for (idle = 0; idle < 2; idle++) {
+		TEST_CALL(HERE(call_sleeper_begin, all, SIZE, idle));
+		TEST_CALL(check_hoard_is_found(all, idle));
+		TEST_CALL(HERE(call_sleeper_end, 0));
+		TEST_ASSERT_EQUAL(count_available(SIZE), all, "the thread has left it all");
+	}
+	return TEST_SUCCESS;
+}
+
+static int
+spare_magazines_of_other_processes_serve_as_well(void)
+{
+	unsigned int all = count_available(SIZE), idle, n;
+
+	for (idle = 0; idle < 2; idle++) {
+		TEST_CALL(ASK(&second, call_sleeper_begin, all, SIZE, idle));
+		TEST_CALL(check_hoard_is_found(all, idle));
+		TEST_CALL(ASK(&second, call_sleeper_end));
+		/* The other way round: what is here serves there. */
+		TEST_CALL(HERE(call_sleeper_begin, all, SIZE, idle));
+		n = ASK(&second, call_alloc, 0, MANY, SIZE);
+		TEST_ASSERT(n >= all - (idle ? 0 : MAGAZINE) && n <= all, "%u of %u", n, all);
+		TEST_CALL(HERE(call_sleeper_end, 0));
+		TEST_ASSERT_EQUAL(ASK(&second, call_free, 0, n, HOW_BULK), 0);
+		ASK(&second, call_flush);
+	}
+	return TEST_SUCCESS;
+}
+
+static int
+they_serve_other_sizes_and_bulks(void)
+{
+	unsigned int all = count_available(MIB / 4), n;
+
+	TEST_CALL(HERE(call_sleeper_begin, N * 3 / 4, SIZE, true));
+	TEST_CALL(ASK(&second, call_sleeper_begin, N * 3 / 4, 1000, true));
+	TEST_ASSERT_EQUAL(count_available(MIB / 4), all);
+	TEST_CALL(HERE(call_sleeper_end, 0));
+	TEST_CALL(ASK(&second, call_sleeper_end));
+
+	TEST_CALL(ASK(&second, call_sleeper_begin, N * 3 / 4, SIZE, false));
+	n = N - MAGAZINE - 32; /* a slab's slots in use keep its others from other sizes */
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, n, SIZE, 0, RTE_FASTMEM_F_NOGROW), 0);
+	rte_fastmem_free_bulk(ptrs, n);
+	return ASK(&second, call_sleeper_end);
+}
+
+static int
+trim_gets_at_them(void)
+{
+	unsigned int where;
+
+	for (where = 0; where < 2; where++) {
+		rte_fastmem_trim(0, SOCKET_ID_ANY);
+		TEST_ASSERT_EQUAL(stats_backing(), 0);
+		if (where == 0)
+			TEST_CALL(HERE(call_sleeper_begin, N / 2, SIZE, true));
+		else
+			TEST_CALL(ASK(&second, call_sleeper_begin, N / 2, SIZE, true));
+		TEST_ASSERT(stats_backing() >= LIMIT / 2);
+		rte_fastmem_trim(0, SOCKET_ID_ANY);
+		TEST_ASSERT_EQUAL(stats_backing(), 0, "nothing is in use");
+		if (where == 0)
+			TEST_CALL(HERE(call_sleeper_end, 0));
+		else
+			TEST_CALL(ASK(&second, call_sleeper_end));
+	}
+	return TEST_SUCCESS;
+}
+
+static uint32_t
+slabs_of(size_t size)
+{
+	struct rte_fastmem_class_stats c;
+
+	return rte_fastmem_stats_class(size, &c) == 0 ? c.slabs_partial + c.slabs_full :
+		UINT32_MAX;
+}
+
+/* Each slab is one object here, and each magazine has room for four. */
+static int
+trim_gets_at_spare_magazines_of_threads_that_are_not_idle(void)
+{
+	TEST_CALL(ASK(&second, call_sleeper_begin, 24, MIB / 4, false));
+	TEST_ASSERT(slabs_of(MIB / 4) >= 2 * 4);
+	rte_fastmem_trim(0, SOCKET_ID_ANY);
+	TEST_ASSERT(slabs_of(MIB / 4) <= 4, "%u", slabs_of(MIB / 4));
+	TEST_CALL(check_live(0));
+	TEST_CALL(ASK(&second, call_sleeper_end));
+	rte_fastmem_trim(0, SOCKET_ID_ANY);
+	TEST_ASSERT_EQUAL(slabs_of(MIB / 4), 0);
+	return TEST_SUCCESS;
+}
+
+/* Threads that are robbed while they work lose nothing. */
+static int
+stealing_disturbs_no_one(void)
+{
+	struct shared *s = shared_get();
+	unsigned int i, n;
+
+	TEST_ASSERT_EQUAL(ASK(&second, call_hammer_begin, 3, WORKER_PTHREAD), 0);
+	TEST_ASSERT_EQUAL(HERE(call_hammer_begin, 3, WORKER_PTHREAD), 0);
+	for (i = 0; i < 300 || __atomic_load_n(&s->n_rounds, __ATOMIC_RELAXED) < 30000; i++) {
+		n = fill_up(ptrs, MANY, 100 + i % 7 * 3000);
+		rte_fastmem_free_bulk(ptrs, n);
+		if (i % 3 == 0)
+			rte_fastmem_trim(4 * MIB, SOCKET_ID_ANY);
+	}
+	__atomic_store_n(&s->stop, 1, __ATOMIC_RELEASE);
+	TEST_ASSERT_EQUAL(HERE(call_hammer_end, 0), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_hammer_end), 0);
+	return check_live(0);
+}
+
+/* Threads of other processes, too, leave nothing behind, and no table grows. */
+static int
+short_lived_threads_of_a_secondary_leave_nothing_behind(void)
+{
+	int64_t metadata;
+
+	TEST_ASSERT_EQUAL(ASK(&second, call_short_threads, 1, 100, WORKER_PTHREAD), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_short_threads, 256, 1, WORKER_PTHREAD), 0);
+	metadata = HERE(call_metadata, 0);
+	TEST_ASSERT(metadata > 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_short_threads, 1, 1000, WORKER_PTHREAD), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_short_threads, 256, 4, WORKER_PTHREAD), 0);
+	TEST_ASSERT_EQUAL(HERE(call_metadata, 0), metadata);
+	TEST_CALL(process_stop(&second));
+	rte_fastmem_trim(0, SOCKET_ID_ANY);
+	TEST_ASSERT_EQUAL(stats_backing(), 0);
+	return check_live(0);
+}
+
+static const struct test_case cases[] = {
+	TEST_CASE(spare_magazines_of_sleeping_threads_serve_others),
+	TEST_CASE(spare_magazines_of_other_processes_serve_as_well),
+	TEST_CASE(they_serve_other_sizes_and_bulks),
+	TEST_CASE(trim_gets_at_them),
+	TEST_CASE(trim_gets_at_spare_magazines_of_threads_that_are_not_idle),
+	TEST_CASE(stealing_disturbs_no_one),
+	TEST_CASE(short_lived_threads_of_a_secondary_leave_nothing_behind),
+	TEST_CASES_END
+};
+
+const struct test_suite suite_reclaim = {
+	.name = "reclaim",
+	.about = "what idle threads and processes have cached",
+	.setup = reclaim_up,
+	.teardown = reclaim_down,
+	.rescue = reclaim_end,
+	.cases = cases,
+	.needs_huge_pages = true,
+};
