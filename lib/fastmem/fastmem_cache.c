@@ -145,19 +145,27 @@ unload_magazine(struct rte_fastmem_cache *c)
 	magazine_set_n(c->loaded, cache_len(c));
 }
 
+static uint64_t *
+spare_owned(struct fastmem_tcache *t, const struct rte_fastmem_cache *c)
+{
+	return &t->counts[c - t->caches].spare_owned;
+}
+
 /* Within a move, of which the spare magazine is a part. */
 static void
-put_spare(struct rte_fastmem_cache *c, struct fastmem_magazine *m)
+put_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c, struct fastmem_magazine *m)
 {
 	MOVE(c->spare_n, m->n);
 	count_in(c, m->n);
-	/* Pairs with the acquire in steal_spare(). */
+	/* Pairs with the acquires in steal_spare(). */
+	MOVE(*spare_owned(t, c), __atomic_load_n(&m->owner, __ATOMIC_RELAXED));
 	MOVE(c->spare, m);
 }
 
 /*
  * Within a move: take the spare magazine out of the cache. NULL: there is none, or
- * none any more, as another thread has stolen it.
+ * none any more, as another thread has stolen it. It may even be this thread's
+ * again, from the pool and for another cache: then the owner word has a new tag.
  */
 static struct fastmem_magazine *
 take_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
@@ -166,11 +174,11 @@ take_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
 
 	if (m == NULL)
 		return NULL;
-	/* First, as a thief looks here once more after it has seen the owner. */
+	/* First, as a thief looks here once more after it has seen the owner word. */
 	MOVE(c->spare, NULL);
 	count_in(c, -(int64_t)c->spare_n);
 	MOVE(c->spare_n, 0);
-	return fastmem_magazine_seize(m, t->id, t->id) ? m : NULL;
+	return fastmem_magazine_change(m, *spare_owned(t, c), t->id) ? m : NULL;
 }
 
 /* Load the spare magazine, and keep the loaded one as that. False: there is none. */
@@ -186,7 +194,7 @@ swap_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
 		count_in(c, m->n);
 		count_in(c, -(int64_t)old->n);
 		load_magazine(c, m);
-		put_spare(c, old);
+		put_spare(t, c, old);
 	}
 	move_end(t);
 	return m != NULL;
@@ -367,25 +375,22 @@ bin_drain(const struct fastmem_tcache *t, struct fastmem_bin *bin)
  * are none, or that thread was faster to use it.
  */
 static struct fastmem_magazine *
-steal_spare(const struct fastmem_tcache *t, struct rte_fastmem_cache *c, uint32_t thief)
+steal_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c, uint32_t thief)
 {
-	/* Pairs with the release in put_spare(). */
+	/* This and the other acquires pair with the releases in put_spare() and take_spare(). */
 	struct fastmem_magazine *m = __atomic_load_n(&c->spare, __ATOMIC_ACQUIRE);
 	uint64_t owned;
 
 	if (m == NULL || __atomic_load_n(&c->spare_n, __ATOMIC_RELAXED) == 0)
 		return NULL;
 	/*
-	 * The owner clears spare before it changes the owner word. So if that is its
-	 * new one, this acquire makes us see spare cleared; if it is the old one, the
-	 * exchange fails from when the owner changes it.
+	 * The owner clears spare before it writes the owner word of the next one. So
+	 * if spare is still m then, this was the word of m; and if m has another one
+	 * by now, it was taken since, and the change fails.
 	 */
-	owned = __atomic_load_n(&m->owner, __ATOMIC_ACQUIRE);
-	if ((owned & FASTMEM_OWNER_MASK) != t->id ||
-			__atomic_load_n(&c->spare, __ATOMIC_ACQUIRE) != m ||
-			!__atomic_compare_exchange_n(&m->owner, &owned,
-				fastmem_magazine_owner((owned >> 24) + 1, thief), false,
-				__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+	owned = __atomic_load_n(spare_owned(t, c), __ATOMIC_ACQUIRE);
+	if (__atomic_load_n(&c->spare, __ATOMIC_ACQUIRE) != m ||
+			!fastmem_magazine_change(m, owned, thief))
 		return NULL;
 	return m;
 }
@@ -504,7 +509,7 @@ cache_refill(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 		unload_magazine(c);
 		count_in(c, m->n);
 		load_magazine(c, m);
-		put_spare(c, old);
+		put_spare(t, c, old);
 		grow_capacity(c, bin);
 		move_end(t);
 		if (unneeded != NULL)
@@ -565,7 +570,7 @@ cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	unload_magazine(c);
 	count_in(c, -(int64_t)old->n);
 	load_magazine(c, empty);
-	put_spare(c, old);
+	put_spare(t, c, old);
 	move_end(t);
 	if (full == NULL || fastmem_depot_put(bin->full, full, t->id, bin->max_full))
 		return;

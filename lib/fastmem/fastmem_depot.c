@@ -145,17 +145,26 @@ fastmem_depot_take(struct fastmem_depot *depot, uint32_t owner)
 }
 
 /*
- * Change the owner of a magazine that is in no depot. Returns false if it has
- * another owner than from. The new tag turns down whoever has seen the old one:
- * a thief, or a helper who would finish a put that its dead owner had begun.
+ * Change the owner of a magazine that is in no depot. Returns false if its owner
+ * word is another one by now. As with each change, the new tag turns down whoever
+ * has seen the old one.
  */
 bool
-fastmem_magazine_seize(struct fastmem_magazine *m, uint32_t from, uint32_t to)
+fastmem_magazine_change(struct fastmem_magazine *m, uint64_t owned, uint32_t to)
+{
+	return cas(&m->owner, owned, fastmem_magazine_owner((owned >> ID_BITS) + 1, to));
+}
+
+/*
+ * Make sure of a magazine of a dead owner. Returns false if it belongs to another:
+ * so it does if another thread completes a put that the owner had begun.
+ */
+bool
+fastmem_magazine_seize(struct fastmem_magazine *m, uint32_t owner)
 {
 	uint64_t owned = load(&m->owner);
 
-	return (owned & ID_MASK) == from &&
-		cas(&m->owner, owned, fastmem_magazine_owner((owned >> ID_BITS) + 1, to));
+	return (owned & ID_MASK) == owner && fastmem_magazine_change(m, owned, owner);
 }
 
 /* The number of magazines; a guess while others put and take. */

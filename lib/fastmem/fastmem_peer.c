@@ -193,7 +193,7 @@ magazines_take_back(struct fastmem_ctl *ctl, uint32_t owner)
 		struct fastmem_magazine *m = fastmem_magazine_by_id(id);
 
 		/* It may be half-way into a depot, and another thread may complete that. */
-		if (fastmem_magazine_seize(m, owner, owner))
+		if (fastmem_magazine_seize(m, owner))
 			fastmem_magazine_discard(m);
 	}
 }
@@ -238,8 +238,12 @@ peer_take_back(struct fastmem_ctl *ctl, unsigned int i)
 		fastmem_runs_take_back(&ctl->arenas[socket], i);
 	bytes = held_bytes(ctl, peer->held, &n);
 	MOVE(peer->state, FASTMEM_PEER_GONE);
-	FASTMEM_LOG(NOTICE, "process %u has ended: its caches are taken back; it had allocated %"
-		PRId64 " objects (%" PRId64 " bytes) more than it freed", peer->pid, n, bytes);
+	if (n == 0 && bytes == 0)
+		FASTMEM_LOG(INFO, "process %u has ended: its caches are taken back", peer->pid);
+	else
+		FASTMEM_LOG(NOTICE, "process %u has ended: its caches are taken back; it had "
+			"allocated %" PRId64 " objects (%" PRId64 " bytes) more than it freed",
+			peer->pid, n, bytes);
 }
 
 static void
@@ -272,6 +276,17 @@ fastmem_peers_take_back(struct fastmem_ctl *ctl)
 	fastmem_mutex_unlock(&ctl->peers_lock);
 }
 
+/* Under peers_lock: whether process i is there, or ended with something to its account. */
+static bool
+is_remembered(const struct fastmem_ctl *ctl, unsigned int i)
+{
+	int64_t n;
+
+	return ctl->peers[i].state == FASTMEM_PEER_ATTACHED ||
+		(ctl->peers[i].state == FASTMEM_PEER_GONE &&
+			(held_bytes(ctl, ctl->peers[i].held, &n) != 0 || n != 0));
+}
+
 /* The number for a new process: best one that nothing is remembered of. -1: none is free. */
 static int
 free_number(const struct fastmem_ctl *ctl)
@@ -280,12 +295,9 @@ free_number(const struct fastmem_ctl *ctl)
 	unsigned int i;
 
 	for (i = 0; i < FASTMEM_MAX_PEERS; i++) {
-		int64_t n;
-
-		if (ctl->peers[i].state == FASTMEM_PEER_NONE)
+		if (!is_remembered(ctl, i))
 			return i;
-		if (ctl->peers[i].state == FASTMEM_PEER_GONE && (best < 0 ||
-				(held_bytes(ctl, ctl->peers[i].held, &n) == 0 && n == 0)))
+		if (best < 0 && ctl->peers[i].state == FASTMEM_PEER_GONE)
 			best = i;
 	}
 	return best;
@@ -386,13 +398,11 @@ rte_fastmem_processes(struct rte_fastmem_process *list, unsigned int n)
 		const struct fastmem_peer *peer = &ctl->peers[i];
 		struct rte_fastmem_process p = { .pid = peer->pid };
 
-		if (peer->state == FASTMEM_PEER_NONE)
+		if (!is_remembered(ctl, i))
 			continue;
 		peer_held(ctl, i, held, &p.n_threads);
 		p.alive = peer->state == FASTMEM_PEER_ATTACHED;
 		p.n_bytes = held_bytes(ctl, held, &p.n_objects);
-		if (!p.alive && p.n_bytes == 0 && p.n_objects == 0)
-			continue;
 		if (found < n)
 			list[found] = p;
 		found++;
@@ -419,7 +429,7 @@ rte_fastmem_process_classes(uint32_t pid, int64_t *objects)
 	peers_lock(ctl);
 	/* A number may be of a dead process and a living one, in turn: both count. */
 	for (i = 0; i < FASTMEM_MAX_PEERS; i++) {
-		if (ctl->peers[i].state == FASTMEM_PEER_NONE || ctl->peers[i].pid != pid)
+		if (!is_remembered(ctl, i) || ctl->peers[i].pid != pid)
 			continue;
 		ret = 0;
 		peer_held(ctl, i, held, &n_threads);

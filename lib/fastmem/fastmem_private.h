@@ -270,6 +270,7 @@ struct fastmem_counts {
 	uint64_t alloc_misses;
 	uint64_t free_misses;
 	uint64_t nomem;
+	uint64_t spare_owned; /* owner word of the spare magazine when it became that */
 	/* The objects that other processes have got from this cache before, less returned. */
 	int64_t held_before;
 	uint64_t base_alloc;
@@ -496,7 +497,8 @@ bool fastmem_depot_put(struct fastmem_depot *depot, struct fastmem_magazine *m,
 struct fastmem_magazine *fastmem_depot_take(struct fastmem_depot *depot, uint32_t owner);
 unsigned int fastmem_depot_count(const struct fastmem_depot *depot);
 
-bool fastmem_magazine_seize(struct fastmem_magazine *m, uint32_t from, uint32_t to);
+bool fastmem_magazine_change(struct fastmem_magazine *m, uint64_t owned, uint32_t to);
+bool fastmem_magazine_seize(struct fastmem_magazine *m, uint32_t owner);
 
 static inline uint64_t
 fastmem_magazine_owner(uint64_t tag, uint32_t owner)
