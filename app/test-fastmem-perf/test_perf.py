@@ -4,6 +4,7 @@
 
 """What dpdk-fastmem-perf promises its users: scenarios, table, JSON, plot and errors."""
 
+import glob
 import json
 import os
 import shutil
@@ -16,15 +17,25 @@ import xml.etree.ElementTree
 PROGRAM = sys.argv.pop(1)
 EAL = ["--no-huge", "-m", "640", "--no-pci", "--no-shconf", "--no-telemetry"]
 ONE_LCORE = {"tight", "batch_fifo", "batch_lifo", "bulk8", "bulk32", "mixed", "latency", "types",
-             "churn"}
+             "churn", "threads", "oversubscribed"}
 TWO_LCORES = {"pipeline", "pipeline_bulk32"}
+HUGE_PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+THREADS = {"lcore", "pthread", "registered", "control"}
 KEYS = {"scenario": str, "allocator": str, "size": int, "lcores": int, "metric": str,
         "median": (int, float), "min": (int, float), "max": (int, float), "rounds": int}
 
 
-def run(*options, eal=(), env=None):
-    return subprocess.run([PROGRAM, *EAL, *eal, "--", *options], capture_output=True, text=True,
-                          env=env, check=False)
+def run(*options, eal=(), env=None, base=EAL):
+    return subprocess.run([PROGRAM, *base, *eal, "--", *options], capture_output=True, text=True,
+                          env=env, check=False, timeout=200)
+
+
+def has_huge_pages():
+    try:
+        with open(HUGE_PAGES, encoding="ascii") as f, open("/proc/mounts", encoding="ascii") as m:
+            return os.geteuid() == 0 and int(f.read()) >= 64 and "hugetlbfs" in m.read()
+    except OSError:
+        return False
 
 
 class Perf(unittest.TestCase):
@@ -33,11 +44,31 @@ class Perf(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.dir)
         self.json = os.path.join(self.dir, "out.json")
 
-    def measure(self, *options, eal=()):
-        done = run("--quick", "--json", self.json, *options, eal=eal)
+    def measure(self, *options, eal=(), base=EAL):
+        done = run("--quick", "--json", self.json, *options, eal=eal, base=base)
         self.assertEqual(done.returncode, 0, done.stderr)
         with open(self.json, encoding="utf-8") as f:
             return json.load(f)["results"], done
+
+    def goals(self):
+        with open(self.json, encoding="utf-8") as f:
+            return {g["goal"]: g for g in json.load(f)["goals"]}
+
+    def huge(self):
+        """EAL options for huge pages, of which nothing is left after the test."""
+        prefix = "fastmem-perf-%d" % os.getpid()
+        self.addCleanup(shutil.rmtree, "/var/run/dpdk/" + prefix, True)
+        self.addCleanup(lambda: [os.unlink(f) for f in glob.glob("/dev/hugepages/%smap_*" % prefix)])
+        return ["--no-pci", "--no-telemetry", "--file-prefix", prefix]
+
+    def check_threads(self, results, allocator, kinds):
+        """Each kind of thread has figures that a call can have, in both patterns."""
+        cycles = {r["metric"]: r["median"] for r in results if r["allocator"] == allocator}
+        self.assertEqual(set(cycles), {"%s_cycles_%s" % (pattern, kind)
+                                       for pattern in ("tight", "batch") for kind in kinds})
+        for metric, median in cycles.items():
+            self.assertGreater(median, 0.5, metric)
+            self.assertLess(median, 100000, metric)
 
     def refused(self, text, *options, **kwargs):
         done = run(*options, **kwargs)
@@ -68,6 +99,73 @@ class Perf(unittest.TestCase):
                                   "--allocator", "fastmem,mempool")
         self.assertEqual(len(results), 4)
         self.assertEqual({r["lcores"] for r in results}, {2})
+
+    def test_each_kind_of_thread_is_measured_and_a_secondary_said_to_be_impossible(self):
+        results, done = self.measure("--scenario", "threads", "--size", "64",
+                                     "--allocator", "fastmem,mempool,rte_malloc")
+        for allocator in ("fastmem", "mempool", "rte_malloc"):
+            self.check_threads(results, allocator, THREADS)
+        self.assertRegex(done.stdout, "fastmem +not possible here: no huge pages")
+        goals = self.goals()
+        self.assertEqual(len(goals), 6)
+        for pattern in ("tight", "batch"):
+            goal = goals[pattern + "_secondary_over_lcore"]
+            self.assertIsNone(goal["median"])
+            self.assertIsNone(goal["met"])
+            self.assertIn("not possible here", goal["why"])
+            goal = goals[pattern + "_pthread_over_lcore"]
+            self.assertEqual(goal["at_most"], 1.05)
+            self.assertEqual(goal["met"], goal["median"] <= 1.05)
+            goal = goals[pattern + "_pthread_mempool_over_fastmem"]
+            self.assertEqual(goal["at_least"], 3)
+            self.assertEqual(goal["met"], goal["median"] >= 3)
+
+    @unittest.skipUnless(has_huge_pages(), "needs root and huge pages")
+    def test_a_secondary_process_is_measured(self):
+        results, _ = self.measure("--scenario", "threads", "--size", "64", "--allocator",
+                                  "fastmem,fastmem_handle,mempool,rte_malloc", base=self.huge())
+        self.check_threads(results, "mempool", THREADS)
+        for allocator in ("fastmem", "fastmem_handle", "rte_malloc"):
+            self.check_threads(results, allocator, THREADS | {"secondary"})
+        for pattern in ("tight", "batch"):
+            self.assertGreater(self.goals()[pattern + "_secondary_over_lcore"]["median"], 0)
+
+    @unittest.skipUnless(has_huge_pages(), "needs root and huge pages")
+    def test_a_secondary_is_not_possible_in_memory(self):
+        base = self.huge()
+        run("--scenario", "tight", "--quick", "--allocator", "floor", base=base)
+        self.assertTrue(os.path.exists("/var/run/dpdk/%s/config" % base[-1]))
+        results, done = self.measure("--scenario", "threads", "--allocator", "rte_malloc",
+                                     eal=["--in-memory"], base=base)
+        self.check_threads(results, "rte_malloc", THREADS)
+        self.assertIn("not possible here: EAL shares nothing", done.stdout)
+
+    @unittest.skipUnless(has_huge_pages(), "needs root and huge pages")
+    def test_a_secondary_that_does_not_start_is_an_error_beside_the_other_figures(self):
+        done = run("--scenario", "threads", "--quick", "--allocator", "rte_malloc",
+                   "--json", self.json, eal=["--huge-unlink=always"], base=self.huge())
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("note: threads, secondary: its process ended", done.stdout)
+        with open(self.json, encoding="utf-8") as f:
+            self.check_threads(json.load(f)["results"], "rte_malloc", THREADS)
+
+    def test_more_threads_than_cpus_all_get_on(self):
+        results, _ = self.measure("--scenario", "oversubscribed")
+        counts = {}
+        for r in results:
+            counts.setdefault(r["allocator"], set()).add(r["metric"])
+            self.assertAlmostEqual(r["ops_per_second"] * r["median"], 1e9, delta=10)
+        few = {"ns_per_op_%d_threads" % n for n in (1, 2, 4)}
+        self.assertEqual(counts, {
+            "fastmem": few | {"ns_per_op_%d_threads" % n for n in (8, 16, 32)},
+            "mempool": few, "rte_malloc": few})
+        for r in results:
+            if r["allocator"] == "fastmem":
+                self.assertGreater(r["ops_per_second"], 1e5, r)
+                self.assertLess(r["ops_per_second"], 1e12, r)
+        goal = self.goals()["ns_per_op_16_threads_over_2_threads"]
+        self.assertEqual(goal["at_most"], 2)
+        self.assertGreater(goal["median"], 0)
 
     def test_sizes_and_allocators_are_those_asked_for(self):
         results, _ = self.measure("--scenario", "bulk8", "--size", "128,192",
