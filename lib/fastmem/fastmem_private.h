@@ -41,6 +41,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_atomic.h>
 #include <rte_debug.h>
 #include <rte_fbarray.h>
 #include <rte_log.h>
@@ -371,11 +372,14 @@ struct fastmem_process {
 extern struct fastmem_process fastmem_process;
 
 /*
- * Write a field so that all that this thread wrote before comes before it, both
- * for other threads (pairs with an acquire) and for whoever takes over if this
- * process is killed.
+ * Write a field in program order. Other threads that read it (with acquire) find
+ * all that this one wrote before; whoever takes over if this process is killed
+ * also finds nothing written that comes after.
  */
-#define MOVE(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELEASE)
+#define MOVE(field, value) do { \
+	__atomic_store_n(&(field), value, __ATOMIC_RELEASE); \
+	rte_compiler_barrier(); \
+} while (0)
 
 extern int fastmem_logtype;
 #define FASTMEM_LOG(level, fmt, ...) \
@@ -417,8 +421,7 @@ fastmem_state(const struct fastmem_granule *g)
 static inline void
 fastmem_set_state(struct fastmem_granule *g, enum fastmem_granule_state state)
 {
-	/* Release: a survivor of this process finds all that was written before. */
-	__atomic_store_n(&g->state, state, __ATOMIC_RELEASE);
+	MOVE(g->state, state);
 }
 
 /* For pointers to which the granule map gave a bin: their leaf exists. */
