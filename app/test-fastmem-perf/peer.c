@@ -12,7 +12,7 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -68,7 +68,7 @@ is_open_here(const char *path)
 const char *
 peer_no_secondary(void)
 {
-	char path[4096];
+	char path[PATH_MAX];
 
 	if (!rte_eal_has_hugepages())
 		return "not possible here: no huge pages (--no-huge)";
@@ -78,19 +78,30 @@ peer_no_secondary(void)
 	return NULL;
 }
 
+/*
+ * Where EAL of a peer keeps its files. A secondary shares those of this process. A process that
+ * shares nothing gets a folder nevertheless, which must be another one.
+ */
 static const char *
-file_prefix(void)
+runtime_dir(enum peer_role role, char *path)
 {
-	const char *dir = rte_eal_get_runtime_dir();
-	const char *slash = strrchr(dir, '/');
+	snprintf(path, PATH_MAX, "%s%s", rte_eal_get_runtime_dir(),
+		role == PEER_SECONDARY ? "" : "-registered");
+	return path;
+}
 
-	return slash != NULL ? slash + 1 : dir;
+static const char *
+file_prefix(const char *runtime_dir)
+{
+	const char *slash = strrchr(runtime_dir, '/');
+
+	return slash != NULL ? slash + 1 : runtime_dir;
 }
 
 #define MAX_ARGS 24
 
 static void
-make_args(enum peer_role role, const char *lcores, const char **args)
+make_args(enum peer_role role, const char *prefix, const char *lcores, const char **args)
 {
 	unsigned int n = 0;
 
@@ -101,7 +112,7 @@ make_args(enum peer_role role, const char *lcores, const char **args)
 	args[n++] = "--lcores";
 	args[n++] = lcores;
 	args[n++] = "--file-prefix";
-	args[n++] = file_prefix();
+	args[n++] = prefix;
 	if (role == PEER_SECONDARY) {
 		args[n++] = "--proc-type=secondary";
 	} else if (rte_eal_has_hugepages()) {
@@ -124,13 +135,13 @@ make_args(enum peer_role role, const char *lcores, const char **args)
 static int
 spawn(struct peer *peer, int far_end, unsigned int cpu)
 {
-	char lcores[32];
+	char lcores[32], dir[PATH_MAX];
 	posix_spawn_file_actions_t actions;
 	const char *args[MAX_ARGS];
 	int ret;
 
 	snprintf(lcores, sizeof(lcores), "0@%u", cpu);
-	make_args(peer->role, lcores, args);
+	make_args(peer->role, file_prefix(runtime_dir(peer->role, dir)), lcores, args);
 	ret = posix_spawn_file_actions_init(&actions);
 	if (ret != 0)
 		return -ret;
@@ -151,6 +162,7 @@ static int
 reap(struct peer *peer)
 {
 	struct pollfd end = { .fd = peer->fd, .events = POLLIN };
+	char dir[PATH_MAX];
 	int status = 0, n;
 
 	shutdown(peer->fd, SHUT_WR);
@@ -163,6 +175,8 @@ reap(struct peer *peer)
 		;
 	close(peer->fd);
 	peer->pid = 0;
+	if (peer->role != PEER_SECONDARY)
+		rmdir(runtime_dir(peer->role, dir)); /* EAL leaves it */
 	return status;
 }
 
