@@ -221,6 +221,8 @@ destroy(struct fastmem_ctl *ctl)
 	struct fastmem_meta *meta = &ctl->meta;
 	uint32_t i;
 
+	/* Until now, a secondary that asked for memory had an answer. */
+	fastmem_mp_stop();
 	for (i = 0; i < ctl->n_sockets; i++)
 		fastmem_arena_destroy(&ctl->arenas[i]);
 	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
@@ -297,7 +299,6 @@ rte_fastmem_deinit(void)
 		__atomic_store_n(&ctl->ready, 0, __ATOMIC_RELEASE);
 		fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
 		fastmem_threads_forget();
-		fastmem_mp_stop();
 		if (fastmem_peers_others(ctl))
 			fastmem_mp_close(ctl);
 	}
@@ -774,6 +775,9 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 	unsigned int bin;
 
 	if (n == 0)
+		return;
+	/* After the primary's deinit, the map still knows what was an object. */
+	if (ctl == NULL && fastmem_process_state() == FASTMEM_PROCESS_CLOSED)
 		return;
 	bin = rte_fastmem_bin_of(ptrs[0]);
 	if (bin != 0 && rte_fastmem_same_bin_slow(ptrs, n))
