@@ -405,7 +405,7 @@ static double
 run_round(struct crew *crew, unsigned int n_threads, const struct side *side)
 {
 	const struct timespec duration = {
-		.tv_nsec = (perf_options.quick ? 10 : 100) * 1000000,
+		.tv_nsec = (perf_options.quick ? 10 : 50) * 1000000,
 	};
 	uint64_t before, n_ops;
 	bool failed = false;
