@@ -71,6 +71,23 @@ fastmem_peer_alive(unsigned int i)
 }
 
 /*
+ * Whether the file is of another primary, which lives: EAL shares nothing of this
+ * process then (--in-memory, --no-shconf), though it has the same --file-prefix.
+ */
+static bool
+file_is_taken(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	bool taken;
+
+	if (fd < 0)
+		return false;
+	taken = lock_is_held(fd, 0);
+	close(fd);
+	return taken;
+}
+
+/*
  * In the primary. A file of before is left to those who still have it open.
  * Returns 0; also without a file, which then nobody needs: in a process without
  * shared configuration, which EAL lets no other attach to.
@@ -84,13 +101,16 @@ fastmem_peers_create(struct fastmem_ctl *ctl)
 	int fd;
 
 	fastmem_mutex_init(&ctl->peers_lock);
-	peers_path(path, sizeof(path));
-	unlink(path);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	fastmem_process.peers_fd = fd;
+	fastmem_process.peers_fd = -1;
 	fastmem_process.peer = 0;
 	ctl->peers[0].pid = getpid();
 	ctl->peers[0].state = FASTMEM_PEER_ATTACHED;
+	peers_path(path, sizeof(path));
+	if (file_is_taken(path))
+		return 0;
+	unlink(path);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	fastmem_process.peers_fd = fd;
 	if (fd < 0) {
 		FASTMEM_LOG(DEBUG, "no file %s: %s; no other process can attach", path,
 			strerror(errno));
