@@ -368,8 +368,9 @@ room(const struct fastmem_arena *arena)
 {
 	uint64_t limit = __atomic_load_n(&arena->limit, __ATOMIC_RELAXED) >>
 			RTE_FASTMEM_GRANULE_SHIFT;
+	uint64_t n = __atomic_load_n(&arena->n_granules, __ATOMIC_RELAXED);
 
-	return limit > arena->n_granules ? limit - arena->n_granules : 0;
+	return limit > n ? limit - n : 0;
 }
 
 /* Fill the pages that this many granules take, but for EAL's header. */
@@ -478,8 +479,9 @@ fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 	uint64_t want;
 	int ret = 0;
 
-	if (!is_primary())
-		return fastmem_mp_grow(arena_index(arena), n, align);
+	if (!is_primary()) /* which takes a while, and at the limit would take it in vain */
+		return room(arena) >= min ? fastmem_mp_grow(arena_index(arena), n, align) :
+				-ENOMEM;
 	grow_lock(arena);
 	/* Another thread may have grown it while this one waited. */
 	if (!has_run(arena, n, align)) {

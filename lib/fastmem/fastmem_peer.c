@@ -243,6 +243,8 @@ peer_take_back(struct fastmem_ctl *ctl, unsigned int i)
 	int64_t bytes, n;
 	uint32_t socket;
 
+	/* First, as that may put objects into its magazines, or take them out. */
+	fastmem_bins_repair(ctl);
 	/* Pairs with the release in tcache_make(). */
 	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
 		if (!is_of(t, i))

@@ -485,6 +485,7 @@ void fastmem_arena_destroy(struct fastmem_arena *arena);
 void fastmem_bin_init(struct fastmem_bin *bin, uint16_t id, uint16_t socket,
 		uint32_t slot_size, uint32_t slab_align);
 void fastmem_bin_lock(struct fastmem_bin *bin);
+void fastmem_bins_repair(struct fastmem_ctl *ctl);
 unsigned int fastmem_slab_alloc(struct fastmem_bin *bin, struct fastmem_magazine *m,
 		unsigned int n);
 void *fastmem_slab_alloc_one(struct fastmem_bin *bin);

@@ -297,6 +297,18 @@ fastmem_bin_lock(struct fastmem_bin *bin)
 	}
 }
 
+/* Complete what any dead process was about to do under a bin's lock. */
+void
+fastmem_bins_repair(struct fastmem_ctl *ctl)
+{
+	uint32_t i;
+
+	for (i = 1; i < ctl->n_bins; i++) {
+		fastmem_bin_lock(&ctl->bins[i]);
+		fastmem_mutex_unlock(&ctl->bins[i].lock);
+	}
+}
+
 /*
  * Move up to n free slots of a slab that has some to the end of an array in
  * shared memory. Returns how many.
@@ -532,30 +544,35 @@ report_wrong(const struct wrong *wrong, unsigned int n)
 	}
 }
 
-/* The last n objects of an array of bin from are of bin. Under bin.lock. */
+/*
+ * Free the last objects of an array of bin from, as many as are of bin. Under
+ * bin.lock, as the map's entries for the bin change only then: after a double
+ * free, the slab may have gone at any time before. The array may also be what a
+ * dead process was about to free: then that was done with the lock. Returns how
+ * many were wrong.
+ */
 static unsigned int
 put_batch(struct fastmem_bin *from, struct fastmem_bin *bin, void **objs, uint32_t *n_objs,
-		unsigned int n, struct wrong *wrong)
+		struct wrong *wrong)
 {
-	uint32_t first = *n_objs - n, i;
+	uint32_t n = *n_objs, first = n, i;
 	struct fastmem_granule *slab = NULL;
 	uintptr_t granule = 0;
 	unsigned int n_wrong = 0;
 
-	transfer_begin(bin, FASTMEM_TRANSFER_FREE, objs, n_objs, first, n, first);
-	for (i = first; i < first + n; i++) {
+	while (first > 0 && n - first < BATCH &&
+			rte_fastmem_bin_of(objs[first - 1]) == bin->id)
+		first--;
+	transfer_begin(bin, FASTMEM_TRANSFER_FREE, objs, n_objs, first, n - first, first);
+	for (i = first; i < n; i++) {
 		enum put_result ret;
 
 		/* Neighbours often share a granule: one look-up then. */
 		if ((uintptr_t)objs[i] >> RTE_FASTMEM_GRANULE_SHIFT != granule) {
 			granule = (uintptr_t)objs[i] >> RTE_FASTMEM_GRANULE_SHIFT;
-			/*
-			 * After a double free, the slab may have gone at any time before:
-			 * its entry in the map changes only under its bin's lock.
-			 */
-			slab = rte_fastmem_bin_of(objs[i]) == bin->id ? slab_of(objs[i]) : NULL;
+			slab = slab_of(objs[i]);
 		}
-		ret = slab != NULL ? slab_put(bin, slab, objs[i]) : PUT_NO_OBJECT;
+		ret = slab_put(bin, slab, objs[i]);
 		if (ret != PUT_DONE)
 			wrong[n_wrong++] = (struct wrong){ objs[i], ret, bin->slot_size };
 		else if (bin != from)
@@ -576,24 +593,19 @@ static void
 slab_free(struct fastmem_bin *from, void **objs, uint32_t *n_objs)
 {
 	struct wrong wrong[BATCH];
-	unsigned int n, n_wrong, i;
+	unsigned int n_wrong, i;
 
 	while (*n_objs > 0) {
 		unsigned int id = rte_fastmem_bin_of(objs[*n_objs - 1]);
+		struct fastmem_bin *bin = &fastmem_ctl()->bins[id];
 
-		for (n = 1; n < RTE_MIN(*n_objs, (uint32_t)BATCH); n++)
-			if (rte_fastmem_bin_of(objs[*n_objs - 1 - n]) != id)
-				break;
 		if (id == 0) {
-			for (i = 0; i < n; i++)
-				wrong[i] = (struct wrong){ objs[*n_objs - 1 - i], PUT_NO_OBJECT, 0 };
-			MOVE(*n_objs, *n_objs - n);
-			n_wrong = n;
+			wrong[0] = (struct wrong){ objs[*n_objs - 1], PUT_NO_OBJECT, 0 };
+			MOVE(*n_objs, *n_objs - 1);
+			n_wrong = 1;
 		} else {
-			struct fastmem_bin *bin = &fastmem_ctl()->bins[id];
-
 			fastmem_bin_lock(bin);
-			n_wrong = put_batch(from, bin, objs, n_objs, n, wrong);
+			n_wrong = put_batch(from, bin, objs, n_objs, wrong);
 			fastmem_mutex_unlock(&bin->lock);
 		}
 		for (i = 0; i < n_wrong; i++)
@@ -618,7 +630,12 @@ fastmem_slab_free_one(struct fastmem_bin *from, void *obj)
 	fastmem_bin_lock(from);
 	from->one = obj;
 	MOVE(from->n_one, 1);
-	n_wrong = put_batch(from, from, &from->one, &from->n_one, 1, &wrong);
+	n_wrong = put_batch(from, from, &from->one, &from->n_one, &wrong);
+	if (from->n_one != 0) { /* it was of this bin a moment ago */
+		wrong = (struct wrong){ obj, PUT_NO_OBJECT, 0 };
+		n_wrong = 1;
+		MOVE(from->n_one, 0);
+	}
 	fastmem_mutex_unlock(&from->lock);
 	if (n_wrong > 0) {
 		count_misfreed(from, NULL);
