@@ -21,6 +21,7 @@
 #include "test_calls.h"
 #include "test_fastmem.h"
 #include "test_kill.h"
+#include "test_steps.h"
 
 static const struct test_suite *const suites[] = {
 	&suite_api,
@@ -43,7 +44,7 @@ static const struct test_suite *const suites[] = {
 	&suite_one_page,
 };
 
-const remote_t *const remote_functions[] = { calls, kill_calls, NULL };
+const remote_t *const remote_functions[] = { calls, kill_calls, steps_calls, NULL };
 
 static unsigned int n_passed, n_failed, n_skipped;
 

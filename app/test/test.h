@@ -58,6 +58,7 @@ extern const struct test_suite suite_reclaim;
 extern const struct test_suite suite_shared_stats;
 extern const struct test_suite suite_sizes;
 extern const struct test_suite suite_stats;
+extern const struct test_suite suite_steps;
 extern const struct test_suite suite_threads;
 extern const struct test_suite suite_wild;
 

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * What a child does until it is killed: see test_steps.h.
+ */
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <rte_memzone.h>
+
+#include "fastmem_private.h"
+#include "test_fastmem.h"
+#include "test_steps.h"
+
+#define LARGE_BULK 300u /* more than a magazine */
+
+struct steps_state *
+steps_state_get(void)
+{
+	static struct steps_state *state;
+	const struct rte_memzone *mz;
+
+	if (state == NULL) {
+		mz = rte_memzone_lookup(STEPS_ZONE);
+		state = mz != NULL ? mz->addr : NULL;
+	}
+	return state;
+}
+
+void
+steps_mark(void *obj, size_t size)
+{
+	pattern_fill(obj, RTE_MIN(size, (size_t)64), (uintptr_t)obj);
+}
+
+bool
+steps_is_marked(const void *obj, size_t size)
+{
+	return pattern_holds(obj, RTE_MIN(size, (size_t)64), (uintptr_t)obj);
+}
+
+/* Building blocks. */
+
+static struct rte_fastmem_cache *
+cache_of(size_t size)
+{
+	return &rte_fastmem_tls.classes[rte_fastmem_class(size, 8)];
+}
+
+static const struct fastmem_bin *
+bin_of(size_t size)
+{
+	return &fastmem_ctl()->bins[cache_of(size) - rte_fastmem_tls.caches];
+}
+
+static unsigned int
+in_depot(size_t size)
+{
+	const struct fastmem_bin *bin = bin_of(size);
+
+	return bin->full != NULL ? fastmem_depot_count(bin->full) : 0;
+}
+
+static bool
+get_one(struct steps_state *s, size_t size)
+{
+	void *obj = s->n_held < STEPS_HELD ? rte_fastmem_alloc(size, 8, s->flags) : NULL;
+
+	if (obj == NULL)
+		return false;
+	steps_mark(obj, size);
+	s->held[s->n_held++] = obj;
+	return true;
+}
+
+static void
+get_many(struct steps_state *s, size_t size, unsigned int n)
+{
+	while (n-- > 0)
+		if (!get_one(s, size))
+			abort(); /* the supervisor sees how it ended */
+}
+
+static void
+give_one(struct steps_state *s)
+{
+	rte_fastmem_free(s->held[--s->n_held]);
+}
+
+/* The next n objects are freed by the operation. */
+static void
+will_free(struct steps_state *s, unsigned int n)
+{
+	while (s->freeing < n)
+		s->in_call[s->freeing++] = s->held[--s->n_held];
+}
+
+/* An allocation finds the loaded magazine empty, and the spare one if that is so as well. */
+static void
+empty_cache(struct steps_state *s, size_t size, bool spare_too)
+{
+	const struct rte_fastmem_cache *c = cache_of(size);
+
+	while (c->top != c->base || (spare_too && c->spare_n > 0))
+		get_many(s, size, 1);
+}
+
+/* A free finds both magazines full. */
+static void
+fill_cache(struct steps_state *s, size_t size)
+{
+	const struct rte_fastmem_cache *c = cache_of(size);
+	const struct fastmem_bin *bin = bin_of(size);
+
+	while (c->top != c->end || c->capacity < bin->magazine_size ||
+			c->spare_n < bin->magazine_size)
+		give_one(s);
+}
+
+/* Preparations. */
+
+static void
+prepare_nothing(const struct steps_operation *op, struct steps_state *s)
+{
+	RTE_SET_USED(op);
+	RTE_SET_USED(s);
+}
+
+static void
+prepare_attached(const struct steps_operation *op, struct steps_state *s)
+{
+	RTE_SET_USED(op);
+	RTE_SET_USED(s);
+	if (rte_fastmem_init() != 0)
+		abort();
+}
+
+static void
+prepare_empty(const struct steps_operation *op, struct steps_state *s)
+{
+	get_many(s, op->size, 10);
+	empty_cache(s, op->size, true);
+	s->allocating = 1;
+}
+
+static void
+prepare_spare(const struct steps_operation *op, struct steps_state *s)
+{
+	get_many(s, op->size, 1000);
+	fill_cache(s, op->size);
+	empty_cache(s, op->size, false);
+	s->allocating = 1;
+}
+
+static void
+prepare_depot(const struct steps_operation *op, struct steps_state *s)
+{
+	get_many(s, op->size, 1500);
+	fill_cache(s, op->size);
+	while (in_depot(op->size) < 1)
+		give_one(s);
+	empty_cache(s, op->size, true);
+	s->allocating = 1;
+}
+
+static void
+prepare_full(const struct steps_operation *op, struct steps_state *s)
+{
+	get_many(s, op->size, 1200);
+	fill_cache(s, op->size);
+	will_free(s, 1);
+}
+
+/* The next magazine goes back to its slabs. */
+static void
+prepare_full_depot(const struct steps_operation *op, struct steps_state *s)
+{
+	get_many(s, op->size, RTE_MIN(10 * MIB / op->size, (size_t)3000));
+	while (in_depot(op->size) < bin_of(op->size)->max_full)
+		give_one(s);
+	fill_cache(s, op->size);
+	will_free(s, 1);
+}
+
+static void
+prepare_bulk_alloc(const struct steps_operation *op, struct steps_state *s)
+{
+	prepare_empty(op, s);
+	s->allocating = LARGE_BULK;
+}
+
+static void
+prepare_bulk_free(const struct steps_operation *op, struct steps_state *s)
+{
+	get_many(s, op->size, 3 * LARGE_BULK);
+	will_free(s, LARGE_BULK);
+}
+
+/* Something of several sizes in the caches. */
+static void
+prepare_mixed(const struct steps_operation *op, struct steps_state *s)
+{
+	size_t size;
+
+	RTE_SET_USED(op);
+	for (size = 64; size <= 64 * KIB; size *= 4) {
+		get_many(s, size, 20);
+		for (unsigned int i = 0; i < 12; i++)
+			give_one(s);
+	}
+}
+
+static void
+prepare_one(const struct steps_operation *op, struct steps_state *s)
+{
+	get_many(s, op->size, 1);
+}
+
+static void
+prepare_realloc(const struct steps_operation *op, struct steps_state *s)
+{
+	get_many(s, op->size, 3);
+	will_free(s, 1);
+	s->allocating = 1;
+}
+
+/* All memory is in use, or cached as objects of another size. */
+static void
+prepare_scarcity(const struct steps_operation *op, struct steps_state *s)
+{
+	unsigned int n, first, last;
+
+	/* It cannot ask for memory: the answer would go to its parent. */
+	s->flags = RTE_FASTMEM_F_NOGROW;
+	while (get_one(s, op->size))
+		;
+	for (n = 0; n < 40; n++)
+		give_one(s);
+	rte_fastmem_cache_flush();
+	first = s->n_held;
+	while (get_one(s, 1000))
+		;
+	last = s->n_held;
+	/* Slabs of this size may have had slots left. */
+	while (get_one(s, op->size))
+		;
+	for (n = first; n < last; n++)
+		rte_fastmem_free(s->held[n]);
+	s->n_held -= last - first;
+	memmove(&s->held[first], &s->held[last], (s->n_held - first) * sizeof(s->held[0]));
+	s->allocating = 1;
+}
+
+/* A thread cache, but nothing in it. */
+static void
+prepare_thread(const struct steps_operation *op, struct steps_state *s)
+{
+	rte_fastmem_handle_t handle;
+
+	s->flags = RTE_FASTMEM_F_NOGROW;
+	s->allocating = 1;
+	if (rte_fastmem_hlookup(op->size, 8, SOCKET_ID_ANY, &handle) != 0)
+		abort();
+}
+
+/* Operations. */
+
+static void
+act_alloc(const struct steps_operation *op, struct steps_state *s)
+{
+	if (rte_fastmem_alloc(op->size, 8, s->flags) == NULL)
+		abort();
+}
+
+static void
+act_free(const struct steps_operation *op, struct steps_state *s)
+{
+	RTE_SET_USED(op);
+	rte_fastmem_free(s->in_call[0]);
+}
+
+static void
+act_alloc_large(const struct steps_operation *op, struct steps_state *s)
+{
+	s->allocating = 1;
+	act_alloc(op, s);
+}
+
+static void
+act_bulk_alloc(const struct steps_operation *op, struct steps_state *s)
+{
+	static void *objs[LARGE_BULK];
+
+	RTE_SET_USED(s);
+	if (rte_fastmem_alloc_bulk(objs, LARGE_BULK, op->size, 8, 0) != 0)
+		abort();
+}
+
+static void
+act_bulk_free(const struct steps_operation *op, struct steps_state *s)
+{
+	RTE_SET_USED(op);
+	rte_fastmem_free_bulk(s->in_call, s->freeing);
+}
+
+static void
+act_realloc(const struct steps_operation *op, struct steps_state *s)
+{
+	void *new = rte_fastmem_realloc(s->in_call[0], op->size * 3, 8);
+
+	if (new == NULL)
+		abort();
+}
+
+static void
+act_flush(const struct steps_operation *op, struct steps_state *s)
+{
+	RTE_SET_USED(op);
+	RTE_SET_USED(s);
+	rte_fastmem_cache_flush();
+}
+
+static void
+act_idle(const struct steps_operation *op, struct steps_state *s)
+{
+	RTE_SET_USED(op);
+	RTE_SET_USED(s);
+	rte_fastmem_thread_idle();
+}
+
+static void
+act_deinit(const struct steps_operation *op, struct steps_state *s)
+{
+	RTE_SET_USED(op);
+	RTE_SET_USED(s);
+	rte_fastmem_deinit();
+}
+
+static void
+act_attach(const struct steps_operation *op, struct steps_state *s)
+{
+	RTE_SET_USED(op);
+	RTE_SET_USED(s);
+	if (rte_fastmem_init() != 0)
+		abort();
+}
+
+static void
+act_list(const struct steps_operation *op, struct steps_state *s)
+{
+	RTE_SET_USED(op);
+	RTE_SET_USED(s);
+	if (rte_fastmem_processes(NULL, 0) < 2)
+		abort();
+}
+
+const struct steps_operation steps_operations[] = {
+	{ "refill from slabs", 4096, prepare_empty, act_alloc, AFTER_NOTHING },
+	{ "refill of tiny objects", 8, prepare_empty, act_alloc, AFTER_NOTHING },
+	{ "swap of magazines", 512, prepare_spare, act_alloc, AFTER_NOTHING },
+	{ "take from a depot", 512, prepare_depot, act_alloc, AFTER_NOTHING },
+	{ "put into a depot", 512, prepare_full, act_free, AFTER_NOTHING },
+	{ "return to slabs", 4096, prepare_full_depot, act_free, AFTER_NOTHING },
+	{ "bulk that allocates", 256, prepare_bulk_alloc, act_bulk_alloc, AFTER_NOTHING },
+	{ "bulk that frees", 256, prepare_bulk_free, act_bulk_free, AFTER_NOTHING },
+	{ "large object allocated", 200000, prepare_one, act_alloc_large, AFTER_NOTHING },
+	{ "large object freed", 1 << 20, prepare_full_depot, act_free, AFTER_NOTHING },
+	{ "realloc", 5000, prepare_realloc, act_realloc, AFTER_NOTHING },
+	{ "flush", 0, prepare_mixed, act_flush, AFTER_NOTHING },
+	{ "idle", 0, prepare_mixed, act_idle, AFTER_NOTHING },
+	{ "scarcity", 30000, prepare_scarcity, act_alloc, AFTER_NOTHING },
+	{ "theft", 4096, prepare_thread, act_alloc, AFTER_HOARDING },
+	{ "first allocation", 1000, prepare_attached, act_alloc_large, AFTER_NOTHING },
+	{ "detach", 0, prepare_mixed, act_deinit, AFTER_NOTHING },
+	{ "attach", 0, prepare_nothing, act_attach, AFTER_NOTHING },
+	{ "attach after a death", 4096, prepare_nothing, act_attach, AFTER_DEATH },
+	{ "taking back after a death", 4096, prepare_attached, act_list, AFTER_DEATH },
+	{ NULL, 0, NULL, NULL, AFTER_NOTHING }
+};
+
+static void
+child_main(const struct steps_operation *op, struct steps_state *s)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+		_exit(errno);
+	op->prepare(op, s);
+	raise(SIGSTOP);
+	op->act(op, s);
+	raise(SIGSTOP);
+	_exit(0);
+}
+
+/* Whether it stops by this signal, after whatever it does now. */
+static bool
+stopped(pid_t pid, int signal, int *status)
+{
+	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
+		;
+	return WIFSTOPPED(*status) && WSTOPSIG(*status) == signal;
+}
+
+/* The parent steps a child several times as fast where it need not wake another CPU. */
+static void
+stay_on_a_cpu(void)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(sched_getcpu(), &cpus);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
+int64_t
+steps_run(const uint64_t *args)
+{
+	const struct steps_operation *op = &steps_operations[args[0]];
+	struct steps_state *s = steps_state_get();
+	uint64_t n = args[1], i;
+	int status = 0;
+	pid_t pid;
+
+	memset(s, 0, sizeof(*s));
+	stay_on_a_cpu();
+	pid = fork();
+	if (pid == 0)
+		child_main(op, s);
+	if (pid < 0)
+		return -errno;
+	s->pid = pid;
+	if (!stopped(pid, SIGSTOP, &status)) {
+		if (WIFEXITED(status)) /* it may not be traced */
+			return -WEXITSTATUS(status);
+		fprintf(stderr, "%s: status %#x before it began\n", op->name, status);
+		return -EFAULT;
+	}
+	if (n == STEPS_END) { /* without counting */
+		ptrace(PTRACE_CONT, pid, NULL, NULL);
+		stopped(pid, SIGSTOP, &status);
+	}
+	for (i = 0; i < n && n != STEPS_END; i++) {
+		if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) != 0)
+			return -errno;
+		if (!stopped(pid, SIGTRAP, &status))
+			break;
+	}
+	if (i < n && !(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP)) {
+		fprintf(stderr, "%s: status %#x after %" PRIu64 " instructions\n", op->name,
+			status, i);
+		return -EFAULT;
+	}
+	kill(pid, SIGKILL);
+	stopped(pid, SIGKILL, &status);
+	return i;
+}
+
+const remote_t steps_calls[] = { steps_run, NULL };
