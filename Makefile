@@ -7,7 +7,7 @@ BUILD ?= build
 MESON_ARGS ?=
 export BUILD
 
-.PHONY: all build demo test bench debian-matrix fresh check-dpdk-tree doc \
+.PHONY: all build demo test test-kill bench debian-matrix fresh check-dpdk-tree doc \
 	install uninstall clean help
 
 all: build
@@ -15,6 +15,7 @@ all: build
 help:
 	@echo 'make demo             install what is missing, build, compare fastmem with other allocators'
 	@echo 'make test             install what is missing, build in all variants, run all tests'
+	@echo 'make test-kill        kill a thousand processes that use fastmem (several minutes, huge pages)'
 	@echo 'make bench            the whole benchmark: long rounds, more sizes (several minutes)'
 	@echo 'make build            build only, into $$BUILD ($(BUILD))'
 	@echo 'make doc              API documentation into build/doc (doxygen)'
@@ -38,6 +39,9 @@ demo:
 
 test:
 	@tools/test.sh
+
+test-kill:
+	@tools/kill-test.sh
 
 bench:
 	@tools/bench.sh

@@ -39,6 +39,10 @@ static const struct test_suite *const suites[] = {
 	&suite_depot,
 	&suite_threads,
 	&suite_processes,
+	&suite_departure,
+	&suite_reclaim,
+	&suite_kill,
+	&suite_steps,
 	&suite_iova,
 	&suite_wild,
 	&suite_one_page,
@@ -81,14 +85,31 @@ case_run(const struct test_suite *suite, const struct test_case *c)
 	return ret;
 }
 
-/* A suite that cannot run is neither passed nor skipped: it is not part of such a run. */
-static bool
-suite_can_run(const struct test_suite *suite)
+#if defined(__SANITIZE_THREAD__)
+#define HAS_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HAS_TSAN 1
+#endif
+#endif
+
+/* NULL, or why not: such a suite is neither passed nor skipped. */
+static const char *
+suite_cannot_run(const struct test_suite *suite)
 {
-	if (!suite->needs_huge_pages || rte_eal_has_hugepages() != 0)
-		return true;
-	printf("%s: not run: EAL shares only huge pages with other processes\n", suite->name);
-	return false;
+	if (!suite->with_secondaries)
+		return NULL;
+#ifdef HAS_TSAN
+	return "ThreadSanitizer does not see what other processes do";
+#endif
+	return rte_eal_has_hugepages() != 0 ? NULL :
+		"EAL shares only huge pages with other processes";
+}
+
+static bool
+suite_only_when_named(const struct test_suite *suite)
+{
+	return suite->on_request || suite->with_secondaries;
 }
 
 static void
@@ -96,8 +117,10 @@ suite_run(const struct test_suite *suite, const char *only)
 {
 	const struct test_case *c;
 
-	if (!suite_can_run(suite))
+	if (suite_cannot_run(suite) != NULL) {
+		printf("%s: not run: %s\n", suite->name, suite_cannot_run(suite));
 		return;
+	}
 	for (c = suite->cases; c->name != NULL; c++) {
 		const char *result = "ok";
 
@@ -128,7 +151,7 @@ list(void)
 
 	for (i = 0; i < RTE_DIM(suites); i++) {
 		printf("%s: %s%s\n", suites[i]->name, suites[i]->about,
-			suites[i]->on_request ? " (only when named)" : "");
+			suite_only_when_named(suites[i]) ? " (only when named)" : "");
 		for (c = suites[i]->cases; c->name != NULL; c++)
 			printf("  %s.%s\n", suites[i]->name, c->name);
 	}
@@ -145,7 +168,10 @@ usage(FILE *f)
 		"  --list      list suites and cases\n"
 		"  --help      this text; EAL's own comes before \"--\"\n"
 		"\n"
-		"Environment: FASTMEM_TEST_SEED=N repeats the random tests of a run.\n");
+		"Environment:\n"
+		"  FASTMEM_TEST_SEED=N   repeats the random tests of a run\n"
+		"  FASTMEM_TEST_KILLS=N  processes that suite \"kill\" kills (50)\n"
+		"  FASTMEM_TEST_STEPS=N  deaths that suite \"steps\" tries in each operation (3)\n");
 }
 
 /* Returns false when there is no such suite or case. */
@@ -178,7 +204,7 @@ run(int argc, char **argv)
 		}
 	}
 	for (i = 0; argc == 0 && i < RTE_DIM(suites); i++)
-		if (!suites[i]->on_request)
+		if (!suite_only_when_named(suites[i]))
 			suite_run(suites[i], NULL);
 	if (n_skipped > 0)
 		printf("%u skipped\n", n_skipped);

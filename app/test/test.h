@@ -36,7 +36,11 @@ struct test_suite {
 	void (*rescue)(void); /* after each case that did not; may be NULL */
 	const struct test_case *cases; /* up to TEST_CASES_END */
 	bool on_request; /* only runs when named: needs, or does, something special */
-	bool needs_huge_pages; /* EAL shares no others with secondary processes */
+	/*
+	 * Runs only when named, and only on huge pages, as EAL shares no others. In a
+	 * program run of its own: once a thread was registered, EAL lets no secondary attach.
+	 */
+	bool with_secondaries;
 };
 
 extern const struct test_suite suite_api;

@@ -266,5 +266,5 @@ const struct test_suite suite_departure = {
 	.teardown = departure_down,
 	.rescue = departure_end,
 	.cases = cases,
-	.needs_huge_pages = true,
+	.with_secondaries = true,
 };

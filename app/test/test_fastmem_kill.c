@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <rte_cycles.h>
+#include <rte_log.h>
 #include <rte_memzone.h>
 
 #include "fastmem_private.h"
@@ -407,6 +407,7 @@ kill_up(void)
 	n_estate = 0;
 	memset(&sum, 0, sizeof(sum));
 	rng_init(&rng, 4711);
+	rte_log_set_level_pattern("lib.fastmem", RTE_LOG_WARNING); /* not of each death */
 	return fastmem_up();
 }
 
@@ -421,6 +422,7 @@ kill_zone_free(void)
 static int
 kill_down(void)
 {
+	rte_log_set_level_pattern("lib.fastmem", RTE_LOG_NOTICE);
 	rte_fastmem_deinit();
 	TEST_ASSERT_EQUAL(zones_fastmem(), 0);
 	kill_zone_free();
@@ -437,7 +439,7 @@ kill_rescue(void)
 		fprintf(stderr, "threads of the primary hang: the tests end here\n");
 		_exit(1);
 	}
-	rte_fastmem_deinit();
+	fastmem_rescue();
 	kill_zone_free();
 }
 
@@ -453,5 +455,5 @@ const struct test_suite suite_kill = {
 	.teardown = kill_down,
 	.rescue = kill_rescue,
 	.cases = cases,
-	.needs_huge_pages = true,
+	.with_secondaries = true,
 };

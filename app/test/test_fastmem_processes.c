@@ -392,5 +392,5 @@ const struct test_suite suite_processes = {
 	.teardown = processes_down,
 	.rescue = processes_end,
 	.cases = cases,
-	.needs_huge_pages = true,
+	.with_secondaries = true,
 };

@@ -124,7 +124,9 @@ they_serve_other_sizes_and_bulks(void)
 
 	TEST_CALL(HERE(call_sleeper_begin, N * 3 / 4, SIZE, true));
 	TEST_CALL(ASK(&second, call_sleeper_begin, N * 3 / 4, 1000, true));
-	TEST_ASSERT_EQUAL(count_available(MIB / 4), all);
+	/* What is taken before all has come back may cut a run at another place. */
+	n = count_available(MIB / 4);
+	TEST_ASSERT(n >= all - 2, "%u of %u", n, all);
 	TEST_CALL(HERE(call_sleeper_end, 0));
 	TEST_CALL(ASK(&second, call_sleeper_end));
 
@@ -240,5 +242,5 @@ const struct test_suite suite_reclaim = {
 	.teardown = reclaim_down,
 	.rescue = reclaim_end,
 	.cases = cases,
-	.needs_huge_pages = true,
+	.with_secondaries = true,
 };

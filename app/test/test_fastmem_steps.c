@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <rte_log.h>
 #include <rte_memzone.h>
 
 #include "fastmem_private.h"
@@ -35,6 +36,7 @@ steps_up(void)
 
 	TEST_ASSERT(mz != NULL);
 	state = steps_state_get();
+	rte_log_set_level_pattern("lib.fastmem", RTE_LOG_WARNING); /* not of each death */
 	TEST_CALL(process_start(&nursery));
 	return fastmem_up();
 }
@@ -49,6 +51,7 @@ steps_zone_free(void)
 static int
 steps_down(void)
 {
+	rte_log_set_level_pattern("lib.fastmem", RTE_LOG_NOTICE);
 	TEST_CALL(process_stop(&nursery));
 	rte_fastmem_deinit();
 	TEST_ASSERT_EQUAL(zones_fastmem(), 0);
@@ -312,5 +315,5 @@ const struct test_suite suite_steps = {
 	.teardown = steps_down,
 	.rescue = steps_rescue,
 	.cases = cases,
-	.needs_huge_pages = true,
+	.with_secondaries = true,
 };

@@ -30,6 +30,7 @@
 #define MAX_PROCESSES 72
 #define FIRST_LCORE 32 /* ids of the primary's own lcores are below */
 #define STOP UINT32_MAX
+#define CHILD_FD 3 /* the socket, in the child */
 
 struct request {
 	uint32_t suite, function;
@@ -137,12 +138,14 @@ process_serve(int argc, char **argv)
 static pid_t
 spawn(unsigned int slot, int fd)
 {
+	posix_spawn_file_actions_t actions;
 	char number[16], lcore[1024 + 16];
 	char *args[RTE_DIM(eal_args) + 12];
 	unsigned int n = 0, i;
 	pid_t pid;
+	int ret;
 
-	snprintf(number, sizeof(number), "%d", fd);
+	snprintf(number, sizeof(number), "%d", CHILD_FD);
 	snprintf(lcore, sizeof(lcore), "--lcores=%u%s", FIRST_LCORE + slot, lcores);
 	args[n++] = program_invocation_name;
 	args[n++] = (char *)(uintptr_t)"--proc-type=secondary";
@@ -156,7 +159,16 @@ spawn(unsigned int slot, int fd)
 	args[n++] = (char *)(uintptr_t)"--secondary";
 	args[n++] = number;
 	args[n] = NULL;
-	return posix_spawn(&pid, "/proc/self/exe", NULL, NULL, args, environ) == 0 ? pid : -1;
+	/*
+	 * Of all other files: while EAL adds memory in another thread, it has a lock on
+	 * a file, which stays locked for as long as a child has that open as well.
+	 */
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fd, CHILD_FD);
+	posix_spawn_file_actions_addclosefrom_np(&actions, CHILD_FD + 1);
+	ret = posix_spawn(&pid, "/proc/self/exe", &actions, NULL, args, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	return ret == 0 ? pid : -1;
 }
 
 static int
@@ -183,9 +195,7 @@ process_start(struct process *p)
 		;
 	TEST_ASSERT(p->slot < MAX_PROCESSES);
 	TEST_ASSERT_EQUAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-	p->fd = dup(ends[1]); /* without SOCK_CLOEXEC: the child's */
-	p->pid = spawn(p->slot, p->fd);
-	close(p->fd);
+	p->pid = spawn(p->slot, ends[1]);
 	close(ends[1]);
 	p->fd = ends[0];
 	TEST_ASSERT(p->pid > 0, "%s", strerror(errno));
@@ -221,11 +231,12 @@ process_send(struct process *p, remote_t function, const uint64_t *args)
 }
 
 static void
-report_silence(const struct process *p)
+report_silence(const struct process *p, bool ended)
 {
 	siginfo_t info = { 0 };
 
-	waitid(P_PID, p->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+	/* Its end of the socket may be closed a little before it is gone. */
+	waitid(P_PID, p->pid, &info, WEXITED | WNOWAIT | (ended ? 0 : WNOHANG));
 	fprintf(stderr, "process %d does not answer: %s %d\n", p->pid,
 		info.si_pid == 0 ? "it runs" : info.si_code == CLD_EXITED ? "exit status" :
 		"signal", info.si_status);
@@ -234,12 +245,12 @@ report_silence(const struct process *p)
 int64_t
 process_receive(struct process *p)
 {
+	bool readable = process_wait_readable(p->fd, PROCESS_PATIENCE_MS);
 	struct reply reply;
 
-	if (process_wait_readable(p->fd, PROCESS_PATIENCE_MS) &&
-			recv(p->fd, &reply, sizeof(reply), 0) == sizeof(reply))
+	if (readable && recv(p->fd, &reply, sizeof(reply), 0) == sizeof(reply))
 		return reply.result;
-	report_silence(p);
+	report_silence(p, readable);
 	return REMOTE_FAILED;
 }
 
