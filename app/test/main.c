@@ -38,6 +38,7 @@ static const struct test_suite *const suites[] = {
 	&suite_shared_stats,
 	&suite_depot,
 	&suite_threads,
+	&suite_idle,
 	&suite_processes,
 	&suite_departure,
 	&suite_reclaim,

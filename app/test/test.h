@@ -51,6 +51,7 @@ extern const struct test_suite suite_depot;
 extern const struct test_suite suite_errors;
 extern const struct test_suite suite_growth;
 extern const struct test_suite suite_handles;
+extern const struct test_suite suite_idle;
 extern const struct test_suite suite_iova;
 extern const struct test_suite suite_kill;
 extern const struct test_suite suite_limits;

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Threads that sleep, that come and go, and that are robbed of what they have
+ * cached: all in one process, where ThreadSanitizer sees them. Other processes
+ * are in test_fastmem_reclaim.c.
+ */
+
+#include <rte_lcore.h>
+#include <rte_version.h>
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
+#include <rte_thread.h>
+#endif
+
+#include "fastmem_private.h"
+#include "test_calls.h"
+#include "test_fastmem.h"
+
+#define LIMIT (8 * MIB)
+#define SIZE ((size_t)4096)
+#define MANY (unsigned int)(2 * LIMIT / SIZE)
+#define MAGAZINE FASTMEM_MAGAZINE_LARGE_CAPACITY
+
+static void *ptrs[MANY];
+
+static int
+idle_up(void)
+{
+	TEST_CALL(shared_make());
+	return fastmem_up();
+}
+
+static int
+idle_down(void)
+{
+	TEST_CALL(fastmem_down());
+	shared_free();
+	return TEST_SUCCESS;
+}
+
+static void
+idle_end(void)
+{
+	__atomic_store_n(&shared_get()->stop, 1, __ATOMIC_RELEASE);
+	call_sleeper_end(NULL);
+	call_hammer_end(NULL);
+	fastmem_rescue();
+	shared_free();
+}
+
+static int
+all_memory_is_limited(void)
+{
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(LIMIT, SOCKET_ID_ANY), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, LIMIT), 0);
+	return TEST_SUCCESS;
+}
+
+static unsigned int
+count_available(void)
+{
+	unsigned int n = fill_up(ptrs, MANY, SIZE);
+
+	rte_fastmem_free_bulk(ptrs, n);
+	rte_fastmem_cache_flush();
+	return n;
+}
+
+/* It has used all memory, and given it back: now its spare magazine is full. */
+static int
+a_sleeping_thread_keeps_its_loaded_magazine_at_most(void)
+{
+	unsigned int all, n;
+
+	TEST_CALL(all_memory_is_limited());
+	all = count_available();
+	TEST_ASSERT(all > 4 * MAGAZINE);
+	TEST_CALL(HERE(call_sleeper_begin, all, SIZE, false));
+	n = count_available();
+	TEST_ASSERT(n >= all - MAGAZINE && n < all, "%u of %u", n, all);
+	TEST_CALL(HERE(call_sleeper_end, 0));
+	TEST_ASSERT_EQUAL(count_available(), all, "the thread has left it all");
+	return TEST_SUCCESS;
+}
+
+static int
+an_idle_thread_keeps_nothing(void)
+{
+	unsigned int all;
+
+	TEST_CALL(all_memory_is_limited());
+	all = count_available();
+	TEST_CALL(HERE(call_sleeper_begin, all, SIZE, true));
+	TEST_ASSERT_EQUAL(count_available(), all);
+	return HERE(call_sleeper_end, 0);
+}
+
+/* More threads than CPUs, of which one takes all it can get, wherever it is. */
+static int
+threads_that_are_robbed_lose_nothing(void)
+{
+	struct shared *s = shared_get();
+	unsigned int i, n, theft = 0;
+
+	TEST_CALL(all_memory_is_limited());
+	TEST_ASSERT_EQUAL(HERE(call_hammer_begin, 5, WORKER_PTHREAD), 0);
+	for (i = 0; i < 300 || __atomic_load_n(&s->n_rounds, __ATOMIC_RELAXED) < 5000; i++) {
+		n = fill_up(ptrs, MANY, 100 + i % 7 * 3000);
+		theft += n < MANY;
+		rte_fastmem_free_bulk(ptrs, n);
+		if (i % 3 == 0)
+			rte_fastmem_trim(LIMIT / 2, SOCKET_ID_ANY);
+		if (i % 5 == 0)
+			rte_fastmem_thread_idle();
+	}
+	__atomic_store_n(&s->stop, 1, __ATOMIC_RELEASE);
+	TEST_ASSERT_EQUAL(HERE(call_hammer_end, 0), 0);
+	TEST_ASSERT(theft > 0, "memory was never scarce");
+	return check_live(0);
+}
+
+static int
+many_threads_at_once_leave_nothing_behind(void)
+{
+	int64_t metadata;
+
+	TEST_ASSERT_EQUAL(HERE(call_short_threads, 256, 1, WORKER_PTHREAD), 0);
+	TEST_ASSERT_EQUAL(HERE(call_short_threads, 1, 100, WORKER_PTHREAD), 0);
+	metadata = HERE(call_metadata, 0);
+	TEST_ASSERT_EQUAL(HERE(call_short_threads, 1, 1000, WORKER_PTHREAD), 0);
+	TEST_ASSERT_EQUAL(HERE(call_short_threads, 256, 3, WORKER_PTHREAD), 0);
+	TEST_ASSERT_EQUAL(HERE(call_metadata, 0), metadata, "bookkeeping has grown");
+	rte_fastmem_trim(0, SOCKET_ID_ANY);
+	TEST_ASSERT_EQUAL(stats_backing(), 0, "objects are still cached");
+	return check_live(0);
+}
+
+/* It is noticed when the thread leaves the fast path: until then, its old caches serve. */
+static int
+register_late(void *arg)
+{
+	void *before[50], *within[50], *after[50];
+	unsigned int i;
+
+	RTE_SET_USED(arg);
+	for (i = 0; i < RTE_DIM(before); i++)
+		TEST_ASSERT((before[i] = rte_fastmem_alloc(300, 0, 0)) != NULL);
+	TEST_ASSERT_EQUAL(rte_thread_register(), 0);
+	for (i = 0; i < RTE_DIM(within); i++)
+		TEST_ASSERT((within[i] = rte_fastmem_alloc(300, 0, 0)) != NULL);
+	rte_fastmem_free_bulk(before, RTE_DIM(before));
+	rte_thread_unregister();
+	for (i = 0; i < RTE_DIM(after); i++)
+		TEST_ASSERT((after[i] = rte_fastmem_alloc(300, 0, 0)) != NULL);
+	rte_fastmem_free_bulk(within, RTE_DIM(within));
+	rte_fastmem_free_bulk(after, RTE_DIM(after));
+	return TEST_SUCCESS;
+}
+
+static int
+a_thread_may_register_after_its_first_call(void)
+{
+	struct worker worker = { .kind = WORKER_PTHREAD, .run = register_late };
+	uint64_t shared, by_lcores = 0;
+	struct rte_fastmem_lcore_stats l;
+	struct rte_fastmem_stats s;
+	unsigned int i;
+
+	for (i = 0; i < 5; i++)
+		TEST_CALL(workers_run(&worker, 1));
+	TEST_ASSERT_EQUAL(rte_fastmem_stats(&s), 0);
+	TEST_ASSERT_EQUAL(s.alloc_total, 5 * 150);
+	TEST_ASSERT_EQUAL(s.free_total, 5 * 150);
+	TEST_ASSERT_EQUAL(rte_fastmem_stats_shared(&l), 0);
+	shared = l.alloc_cache_hits + l.alloc_cache_misses;
+	for (i = 0; i < RTE_MAX_LCORE; i++)
+		if (rte_fastmem_stats_lcore(i, &l) == 0)
+			by_lcores += l.alloc_cache_hits + l.alloc_cache_misses;
+	TEST_ASSERT_EQUAL(shared + by_lcores, 5 * 150);
+	TEST_ASSERT(shared >= 5 * 50 && by_lcores > 0, "%" PRIu64 " shared", shared);
+	return check_live(0);
+}
+
+static const struct test_case cases[] = {
+	TEST_CASE(a_sleeping_thread_keeps_its_loaded_magazine_at_most),
+	TEST_CASE(an_idle_thread_keeps_nothing),
+	TEST_CASE(threads_that_are_robbed_lose_nothing),
+	TEST_CASE(many_threads_at_once_leave_nothing_behind),
+	TEST_CASE(a_thread_may_register_after_its_first_call),
+	TEST_CASES_END
+};
+
+const struct test_suite suite_idle = {
+	.name = "idle",
+	.about = "threads that sleep, and whose caches others need",
+	.setup = idle_up,
+	.teardown = idle_down,
+	.rescue = idle_end,
+	.cases = cases,
+};
