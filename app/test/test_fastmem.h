@@ -31,6 +31,9 @@ void fastmem_rescue(void);
 /* All structures are consistent, and this many objects of all sizes live. */
 int check_live(uint64_t n);
 
+/* No magazine is lost: see test_magazines.c. */
+int check_magazines(void);
+
 uint64_t stats_in_use(void); /* bytes */
 uint64_t stats_live(void); /* objects */
 uint64_t stats_backing(void);

@@ -118,6 +118,7 @@ threads_that_are_robbed_lose_nothing(void)
 	__atomic_store_n(&s->stop, 1, __ATOMIC_RELEASE);
 	TEST_ASSERT_EQUAL(HERE(call_hammer_end, 0), 0);
 	TEST_ASSERT(theft > 0, "memory was never scarce");
+	TEST_CALL(check_magazines());
 	return check_live(0);
 }
 

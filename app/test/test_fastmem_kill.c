@@ -250,8 +250,6 @@ kill_one(void)
 	unsigned int victim = rng_below(&rng, SECONDARIES), k;
 	uint64_t rate, killed;
 
-	if (rng_below(&rng, 4) == 0)
-		set_mode();
 	/* At any time: this is what the delay is for. */
 	rate = rate_of_others(victim, SAMPLE_MS + rng_below(&rng, 30));
 	TEST_CALL(kill_between_growths(&secondaries[victim]));
@@ -267,6 +265,9 @@ kill_one(void)
 		TEST_CALL(free_estate());
 	if (rng_below(&rng, 8) == 0)
 		rte_fastmem_trim(0, SOCKET_ID_ANY);
+	/* Now, so that the others have settled to it when the next one is killed. */
+	if (rng_below(&rng, 4) == 0)
+		set_mode();
 	return start_secondary(victim);
 }
 
@@ -329,6 +330,7 @@ check_all_is_accounted_for(void)
 	rte_fastmem_maintain();
 	TEST_CALL(collect_all());
 	TEST_ASSERT_EQUAL(fastmem_verify(stderr), 0);
+	TEST_CALL(check_magazines());
 	live = stats_live();
 	known = n_estate;
 	TEST_ASSERT(live >= known && live <= known + sum.in_calls,
@@ -347,9 +349,10 @@ check_all_is_accounted_for(void)
 	TEST_CALL(check_live(lost));
 	printf("%" PRIu64 " kills, %" PRIu64 " operations, %" PRIu64 " refused; %" PRIu64
 		" objects inherited, %" PRIu64 " lost of %" PRIu64 " in calls; %u dead processes "
-		"with objects; the others were at their rate after at most %" PRIu64 " ms\n",
-		sum.kills, sum.ops, sum.refused, sum.inherited, lost, sum.in_calls,
-		sum.dead_with_objects, reached_ms_max);
+		"with objects; memory was grown %u times; the others were at their rate after "
+		"at most %" PRIu64 " ms\n", sum.kills, sum.ops, sum.refused, sum.inherited, lost,
+		sum.in_calls, sum.dead_with_objects, fastmem_ctl()->n_chunk_names,
+		reached_ms_max);
 	return TEST_SUCCESS;
 }
 

@@ -202,6 +202,7 @@ stealing_disturbs_no_one(void)
 	__atomic_store_n(&s->stop, 1, __ATOMIC_RELEASE);
 	TEST_ASSERT_EQUAL(HERE(call_hammer_end, 0), 0);
 	TEST_ASSERT_EQUAL(ASK(&second, call_hammer_end), 0);
+	TEST_CALL(check_magazines());
 	return check_live(0);
 }
 

@@ -379,6 +379,7 @@ const struct steps_operation steps_operations[] = {
 	{ "idle", 0, prepare_mixed, act_idle, AFTER_NOTHING },
 	{ "scarcity", 30000, prepare_scarcity, act_alloc, AFTER_NOTHING },
 	{ "theft", 4096, prepare_thread, act_alloc, AFTER_HOARDING },
+	{ "cache opened", 3000, prepare_thread, act_alloc, AFTER_NOTHING },
 	{ "first allocation", 1000, prepare_attached, act_alloc_large, AFTER_NOTHING },
 	{ "detach", 0, prepare_mixed, act_deinit, AFTER_NOTHING },
 	{ "attach", 0, prepare_nothing, act_attach, AFTER_NOTHING },
