@@ -15,6 +15,7 @@
 #include "fastmem_private.h"
 #include "test_calls.h"
 #include "test_fastmem.h"
+#include "test_steps.h"
 
 static struct process second;
 static unsigned int zones_before;
@@ -164,6 +165,24 @@ a_new_process_takes_the_place_of_the_dead(void)
 	return check_live(0);
 }
 
+/* As many as there is room for, and the others are told; twice, as they leave room again. */
+static int
+there_is_a_limit_of_processes(void)
+{
+	unsigned int i;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(8 * MIB, SOCKET_ID_ANY), 0);
+	for (i = 0; i < 2; i++) {
+		TEST_ASSERT_EQUAL(ASK(&second, steps_crowd, FASTMEM_MAX_PEERS + 3),
+			FASTMEM_MAX_PEERS - 1);
+		TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+	}
+	/* What each of them allocated is not known to anybody. */
+	TEST_ASSERT_EQUAL(stats_live(), 2 * (FASTMEM_MAX_PEERS - 1));
+	rte_fastmem_deinit();
+	return rte_fastmem_init();
+}
+
 /* Deinit in the primary. */
 
 static int
@@ -253,6 +272,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(a_process_that_freed_all_is_forgotten),
 	TEST_CASE(caches_of_the_dead_serve_the_living),
 	TEST_CASE(a_new_process_takes_the_place_of_the_dead),
+	TEST_CASE(there_is_a_limit_of_processes),
 	TEST_CASE(after_deinit_in_the_primary_secondaries_have_no_device),
 	TEST_CASE(after_deinit_the_end_of_a_secondary_is_enough),
 	TEST_CASE(after_deinit_the_death_of_a_secondary_is_enough),

@@ -9,10 +9,6 @@
  */
 
 #include <rte_lcore.h>
-#include <rte_version.h>
-#if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
-#include <rte_thread.h>
-#endif
 
 #include "fastmem_private.h"
 #include "test_calls.h"

@@ -66,6 +66,9 @@ bool steps_is_marked(const void *obj, size_t size);
  */
 int64_t steps_run(const uint64_t *args);
 
+/* So many children at once. Returns how many of them could attach. */
+int64_t steps_crowd(const uint64_t *args);
+
 extern const remote_t steps_calls[];
 
 #endif /* TEST_STEPS_H */

@@ -388,6 +388,11 @@ const struct steps_operation steps_operations[] = {
 	{ NULL, 0, NULL, NULL, AFTER_NOTHING }
 };
 
+struct crowd_result {
+	int init;
+	bool is_told, works;
+};
+
 static void
 child_main(const struct steps_operation *op, struct steps_state *s)
 {
@@ -464,4 +469,53 @@ steps_run(const uint64_t *args)
 	return i;
 }
 
-const remote_t steps_calls[] = { steps_run, NULL };
+/* A child that attaches, says how that went, and stays until it is told to go. */
+static void
+crowd_child(int out, int in)
+{
+	struct crowd_result result;
+	char end;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	log_begin();
+	result.init = rte_fastmem_init();
+	result.works = rte_fastmem_alloc(64, 0, RTE_FASTMEM_F_NOGROW) != NULL;
+	result.is_told = log_end("no more than") > 0;
+	if (write(out, &result, sizeof(result)) != sizeof(result) || read(in, &end, 1) != 0)
+		_exit(1);
+	rte_fastmem_deinit();
+	_exit(0);
+}
+
+int64_t
+steps_crowd(const uint64_t *args)
+{
+	unsigned int n = args[0], i, attached = 0, wrong = 0;
+	struct crowd_result result;
+	int results[2], ends[2];
+
+	if (pipe(results) != 0 || pipe(ends) != 0)
+		return -errno;
+	for (i = 0; i < n; i++) {
+		if (fork() == 0) {
+			close(ends[1]);
+			crowd_child(results[1], ends[0]);
+		}
+		/* One after the other: all that could attach are there. */
+		if (!process_wait_readable(results[0], PROCESS_PATIENCE_MS) ||
+				read(results[0], &result, sizeof(result)) != sizeof(result))
+			break;
+		attached += result.init == 0;
+		wrong += result.works != (result.init == 0) ||
+			result.is_told != (result.init != 0);
+	}
+	close(ends[1]);
+	while (wait(NULL) > 0)
+		;
+	close(ends[0]);
+	close(results[0]);
+	close(results[1]);
+	return i < n || wrong > 0 ? REMOTE_FAILED : (int64_t)attached;
+}
+
+const remote_t steps_calls[] = { steps_run, steps_crowd, NULL };
