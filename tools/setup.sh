@@ -32,6 +32,7 @@ missing_packages() {
 	clang_runs_fuzzers || echo clang "$(clang_runtime_package)"
 	command -v doxygen >/dev/null || echo doxygen
 	command -v setarch >/dev/null || echo util-linux
+	command -v spin >/dev/null || echo spin
 }
 
 clang_runs_fuzzers() {

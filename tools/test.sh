@@ -17,13 +17,14 @@ usage() {
 	  asan      AddressSanitizer, UndefinedBehaviorSanitizer and assertions
 	  tsan      ThreadSanitizer and assertions
 	  fuzz      libFuzzer harness, a fixed number of runs
+	  models    models of the protocols, all states of them
 
 	Environment: HUGE=auto|yes|no (huge pages), BUILD=dir, FUZZ_RUNS=N.
 	The last line is the sum over all: N passed, N failed.
 	END
 }
 
-all_variants=(gcc clang asan tsan fuzz)
+all_variants=(gcc clang asan tsan fuzz models)
 case "${1:-}" in
 -h|--help) usage; exit ;;
 esac
@@ -151,6 +152,10 @@ test_fuzz() {
 	# The same inputs each time: nothing that an earlier run has found.
 	rm -rf "$dir/fuzz-corpus"
 	run tools/fuzz.sh "$dir" "-runs=${FUZZ_RUNS:-10000}"
+}
+
+test_models() {
+	run tools/test-models.sh
 }
 
 for v in "${variants[@]}"; do

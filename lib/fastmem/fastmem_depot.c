@@ -32,6 +32,8 @@
  * id is in it: what a dead owner held can be found. Tags are 40 bits and grow
  * with every put and take of that magazine, which rules out ABA.
  *
+ * Modelled in models/depot.pml.
+ *
  * Helping is as in Michael and Scott's queue (PODC 1996); vacant slots that
  * carry their position are as in Tsigas and Zhang's array queue (SPAA 2001).
  */
