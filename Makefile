@@ -19,16 +19,18 @@ help:
 	@echo 'make bench            the whole benchmark: long rounds, more sizes (several minutes)'
 	@echo 'make build            build only, into $$BUILD ($(BUILD))'
 	@echo 'make doc              API documentation into build/doc (doxygen)'
-	@echo 'make install          install library, header and tools (DESTDIR and meson -Dprefix work)'
+	@echo 'make install          install library, header and tools (DESTDIR and meson --prefix work)'
 	@echo 'make uninstall        remove what "make install" installed'
 	@echo 'make clean            remove $$BUILD ($(BUILD))'
 	@echo 'make debian-matrix    tests and quick benchmark on the DPDK of Debian 12, 13 and unstable'
 	@echo 'make fresh            "make demo" and "make test" on a clone in a minimal Debian 12'
-	@echo 'make check-dpdk-tree  build lib/fastmem inside the source tree of DPDK'
+	@echo 'make check-dpdk-tree  build lib/fastmem inside the source tree of DPDK (needs deb-src in apt)'
 	@echo
 	@echo 'Variables: BUILD=dir  MESON_ARGS="-Dasserts=true ..."  HUGE=auto|yes|no'
 
+# Arguments that are given apply to a build that is there, too.
 build: $(BUILD)/build.ninja
+	@[ -z '$(MESON_ARGS)' ] || meson configure $(BUILD) $(MESON_ARGS)
 	ninja -C $(BUILD)
 
 $(BUILD)/build.ninja:
@@ -54,6 +56,7 @@ install: build
 	meson install -C $(BUILD) --no-rebuild
 
 uninstall:
+	@[ -e $(BUILD)/build.ninja ] || { echo '$(BUILD) knows what was installed, and is gone' >&2; exit 1; }
 	ninja -C $(BUILD) uninstall
 
 clean:

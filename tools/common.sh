@@ -9,6 +9,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 BUILD=${BUILD:-build}
 HUGE=${HUGE:-auto}
+case "$HUGE" in
+auto|yes|no) ;;
+*) echo "HUGE=$HUGE: must be auto, yes or no" >&2; exit 2 ;;
+esac
 readonly PAGE_KB=2048
 
 say() { printf '==> %s\n' "$*"; }

@@ -6,6 +6,12 @@
 
 . "$(dirname "$0")/common.sh"
 
+case "${1:-}" in
+'') ;;
+-h|--help) sed -n '5s/^# //p' "$0"; echo 'No arguments. Environment: HUGE=auto|yes|no (huge pages), BUILD=dir.'; exit ;;
+*) echo "$0: no arguments, see --help" >&2; exit 2 ;;
+esac
+
 tools/setup.sh demo
 say "building into $BUILD/demo"
 mkdir -p "$BUILD"

@@ -148,6 +148,9 @@ ask_primary(const struct ask *ask)
 
 	strlcpy(msg.name, ASK_NAME, sizeof(msg.name));
 	memcpy(msg.param, ask, sizeof(*ask));
+	/* Number 0 is always the primary's. EAL would write two lines for each call in vain. */
+	if (!fastmem_peer_alive(0))
+		return -ENOMEM;
 	pthread_mutex_lock(&lock);
 	if (rte_mp_request_sync(&msg, &got, &patience) != 0)
 		FASTMEM_LOG(ERR, "cannot ask the primary process for memory: %s",

@@ -263,9 +263,8 @@ peer_take_back(struct fastmem_ctl *ctl, unsigned int i)
 	if (n == 0 && bytes == 0)
 		FASTMEM_LOG(INFO, "process %u has ended: its caches are taken back", peer->pid);
 	else
-		FASTMEM_LOG(NOTICE, "process %u has ended: its caches are taken back; it had "
-			"allocated %" PRId64 " objects (%" PRId64 " bytes) more than it freed",
-			peer->pid, n, bytes);
+		FASTMEM_LOG(NOTICE, "process %u has ended: its caches are taken back; allocated less "
+			"freed: %" PRId64 " objects, %" PRId64 " bytes", peer->pid, n, bytes);
 }
 
 static void

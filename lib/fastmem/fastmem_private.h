@@ -362,6 +362,7 @@ struct fastmem_process {
 	uint32_t state; /* enum fastmem_process_state. Atomic: what calls go by */
 	struct fastmem_ctl *ctl; /* valid unless state is NONE. Set first, cleared last */
 	unsigned int peer; /* number of this process */
+	bool init_called; /* by a secondary, which may attach without that */
 	int peers_fd; /* -1: there is no other process */
 	const struct rte_memzone *ctl_zone;
 	uint16_t *bins; /* rte_fastmem_map.bins, to write to */

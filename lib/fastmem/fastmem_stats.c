@@ -380,9 +380,9 @@ dump_processes(FILE *f)
 	unsigned int i, n = rte_fastmem_processes(list, RTE_DIM(list));
 
 	for (i = 0; i < RTE_MIN(n, RTE_DIM(list)); i++)
-		fprintf(f, "  process %u%s: %u threads, has allocated %" PRId64 " objects, %" PRId64
-			" KiB, more than it freed\n", list[i].pid, list[i].alive ? "" : " (ended)",
-			list[i].n_threads, list[i].n_objects, list[i].n_bytes / 1024);
+		fprintf(f, "  process %u%s: %u threads, allocated less freed: %" PRId64 " objects, %"
+			PRId64 " bytes\n", list[i].pid, list[i].alive ? "" : " (ended)",
+			list[i].n_threads, list[i].n_objects, list[i].n_bytes);
 }
 
 static void

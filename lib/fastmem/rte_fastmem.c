@@ -110,7 +110,13 @@ primary_init(void)
 		FASTMEM_MAX_PEERS * n_bins * sizeof(int64_t);
 	const struct rte_memzone *mz;
 	struct fastmem_ctl *ctl;
+	uintptr_t first_granule;
+	uint64_t n_granules;
 
+	if (fastmem_map_span(&first_granule, &n_granules) != 0) {
+		FASTMEM_LOG(ERR, "EAL has no memory: call rte_eal_init() first");
+		return -ENOMEM;
+	}
 	/* The rest of its memory serves the first thread, leaf and magazines. */
 	mz = rte_memzone_reserve_aligned(FASTMEM_CTL_NAME, size + (256 << 10), SOCKET_ID_ANY, 0,
 			RTE_CACHE_LINE_SIZE);
@@ -130,8 +136,9 @@ primary_init(void)
 	ctl->n_bins = n_bins;
 	fastmem_meta_init(&ctl->meta, mz, size);
 	peers_init(ctl);
-	if (fastmem_map_span(&ctl->first_granule, &ctl->n_granules) != 0 ||
-			fastmem_map_create(ctl) != 0) {
+	ctl->first_granule = first_granule;
+	ctl->n_granules = n_granules;
+	if (fastmem_map_create(ctl) != 0) {
 		rte_memzone_free(mz);
 		return -ENOMEM;
 	}
@@ -245,13 +252,26 @@ destroy_closed(struct fastmem_ctl *ctl)
 	return 0;
 }
 
+/* A call before this one may have attached already: that is no reason to fail. */
+static int
+secondary_init(void)
+{
+	int ret;
+
+	if (fastmem_process.init_called || fastmem_process_state() == FASTMEM_PROCESS_CLOSED)
+		return -EBUSY;
+	ret = secondary_attach();
+	fastmem_process.init_called = ret == 0;
+	return ret;
+}
+
 int
 rte_fastmem_init(void)
 {
 	enum fastmem_process_state state = fastmem_process_state();
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
-		return state != FASTMEM_PROCESS_NONE ? -EBUSY : secondary_attach();
+		return secondary_init();
 	if (state == FASTMEM_PROCESS_OPEN ||
 			(state == FASTMEM_PROCESS_CLOSED && destroy_closed(fastmem_ctl()) != 0))
 		return -EBUSY;
@@ -279,6 +299,7 @@ secondary_deinit(struct fastmem_ctl *ctl)
 	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
 	fastmem_peers_leave(ctl);
 	fastmem_process.ctl = NULL;
+	fastmem_process.init_called = false;
 	fastmem_map_detach(false);
 }
 
@@ -304,7 +325,8 @@ rte_fastmem_deinit(void)
 	}
 	if (destroy_closed(ctl) != 0)
 		FASTMEM_LOG(NOTICE, "secondary processes are attached: the memory stays until they "
-			"have ended");
+			"have ended, or called rte_fastmem_deinit(), and this process calls it or "
+			"rte_fastmem_init() again");
 }
 
 /* Backing memory. */

@@ -103,9 +103,10 @@ typedef uint32_t rte_fastmem_handle_t;
  *
  * @return
  *   - 0: success
- *   - -EBUSY: already initialised, or secondary processes are still attached
- *     to what an earlier rte_fastmem_deinit() could not give back
- *   - -ENOMEM: no memory for the bookkeeping
+ *   - -EBUSY: already initialised, by this function, or, in the primary,
+ *     secondary processes are still attached to what an earlier
+ *     rte_fastmem_deinit() could not give back
+ *   - -ENOMEM: no memory for the bookkeeping, or rte_eal_init() was not called
  *   - -ENODEV: secondary process, and the primary has not initialised fastmem,
  *     or has done so with another version of it
  *   - -ENOSPC: secondary process, and 64 processes are attached
@@ -289,7 +290,7 @@ __rte_experimental void *rte_fastmem_realloc(void *ptr, size_t size, size_t alig
  *
  * @param size
  *   Size in bytes, up to rte_fastmem_max_size(). 0 gives a distinct object of
- *   the smallest size.
+ *   the smallest size that has the alignment.
  * @param align
  *   Alignment in bytes, a power of two. 0: a cache line (64 bytes). The sum of
  *   padding and size must not exceed rte_fastmem_max_size().
