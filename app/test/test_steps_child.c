@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <rte_log.h>
 #include <rte_memzone.h>
 
 #include "fastmem_private.h"
@@ -436,6 +437,7 @@ steps_run(const uint64_t *args)
 	pid_t pid;
 
 	memset(s, 0, sizeof(*s));
+	rte_log_set_level_pattern("lib.fastmem", RTE_LOG_WARNING); /* not of each death */
 	stay_on_a_cpu();
 	pid = fork();
 	if (pid == 0)
