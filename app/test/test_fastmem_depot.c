@@ -139,10 +139,36 @@ a_magazine_is_taken_by_one_thread_only(void)
 	return TEST_SUCCESS;
 }
 
+/* As a process does that empties depots without memory for a thread cache, and dies. */
+static int
+what_a_dead_process_took_without_a_cache_goes_back(void)
+{
+	static void *ptrs[4096];
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	struct fastmem_peer *peer = &ctl->peers[FASTMEM_MAX_PEERS - 1];
+	struct fastmem_magazine *m;
+	struct fastmem_bin *bin;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, RTE_DIM(ptrs), 256, 0, 0), 0);
+	bin = &ctl->bins[rte_fastmem_bin_of(ptrs[0])];
+	rte_fastmem_free_bulk(ptrs, RTE_DIM(ptrs));
+	m = fastmem_depot_take(bin->full, FASTMEM_OWNER_PEER + FASTMEM_MAX_PEERS - 1);
+	TEST_ASSERT(m != NULL && m->n > 0);
+
+	peer->pid = 1;
+	peer->state = FASTMEM_PEER_ATTACHED; /* and nobody holds its lock */
+	fastmem_peers_take_back(ctl);
+	TEST_ASSERT_EQUAL(peer->state, FASTMEM_PEER_GONE);
+	TEST_ASSERT_EQUAL(m->n, 0);
+	TEST_ASSERT_EQUAL(m->owner & FASTMEM_OWNER_MASK, FASTMEM_OWNER_UNUSED);
+	return check_live(0);
+}
+
 static const struct test_case cases[] = {
 	TEST_CASE(magazines_come_out_in_the_order_they_went_in),
 	TEST_CASE(a_depot_holds_no_more_than_its_limit),
 	TEST_CASE(a_magazine_is_taken_by_one_thread_only),
+	TEST_CASE(what_a_dead_process_took_without_a_cache_goes_back),
 	TEST_CASES_END
 };
 

@@ -328,6 +328,7 @@ free_number(const struct fastmem_ctl *ctl)
 int
 fastmem_peers_join(struct fastmem_ctl *ctl)
 {
+	static bool told;
 	struct fastmem_peer *peer;
 	struct flock lock;
 	uint32_t bin;
@@ -338,8 +339,10 @@ fastmem_peers_join(struct fastmem_ctl *ctl)
 	i = free_number(ctl);
 	if (i < 0 || lock_op(fastmem_process.peers_fd, F_SETLK, i, &lock) != 0) {
 		fastmem_mutex_unlock(&ctl->peers_lock);
-		FASTMEM_LOG(ERR, "no more than %u processes can share fastmem",
-			FASTMEM_MAX_PEERS);
+		if (!told) /* each call comes here, and one line will do */
+			FASTMEM_LOG(ERR, "no more than %u processes can share fastmem",
+				FASTMEM_MAX_PEERS);
+		told = true;
 		return -ENOSPC;
 	}
 	peer = &ctl->peers[i];
