@@ -349,36 +349,42 @@ arena_near(struct fastmem_ctl *ctl, const struct fastmem_tcache *t, unsigned int
 	return &ctl->arenas[((t != NULL ? t->socket : 0) + i) % ctl->n_sockets];
 }
 
-int
-rte_fastmem_reserve(size_t size, int socket_id)
+static int
+reserve_any(struct fastmem_ctl *ctl, const struct fastmem_tcache *t, size_t size)
 {
-	struct fastmem_ctl *ctl = fastmem_ctl_get();
-	struct fastmem_tcache *t;
-	struct fastmem_arena *arena;
 	uint64_t have = 0;
 	unsigned int i;
 
-	if (ctl == NULL)
-		return -EINVAL;
-	t = fastmem_tcache_self(true);
-	fastmem_meta_stock();
-	if (socket_id != SOCKET_ID_ANY) {
-		arena = arena_of(ctl, socket_id);
-		return arena != NULL ? fastmem_arena_reserve(arena, size) : -EINVAL;
-	}
 	for (i = 0; i < ctl->n_sockets; i++)
 		have += fastmem_arena_bytes(&ctl->arenas[i]);
 	for (i = 0; i < ctl->n_sockets; i++) {
-		uint64_t here;
+		struct fastmem_arena *arena = arena_near(ctl, t, i);
 
-		arena = arena_near(ctl, t, i);
-		here = fastmem_arena_bytes(arena);
-		have -= here;
+		have -= fastmem_arena_bytes(arena);
 		if (fastmem_arena_reserve(arena, size > have ? size - have : 0) == 0)
 			return 0;
 		have += fastmem_arena_bytes(arena);
 	}
 	return -ENOMEM;
+}
+
+int
+rte_fastmem_reserve(size_t size, int socket_id)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct fastmem_arena *arena = NULL;
+	struct fastmem_tcache *t;
+	int ret;
+
+	if (ctl == NULL)
+		return -EINVAL;
+	if (socket_id != SOCKET_ID_ANY && (arena = arena_of(ctl, socket_id)) == NULL)
+		return -EINVAL;
+	t = fastmem_tcache_self(true);
+	ret = arena != NULL ? fastmem_arena_reserve(arena, size) : reserve_any(ctl, t, size);
+	/* Last: the memory has taken descriptors from it. */
+	fastmem_meta_stock();
+	return ret;
 }
 
 int
