@@ -96,7 +96,7 @@ fastmem_depot_put(struct fastmem_depot *depot, struct fastmem_magazine *m, uint3
 			return false;
 		if (cas(slot, vacant(tail), fastmem_magazine_owner(tag + 1, m->id))) {
 			cas(&m->owner, fastmem_magazine_owner(tag, owner),
-				fastmem_magazine_owner(tag + 1, 0));
+				fastmem_magazine_owner(tag + 1, FASTMEM_OWNER_DEPOT));
 			cas(&depot->tail, tail, tail + 1);
 			return true;
 		}
@@ -134,10 +134,10 @@ fastmem_depot_take(struct fastmem_depot *depot, uint32_t owner)
 		m = fastmem_magazine_by_id(in_slot & ID_MASK);
 		owned = load(&m->owner);
 		if (owned >> ID_BITS == ((tag - 1) & (UINT64_MAX >> ID_BITS))) {
-			cas(&m->owner, owned, fastmem_magazine_owner(tag, 0));
+			cas(&m->owner, owned, fastmem_magazine_owner(tag, FASTMEM_OWNER_DEPOT));
 			continue;
 		}
-		mine = cas(&m->owner, fastmem_magazine_owner(tag, 0),
+		mine = cas(&m->owner, fastmem_magazine_owner(tag, FASTMEM_OWNER_DEPOT),
 				fastmem_magazine_owner(tag + 1, owner));
 		cas(slot, in_slot, vacant(head + FASTMEM_DEPOT_SLOTS));
 		cas(&depot->head, head, head + 1);

@@ -24,7 +24,6 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_pause.h>
-#include <rte_string_fns.h>
 
 #include "fastmem_private.h"
 

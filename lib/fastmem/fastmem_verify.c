@@ -174,9 +174,9 @@ verify_magazine(struct verify *v, unsigned int bin, struct fastmem_magazine *m, 
 
 	if (m->bin != bin)
 		fault(v, "bin %u: magazine %u is of bin %u", bin, m->id, m->bin);
-	if ((m->owner & 0xffffff) != owner)
+	if ((m->owner & FASTMEM_OWNER_MASK) != owner)
 		fault(v, "bin %u: magazine %u of %u, not of %u", bin, m->id,
-			(uint32_t)(m->owner & 0xffffff), owner);
+			(uint32_t)(m->owner & FASTMEM_OWNER_MASK), owner);
 	for (i = 0; i < n; i++)
 		verify_cached(v, bin, m->objs[i]);
 }
@@ -266,7 +266,7 @@ verify_owners(struct verify *v)
 	uint32_t id, i;
 
 	for (id = 1; owned != NULL && id <= v->ctl->meta.n_magazines; id++) {
-		uint32_t owner = fastmem_magazine_by_id(id)->owner & 0xffffff;
+		uint32_t owner = fastmem_magazine_by_id(id)->owner & FASTMEM_OWNER_MASK;
 
 		if (owner != 0 && owner <= v->ctl->n_tcaches)
 			owned[owner]++;
@@ -322,7 +322,8 @@ fastmem_verify(FILE *f)
 	v.slots = calloc(v.ctl->n_bins, sizeof(v.slots[0]));
 	v.free_slots = calloc(v.ctl->n_bins, sizeof(v.free_slots[0]));
 	v.cached = calloc(v.ctl->n_bins, sizeof(v.cached[0]));
-	if (v.seen == NULL || v.slabs == NULL || v.slots == NULL || v.free_slots == NULL || v.cached == NULL)
+	if (v.seen == NULL || v.slabs == NULL || v.slots == NULL || v.free_slots == NULL ||
+			v.cached == NULL)
 		fault(&v, "no memory to verify with");
 	else
 		verify_all(&v);
