@@ -168,12 +168,19 @@ fastmem_peers_open(void)
 
 /* Taking back. */
 
+/* Figures: read while others change them. */
+static int64_t
+get(const int64_t *figure)
+{
+	return __atomic_load_n(figure, __ATOMIC_RELAXED);
+}
+
 static int64_t
 cache_live(const struct fastmem_tcache *t, unsigned int bin)
 {
 	const struct rte_fastmem_cache *c = &t->caches[bin];
 
-	return __atomic_load_n(&c->n_in, __ATOMIC_RELAXED) -
+	return get(&c->n_in) -
 		(__atomic_load_n(&c->top, __ATOMIC_RELAXED) -
 		 __atomic_load_n(&c->base, __ATOMIC_RELAXED)) -
 		__atomic_load_n(&c->spare_n, __ATOMIC_RELAXED);
@@ -187,11 +194,11 @@ fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsig
 
 	for (i = 1; i < ctl->n_bins; i++) {
 		int64_t live = t->caches[i].n_in;
-		int64_t change = live - t->counts[i].held_before;
+		int64_t change = live - get(&t->counts[i].held_before);
 
 		if (change == 0)
 			continue;
-		t->counts[i].held_before = live;
+		__atomic_store_n(&t->counts[i].held_before, live, __ATOMIC_RELAXED);
 		__atomic_fetch_add(&ctl->peers[peer].held[i], change, __ATOMIC_RELAXED);
 	}
 }
@@ -226,7 +233,7 @@ held_bytes(const struct fastmem_ctl *ctl, const int64_t *held, int64_t *n_object
 
 	*n_objects = 0;
 	for (i = 1; i < ctl->n_bins; i++) {
-		int64_t n = __atomic_load_n(&held[i], __ATOMIC_RELAXED);
+		int64_t n = get(&held[i]);
 
 		*n_objects += n;
 		bytes += n * ctl->bins[i].slot_size;
@@ -397,13 +404,13 @@ peer_held(const struct fastmem_ctl *ctl, unsigned int i, int64_t *held, uint32_t
 
 	*n_threads = 0;
 	for (bin = 0; bin < ctl->n_bins; bin++)
-		held[bin] = __atomic_load_n(&peer->held[bin], __ATOMIC_RELAXED);
+		held[bin] = get(&peer->held[bin]);
 	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
 		if (!is_of(t, i))
 			continue;
 		++*n_threads;
 		for (bin = 1; bin < ctl->n_bins; bin++)
-			held[bin] += cache_live(t, bin) - t->counts[bin].held_before;
+			held[bin] += cache_live(t, bin) - get(&t->counts[bin].held_before);
 	}
 }
 

@@ -272,7 +272,7 @@ struct fastmem_counts {
 	uint64_t free_misses;
 	uint64_t nomem;
 	uint64_t spare_owned; /* owner word of the spare magazine when it became that */
-	/* The objects that other processes have got from this cache before, less returned. */
+	/* What former users of this cache have got from it, less returned. Atomic. */
 	int64_t held_before;
 	uint64_t base_alloc;
 	uint64_t base_free;
