@@ -22,6 +22,10 @@
  *
  * Where memory is short, other threads may take the spare magazine away: who
  * changes the magazine's owner word has it. Modelled in models/steal.pml.
+ *
+ * Magazines of pools move under a lock, pool.caches, because there the objects of the
+ * loaded magazine can be taken away as well: fastmem_steal.c. It is taken by those who
+ * call this file, and here where all bins are gone through. Nothing grows under it.
  */
 
 #include <assert.h>
@@ -69,12 +73,6 @@ static pthread_mutex_t threads_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
 
-static unsigned int
-cache_len(const struct rte_fastmem_cache *c)
-{
-	return c->top - c->base;
-}
-
 /*
  * A move of magazines by the owner of a cache, for readers of the statistics, and
  * for whoever takes the cache back if this process is killed within it: a sequence
@@ -86,7 +84,8 @@ static void
 move_begin(struct fastmem_tcache *t, const struct rte_fastmem_cache *c)
 {
 	__atomic_store_n(&t->move_bin, c - t->caches, __ATOMIC_RELAXED);
-	__atomic_store_n(&t->move_live, c->n_in - cache_len(c) - c->spare_n, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->move_live, c->n_in - fastmem_cache_len(c) - c->spare_n,
+			__ATOMIC_RELAXED);
 	MOVE(t->seq, t->seq + 1);
 }
 
@@ -142,7 +141,7 @@ load_magazine(struct rte_fastmem_cache *c, struct fastmem_magazine *m)
 static void
 unload_magazine(struct rte_fastmem_cache *c)
 {
-	magazine_set_n(c->loaded, cache_len(c));
+	magazine_set_n(c->loaded, fastmem_cache_len(c));
 }
 
 static uint64_t *
@@ -204,13 +203,13 @@ swap_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
 static void
 grow_capacity(struct rte_fastmem_cache *c, const struct fastmem_bin *bin)
 {
-	c->capacity = RTE_MIN(c->capacity * 2, (uint32_t)bin->magazine_size);
+	c->capacity = RTE_MIN(c->capacity * 2, bin->magazine_size);
 	if (c->end < c->base + c->capacity)
 		MOVE(c->end, c->base + c->capacity);
 }
 
-static int
-bin_make_depots(struct fastmem_bin *bin, bool may_grow)
+int
+fastmem_bin_make_depots(struct fastmem_bin *bin, bool may_grow)
 {
 	struct fastmem_depot *depots;
 
@@ -254,7 +253,7 @@ cache_open(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
 	struct rte_fastmem_cache *c = &t->caches[bin->id];
 	struct fastmem_magazine *m;
 
-	if (bin_make_depots(bin, may_grow) != 0)
+	if (fastmem_bin_make_depots(bin, may_grow) != 0)
 		return false;
 	m = get_empty(t, bin, may_grow);
 	if (m == NULL)
@@ -282,12 +281,36 @@ magazine_offer(struct fastmem_tcache *t, struct fastmem_bin *bin, struct fastmem
 		fastmem_magazine_discard(m);
 }
 
+/*
+ * Another thread has taken the objects of this cache away. What is left, or was freed at
+ * that moment, goes to the slabs, and the cache begins anew.
+ */
+static void
+cache_restore(struct fastmem_tcache *t, struct fastmem_bin *bin)
+{
+	struct rte_fastmem_cache *c = &t->caches[bin->id];
+	struct fastmem_magazine *m = c->loaded;
+
+	if (c->base <= c->end)
+		return;
+	move_begin(t, c);
+	unload_magazine(c);
+	count_in(c, -(int64_t)m->n);
+	c->capacity = bin->first_capacity;
+	MOVE(c->top, m->objs);
+	MOVE(c->base, m->objs);
+	MOVE(c->end, m->objs + c->capacity);
+	move_end(t);
+	fastmem_slab_free(bin, m);
+}
+
 static void
 cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin, bool to_depot)
 {
 	struct rte_fastmem_cache *c = &t->caches[bin->id];
 	struct fastmem_magazine *loaded = c->loaded, *spare;
 
+	cache_restore(t, bin);
 	move_begin(t, c);
 	spare = take_spare(t, c);
 	unload_magazine(c);
@@ -345,9 +368,13 @@ fastmem_tcache_close(struct fastmem_tcache *t)
 	/* It may have died within a move, which comes to its end first. */
 	if (t->seq & 1)
 		cache_close(t, &t->caches[t->move_bin]);
-	for (i = 1; i < ctl->n_bins; i++)
-		if (t->caches[i].loaded != NULL || t->caches[i].spare != NULL)
-			cache_close(t, &t->caches[i]);
+	for (i = 1; i < ctl->n_bins; i++) {
+		if (t->caches[i].loaded == NULL && t->caches[i].spare == NULL)
+			continue;
+		fastmem_caches_lock(&ctl->bins[i]);
+		cache_close(t, &t->caches[i]);
+		fastmem_caches_unlock(&ctl->bins[i]);
+	}
 }
 
 /* Who takes magazines for the calling thread. */
@@ -396,10 +423,11 @@ steal_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c, uint32_t thie
 }
 
 /* Return the objects in spare magazines of other threads to the slabs. */
-static void
+static bool
 bin_steal(const struct fastmem_tcache *self_t, struct fastmem_bin *bin)
 {
 	struct fastmem_tcache *t;
+	bool any = false;
 
 	/* Pairs with the release in tcache_make(). */
 	for (t = __atomic_load_n(&fastmem_ctl()->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
@@ -408,9 +436,62 @@ bin_steal(const struct fastmem_tcache *self_t, struct fastmem_bin *bin)
 		if (t == self_t)
 			continue;
 		m = steal_spare(t, &t->caches[bin->id], owner_id(self_t));
-		if (m != NULL)
+		if (m != NULL) {
 			fastmem_magazine_discard(m);
+			any = true;
+		}
 	}
+	return any;
+}
+
+/*
+ * Of a pool, which can get objects from nowhere else: return what lies in the depot and
+ * in spare magazines of other threads to the slabs. Returns whether there was any.
+ */
+bool
+fastmem_bin_gather(struct fastmem_bin *bin)
+{
+	const struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
+	bool any = full != NULL && fastmem_depot_count(full) > 0;
+
+	bin_drain(self.tcache, bin);
+	return bin_steal(self.tcache, bin) || any;
+}
+
+/* Give the calling thread's objects of a bin back. Not under pool.caches. */
+void
+fastmem_cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin)
+{
+	if (t == NULL || t->caches[bin->id].loaded == NULL)
+		return;
+	fastmem_caches_lock(bin);
+	cache_flush(t, bin, false);
+	fastmem_caches_unlock(bin);
+}
+
+/*
+ * Of a pool that is being freed, and that nobody uses: the cache is as if it had never
+ * been. Atomic, as the statistics go on; its magazines are found by their bin.
+ */
+void
+fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin)
+{
+	struct rte_fastmem_cache *c = &t->caches[bin->id];
+	uint64_t *counts = (uint64_t *)&t->counts[bin->id];
+	unsigned int i;
+
+	MOVE(c->top, NULL);
+	MOVE(c->base, NULL);
+	MOVE(c->end, NULL);
+	MOVE(c->loaded, NULL);
+	MOVE(c->spare, NULL);
+	MOVE(c->spare_n, 0);
+	MOVE(c->n_in, 0);
+	MOVE(c->n_alloc, 0);
+	MOVE(c->popping, 0);
+	c->capacity = 0;
+	for (i = 0; i < sizeof(t->counts[0]) / sizeof(counts[0]); i++)
+		MOVE(counts[i], 0);
 }
 
 /* Bytes of a bin in its depot, at most, in this thread's cache, and in empty slabs. */
@@ -419,7 +500,7 @@ bin_hoard(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
 {
 	const struct rte_fastmem_cache *c = t != NULL ? &t->caches[bin->id] : &no_cache[0];
 	const struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
-	uint64_t n = cache_len(c) + c->spare_n;
+	uint64_t n = fastmem_cache_len(c) + c->spare_n;
 
 	if (full != NULL)
 		n += (uint64_t)fastmem_depot_count(full) * bin->magazine_size;
@@ -464,6 +545,8 @@ reclaim_hoard(struct fastmem_tcache *t, const struct fastmem_bin *keep)
 static bool
 slab_more(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags, bool *reclaimed)
 {
+	if (bin->pool != NULL) /* grows elsewhere, and not under this lock */
+		return false;
 	if (fastmem_slab_acquire(bin, RTE_FASTMEM_F_NOGROW) == 0)
 		return true;
 	if (!*reclaimed && reclaim_hoard(t, bin)) {
@@ -536,7 +619,7 @@ cache_spill_to_slabs(struct fastmem_tcache *t, struct fastmem_bin *bin)
 
 	unload_magazine(c);
 	move_begin(t, c);
-	count_in(c, -(int64_t)cache_len(c));
+	count_in(c, -(int64_t)fastmem_cache_len(c));
 	MOVE(c->top, c->base);
 	move_end(t);
 	fastmem_slab_free(bin, c->loaded);
@@ -560,7 +643,7 @@ cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	}
 	if (c->spare != NULL && c->spare_n == 0 && swap_spare(t, c))
 		return;
-	empty = get_empty(t, bin, true);
+	empty = get_empty(t, bin, bin->pool == NULL);
 	if (empty == NULL) {
 		cache_spill_to_slabs(t, bin);
 		return;
@@ -615,7 +698,18 @@ direct_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 static bool
 has_cache(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
 {
-	return t != NULL && (t->caches[bin->id].loaded != NULL || cache_open(t, bin, may_grow));
+	if (t == NULL)
+		return false;
+	if (t->caches[bin->id].loaded != NULL) {
+		cache_restore(t, bin);
+		return true;
+	}
+	if (bin->pool != NULL) {
+		if (!fastmem_process.can_steal)
+			return false;
+		may_grow = false;
+	}
+	return cache_open(t, bin, may_grow);
 }
 
 /* An object of the bin; NULL: no memory. */
@@ -694,9 +788,9 @@ fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void
 	if (!has_cache(t, bin, (flags & RTE_FASTMEM_F_NOGROW) == 0))
 		return direct_alloc_bulk(t, bin, ptrs, n, flags);
 	c = &t->caches[bin->id];
-	hits = RTE_MIN(n, cache_len(c));
+	hits = RTE_MIN(n, fastmem_cache_len(c));
 	do {
-		unsigned int k = RTE_MIN(n - got, cache_len(c));
+		unsigned int k = RTE_MIN(n - got, fastmem_cache_len(c));
 
 		rte_fastmem_pop_bulk(c, ptrs + got, k);
 		got += k;
@@ -749,9 +843,13 @@ fastmem_tcache_flush(struct fastmem_tcache *t, bool to_depots)
 	struct fastmem_ctl *ctl = fastmem_ctl();
 	uint32_t i;
 
-	for (i = 1; i < ctl->n_bins; i++)
-		if (t->caches[i].loaded != NULL)
-			cache_flush(t, &ctl->bins[i], to_depots);
+	for (i = 1; i < ctl->n_bins; i++) {
+		if (t->caches[i].loaded == NULL)
+			continue;
+		fastmem_caches_lock(&ctl->bins[i]);
+		cache_flush(t, &ctl->bins[i], to_depots);
+		fastmem_caches_unlock(&ctl->bins[i]);
+	}
 }
 
 /*

@@ -295,7 +295,7 @@ fastmem_magazine_get(const struct fastmem_bin *bin, uint32_t owner, bool may_gro
 		if (meta->unused[kind] != 0) {
 			m = fastmem_magazine_by_id(meta->unused[kind]);
 			__atomic_store_n(&m->n, 0, __ATOMIC_RELAXED);
-			m->bin = bin->id;
+			__atomic_store_n(&m->bin, bin->id, __ATOMIC_RELAXED);
 			MOVE(meta->unused[kind], m->next);
 			/* A tag of its own, as in a take: see fastmem_depot.c. */
 			MOVE(m->owner, fastmem_magazine_owner(magazine_tag(m) + 1, owner));
@@ -317,6 +317,18 @@ fastmem_magazine_put(struct fastmem_magazine *m)
 	m->next = meta->unused[m->kind];
 	MOVE(meta->unused[m->kind], m->id);
 	fastmem_mutex_unlock(&meta->lock);
+}
+
+/* The magazine of that id if it is one of the bin; else NULL. */
+struct fastmem_magazine *
+fastmem_magazine_of_bin(uint32_t id, const struct fastmem_bin *bin)
+{
+	struct fastmem_magazine *m = fastmem_magazine_by_id(id);
+	/* Acquire: an owner came after the bin. Pairs with fastmem_magazine_get(). */
+	uint64_t owner = __atomic_load_n(&m->owner, __ATOMIC_ACQUIRE);
+
+	return (owner & FASTMEM_OWNER_MASK) != FASTMEM_OWNER_UNUSED &&
+		__atomic_load_n(&m->bin, __ATOMIC_RELAXED) == bin->id ? m : NULL;
 }
 
 struct span {

@@ -40,6 +40,7 @@ enum ask_op {
 	ASK_GROW_BY,
 	ASK_TRIM,
 	ASK_META_GROW,
+	ASK_POOL_GROW,
 };
 
 struct ask {
@@ -48,6 +49,7 @@ struct ask {
 	uint64_t n; /* granules or bytes */
 	uint32_t align; /* granules */
 	uint32_t reserved_too;
+	uint32_t pool; /* index */
 };
 
 struct answer {
@@ -82,6 +84,9 @@ serve(struct fastmem_ctl *ctl, const struct ask *ask)
 		return fastmem_arena_trim(arena, ask->n, ask->reserved_too != 0);
 	case ASK_META_GROW:
 		return fastmem_meta_grow(ask->n);
+	case ASK_POOL_GROW:
+		return ask->pool < RTE_FASTMEM_MAX_POOLS ?
+			fastmem_pool_grow(&ctl->pools[ask->pool], ask->n) : -EINVAL;
 	default:
 		return -EINVAL;
 	}
@@ -190,6 +195,12 @@ fastmem_mp_trim(unsigned int socket, size_t keep_bytes, bool reserved_too)
 		.n = keep_bytes, .reserved_too = reserved_too });
 
 	return given > 0 ? given : 0;
+}
+
+int
+fastmem_mp_pool_grow(unsigned int pool, uint32_t n)
+{
+	return ask_primary(&(struct ask){ .op = ASK_POOL_GROW, .pool = pool, .n = n });
 }
 
 int

@@ -180,9 +180,7 @@ cache_live(const struct fastmem_tcache *t, unsigned int bin)
 {
 	const struct rte_fastmem_cache *c = &t->caches[bin];
 
-	return get(&c->n_in) -
-		(__atomic_load_n(&c->top, __ATOMIC_RELAXED) -
-		 __atomic_load_n(&c->base, __ATOMIC_RELAXED)) -
+	return get(&c->n_in) - fastmem_cache_len(c) -
 		__atomic_load_n(&c->spare_n, __ATOMIC_RELAXED);
 }
 
@@ -265,6 +263,7 @@ peer_take_back(struct fastmem_ctl *ctl, unsigned int i)
 	magazines_take_back(ctl, FASTMEM_OWNER_PEER + i);
 	for (socket = 0; socket < ctl->n_sockets; socket++)
 		fastmem_runs_take_back(&ctl->arenas[socket], i);
+	fastmem_pools_take_back(ctl, i);
 	bytes = held_bytes(ctl, peer->held, &n);
 	MOVE(peer->state, FASTMEM_PEER_GONE);
 	if (n == 0 && bytes == 0)
@@ -464,7 +463,7 @@ rte_fastmem_process_classes(uint32_t pid, int64_t *objects)
 			continue;
 		ret = 0;
 		peer_held(ctl, i, held, &n_threads);
-		for (bin = 1; bin < ctl->n_bins; bin++)
+		for (bin = 1; bin < ctl->first_pool_bin; bin++)
 			objects[fastmem_bin_class(&ctl->bins[bin])] += held[bin];
 	}
 	fastmem_mutex_unlock(&ctl->peers_lock);

@@ -10,9 +10,14 @@
  * only those below it:
  *
  *   rte_fastmem.c    the interface: arguments, sockets, fallback
+ *   fastmem_pool.c   typed pools: bins that users make, growth and its limits
+ *   fastmem_pool_look.c  reads all of a pool: iterators, figures
+ *   fastmem_defer.c  objects of pools that wait for a grace period
+ *   fastmem_steal.c  objects of pools in other threads' caches
  *   fastmem_cache.c  thread caches: magazines are loaded, swapped, given back
  *   fastmem_depot.c  per bin: queues of full and of empty magazines, lock-free
  *   fastmem_slab.c   per bin: slabs, whose free slots are bits outside of them
+ *   fastmem_store.c  the same for objects whose memory is not fastmem's
  *   fastmem_arena.c  per socket: chunks (memzones), runs of granules, growth
  *   fastmem_meta.c   the memory of all bookkeeping, magazines, the granule map
  *   fastmem_mp.c     what a secondary process asks of the primary: growth
@@ -26,10 +31,10 @@
  *
  * Locks are robust process-shared mutexes: the kernel tells the next one to
  * take a lock that its holder has died, and that one repairs what the lock
- * protects before it goes on. Order: peers, grow, bin, arena, meta. Only
- * arena.grow and meta.grow are held across calls into EAL, and only by the
- * primary process: a secondary asks it to grow, so that the death of a secondary
- * leaves no lock of EAL behind.
+ * protects before it goes on. Order: peers, pools, pool.grow, caches, arena.grow,
+ * bin, arena, meta. Only arena.grow and meta.grow, and pool.grow around them, are held
+ * across calls into EAL, and the former only by the primary process: a secondary asks
+ * it to grow, so that the death of a secondary leaves no lock of EAL behind.
  *
  * Any process may be killed between any two instructions. What it did until then
  * is in memory, in program order: that is what the order of stores here is for,
@@ -49,10 +54,11 @@
 #include <rte_reciprocal.h>
 
 #include "rte_fastmem.h"
+#include "rte_fastmem_pool.h"
 #include "fastmem_compat.h"
 
 /* Changes with the layout of anything in this file or in rte_fastmem_core.h. */
-#define FASTMEM_LAYOUT_VERSION 2
+#define FASTMEM_LAYOUT_VERSION 3
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
@@ -111,7 +117,7 @@ struct fastmem_magazine {
 	uint32_t n; /* owner only */
 	uint32_t next; /* id in the list of unused ones. Under meta.lock */
 	uint16_t kind; /* never changes */
-	uint16_t bin; /* while not unused */
+	uint16_t bin; /* while not unused. Atomic: others look for those of a bin */
 	void *objs[] __attribute__((aligned(RTE_CACHE_LINE_MIN_SIZE)));
 };
 
@@ -159,6 +165,11 @@ struct fastmem_granule {
 	uint32_t n_slots;
 	uint32_t n_free;
 	uint32_t first_word; /* no word below has a set bit */
+	uint32_t first_index; /* of a pool: the number of its first object */
+	uint32_t limbo; /* of a pool: whether it leaves when the grace period is over */
+	uint64_t token; /* which one; under pool.grow */
+#define FASTMEM_NO_TOKEN UINT64_MAX /* it has not begun */
+	uint32_t pool_next; /* of a pool: list of all its slabs */
 	uint64_t *bits; /* set: free. A cached slot is not free */
 	uint64_t *tiny_bits; /* for tiny slots; once made, it stays with the granule */
 
@@ -202,6 +213,7 @@ enum fastmem_transfer_op {
 	FASTMEM_TRANSFER_NONE,
 	FASTMEM_TRANSFER_CLAIM,
 	FASTMEM_TRANSFER_FREE,
+	FASTMEM_TRANSFER_STORE, /* between two arrays: only the counts change */
 };
 
 /*
@@ -214,13 +226,14 @@ struct fastmem_transfer {
 	uint32_t first; /* the batch is objs[first], ... */
 	uint32_t n;
 	uint32_t count; /* of the array, when it is done */
+	uint32_t n_stored; /* the same of the bin's store */
 	void **objs;
 	uint32_t *n_objs;
 };
 
 /* A bin: a set of equal slots on a socket. */
 struct fastmem_bin {
-	/* Never change after init. */
+	/* Never change after init, or while the pool lives; slot_size is atomic. */
 	uint32_t slot_size;
 	uint32_t slab_granules;
 	uint32_t slab_slots;
@@ -232,6 +245,8 @@ struct fastmem_bin {
 	uint16_t first_capacity; /* of a fresh cache */
 	uint16_t max_full; /* magazines in the depot */
 	uint16_t magazine_kind;
+	uint32_t header; /* of a pool: bytes from a slot to its object */
+	struct fastmem_pool *pool; /* NULL: a size class */
 	/* Set once, under lock; read with acquire. */
 	struct fastmem_depot *full;
 	struct fastmem_depot *empty;
@@ -245,6 +260,15 @@ struct fastmem_bin {
 	uint32_t n_empty; /* among those: without a slot in use */
 	uint64_t acquires;
 	uint64_t releases;
+	uint32_t pool_slabs; /* of a pool: list of all */
+	uint32_t n_limbo; /* among them: those that wait to leave; not in n_slabs */
+	uint64_t *big_bits; /* for pools in one piece. Stays with the bin */
+	uint32_t big_size; /* words there */
+	uint32_t big_words; /* of these, used. 0: the pool is not in one piece */
+	void **spare_store; /* for pools of external objects. Stays with the bin */
+	uint32_t store_size; /* room there */
+	uint32_t n_stored;
+	void **store; /* the same, while the pool is one of external objects; or NULL */
 	struct fastmem_transfer transfer;
 	void *one; /* the array of a thread without a cache */
 	uint32_t n_one;
@@ -261,6 +285,45 @@ struct fastmem_bin {
 	uint64_t base_misfreed;
 	uint64_t base_acquires;
 	uint64_t base_releases;
+} __rte_fastmem_aligned;
+
+enum fastmem_pool_state {
+	FASTMEM_POOL_NONE,
+	FASTMEM_POOL_MAKING,
+	FASTMEM_POOL_LIVE,
+	FASTMEM_POOL_FREEING,
+};
+
+/* A typed pool. Never changes while it lives, but for what is said. */
+struct fastmem_pool {
+	struct rte_fastmem_pool user; /* what its users have a pointer to */
+	uint32_t state; /* enum fastmem_pool_state. Under pools_lock; atomic */
+	uint32_t maker; /* number of the process that makes or frees it. Under pools_lock */
+	uint32_t creator; /* number of the process that the functions are of */
+	uint32_t creator_pid; /* as numbers are used again */
+	char name[RTE_FASTMEM_POOL_NAMESIZE];
+	uint16_t bin;
+	uint32_t flags;
+	uint32_t min;
+	uint32_t max; /* UINT32_MAX: none */
+	uint64_t max_granules;
+	rte_fastmem_pool_obj_cb ctor;
+	rte_fastmem_pool_obj_cb dtor;
+	rte_fastmem_pool_mem_cb mem_added;
+	rte_fastmem_pool_mem_cb mem_removed;
+	void *arg;
+	struct rte_rcu_qsbr *qsbr;
+	pthread_mutex_t grow; /* held while slabs join and leave; may sleep */
+	uint32_t next_index; /* under grow */
+	/*
+	 * Held where magazines of the bin move, and where a thread takes objects out of
+	 * the caches of others.
+	 */
+	pthread_mutex_t caches;
+	/* Under caches: objects of a cache that are being taken, of which [n, total) are gone. */
+	void **stolen;
+	uint32_t stolen_n;
+	uint32_t stolen_total; /* written last, and first reset */
 } __rte_fastmem_aligned;
 
 /*
@@ -338,6 +401,7 @@ struct fastmem_ctl {
 	uint32_t ready; /* set last, with release; read with acquire */
 	uint32_t n_sockets;
 	uint32_t n_bins;
+	uint32_t first_pool_bin; /* before it: size classes */
 	uint32_t n_chunk_names; /* atomic */
 	uint32_t n_tcaches; /* atomic */
 	uintptr_t first_granule;
@@ -346,6 +410,8 @@ struct fastmem_ctl {
 	struct fastmem_tcache *tcaches; /* atomic: pushed to, never popped from */
 	pthread_mutex_t peers_lock;
 	struct fastmem_peer peers[FASTMEM_MAX_PEERS];
+	pthread_mutex_t pools_lock;
+	struct fastmem_pool pools[RTE_FASTMEM_MAX_POOLS]; /* pool i: bin first_pool_bin + i */
 	struct fastmem_meta meta;
 	struct fastmem_arena arenas[RTE_MAX_NUMA_NODES];
 	struct fastmem_bin bins[];
@@ -369,6 +435,7 @@ struct fastmem_process {
 	struct fastmem_leaf **leaves; /* NULL: no chunk there yet */
 	struct rte_fbarray map;
 	bool iova_is_va;
+	bool can_steal; /* by membarrier(2); if not, threads have no caches of pools */
 };
 extern struct fastmem_process fastmem_process;
 
@@ -447,6 +514,22 @@ fastmem_granule_addr(uint32_t index)
 	return (char *)((rte_fastmem_map.first + index) << RTE_FASTMEM_GRANULE_SHIFT);
 }
 
+/* The first place for objects in a cache. Not base, if others have forbidden to pop. */
+static inline void **
+fastmem_cache_objs(const struct rte_fastmem_cache *c)
+{
+	void **base = __atomic_load_n(&c->base, __ATOMIC_ACQUIRE);
+	void **end = __atomic_load_n(&c->end, __ATOMIC_ACQUIRE);
+
+	return RTE_MIN(base, end);
+}
+
+static inline uint32_t
+fastmem_cache_len(const struct rte_fastmem_cache *c)
+{
+	return __atomic_load_n(&c->top, __ATOMIC_ACQUIRE) - fastmem_cache_objs(c);
+}
+
 /* rte_fastmem.c: the shared state, in a secondary attached to if need be; NULL: none */
 struct fastmem_ctl *fastmem_ctl_get(void);
 unsigned int fastmem_bin_class(const struct fastmem_bin *bin);
@@ -463,6 +546,7 @@ int fastmem_meta_stock(void);
 struct fastmem_magazine *fastmem_magazine_get(const struct fastmem_bin *bin, uint32_t owner,
 		bool may_grow);
 void fastmem_magazine_put(struct fastmem_magazine *m);
+struct fastmem_magazine *fastmem_magazine_of_bin(uint32_t id, const struct fastmem_bin *bin);
 struct fastmem_magazine *fastmem_magazine_by_id(uint32_t id);
 int fastmem_map_span(uintptr_t *first, uint64_t *n_granules);
 int fastmem_map_create(struct fastmem_ctl *ctl);
@@ -485,15 +569,33 @@ void fastmem_arena_destroy(struct fastmem_arena *arena);
 /* fastmem_slab.c */
 void fastmem_bin_init(struct fastmem_bin *bin, uint16_t id, uint16_t socket,
 		uint32_t slot_size, uint32_t slab_align);
+void fastmem_bin_clear(struct fastmem_bin *bin);
+void fastmem_bin_shape(struct fastmem_bin *bin, uint32_t slot_size, uint32_t slab_align);
 void fastmem_bin_lock(struct fastmem_bin *bin);
 void fastmem_bins_repair(struct fastmem_ctl *ctl);
 unsigned int fastmem_slab_alloc(struct fastmem_bin *bin, struct fastmem_magazine *m,
 		unsigned int n);
 void *fastmem_slab_alloc_one(struct fastmem_bin *bin);
 int fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags);
+struct fastmem_granule *fastmem_slab_make(struct fastmem_bin *bin, unsigned int flags,
+		uint32_t max_slots);
+void fastmem_slab_enter(struct fastmem_bin *bin, struct fastmem_granule *slab);
+struct fastmem_granule *fastmem_slab_leave(struct fastmem_bin *bin, uint32_t keep_slots);
+void fastmem_slab_end(struct fastmem_bin *bin, struct fastmem_granule *slab);
+unsigned int fastmem_slabs(struct fastmem_bin *bin, struct fastmem_granule ***slabs);
+uint32_t fastmem_slab_slot(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
+		const void *obj);
+struct fastmem_granule *fastmem_slab_of(const void *obj);
+void fastmem_slab_free_array(struct fastmem_bin *from, void **objs, uint32_t *n_objs);
 void fastmem_slab_free(struct fastmem_bin *from, struct fastmem_magazine *m);
 void fastmem_slab_free_one(struct fastmem_bin *from, void *obj);
 void fastmem_slab_release_empty(struct fastmem_bin *bin);
+
+/* fastmem_store.c: under bin.lock */
+unsigned int fastmem_store_alloc(struct fastmem_bin *bin, void **objs, uint32_t *n_objs,
+		unsigned int n);
+unsigned int fastmem_store_free(struct fastmem_bin *bin, void **objs, uint32_t *n_objs);
+void fastmem_store_repair(struct fastmem_bin *bin);
 
 /* fastmem_depot.c */
 void fastmem_depot_init(struct fastmem_depot *depot);
@@ -523,10 +625,51 @@ void fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsi
 void fastmem_tcache_flush(struct fastmem_tcache *t, bool to_depots);
 void fastmem_tcache_close(struct fastmem_tcache *t);
 void fastmem_magazine_discard(struct fastmem_magazine *m);
+int fastmem_bin_make_depots(struct fastmem_bin *bin, bool may_grow);
+bool fastmem_bin_gather(struct fastmem_bin *bin);
+void fastmem_cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin);
+void fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin);
 void fastmem_depots_drain(struct fastmem_arena *arena);
 void fastmem_depots_drain_idle(struct fastmem_arena *arena);
 void fastmem_threads_forget(void);
 void fastmem_threads_leave(void);
+
+/* fastmem_steal.c */
+void fastmem_steal_init(void);
+void fastmem_caches_lock(struct fastmem_bin *bin);
+void fastmem_caches_unlock(struct fastmem_bin *bin);
+bool fastmem_steal(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping);
+
+/* fastmem_pool.c */
+void fastmem_pools_init(struct fastmem_ctl *ctl);
+int fastmem_pool_grow(struct fastmem_pool *pool, uint32_t n);
+void fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer);
+size_t fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id);
+void fastmem_pools_lock(struct fastmem_ctl *ctl);
+
+static inline struct fastmem_pool *
+fastmem_pool(const struct rte_fastmem_pool *user)
+{
+	return (struct fastmem_pool *)(uintptr_t)user;
+}
+
+static inline struct fastmem_bin *
+fastmem_pool_bin(const struct fastmem_pool *pool)
+{
+	return &fastmem_ctl()->bins[pool->bin];
+}
+
+/* fastmem_defer.c */
+unsigned int fastmem_defer_count(const struct fastmem_pool *pool);
+void fastmem_defer_end(struct fastmem_pool *pool);
+void fastmem_defer_end_all(void);
+
+/* fastmem_stats.c */
+struct fastmem_bin_figures {
+	uint64_t alloc, free, nomem, in_use, cached;
+};
+void fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
+		struct fastmem_bin_figures *out);
 
 /* fastmem_mp.c: 0 or a negative errno */
 int fastmem_mp_start(void);
@@ -538,6 +681,7 @@ int fastmem_mp_reserve(unsigned int socket, uint64_t bytes);
 int fastmem_mp_grow_by(unsigned int socket, uint64_t n);
 size_t fastmem_mp_trim(unsigned int socket, size_t keep_bytes, bool reserved_too);
 int fastmem_mp_meta_grow(size_t size);
+int fastmem_mp_pool_grow(unsigned int pool, uint32_t n);
 
 /* fastmem_peer.c */
 int fastmem_peers_create(struct fastmem_ctl *ctl);

@@ -23,6 +23,7 @@
  * modelled in models/repair.pml.
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_errno.h>
@@ -49,18 +50,59 @@ slab_granules(uint32_t slot_size)
 	return n;
 }
 
+static void
+set_slots(struct fastmem_bin *bin, uint64_t n)
+{
+	/* Atomic for those who ask whether a pool has all it may have. */
+	__atomic_store_n(&bin->n_slots, n, __ATOMIC_RELAXED);
+}
+
 /* Slots of slot_size bytes on slabs that are aligned to slab_align granules. */
 void
 fastmem_bin_init(struct fastmem_bin *bin, uint16_t id, uint16_t socket, uint32_t slot_size,
 		uint32_t slab_align)
 {
-	uint32_t magazine;
-
 	memset(bin, 0, sizeof(*bin));
 	fastmem_mutex_init(&bin->lock);
 	bin->id = id;
 	bin->socket = socket;
-	bin->slot_size = slot_size;
+	fastmem_bin_shape(bin, slot_size, slab_align);
+}
+
+/* Of a pool that is no more, and that has no slabs: the bin is as if it was never used. */
+void
+fastmem_bin_clear(struct fastmem_bin *bin)
+{
+	uint64_t *const figures[] = {
+		&bin->direct_alloc, &bin->direct_free, &bin->direct_nomem, &bin->misfreed,
+		&bin->exchanges_seen, &bin->base_alloc, &bin->base_free, &bin->base_nomem,
+		&bin->base_misfreed, &bin->base_acquires, &bin->base_releases,
+	};
+	unsigned int i;
+
+	fastmem_bin_lock(bin);
+	RTE_ASSERT(bin->n_slabs == 0 && bin->n_limbo == 0);
+	bin->store = NULL;
+	bin->n_stored = 0;
+	bin->big_words = 0;
+	bin->header = 0;
+	bin->acquires = 0;
+	bin->releases = 0;
+	set_slots(bin, 0);
+	for (i = 0; i < RTE_DIM(figures); i++)
+		__atomic_store_n(figures[i], 0, __ATOMIC_RELAXED);
+	MOVE(bin->pool, NULL);
+	fastmem_mutex_unlock(&bin->lock);
+}
+
+/* Say what the slots of a bin without slabs are to be. */
+void
+fastmem_bin_shape(struct fastmem_bin *bin, uint32_t slot_size, uint32_t slab_align)
+{
+	uint32_t magazine;
+
+	/* Atomic for the statistics: a pool's bin is used again. */
+	__atomic_store_n(&bin->slot_size, slot_size, __ATOMIC_RELAXED);
 	bin->slot_recip = rte_reciprocal_value(slot_size);
 	bin->slab_align = slab_align;
 	/* With a special alignment, only the first slot would surely have it. */
@@ -129,6 +171,25 @@ list_insert(struct fastmem_bin *bin, struct fastmem_granule *slab)
 }
 
 static void
+pool_list_push(struct fastmem_bin *bin, struct fastmem_granule *slab)
+{
+	if (bin->pool == NULL)
+		return;
+	slab->pool_next = bin->pool_slabs;
+	bin->pool_slabs = slab->head;
+}
+
+static void
+pool_list_remove(struct fastmem_bin *bin, struct fastmem_granule *slab)
+{
+	uint32_t *link = &bin->pool_slabs;
+
+	while (*link != slab->head)
+		link = &fastmem_granule(*link)->pool_next;
+	*link = slab->pool_next;
+}
+
+static void
 count_empty(struct fastmem_bin *bin, int n)
 {
 	/* Atomic for the hint in fastmem_slab_release_empty(). */
@@ -136,8 +197,8 @@ count_empty(struct fastmem_bin *bin, int n)
 }
 
 /* The slab that a pointer of some bin points into. */
-static struct fastmem_granule *
-slab_of(const void *obj)
+struct fastmem_granule *
+fastmem_slab_of(const void *obj)
 {
 	uint32_t index = fastmem_granule_index(obj);
 	struct fastmem_granule *g = fastmem_granule(index);
@@ -146,10 +207,12 @@ slab_of(const void *obj)
 }
 
 /* The number of an object's slot; UINT32_MAX: that is no object. */
-static uint32_t
-slot_of(const struct fastmem_bin *bin, const struct fastmem_granule *slab, const void *obj)
+uint32_t
+fastmem_slab_slot(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
+		const void *obj)
 {
-	uint32_t offset = (uintptr_t)obj - (uintptr_t)fastmem_granule_addr(slab->head);
+	uint32_t offset = (uintptr_t)obj - bin->header -
+			(uintptr_t)fastmem_granule_addr(slab->head);
 	uint32_t i = rte_reciprocal_divide(offset, bin->slot_recip);
 
 	return i * bin->slot_size == offset && i < slab->n_slots ? i : UINT32_MAX;
@@ -188,7 +251,7 @@ enum put_result {
 static enum put_result
 slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab, const void *obj)
 {
-	uint32_t i = slot_of(bin, slab, obj);
+	uint32_t i = fastmem_slab_slot(bin, slab, obj);
 	uint64_t bit = UINT64_C(1) << i % 64;
 
 	if (i == UINT32_MAX)
@@ -216,14 +279,18 @@ transfer_repair(struct fastmem_bin *bin)
 
 	if (tr->op == FASTMEM_TRANSFER_NONE)
 		return;
+	if (tr->op == FASTMEM_TRANSFER_STORE) {
+		fastmem_store_repair(bin);
+		return;
+	}
 	for (i = tr->first; i < tr->first + tr->n; i++) {
 		struct fastmem_granule *slab;
 		uint32_t slot;
 
 		if (rte_fastmem_bin_of(tr->objs[i]) != bin->id)
 			continue; /* was no object then, either */
-		slab = slab_of(tr->objs[i]);
-		slot = slot_of(bin, slab, tr->objs[i]);
+		slab = fastmem_slab_of(tr->objs[i]);
+		slot = fastmem_slab_slot(bin, slab, tr->objs[i]);
 		if (slot == UINT32_MAX)
 			continue;
 		if (tr->op == FASTMEM_TRANSFER_FREE)
@@ -256,10 +323,17 @@ bin_repair(struct fastmem_bin *bin)
 	uint32_t first, i;
 
 	transfer_repair(bin);
+	if (bin->store != NULL) {
+		if (bin->n_one != 0)
+			fastmem_store_free(bin, &bin->one, &bin->n_one);
+		return;
+	}
 	bin->slabs = 0;
 	bin->last_slab = 0;
 	bin->n_slabs = 0;
-	bin->n_slots = 0;
+	set_slots(bin, 0);
+	bin->n_limbo = 0;
+	bin->pool_slabs = 0;
 	bin->n_partial = 0;
 	__atomic_store_n(&bin->n_empty, 0, __ATOMIC_RELAXED);
 	fastmem_arena_lock(arena);
@@ -271,20 +345,25 @@ bin_repair(struct fastmem_bin *bin)
 					rte_fastmem_map.bins[i] != bin->id)
 				continue;
 			slab_recount(slab);
+			pool_list_push(bin, slab);
+			if (slab->limbo) {
+				bin->n_limbo++;
+				continue;
+			}
 			bin->n_slabs++;
-			bin->n_slots += slab->n_slots;
+			set_slots(bin, bin->n_slots + slab->n_slots);
 			if (slab->n_free == slab->n_slots)
 				count_empty(bin, 1);
 			list_insert(bin, slab);
 		}
 	}
 	fastmem_mutex_unlock(&arena->lock);
-	bin->acquires = bin->releases + bin->n_slabs;
+	bin->acquires = bin->releases + bin->n_slabs + bin->n_limbo;
 	/* It was allocated, but the thread has not lived to see it. */
 	if (bin->n_one != 0) {
 		bin->n_one = 0;
 		if (rte_fastmem_bin_of(bin->one) == bin->id)
-			slab_put(bin, slab_of(bin->one), bin->one);
+			slab_put(bin, fastmem_slab_of(bin->one), bin->one);
 	}
 }
 
@@ -317,7 +396,7 @@ static unsigned int
 slab_claim(struct fastmem_bin *bin, struct fastmem_granule *slab, void **objs, uint32_t *n_objs,
 		unsigned int n)
 {
-	char *base = fastmem_granule_addr(slab->head);
+	char *base = fastmem_granule_addr(slab->head) + bin->header;
 	uint32_t w = slab->first_word;
 	uint32_t first = *n_objs;
 	uint64_t bits = slab->bits[w];
@@ -356,6 +435,8 @@ fastmem_slab_alloc(struct fastmem_bin *bin, struct fastmem_magazine *m, unsigned
 	unsigned int got = 0;
 
 	fastmem_bin_lock(bin);
+	if (bin->store != NULL)
+		got = fastmem_store_alloc(bin, m->objs, &m->n, n);
 	while (got < n && bin->slabs != 0)
 		got += slab_claim(bin, fastmem_granule(bin->slabs), m->objs, &m->n, n - got);
 	fastmem_mutex_unlock(&bin->lock);
@@ -369,8 +450,11 @@ fastmem_slab_alloc_one(struct fastmem_bin *bin)
 	void *obj = NULL;
 
 	fastmem_bin_lock(bin);
-	if (bin->slabs != 0) {
+	if (bin->store != NULL)
+		fastmem_store_alloc(bin, &bin->one, &bin->n_one, 1);
+	else if (bin->slabs != 0)
 		slab_claim(bin, fastmem_granule(bin->slabs), &bin->one, &bin->n_one, 1);
+	if (bin->n_one != 0) {
 		obj = bin->one;
 		MOVE(bin->n_one, 0);
 	}
@@ -407,7 +491,7 @@ slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	slab_set_state(slab, FASTMEM_TAKEN);
 	list_remove(bin, slab);
 	bin->n_slabs--;
-	bin->n_slots -= slab->n_slots;
+	set_slots(bin, bin->n_slots - slab->n_slots);
 	count_empty(bin, -1);
 	bin->releases++;
 	slab_set_bins(slab, 0);
@@ -437,7 +521,22 @@ fastmem_slab_release_empty(struct fastmem_bin *bin)
 static bool
 needs_tiny_bits(const struct fastmem_bin *bin)
 {
-	return bin->slab_slots > FASTMEM_INLINE_WORDS * 64;
+	return bin->slab_slots > FASTMEM_INLINE_WORDS * 64 && bin->big_words == 0;
+}
+
+static uint64_t *
+slab_bits(const struct fastmem_bin *bin, struct fastmem_granule *slab, uint32_t *most)
+{
+	if (bin->big_words != 0) {
+		*most = bin->big_words * 64;
+		return bin->big_bits;
+	}
+	if (needs_tiny_bits(bin) && slab->tiny_bits != NULL) {
+		*most = FASTMEM_TINY_WORDS * 64;
+		return slab->tiny_bits;
+	}
+	*most = FASTMEM_INLINE_WORDS * 64;
+	return slab->inline_bits;
 }
 
 /*
@@ -445,24 +544,23 @@ needs_tiny_bits(const struct fastmem_bin *bin)
  * array of its own, a slab of tiny slots uses part of its memory only.
  */
 static void
-slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab)
+slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab, uint32_t max_slots)
 {
-	bool tiny = needs_tiny_bits(bin) && slab->tiny_bits != NULL;
-	uint64_t *bits = tiny ? slab->tiny_bits : slab->inline_bits;
-	uint32_t most = tiny ? FASTMEM_TINY_WORDS * 64 : FASTMEM_INLINE_WORDS * 64;
-	uint32_t n = RTE_MIN(bin->slab_slots, most);
+	uint32_t most;
+	uint64_t *bits = slab_bits(bin, slab, &most);
+	uint32_t n = RTE_MIN(RTE_MIN(bin->slab_slots, most), max_slots);
 	uint32_t words = (n + 63) / 64;
 
 	slab->bin = bin->id;
 	slab->n_slots = n;
 	slab->n_free = n;
 	slab->first_word = 0;
+	slab->limbo = 0;
 	slab->bits = bits;
 	memset(bits, 0xff, words * sizeof(bits[0]));
 	if (n % 64 != 0)
 		bits[words - 1] = (UINT64_C(1) << n % 64) - 1;
 	slab_set_bins(slab, bin->id);
-	slab_set_state(slab, FASTMEM_SLAB);
 }
 
 /* A run for a slab of the bin, from the arena as it is, or, unless flags forbid it, grown. */
@@ -482,29 +580,144 @@ slab_run(const struct fastmem_bin *bin, unsigned int flags)
 	}
 }
 
-/* Give the bin another slab. Returns 0 or -ENOMEM. */
-int
-fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags)
+/*
+ * Make a slab of up to so many slots, which the map then says is the bin's, and nobody
+ * can get objects of yet. NULL: no memory.
+ */
+struct fastmem_granule *
+fastmem_slab_make(struct fastmem_bin *bin, unsigned int flags, uint32_t max_slots)
 {
 	struct fastmem_granule *slab;
 	uint32_t head = slab_run(bin, flags);
 
 	if (head == 0)
-		return -ENOMEM;
+		return NULL;
 	slab = fastmem_granule(head);
 	if (needs_tiny_bits(bin) && slab->tiny_bits == NULL)
 		slab->tiny_bits = fastmem_meta_alloc(FASTMEM_TINY_WORDS * sizeof(uint64_t),
 				(flags & RTE_FASTMEM_F_NOGROW) == 0);
-
 	fastmem_bin_lock(bin);
-	slab_format(bin, slab);
+	slab_format(bin, slab, max_slots);
+	fastmem_mutex_unlock(&bin->lock);
+	return slab;
+}
+
+/* Let the bin have a slab that was made for it. */
+void
+fastmem_slab_enter(struct fastmem_bin *bin, struct fastmem_granule *slab)
+{
+	fastmem_bin_lock(bin);
+	slab_set_state(slab, FASTMEM_SLAB);
 	list_push_tail(bin, slab);
+	pool_list_push(bin, slab);
 	bin->n_slabs++;
-	bin->n_slots += slab->n_slots;
+	set_slots(bin, bin->n_slots + slab->n_slots);
 	count_empty(bin, 1);
 	bin->acquires++;
 	fastmem_mutex_unlock(&bin->lock);
+}
+
+/* Give the bin another slab. Returns 0 or -ENOMEM. */
+int
+fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags)
+{
+	struct fastmem_granule *slab = fastmem_slab_make(bin, flags, UINT32_MAX);
+
+	if (slab == NULL)
+		return -ENOMEM;
+	fastmem_slab_enter(bin, slab);
 	return 0;
+}
+
+static void
+slab_uncount(struct fastmem_bin *bin, struct fastmem_granule *slab)
+{
+	if (slab->n_free > 0)
+		list_remove(bin, slab);
+	if (slab->n_free == slab->n_slots)
+		count_empty(bin, -1);
+	bin->n_slabs--;
+	set_slots(bin, bin->n_slots - slab->n_slots);
+}
+
+/*
+ * Of a pool, under pool.grow: a slab without a slot in use leaves if so many slots are
+ * left then. It can still be read as what it was until fastmem_slab_end(). NULL: there
+ * is none.
+ */
+struct fastmem_granule *
+fastmem_slab_leave(struct fastmem_bin *bin, uint32_t keep_slots)
+{
+	struct fastmem_granule *slab = NULL;
+
+	fastmem_bin_lock(bin);
+	if (bin->n_empty > 0) {
+		/* Empty ones are at the end, but for those that have been filled once. */
+		uint32_t head = bin->last_slab;
+
+		while (head != 0 && fastmem_granule(head)->n_free != fastmem_granule(head)->n_slots)
+			head = fastmem_granule(head)->prev;
+		slab = fastmem_granule(head);
+		if (bin->n_slots - slab->n_slots < keep_slots)
+			slab = NULL;
+	}
+	if (slab != NULL) {
+		slab->token = FASTMEM_NO_TOKEN;
+		MOVE(slab->limbo, 1);
+		slab_uncount(bin, slab);
+		bin->n_limbo++;
+	}
+	fastmem_mutex_unlock(&bin->lock);
+	return slab;
+}
+
+/* The end of a slab that has left, or of any when the pool is freed. */
+void
+fastmem_slab_end(struct fastmem_bin *bin, struct fastmem_granule *slab)
+{
+	fastmem_bin_lock(bin);
+	slab->taker = fastmem_process.peer;
+	fastmem_set_state(slab, FASTMEM_TAKEN);
+	slab_set_state(slab, FASTMEM_TAKEN);
+	pool_list_remove(bin, slab);
+	if (slab->limbo)
+		bin->n_limbo--;
+	else
+		slab_uncount(bin, slab);
+	bin->releases++;
+	slab_set_bins(slab, 0);
+	fastmem_mutex_unlock(&bin->lock);
+	fastmem_run_free(&fastmem_ctl()->arenas[bin->socket], slab->head);
+}
+
+/*
+ * All slabs of a pool, those that leave included, in an array for the caller to free().
+ * They stay while the caller sees to it that the pool does not shrink. Returns how many
+ * there are; 0 also if there is no memory for the array.
+ */
+unsigned int
+fastmem_slabs(struct fastmem_bin *bin, struct fastmem_granule ***slabs)
+{
+	unsigned int n, room = 0;
+	uint32_t head;
+
+	*slabs = NULL;
+	do {
+		room = bin->n_slabs + bin->n_limbo + 16;
+		free(*slabs);
+		*slabs = malloc(room * sizeof((*slabs)[0]));
+		if (*slabs == NULL)
+			return 0;
+		n = 0;
+		fastmem_bin_lock(bin);
+		for (head = bin->pool_slabs; head != 0; head = fastmem_granule(head)->pool_next) {
+			if (n < room)
+				(*slabs)[n] = fastmem_granule(head);
+			n++;
+		}
+		fastmem_mutex_unlock(&bin->lock);
+	} while (n > room); /* it has grown meanwhile */
+	return n;
 }
 
 /*
@@ -570,7 +783,7 @@ put_batch(struct fastmem_bin *from, struct fastmem_bin *bin, void **objs, uint32
 		/* Neighbours often share a granule: one look-up then. */
 		if ((uintptr_t)objs[i] >> RTE_FASTMEM_GRANULE_SHIFT != granule) {
 			granule = (uintptr_t)objs[i] >> RTE_FASTMEM_GRANULE_SHIFT;
-			slab = slab_of(objs[i]);
+			slab = fastmem_slab_of(objs[i]);
 		}
 		ret = slab_put(bin, slab, objs[i]);
 		if (ret != PUT_DONE)
@@ -579,26 +792,49 @@ put_batch(struct fastmem_bin *from, struct fastmem_bin *bin, void **objs, uint32
 			count_misfreed(from, bin);
 	}
 	transfer_end(bin);
-	while (bin->n_empty > EMPTY_SLABS_KEPT)
+	while (bin->n_empty > EMPTY_SLABS_KEPT && bin->pool == NULL)
 		slab_release(bin, fastmem_granule(bin->last_slab));
 	return n_wrong;
+}
+
+/* The same for a bin that has a store. */
+static void
+store_free(struct fastmem_bin *bin, void **objs, uint32_t *n_objs)
+{
+	unsigned int n_wrong;
+
+	fastmem_bin_lock(bin);
+	n_wrong = fastmem_store_free(bin, objs, n_objs);
+	fastmem_mutex_unlock(&bin->lock);
+	__atomic_fetch_add(&bin->misfreed, n_wrong, __ATOMIC_RELAXED);
+	if (n_wrong > 0)
+		FASTMEM_LOG(ERR, "pool %s: %u more objects were put than got; ignored",
+			bin->pool->name, n_wrong);
 }
 
 /*
  * Give the objects of an array of bin from, in shared memory, back to their slabs.
  * By mistakes of the application they may be of other bins, or no objects: the
- * latter are reported and ignored.
+ * latter are reported and ignored. NULL stands for an object that was taken away.
  */
-static void
-slab_free(struct fastmem_bin *from, void **objs, uint32_t *n_objs)
+void
+fastmem_slab_free_array(struct fastmem_bin *from, void **objs, uint32_t *n_objs)
 {
 	struct wrong wrong[BATCH];
 	unsigned int n_wrong, i;
 
+	if (from->store != NULL) {
+		store_free(from, objs, n_objs);
+		return;
+	}
 	while (*n_objs > 0) {
 		unsigned int id = rte_fastmem_bin_of(objs[*n_objs - 1]);
 		struct fastmem_bin *bin = &fastmem_ctl()->bins[id];
 
+		if (objs[*n_objs - 1] == NULL) {
+			MOVE(*n_objs, *n_objs - 1);
+			continue;
+		}
 		if (id == 0) {
 			wrong[0] = (struct wrong){ objs[*n_objs - 1], PUT_NO_OBJECT, 0 };
 			MOVE(*n_objs, *n_objs - 1);
@@ -617,7 +853,7 @@ slab_free(struct fastmem_bin *from, void **objs, uint32_t *n_objs)
 void
 fastmem_slab_free(struct fastmem_bin *from, struct fastmem_magazine *m)
 {
-	slab_free(from, m->objs, &m->n);
+	fastmem_slab_free_array(from, m->objs, &m->n);
 }
 
 /* The same for an object of a thread that has no cache. */
@@ -630,7 +866,12 @@ fastmem_slab_free_one(struct fastmem_bin *from, void *obj)
 	fastmem_bin_lock(from);
 	from->one = obj;
 	MOVE(from->n_one, 1);
-	n_wrong = put_batch(from, from, &from->one, &from->n_one, &wrong);
+	if (from->store != NULL) {
+		n_wrong = fastmem_store_free(from, &from->one, &from->n_one);
+		wrong = (struct wrong){ obj, PUT_TWICE, from->slot_size };
+	} else {
+		n_wrong = put_batch(from, from, &from->one, &from->n_one, &wrong);
+	}
 	if (from->n_one != 0) { /* it was of this bin a moment ago */
 		wrong = (struct wrong){ obj, PUT_NO_OBJECT, 0 };
 		n_wrong = 1;

@@ -51,7 +51,7 @@ cache_read_fields(const struct fastmem_tcache *t, unsigned int bin, struct tally
 	const struct rte_fastmem_cache *c = &t->caches[bin];
 
 	/* A spare magazine that was stolen counts until its owner knows: n_in has it, too. */
-	out->cached = READ(c->top) - READ(c->base);
+	out->cached = fastmem_cache_len(c);
 	out->cached += READ(c->spare_n);
 	out->in_use = READ(c->n_in) - out->cached;
 	/* Last: an allocation in between looks freed as well, not freed before it was made. */
@@ -158,6 +158,21 @@ bin_tally(const struct fastmem_ctl *ctl, unsigned int bin, int key, struct tally
 		direct_tally(&ctl->bins[bin], sum);
 }
 
+/* What is done with a bin, by everyone. */
+void
+fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
+		struct fastmem_bin_figures *out)
+{
+	struct tally t = { 0 };
+
+	bin_tally(ctl, bin, KEY_EVERYONE, &t);
+	out->alloc = t.alloc;
+	out->free = t.free - RTE_MIN(t.misfreed, t.free);
+	out->nomem = t.nomem;
+	out->in_use = t.in_use;
+	out->cached = t.cached;
+}
+
 /* The class of a size; RTE_FASTMEM_N_CLASSES: no class has that size. */
 static unsigned int
 class_by_size(size_t class_size)
@@ -170,14 +185,14 @@ class_by_size(size_t class_size)
 	return i;
 }
 
-/* The figures of all bins with slots of that size; of all bins if it is 0. */
+/* The figures of all classes with slots of that size; of all bins if it is 0. */
 static struct tally
 size_tally(const struct fastmem_ctl *ctl, size_t slot_size, int key)
 {
 	struct tally sum = { 0 };
 	unsigned int i;
 
-	for (i = 1; i < ctl->n_bins; i++)
+	for (i = 1; i < (slot_size == 0 ? ctl->n_bins : ctl->first_pool_bin); i++)
 		if (slot_size == 0 || ctl->bins[i].slot_size == slot_size)
 			bin_tally(ctl, i, key, &sum);
 	return sum;
@@ -215,7 +230,8 @@ rte_fastmem_stats(struct rte_fastmem_stats *stats)
 		struct tally t = { 0 };
 
 		bin_tally(ctl, i, KEY_EVERYONE, &t);
-		stats->bytes_in_use += t.in_use * ctl->bins[i].slot_size;
+		stats->bytes_in_use += t.in_use *
+			__atomic_load_n(&ctl->bins[i].slot_size, __ATOMIC_RELAXED);
 		stats->alloc_total += t.alloc;
 		stats->free_total += t.free;
 		stats->alloc_nomem += t.nomem;
@@ -250,7 +266,7 @@ rte_fastmem_stats_class(size_t class_size, struct rte_fastmem_class_stats *stats
 	stats->alloc_nomem = t.nomem;
 	stats->free_cache_hits = t.free - t.free_misses;
 	stats->free_cache_misses = t.free_misses;
-	for (i = 1; i < ctl->n_bins; i++) {
+	for (i = 1; i < ctl->first_pool_bin; i++) {
 		struct fastmem_bin *bin = &ctl->bins[i];
 
 		if (bin->slot_size != class_size)

@@ -104,8 +104,10 @@ static int
 primary_init(void)
 {
 	unsigned int n_sockets = RTE_MIN(rte_socket_count(),
-			(RTE_FASTMEM_MAX_BINS - 1u) / FASTMEM_BINS_PER_SOCKET);
-	unsigned int n_bins = 1 + n_sockets * FASTMEM_BINS_PER_SOCKET, i;
+			(RTE_FASTMEM_MAX_BINS - RTE_FASTMEM_MAX_POOLS - 1u) /
+				FASTMEM_BINS_PER_SOCKET);
+	unsigned int first_pool_bin = 1 + n_sockets * FASTMEM_BINS_PER_SOCKET, i;
+	unsigned int n_bins = first_pool_bin + RTE_FASTMEM_MAX_POOLS;
 	size_t size = sizeof(struct fastmem_ctl) + n_bins * sizeof(struct fastmem_bin) +
 		FASTMEM_MAX_PEERS * n_bins * sizeof(int64_t);
 	const struct rte_memzone *mz;
@@ -134,6 +136,7 @@ primary_init(void)
 	ctl->size_of_ctl = sizeof(*ctl);
 	ctl->n_sockets = n_sockets;
 	ctl->n_bins = n_bins;
+	ctl->first_pool_bin = first_pool_bin;
 	fastmem_meta_init(&ctl->meta, mz, size);
 	peers_init(ctl);
 	ctl->first_granule = first_granule;
@@ -149,6 +152,8 @@ primary_init(void)
 	}
 	for (i = 0; i < n_sockets; i++)
 		socket_init(ctl, i);
+	fastmem_pools_init(ctl);
+	fastmem_steal_init();
 	fastmem_process.ctl_zone = mz;
 	fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
 	fastmem_process.ctl = ctl;
@@ -183,6 +188,7 @@ attach_to(struct fastmem_ctl *ctl)
 	ret = fastmem_map_attach(ctl);
 	if (ret != 0)
 		return ret;
+	fastmem_steal_init();
 	/* To join, it already takes back what others left. */
 	fastmem_process.ctl = ctl;
 	ret = fastmem_peers_join(ctl);
@@ -311,6 +317,7 @@ rte_fastmem_deinit(void)
 
 	if (state == FASTMEM_PROCESS_NONE)
 		return;
+	fastmem_defer_end_all();
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
 		secondary_deinit(ctl);
 		return;
@@ -454,6 +461,7 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id)
 		return 0;
 	rte_fastmem_cache_flush();
 	fastmem_peers_take_back(ctl);
+	fastmem_pools_shrink(ctl, socket_id);
 	for (i = 0; i < ctl->n_sockets; i++) {
 		if (socket_id != SOCKET_ID_ANY && socket_id != ctl->arenas[i].socket_id)
 			continue;
@@ -502,6 +510,7 @@ rte_fastmem_maintain(void)
 		return -ENODEV;
 	fastmem_tcache_self(true);
 	fastmem_peers_take_back(ctl);
+	fastmem_pools_shrink(ctl, SOCKET_ID_ANY);
 	if (fastmem_meta_stock() != 0)
 		ret = -ENOMEM;
 	for (i = 0; i < ctl->n_sockets; i++)
@@ -615,7 +624,7 @@ request_by_handle(struct request *r, rte_fastmem_handle_t handle, unsigned int f
 	r->ctl = fastmem_ctl_get();
 	if (r->ctl == NULL)
 		return -ENODEV;
-	if (bin == 0 || bin >= r->ctl->n_bins)
+	if (bin == 0 || bin >= r->ctl->first_pool_bin)
 		return -EINVAL;
 	r->t = fastmem_tcache_self((flags & RTE_FASTMEM_F_NOGROW) == 0);
 	r->first_socket = (bin - 1) / FASTMEM_BINS_PER_SOCKET;
@@ -746,11 +755,13 @@ free_to_bin(struct fastmem_ctl *ctl, unsigned int bin, void *const *ptrs, unsign
 
 	if (rte_fastmem_push_bulk(&rte_fastmem_tls.caches[bin], ptrs, n))
 		return;
-	t = fastmem_tcache_self(true);
+	t = fastmem_tcache_self(bin < ctl->first_pool_bin);
+	fastmem_caches_lock(&ctl->bins[bin]);
 	if (n == 1)
 		fastmem_cache_free(t, &ctl->bins[bin], ptrs[0]);
 	else
 		fastmem_cache_free_bulk(t, &ctl->bins[bin], ptrs, n);
+	fastmem_caches_unlock(&ctl->bins[bin]);
 }
 
 /* Whether all objects are of one bin. Neighbours often share a granule: one look-up then. */
@@ -861,7 +872,7 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 	bin = &ctl->bins[id];
 	if (id == ctl->arenas[bin->socket].first_bin + offset)
 		return ptr;
-	return realloc_move(ptr, bin->slot_size, size, align,
+	return realloc_move(ptr, bin->slot_size - bin->header, size, align,
 			ctl->arenas[bin->socket].socket_id);
 }
 
@@ -871,7 +882,7 @@ rte_fastmem_usable_size(const void *ptr)
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	unsigned int id = rte_fastmem_bin_of(ptr);
 
-	return ctl != NULL && id != 0 ? ctl->bins[id].slot_size : 0;
+	return ctl != NULL && id != 0 ? ctl->bins[id].slot_size - ctl->bins[id].header : 0;
 }
 
 bool

@@ -51,9 +51,13 @@ extern "C" {
 #define RTE_FASTMEM_HANDLE_ANY UINT32_C(0x10000) /* made with SOCKET_ID_ANY */
 
 /*
- * A thread's cache of one bin. All fields are written by the owner only, top
- * and n_alloc on the fast path, the others between two changes of the thread
- * cache's sequence counter. Other threads read them for the statistics.
+ * A thread's cache of one bin. All fields are written by the owner only, top,
+ * n_alloc and popping on the fast path, the others between two changes of the
+ * thread cache's sequence counter. Other threads read them for the statistics.
+ *
+ * Of a typed pool, another thread may forbid its owner to pop and to push, by a base
+ * above any top and an end below: then base > end, and the objects that are gone are
+ * NULL. See fastmem_steal.c.
  */
 struct rte_fastmem_cache {
 	void **top; /* top[-1] is the next object to hand out */
@@ -63,8 +67,9 @@ struct rte_fastmem_cache {
 	struct fastmem_magazine *loaded; /* holds base..end; NULL at first */
 	struct fastmem_magazine *spare; /* empty or full; NULL at first */
 	int64_t n_in; /* objects moved in from the depot and slabs, less those moved out */
-	uint32_t capacity; /* end - base: grows up to the bin's magazine size */
-	uint32_t spare_n; /* objects in spare when it became that */
+	uint32_t popping; /* of a pool: where top is about to be, its lower half; 0: nowhere */
+	uint16_t capacity; /* end - base: grows up to the bin's magazine size */
+	uint16_t spare_n; /* objects in spare when it became that */
 } __attribute__((aligned(64)));
 
 /* Where the calling thread's caches are. */
@@ -165,11 +170,14 @@ rte_fastmem_bin_of(const void *ptr)
 #define RTE_FASTMEM_SET(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELAXED)
 
 /*
- * If this process is killed, others find what is below top, and nothing else: so
- * it must be there before top says so. Only the compiler could change that order,
- * as all stores of a thread that has ended are done.
+ * If this process is killed, and also if objects of a pool are taken away, others find
+ * what is below top, and nothing else: so it must be there before top says so. Pairs
+ * with the acquire in cache_collect(), fastmem_steal.c.
  */
-#define RTE_FASTMEM_BEFORE_TOP() __atomic_signal_fence(__ATOMIC_RELEASE)
+#define RTE_FASTMEM_SET_TOP(c, value) __atomic_store_n(&(c)->top, value, __ATOMIC_RELEASE)
+
+/* Not below top where another thread has forbidden to push. */
+#define RTE_FASTMEM_END(c) __atomic_load_n(&(c)->end, __ATOMIC_RELAXED)
 
 /* As RTE_FASTMEM_SET(field, field + n), by one instruction where compilers take three. */
 #if defined(__x86_64__)
@@ -201,11 +209,10 @@ rte_fastmem_push(struct rte_fastmem_cache *c, void *ptr)
 
 	RTE_FASTMEM_IN_REGISTER(c);
 	top = c->top;
-	if (unlikely(top == c->end))
+	if (unlikely(top >= RTE_FASTMEM_END(c)))
 		return false;
 	*top = ptr;
-	RTE_FASTMEM_BEFORE_TOP();
-	RTE_FASTMEM_SET(c->top, top + 1);
+	RTE_FASTMEM_SET_TOP(c, top + 1);
 	return true;
 }
 
@@ -269,11 +276,11 @@ rte_fastmem_push_bulk(struct rte_fastmem_cache *c, void *const *ptrs, unsigned i
 
 	RTE_FASTMEM_IN_REGISTER(c);
 	top = c->top;
-	if (unlikely((size_t)n - 1 >= (size_t)(c->end - top)))
+	/* Not even for none: top of a cache that was never used is NULL. */
+	if (unlikely(n == 0 || RTE_FASTMEM_END(c) - top < (ptrdiff_t)n))
 		return false;
 	rte_fastmem_copy(top, ptrs, n);
-	RTE_FASTMEM_BEFORE_TOP();
-	RTE_FASTMEM_SET(c->top, top + n);
+	RTE_FASTMEM_SET_TOP(c, top + n);
 	return true;
 }
 
@@ -289,13 +296,12 @@ rte_fastmem_push_same(struct rte_fastmem_cache *c, void *const *ptrs, unsigned i
 
 	RTE_FASTMEM_IN_REGISTER(c);
 	top = c->top;
-	if (unlikely((size_t)(c->end - top) < n))
+	if (unlikely(RTE_FASTMEM_END(c) - top < (ptrdiff_t)n))
 		return false;
 	if (unlikely(rte_fastmem_copy_differ(top, ptrs, n) >> RTE_FASTMEM_GRANULE_SHIFT != 0) &&
 			!rte_fastmem_same_bin_slow(ptrs, n))
 		return false;
-	RTE_FASTMEM_BEFORE_TOP();
-	RTE_FASTMEM_SET(c->top, top + n);
+	RTE_FASTMEM_SET_TOP(c, top + n);
 	return true;
 }
 

@@ -20,8 +20,10 @@
  * has nothing else left: an object that nobody uses can be had by anybody.
  *
  * Unless a function says otherwise, it may be called by any number of threads and
- * processes at once, but not from a signal handler, a constructor, a destructor or
- * a callback of this file.
+ * processes at once, but not from a signal handler. The functions that a pool is given at
+ * creation run under its lock: they must not call fastmem, but for
+ * rte_fastmem_pool_contig_index(). What an object needs of fastmem it can get in
+ * rte_fastmem_pool_obj_iter().
  *
  * @warning
  * @b EXPERIMENTAL: all functions in this file may change or be removed without

@@ -1,0 +1,820 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Typed pools: bins that users make.
+ *
+ * A pool has the bin of its place in ctl.pools, so that thread caches have room for it.
+ * Its slabs hold as many slots as it may ever have, and no more: so nothing counts
+ * objects on the way in or out. Objects are constructed before their slab is entered,
+ * and destroyed after it has left.
+ *
+ * Functions that the user gives are called by the process that has created the pool,
+ * or not at all. Where the primary has, others ask it to let the pool grow.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_string_fns.h>
+
+#include "fastmem_private.h"
+
+#define KNOWN_FLAGS (RTE_FASTMEM_POOL_F_CONTIG | RTE_FASTMEM_POOL_F_SHRINK | \
+		RTE_FASTMEM_POOL_F_EXTERNAL)
+#define CACHE_SHARE 4 /* a thread caches at most this part of a bounded pool, unless told */
+/* Times to look for objects in caches whose owners are within a call at that moment. */
+#define TRIES 4
+
+static uint32_t
+pool_slots(const struct fastmem_bin *bin)
+{
+	return __atomic_load_n(&bin->n_slots, __ATOMIC_RELAXED);
+}
+
+void
+fastmem_pools_lock(struct fastmem_ctl *ctl)
+{
+	/* Each state is one store; what was half made has a maker, who is dead. */
+	if (fastmem_mutex_lock(&ctl->pools_lock))
+		fastmem_mutex_repaired(&ctl->pools_lock);
+}
+
+void
+fastmem_pools_init(struct fastmem_ctl *ctl)
+{
+	unsigned int i;
+
+	fastmem_mutex_init(&ctl->pools_lock);
+	for (i = 0; i < RTE_FASTMEM_MAX_POOLS; i++) {
+		struct fastmem_pool *pool = &ctl->pools[i];
+
+		pool->bin = ctl->first_pool_bin + i;
+		pool->user.cache = pool->bin * sizeof(struct rte_fastmem_cache);
+		fastmem_mutex_init(&pool->grow);
+		fastmem_mutex_init(&pool->caches);
+		fastmem_bin_init(&ctl->bins[pool->bin], pool->bin, 0, RTE_CACHE_LINE_SIZE, 1);
+	}
+}
+
+/* Growing and shrinking: under pool.grow. */
+
+static void
+grow_lock(struct fastmem_pool *pool)
+{
+	if (!fastmem_mutex_lock(&pool->grow))
+		return;
+	/* What the dead one was making is no slab yet, but has its numbers. */
+	if ((pool->flags & RTE_FASTMEM_POOL_F_SHRINK) == 0)
+		pool->next_index = pool_slots(fastmem_pool_bin(pool));
+	fastmem_mutex_repaired(&pool->grow);
+}
+
+static bool
+has_functions(const struct fastmem_pool *pool)
+{
+	return pool->ctor != NULL || pool->dtor != NULL || pool->mem_added != NULL ||
+		pool->mem_removed != NULL;
+}
+
+/* Whether this process can call the functions of a pool. */
+static bool
+is_creator(const struct fastmem_pool *pool)
+{
+	return pool->creator == fastmem_process.peer && pool->creator_pid == (uint32_t)getpid();
+}
+
+static struct rte_fastmem_pool_mem
+slab_mem(const struct fastmem_granule *slab)
+{
+	return (struct rte_fastmem_pool_mem){
+		.addr = fastmem_granule_addr(slab->head),
+		.iova = slab->iova,
+		.len = (size_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT,
+	};
+}
+
+static void
+slab_for_each(struct fastmem_pool *pool, const struct fastmem_granule *slab,
+		rte_fastmem_pool_obj_cb cb)
+{
+	const struct fastmem_bin *bin = fastmem_pool_bin(pool);
+	char *base = fastmem_granule_addr(slab->head);
+	uint32_t i;
+
+	for (i = 0; i < slab->n_slots; i++) {
+		size_t offset = (size_t)i * bin->slot_size + bin->header;
+
+		cb(&pool->user, pool->arg, base + offset, slab->iova == RTE_BAD_IOVA ?
+			RTE_BAD_IOVA : slab->iova + offset, slab->first_index + i);
+	}
+}
+
+/* Give the pool a slab. flags: RTE_FASTMEM_F_NOGROW. Returns 0, -ENOBUFS or -ENOMEM. */
+static int
+pool_add_slab(struct fastmem_pool *pool, unsigned int flags)
+{
+	struct fastmem_bin *bin = fastmem_pool_bin(pool);
+	uint32_t n_slots = pool_slots(bin);
+	struct fastmem_granule *slab;
+
+	if (n_slots >= pool->max)
+		return -ENOBUFS;
+	if ((bin->n_slabs + bin->n_limbo + UINT64_C(1)) * bin->slab_granules >
+			pool->max_granules)
+		return -ENOMEM;
+	slab = fastmem_slab_make(bin, flags, pool->max - n_slots);
+	if (slab == NULL)
+		return -ENOMEM;
+	slab->first_index = pool->next_index;
+	pool->next_index += slab->n_slots;
+	if (pool->flags & RTE_FASTMEM_POOL_F_CONTIG)
+		pool->user.base = fastmem_granule_addr(slab->head) + bin->header;
+	if (pool->mem_added != NULL) {
+		struct rte_fastmem_pool_mem mem = slab_mem(slab);
+
+		pool->mem_added(&pool->user, pool->arg, &mem);
+	}
+	if (pool->ctor != NULL)
+		slab_for_each(pool, slab, pool->ctor);
+	fastmem_slab_enter(bin, slab);
+	return 0;
+}
+
+static void
+slab_finish(struct fastmem_pool *pool, struct fastmem_granule *slab, bool functions)
+{
+	if (functions && pool->dtor != NULL)
+		slab_for_each(pool, slab, pool->dtor);
+	if (functions && pool->mem_removed != NULL) {
+		struct rte_fastmem_pool_mem mem = slab_mem(slab);
+
+		pool->mem_removed(&pool->user, pool->arg, &mem);
+	}
+	fastmem_slab_end(fastmem_pool_bin(pool), slab);
+}
+
+/* End those slabs that have left and that nobody reads any more. Returns the bytes. */
+static size_t
+pool_end_limbo(struct fastmem_pool *pool)
+{
+	struct fastmem_bin *bin = fastmem_pool_bin(pool);
+	struct fastmem_granule **slabs;
+	unsigned int n, i;
+	size_t given = 0;
+
+	if (bin->n_limbo == 0)
+		return 0;
+	n = fastmem_slabs(bin, &slabs);
+	for (i = 0; i < n; i++) {
+		struct fastmem_granule *slab = slabs[i];
+
+		if (!slab->limbo)
+			continue;
+		if (pool->qsbr != NULL && slab->token == FASTMEM_NO_TOKEN) {
+			/* After it has left: from now on nobody can get to it. */
+			slab->token = rte_rcu_qsbr_start(pool->qsbr);
+			continue;
+		}
+		if (pool->qsbr != NULL && rte_rcu_qsbr_check(pool->qsbr, slab->token, false) == 0)
+			continue;
+		given += (size_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT;
+		slab_finish(pool, slab, true);
+	}
+	free(slabs);
+	return given;
+}
+
+/* Let empty memory leave. Returns the bytes that have left. */
+static size_t
+pool_shrink(struct fastmem_pool *pool)
+{
+	struct fastmem_bin *bin = fastmem_pool_bin(pool);
+	size_t given;
+
+	if ((pool->flags & RTE_FASTMEM_POOL_F_SHRINK) == 0 ||
+			(has_functions(pool) && !is_creator(pool)))
+		return 0;
+	fastmem_caches_lock(bin);
+	fastmem_bin_gather(bin);
+	fastmem_caches_unlock(bin);
+	grow_lock(pool);
+	given = pool_end_limbo(pool);
+	while (fastmem_slab_leave(bin, pool->min) != NULL)
+		;
+	given += pool_end_limbo(pool);
+	fastmem_mutex_unlock(&pool->grow);
+	return given;
+}
+
+/* Let empty memory leave all pools of a socket. Not under a lock. Returns the bytes. */
+size_t
+fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id)
+{
+	size_t given = 0;
+	unsigned int i;
+
+	fastmem_pools_lock(ctl);
+	for (i = 0; i < RTE_FASTMEM_MAX_POOLS; i++) {
+		struct fastmem_pool *pool = &ctl->pools[i];
+
+		if (pool->state == FASTMEM_POOL_LIVE && (socket_id == SOCKET_ID_ANY ||
+				ctl->arenas[ctl->bins[pool->bin].socket].socket_id == socket_id))
+			given += pool_shrink(pool);
+	}
+	fastmem_mutex_unlock(&ctl->pools_lock);
+	return given;
+}
+
+/* Grow to n objects, from what the arena has, or by growing it. */
+static int
+pool_grow_to(struct fastmem_pool *pool, uint32_t n, unsigned int flags)
+{
+	int ret = 0;
+
+	grow_lock(pool);
+	while (ret == 0 && pool_slots(fastmem_pool_bin(pool)) < n)
+		ret = pool_add_slab(pool, flags);
+	fastmem_mutex_unlock(&pool->grow);
+	return ret;
+}
+
+/* Grow to n objects. Returns 0 or a negative errno. */
+int
+fastmem_pool_grow(struct fastmem_pool *pool, uint32_t n)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	int ret;
+
+	if (has_functions(pool) && !is_creator(pool)) {
+		if (pool->creator != 0 || rte_eal_process_type() == RTE_PROC_PRIMARY)
+			return -ENOTSUP;
+		return fastmem_mp_pool_grow(pool - ctl->pools, n);
+	}
+	ret = pool_grow_to(pool, n, RTE_FASTMEM_F_NOGROW);
+	if (ret != -ENOMEM)
+		return ret;
+	/* What other pools have no use for is better than memory from EAL. */
+	if (fastmem_pools_shrink(ctl,
+			ctl->arenas[fastmem_pool_bin(pool)->socket].socket_id) > 0)
+		ret = pool_grow_to(pool, n, RTE_FASTMEM_F_NOGROW);
+	return ret != -ENOMEM ? ret : pool_grow_to(pool, n, 0);
+}
+
+/* Making and freeing. */
+
+/* Whether params are possible. Returns 0 or a negative errno. */
+static int
+params_check(const struct rte_fastmem_pool_params *p, size_t align, size_t *stride)
+{
+	if (p->name == NULL || p->name[0] == '\0' || (p->flags & ~KNOWN_FLAGS) != 0 ||
+			(align & (align - 1)) != 0 || p->header % align != 0)
+		return -EINVAL;
+	if (strnlen(p->name, RTE_FASTMEM_POOL_NAMESIZE) == RTE_FASTMEM_POOL_NAMESIZE)
+		return -ENAMETOOLONG;
+	if (p->flags & RTE_FASTMEM_POOL_F_EXTERNAL) {
+		*stride = align;
+		/* Whoever has the memory has the objects, too. */
+		return p->max == 0 || p->min != 0 || p->flags != RTE_FASTMEM_POOL_F_EXTERNAL ||
+			p->max_bytes != 0 || p->ctor != NULL || p->dtor != NULL ||
+			p->mem_added != NULL || p->mem_removed != NULL ? -EINVAL : 0;
+	}
+	if (p->size == 0 || (p->max != 0 && p->min > p->max))
+		return -EINVAL;
+	if (p->size > RTE_FASTMEM_MAX_SIZE || p->header > RTE_FASTMEM_MAX_SIZE - p->size ||
+			align > FASTMEM_GRANULE)
+		return -E2BIG;
+	*stride = RTE_ALIGN_CEIL(RTE_MAX(p->header + p->size, (size_t)8), align);
+	if ((p->flags & RTE_FASTMEM_POOL_F_CONTIG) == 0)
+		return 0;
+	if (p->max == 0 || p->min != p->max || (p->flags & RTE_FASTMEM_POOL_F_SHRINK) != 0)
+		return -EINVAL;
+	return (uint64_t)p->max * *stride > UINT32_MAX - FASTMEM_GRANULE ? -E2BIG : 0;
+}
+
+/* Index of the arena; -1: there is no such socket. */
+static int
+socket_index(const struct fastmem_ctl *ctl, int socket_id)
+{
+	unsigned int i;
+
+	if (socket_id == SOCKET_ID_ANY)
+		socket_id = (int)rte_socket_id();
+	for (i = 0; i < ctl->n_sockets; i++)
+		if (ctl->arenas[i].socket_id == socket_id)
+			return i;
+	return socket_id == SOCKET_ID_ANY ? 0 : -1;
+}
+
+/* Under pools_lock. */
+static struct fastmem_pool *
+find_name(struct fastmem_ctl *ctl, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < RTE_FASTMEM_MAX_POOLS; i++) {
+		struct fastmem_pool *pool = &ctl->pools[i];
+
+		if (pool->state != FASTMEM_POOL_NONE && strcmp(pool->name, name) == 0)
+			return pool;
+	}
+	return NULL;
+}
+
+static uint32_t
+external_slots(const struct rte_fastmem_pool_params *p)
+{
+	return p->flags & RTE_FASTMEM_POOL_F_EXTERNAL ? p->max : 0;
+}
+
+static uint32_t
+contig_words(const struct rte_fastmem_pool_params *p)
+{
+	return p->flags & RTE_FASTMEM_POOL_F_CONTIG ? (p->max + 63) / 64 : 0;
+}
+
+/*
+ * Under pools_lock: a place for a pool, which takes it. Best one whose bin still has the
+ * arrays of another, as memory of the bookkeeping is not given back. NULL: there is none.
+ */
+static struct fastmem_pool *
+take_place(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *p)
+{
+	struct fastmem_pool *best = NULL;
+	unsigned int i;
+
+	for (i = 0; i < RTE_FASTMEM_MAX_POOLS; i++) {
+		struct fastmem_pool *pool = &ctl->pools[i];
+		const struct fastmem_bin *bin = &ctl->bins[pool->bin];
+
+		if (pool->state != FASTMEM_POOL_NONE)
+			continue;
+		if (best == NULL)
+			best = pool;
+		if (bin->store_size >= external_slots(p) && bin->big_size >= contig_words(p)) {
+			best = pool;
+			break;
+		}
+	}
+	if (best != NULL) {
+		strlcpy(best->name, p->name, sizeof(best->name));
+		best->maker = fastmem_process.peer;
+		MOVE(best->state, FASTMEM_POOL_MAKING);
+	}
+	return best;
+}
+
+static void
+set_state(struct fastmem_ctl *ctl, struct fastmem_pool *pool, enum fastmem_pool_state state)
+{
+	fastmem_pools_lock(ctl);
+	MOVE(pool->state, state);
+	fastmem_mutex_unlock(&ctl->pools_lock);
+}
+
+/* Memory for the arrays of a bin, if what it has is too small. Returns 0 or -ENOMEM. */
+static int
+make_arrays(struct fastmem_bin *bin, uint32_t n_external, uint32_t n_words)
+{
+	if (n_external > bin->store_size) {
+		uint32_t n = rte_align32pow2(n_external);
+		void **store = fastmem_meta_alloc((size_t)n * sizeof(store[0]), true);
+
+		if (store == NULL)
+			return -ENOMEM;
+		bin->spare_store = store;
+		bin->store_size = n;
+	}
+	if (n_words > bin->big_size) {
+		uint32_t n = rte_align32pow2(n_words);
+		uint64_t *bits = fastmem_meta_alloc((size_t)n * sizeof(bits[0]), true);
+
+		if (bits == NULL)
+			return -ENOMEM;
+		bin->big_bits = bits;
+		bin->big_size = n;
+	}
+	return 0;
+}
+
+/* Fill in pool and bin, of which nobody else knows. */
+static int
+pool_setup(struct fastmem_pool *pool, const struct rte_fastmem_pool_params *p, uint32_t stride,
+		unsigned int socket)
+{
+	struct fastmem_bin *bin = fastmem_pool_bin(pool);
+	uint32_t magazine;
+
+	pool->creator = fastmem_process.peer;
+	pool->creator_pid = getpid();
+	pool->flags = p->flags;
+	pool->min = p->min;
+	pool->max = p->max != 0 ? p->max : UINT32_MAX;
+	pool->max_granules = p->max_bytes != 0 ? p->max_bytes >> RTE_FASTMEM_GRANULE_SHIFT :
+			UINT64_MAX;
+	pool->ctor = p->ctor;
+	pool->dtor = p->dtor;
+	pool->mem_added = p->mem_added;
+	pool->mem_removed = p->mem_removed;
+	pool->arg = p->arg;
+	pool->qsbr = p->qsbr;
+	pool->next_index = 0;
+	pool->user.stride = stride;
+	/* Exact for all offsets below 2^32: they are multiples of the stride. */
+	pool->user.magic = (UINT64_C(1) << 32) / stride + 1;
+	pool->user.base = NULL;
+
+	if (make_arrays(bin, external_slots(p), contig_words(p)) != 0)
+		return -ENOMEM;
+	fastmem_bin_lock(bin);
+	bin->socket = socket;
+	fastmem_bin_shape(bin, stride, 1);
+	bin->header = p->header;
+	bin->big_words = contig_words(p);
+	if (bin->big_words != 0) {
+		uint64_t bytes = (uint64_t)p->max * stride;
+
+		bin->slab_slots = p->max;
+		bin->slab_granules = (bytes + FASTMEM_GRANULE - 1) >> RTE_FASTMEM_GRANULE_SHIFT;
+	}
+	magazine = p->cache_size != 0 ? p->cache_size : bin->magazine_size;
+	if (p->max != 0 && p->cache_size == 0)
+		magazine = RTE_MIN(magazine, p->max / CACHE_SHARE);
+	bin->magazine_size = RTE_MIN(RTE_MAX(magazine, 1u),
+			(uint32_t)FASTMEM_MAGAZINE_LARGE_CAPACITY);
+	bin->magazine_kind = bin->magazine_size > FASTMEM_MAGAZINE_SMALL_CAPACITY ?
+			FASTMEM_MAGAZINE_LARGE : FASTMEM_MAGAZINE_SMALL;
+	bin->first_capacity = RTE_MIN(bin->first_capacity, bin->magazine_size);
+	bin->n_stored = 0;
+	bin->store = external_slots(p) != 0 ? bin->spare_store : NULL;
+	MOVE(bin->pool, pool);
+	fastmem_mutex_unlock(&bin->lock);
+
+	/* The first threads find what they need, as they may not grow it. */
+	if (fastmem_bin_make_depots(bin, true) != 0 || fastmem_meta_stock() != 0)
+		return -ENOMEM;
+	return (p->flags & RTE_FASTMEM_POOL_F_EXTERNAL) != 0 ? 0 :
+		fastmem_pool_grow(pool, p->min);
+}
+
+/* Empty magazines of a bin, wherever they are, become unused ones. */
+static void
+drop_magazines(struct fastmem_ctl *ctl, struct fastmem_bin *bin)
+{
+	uint32_t id, n = __atomic_load_n(&ctl->meta.n_magazines, __ATOMIC_ACQUIRE);
+
+	for (id = 1; id <= n; id++) {
+		struct fastmem_magazine *m = fastmem_magazine_of_bin(id, bin);
+
+		if (m == NULL)
+			continue;
+		MOVE(m->n, 0);
+		fastmem_magazine_put(m);
+	}
+	if (bin->full != NULL) {
+		fastmem_depot_init(bin->full);
+		fastmem_depot_init(bin->empty);
+	}
+}
+
+/* Give back all that a pool has. Whoever does that may die, and the next does it again. */
+static void
+pool_end(struct fastmem_ctl *ctl, struct fastmem_pool *pool, bool functions)
+{
+	struct fastmem_bin *bin = &ctl->bins[pool->bin];
+	struct fastmem_tcache *t;
+	unsigned int i;
+
+	/* Pairs with the release in tcache_make(). */
+	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next)
+		fastmem_cache_forget(t, bin);
+	drop_magazines(ctl, bin);
+	grow_lock(pool);
+	while (bin->pool_slabs != 0)
+		slab_finish(pool, fastmem_granule(bin->pool_slabs), functions);
+	fastmem_mutex_unlock(&pool->grow);
+	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
+		__atomic_store_n(&ctl->peers[i].held[pool->bin], 0, __ATOMIC_RELAXED);
+	fastmem_bin_clear(bin);
+}
+
+/* Take back the pools that a dead process was making or freeing. Under peers_lock. */
+void
+fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer)
+{
+	unsigned int i;
+
+	fastmem_pools_lock(ctl);
+	for (i = 0; i < RTE_FASTMEM_MAX_POOLS; i++) {
+		struct fastmem_pool *pool = &ctl->pools[i];
+
+		if (pool->maker != peer || (pool->state != FASTMEM_POOL_MAKING &&
+				pool->state != FASTMEM_POOL_FREEING))
+			continue;
+		pool_end(ctl, pool, false);
+		MOVE(pool->state, FASTMEM_POOL_NONE);
+	}
+	fastmem_mutex_unlock(&ctl->pools_lock);
+}
+
+/* The interface. */
+
+/* A pool of that name that is being made. NULL with rte_errno set: not possible. */
+static struct fastmem_pool *
+pool_begin(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *params)
+{
+	struct fastmem_pool *pool = NULL;
+
+	fastmem_peers_take_back(ctl); /* they may have died making this one */
+	fastmem_pools_lock(ctl);
+	if (find_name(ctl, params->name) != NULL)
+		rte_errno = EEXIST;
+	else if ((pool = take_place(ctl, params)) == NULL)
+		rte_errno = ENOSPC;
+	fastmem_mutex_unlock(&ctl->pools_lock);
+	return pool;
+}
+
+struct rte_fastmem_pool *
+rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct fastmem_pool *pool;
+	size_t align, stride;
+	int ret, socket;
+
+	if (params == NULL) {
+		rte_errno = EINVAL;
+		return NULL;
+	}
+	align = params->align != 0 ? params->align : RTE_FASTMEM_ALIGN_DEFAULT;
+	ret = params_check(params, align, &stride);
+	if (ret == 0 && ctl == NULL)
+		ret = -ENODEV;
+	socket = ret == 0 ? socket_index(ctl, params->socket_id) : 0;
+	if (socket < 0)
+		ret = -EINVAL;
+	if (ret != 0) {
+		rte_errno = -ret;
+		return NULL;
+	}
+	pool = pool_begin(ctl, params);
+	if (pool == NULL)
+		return NULL;
+	ret = pool_setup(pool, params, stride, socket);
+	if (ret != 0) {
+		pool_end(ctl, pool, true);
+		set_state(ctl, pool, FASTMEM_POOL_NONE);
+		rte_errno = ENOMEM;
+		return NULL;
+	}
+	set_state(ctl, pool, FASTMEM_POOL_LIVE);
+	return &pool->user;
+}
+
+void
+rte_fastmem_pool_free(struct rte_fastmem_pool *user)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct fastmem_pool *pool = fastmem_pool(user);
+	struct fastmem_bin_figures figures;
+	bool live;
+
+	if (user == NULL || ctl == NULL)
+		return;
+	fastmem_defer_end(pool);
+	fastmem_pools_lock(ctl);
+	live = pool->state == FASTMEM_POOL_LIVE;
+	if (live) {
+		pool->maker = fastmem_process.peer;
+		MOVE(pool->state, FASTMEM_POOL_FREEING);
+	}
+	fastmem_mutex_unlock(&ctl->pools_lock);
+	if (!live) {
+		FASTMEM_LOG(ERR, "%p is no pool, or was freed before", (void *)user);
+		return;
+	}
+	fastmem_bin_read(ctl, pool->bin, &figures);
+	if (figures.in_use != 0)
+		FASTMEM_LOG(WARNING, "pool %s is freed with %" PRIu64 " objects in use",
+			pool->name, figures.in_use);
+	pool_end(ctl, pool, is_creator(pool));
+	set_state(ctl, pool, FASTMEM_POOL_NONE);
+}
+
+struct rte_fastmem_pool *
+rte_fastmem_pool_lookup(const char *name)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct fastmem_pool *pool;
+
+	if (ctl == NULL) {
+		rte_errno = ENODEV;
+		return NULL;
+	}
+	fastmem_pools_lock(ctl);
+	pool = name != NULL ? find_name(ctl, name) : NULL;
+	if (pool != NULL && pool->state != FASTMEM_POOL_LIVE)
+		pool = NULL;
+	fastmem_mutex_unlock(&ctl->pools_lock);
+	if (pool == NULL)
+		rte_errno = ENOENT;
+	return pool != NULL ? &pool->user : NULL;
+}
+
+int
+rte_fastmem_pool_grow(struct rte_fastmem_pool *user, uint32_t n)
+{
+	struct fastmem_pool *pool = fastmem_pool(user);
+
+	if (fastmem_ctl_get() == NULL)
+		return -ENODEV;
+	if (user == NULL || n > pool->max || pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL)
+		return -EINVAL;
+	return fastmem_pool_grow(pool, n);
+}
+
+size_t
+rte_fastmem_pool_trim(struct rte_fastmem_pool *user)
+{
+	struct fastmem_pool *pool = fastmem_pool(user);
+
+	if (user == NULL || fastmem_ctl_get() == NULL)
+		return 0;
+	if (pool->flags & RTE_FASTMEM_POOL_F_SHRINK)
+		fastmem_cache_flush(fastmem_tcache_self(false), fastmem_pool_bin(pool));
+	return pool_shrink(pool);
+}
+
+int
+rte_fastmem_pool_add(struct rte_fastmem_pool *user, void *const *objs, unsigned int n)
+{
+	struct fastmem_pool *pool = fastmem_pool(user);
+	struct fastmem_bin *bin;
+	int ret = 0;
+
+	if (fastmem_ctl_get() == NULL)
+		return -ENODEV;
+	if (user == NULL || (objs == NULL && n > 0) ||
+			(pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0)
+		return -EINVAL;
+	bin = fastmem_pool_bin(pool);
+	fastmem_bin_lock(bin);
+	if (n > pool->max - bin->n_slots) {
+		ret = -ENOBUFS;
+	} else {
+		/* In this order, if killed: more than there are is what nobody has got. */
+		memcpy(bin->store + bin->n_stored, objs, n * sizeof(objs[0]));
+		__atomic_store_n(&bin->n_slots, bin->n_slots + n, __ATOMIC_RELAXED);
+		MOVE(bin->n_stored, bin->n_stored + n);
+	}
+	fastmem_mutex_unlock(&bin->lock);
+	return ret;
+}
+
+/* Objects. */
+
+/* n objects from caches, the depot and slabs as they are. Under pool.caches. */
+static bool
+take(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs, unsigned int n)
+{
+	if (n > 1)
+		return fastmem_cache_alloc_bulk(t, bin, objs, n, RTE_FASTMEM_F_NOGROW);
+	objs[0] = fastmem_cache_alloc(t, bin, RTE_FASTMEM_F_NOGROW);
+	return objs[0] != NULL;
+}
+
+/* The same; and, of a pool that has all it may have, from wherever they are. */
+static bool
+take_anywhere(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs, unsigned int n,
+		bool all_made, bool *popping)
+{
+	bool done;
+
+	*popping = false;
+	fastmem_caches_lock(bin);
+	done = take(t, bin, objs, n);
+	if (!done && all_made && fastmem_bin_gather(bin))
+		done = take(t, bin, objs, n);
+	if (!done && all_made && fastmem_steal(bin, t, popping))
+		done = take(t, bin, objs, n);
+	fastmem_caches_unlock(bin);
+	return done;
+}
+
+/* Let a pool grow for n more objects. */
+static bool
+grow_for(struct fastmem_pool *pool, uint32_t n_slots, unsigned int n)
+{
+	return n_slots < pool->max &&
+		fastmem_pool_grow(pool, RTE_MIN((uint64_t)n_slots + n, pool->max)) == 0;
+}
+
+/* Get at what others have no use for: dead processes, and sizes other than this one. */
+static void
+pool_reclaim(struct fastmem_ctl *ctl, struct fastmem_pool *pool, struct fastmem_tcache *t,
+		uint32_t n_slots)
+{
+	struct fastmem_bin *bin = fastmem_pool_bin(pool);
+
+	fastmem_peers_take_back(ctl);
+	if (n_slots >= pool->max || bin->store != NULL)
+		return;
+	if (t != NULL)
+		fastmem_tcache_flush(t, false);
+	fastmem_depots_drain(&ctl->arenas[bin->socket]);
+}
+
+static int
+pool_get(struct rte_fastmem_pool *user, void **objs, unsigned int n)
+{
+	struct rte_fastmem_cache *own = rte_fastmem_pool_cache(user);
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct fastmem_pool *pool = fastmem_pool(user);
+	struct fastmem_tcache *t;
+	struct fastmem_bin *bin;
+	unsigned int tries = 0;
+	bool popping, fixed;
+
+	/* Pairs with the acquire in cache_limit(): the fast path has popped nothing. */
+	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE);
+	if (ctl == NULL)
+		return -ENODEV;
+	bin = fastmem_pool_bin(pool);
+	fixed = pool->min == pool->max || bin->store != NULL;
+	t = fastmem_tcache_self(!fixed);
+	if (n > pool->max) {
+		fastmem_cache_nomem(t, bin, n);
+		return -ENOBUFS;
+	}
+	/* A thread's first magazine: it may take memory from EAL here, and not under the lock. */
+	if (!fixed && t != NULL && t->caches[pool->bin].loaded == NULL)
+		fastmem_meta_stock();
+	for (;;) {
+		uint32_t n_slots = pool_slots(bin);
+		bool all_made = n_slots >= pool->max || bin->store != NULL || tries > 0;
+
+		if (n == 0 || take_anywhere(t, bin, objs, n, all_made, &popping))
+			return 0;
+		if (grow_for(pool, n_slots, n))
+			continue;
+		if (tries++ == TRIES)
+			break;
+		/* What dead processes had; or what an owner had in its hands a moment ago. */
+		if (tries == 1)
+			pool_reclaim(ctl, pool, t, n_slots);
+		else if (popping)
+			sched_yield();
+		else
+			break;
+	}
+	fastmem_cache_nomem(t, bin, n);
+	return pool_slots(bin) >= pool->max || bin->store != NULL ? -ENOBUFS : -ENOMEM;
+}
+
+void *
+rte_fastmem_pool_get_slow(struct rte_fastmem_pool *pool)
+{
+	void *obj;
+	int ret = pool_get(pool, &obj, 1);
+
+	if (ret != 0) {
+		rte_errno = -ret;
+		return NULL;
+	}
+	return obj;
+}
+
+int
+rte_fastmem_pool_get_bulk_slow(struct rte_fastmem_pool *pool, void **objs, unsigned int n)
+{
+	return pool_get(pool, objs, n);
+}
+
+void
+rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsigned int n)
+{
+	struct fastmem_pool *pool = fastmem_pool(user);
+	struct fastmem_tcache *t;
+	struct fastmem_bin *bin;
+
+	if (fastmem_ctl_get() == NULL || n == 0 || (n == 1 && objs[0] == NULL))
+		return;
+	bin = fastmem_pool_bin(pool);
+	t = fastmem_tcache_self(false);
+	fastmem_caches_lock(bin);
+	if (n == 1)
+		fastmem_cache_free(t, bin, objs[0]);
+	else
+		fastmem_cache_free_bulk(t, bin, objs, n);
+	fastmem_caches_unlock(bin);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Taking the free objects of a pool out of other threads' caches.
+ *
+ * A pool that cannot grow promises an object to whoever asks as long as one is free,
+ * wherever it is. The caches of other threads are arrays that their owners pop from and
+ * push to without a lock or a fence; so this is arranged such that all the effort is the
+ * thief's:
+ *
+ *   owner, to pop:   popping = where top will be     thief:  base = above any top
+ *                    (compiler barrier)                      end = below any top
+ *                    if top <= base: slow path               membarrier(2)
+ *                    top = where it said                     read popping, then top
+ *                    popping = 0
+ *
+ * The owner stores before it loads, and so does the thief; membarrier() puts a fence
+ * between the thief's two, and between those of every running thread. So either the
+ * owner sees base, and goes to its slow path, which waits for the thief; or the thief
+ * sees popping, and leaves the objects from there up to top alone: they are in use.
+ * (Dekker's algorithm with an asymmetric fence, as in Dice, Huang and Yang, "Asymmetric
+ * Dekker synchronization", 2001.) An owner that is about to push may still do so, above
+ * what is taken.
+ *
+ * The thief gives what it takes to the slabs and writes NULL in its place. The owner
+ * sorts that out in its slow path: cache_restore(), fastmem_cache.c. Thieves exclude each
+ * other, and the slow path, by pool.caches.
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/membarrier.h>
+
+#include "fastmem_private.h"
+
+static int
+membarrier(int cmd)
+{
+	return syscall(SYS_membarrier, cmd, 0, 0);
+}
+
+/* Let others steal from this process's threads. */
+void
+fastmem_steal_init(void)
+{
+	fastmem_process.can_steal =
+		membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) == 0;
+	if (!fastmem_process.can_steal)
+		FASTMEM_LOG(NOTICE, "membarrier() is not to be had: %s. Typed pools work without "
+			"thread caches", strerror(errno));
+}
+
+/* The thread that held pool.caches has died: what it took is no more in that cache. */
+static void
+repair(struct fastmem_bin *bin)
+{
+	struct fastmem_pool *pool = bin->pool;
+	uint32_t i;
+
+	/* First this, as it may have been about to free some of it. */
+	fastmem_bin_lock(bin);
+	fastmem_mutex_unlock(&bin->lock);
+	for (i = pool->stolen_n; i < pool->stolen_total; i++)
+		pool->stolen[i] = NULL;
+	MOVE(pool->stolen_total, 0);
+}
+
+/* Before magazines of a bin move. A size class needs no lock for that. */
+void
+fastmem_caches_lock(struct fastmem_bin *bin)
+{
+	if (bin->pool != NULL && fastmem_mutex_lock(&bin->pool->caches)) {
+		repair(bin);
+		fastmem_mutex_repaired(&bin->pool->caches);
+	}
+}
+
+void
+fastmem_caches_unlock(struct fastmem_bin *bin)
+{
+	if (bin->pool != NULL)
+		fastmem_mutex_unlock(&bin->pool->caches);
+}
+
+/* All from here on: under pool.caches. */
+
+static bool
+is_forbidden(const struct rte_fastmem_cache *c)
+{
+	return c->base > c->end;
+}
+
+/* Whether there is an object in a cache. */
+static bool
+has_objects(const struct rte_fastmem_cache *c)
+{
+	uint32_t i, n = fastmem_cache_len(c);
+
+	if (!is_forbidden(c))
+		return n > 0;
+	for (i = 0; i < n; i++)
+		if (c->loaded->objs[i] != NULL)
+			return true;
+	return false;
+}
+
+static void
+forbid(struct rte_fastmem_cache *c)
+{
+	void **objs = fastmem_cache_objs(c);
+
+	/* In this order, as the lower one is what the objects begin at. */
+	MOVE(c->end, objs);
+	MOVE(c->base, objs + fastmem_magazine_capacity(c->loaded->kind) + 1);
+}
+
+/* How many objects at the bottom of a forbidden cache are not about to be popped. */
+static uint32_t
+cache_limit(const struct rte_fastmem_cache *c, bool *popping)
+{
+	/* Pairs with the release in rte_fastmem_pool_popped(): if it is 0, top is as popped. */
+	uint32_t to = __atomic_load_n(&c->popping, __ATOMIC_ACQUIRE);
+	/* Pairs with the release in RTE_FASTMEM_SET_TOP(). */
+	void **top = __atomic_load_n(&c->top, __ATOMIC_ACQUIRE);
+	uint32_t n = top - fastmem_cache_objs(c);
+	uint32_t about = ((uint32_t)(uintptr_t)top - (to & ~1u)) / sizeof(*top);
+
+	/* What asks for more than there is will fail. */
+	if (to == 0 || about == 0 || about > n)
+		return n;
+	*popping = true;
+	return n - about;
+}
+
+/* Give the first n objects of a forbidden cache to the slabs. Returns whether there were any. */
+static bool
+cache_collect(struct fastmem_bin *bin, struct rte_fastmem_cache *c, uint32_t n)
+{
+	struct fastmem_pool *pool = bin->pool;
+	uint32_t i;
+
+	while (n > 0 && c->loaded->objs[n - 1] == NULL)
+		n--;
+	if (n == 0)
+		return false;
+	pool->stolen = c->loaded->objs;
+	pool->stolen_n = n;
+	MOVE(pool->stolen_total, n);
+	fastmem_slab_free_array(bin, pool->stolen, &pool->stolen_n);
+	for (i = 0; i < n; i++)
+		pool->stolen[i] = NULL;
+	MOVE(pool->stolen_total, 0);
+	return true;
+}
+
+static struct fastmem_tcache *
+first_tcache(void)
+{
+	/* Pairs with the release in tcache_make(). */
+	return __atomic_load_n(&fastmem_ctl()->tcaches, __ATOMIC_ACQUIRE);
+}
+
+/* Returns whether it was worth it. popping: whether a cache was in use at that moment. */
+static bool
+sweep(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping)
+{
+	struct fastmem_tcache *t;
+	bool any = false;
+
+	for (t = first_tcache(); t != NULL; t = t->next) {
+		struct rte_fastmem_cache *c = &t->caches[bin->id];
+
+		if (t == self || c->loaded == NULL || !has_objects(c))
+			continue;
+		any = true;
+		if (!is_forbidden(c))
+			forbid(c);
+	}
+	if (!any || membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED) != 0)
+		return false;
+	any = false;
+	for (t = first_tcache(); t != NULL; t = t->next) {
+		struct rte_fastmem_cache *c = &t->caches[bin->id];
+
+		if (t == self || c->loaded == NULL || !is_forbidden(c))
+			continue;
+		if (cache_collect(bin, c, cache_limit(c, popping)))
+			any = true;
+	}
+	return any;
+}
+
+/*
+ * Give the free objects of a pool that lie in the depot and in other threads' caches to
+ * the slabs. Returns whether there were any. popping: whether a cache was in use at that
+ * moment.
+ */
+bool
+fastmem_steal(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping)
+{
+	bool any = fastmem_bin_gather(bin);
+
+	return sweep(bin, self, popping) || any;
+}
