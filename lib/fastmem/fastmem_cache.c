@@ -683,6 +683,20 @@ direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 	return obj;
 }
 
+/* Return an object that was never handed out: neither an allocation nor a free. */
+static void
+direct_undo(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
+{
+	fastmem_slab_free_one(bin, obj);
+	if (t == NULL) {
+		__atomic_fetch_sub(&bin->direct_alloc, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	count_in(&t->caches[bin->id], -1);
+	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - 1);
+	count(&t->counts[bin->id].alloc_misses, -1);
+}
+
 static void
 direct_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 {
@@ -773,7 +787,7 @@ direct_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void **ptrs
 	if (got == n)
 		return true;
 	while (got > 0)
-		direct_free(t, bin, ptrs[--got]);
+		direct_undo(t, bin, ptrs[--got]);
 	return false;
 }
 
