@@ -176,8 +176,21 @@ rte_fastmem_bin_of(const void *ptr)
  */
 #define RTE_FASTMEM_SET_TOP(c, value) __atomic_store_n(&(c)->top, value, __ATOMIC_RELEASE)
 
-/* Not below top where another thread has forbidden to push. */
-#define RTE_FASTMEM_END(c) __atomic_load_n(&(c)->end, __ATOMIC_RELAXED)
+/*
+ * A field that another thread may write to, to forbid a pop or push. Compilers do not
+ * make an atomic load an operand of the comparison; and RTE_FASTMEM_IN_REGISTER() keeps
+ * them from using a value for more than one call.
+ */
+#ifdef __SANITIZE_THREAD__
+#define RTE_FASTMEM_LIMIT(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#elif defined(__clang__)
+#if __has_feature(thread_sanitizer)
+#define RTE_FASTMEM_LIMIT(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#endif
+#endif
+#ifndef RTE_FASTMEM_LIMIT
+#define RTE_FASTMEM_LIMIT(field) (field)
+#endif
 
 /* As RTE_FASTMEM_SET(field, field + n), by one instruction where compilers take three. */
 #if defined(__x86_64__)
@@ -209,7 +222,7 @@ rte_fastmem_push(struct rte_fastmem_cache *c, void *ptr)
 
 	RTE_FASTMEM_IN_REGISTER(c);
 	top = c->top;
-	if (unlikely(top >= RTE_FASTMEM_END(c)))
+	if (unlikely(top >= RTE_FASTMEM_LIMIT(c->end)))
 		return false;
 	*top = ptr;
 	RTE_FASTMEM_SET_TOP(c, top + 1);
@@ -277,7 +290,7 @@ rte_fastmem_push_bulk(struct rte_fastmem_cache *c, void *const *ptrs, unsigned i
 	RTE_FASTMEM_IN_REGISTER(c);
 	top = c->top;
 	/* Not even for none: top of a cache that was never used is NULL. */
-	if (unlikely(n == 0 || RTE_FASTMEM_END(c) - top < (ptrdiff_t)n))
+	if (unlikely(n == 0 || RTE_FASTMEM_LIMIT(c->end) - top < (ptrdiff_t)n))
 		return false;
 	rte_fastmem_copy(top, ptrs, n);
 	RTE_FASTMEM_SET_TOP(c, top + n);
@@ -296,7 +309,7 @@ rte_fastmem_push_same(struct rte_fastmem_cache *c, void *const *ptrs, unsigned i
 
 	RTE_FASTMEM_IN_REGISTER(c);
 	top = c->top;
-	if (unlikely(RTE_FASTMEM_END(c) - top < (ptrdiff_t)n))
+	if (unlikely(RTE_FASTMEM_LIMIT(c->end) - top < (ptrdiff_t)n))
 		return false;
 	if (unlikely(rte_fastmem_copy_differ(top, ptrs, n) >> RTE_FASTMEM_GRANULE_SHIFT != 0) &&
 			!rte_fastmem_same_bin_slow(ptrs, n))

@@ -501,7 +501,7 @@ rte_fastmem_pool_get(struct rte_fastmem_pool *pool)
 	RTE_FASTMEM_IN_REGISTER(c);
 	top = c->top;
 	rte_fastmem_pool_popping(c, top, 1);
-	if (unlikely(top <= __atomic_load_n(&c->base, __ATOMIC_RELAXED)))
+	if (unlikely(top <= RTE_FASTMEM_LIMIT(c->base)))
 		return rte_fastmem_pool_get_slow(pool);
 	RTE_FASTMEM_ADD(c->n_alloc, 1);
 	RTE_FASTMEM_SET(c->top, top - 1);
@@ -518,7 +518,7 @@ rte_fastmem_pool_get_bulk(struct rte_fastmem_pool *pool, void **objs, unsigned i
 	RTE_FASTMEM_IN_REGISTER(c);
 	top = c->top;
 	rte_fastmem_pool_popping(c, top, n);
-	if (unlikely(n == 0 || (top - __atomic_load_n(&c->base, __ATOMIC_RELAXED)) < (long)n))
+	if (unlikely(n == 0 || (top - RTE_FASTMEM_LIMIT(c->base)) < (long)n))
 		return rte_fastmem_pool_get_bulk_slow(pool, objs, n);
 	rte_fastmem_copy(objs, top - n, n);
 	RTE_FASTMEM_ADD(c->n_alloc, n);
