@@ -22,6 +22,7 @@ struct verify {
 	struct fastmem_ctl *ctl;
 	uint64_t **seen; /* by granule: the slots found in magazines */
 	uint64_t *slabs; /* by bin: slabs found */
+	uint64_t *limbo; /* by bin: slabs found that wait to leave */
 	uint64_t *slots; /* by bin: slots of these */
 	uint64_t *free_slots; /* by bin */
 	uint64_t *cached; /* by bin: slots found in magazines */
@@ -76,9 +77,16 @@ verify_slab(struct verify *v, uint32_t head)
 	for (i = 0; i < slab->first_word && i < words; i++)
 		if (slab->bits[i] != 0)
 			fault(v, "slab %u: bits before the first word", head);
-	v->slabs[slab->bin]++;
-	v->slots[slab->bin] += slab->n_slots;
-	v->free_slots[slab->bin] += slab->n_free;
+	if (slab->limbo) {
+		if (slab->n_free != slab->n_slots)
+			fault(v, "slab %u: leaves with %u of %u slots free", head, slab->n_free,
+				slab->n_slots);
+		v->limbo[slab->bin]++;
+	} else {
+		v->slabs[slab->bin]++;
+		v->slots[slab->bin] += slab->n_slots;
+		v->free_slots[slab->bin] += slab->n_free;
+	}
 	v->seen[head] = calloc(words, sizeof(uint64_t));
 }
 
@@ -151,13 +159,20 @@ verify_cached(struct verify *v, unsigned int bin, const void *obj)
 	uint32_t index = fastmem_granule_index(obj), slot;
 	struct fastmem_granule *slab;
 
+	if (v->ctl->bins[bin].store != NULL) {
+		v->cached[bin]++;
+		return;
+	}
 	if (rte_fastmem_bin_of(obj) != bin) {
 		fault(v, "bin %u holds %p of bin %u", bin, obj, rte_fastmem_bin_of(obj));
 		return;
 	}
 	slab = fastmem_granule(fastmem_granule(index)->head);
-	slot = ((uintptr_t)obj - (uintptr_t)fastmem_granule_addr(slab->head)) /
-			v->ctl->bins[bin].slot_size;
+	slot = fastmem_slab_slot(&v->ctl->bins[bin], slab, obj);
+	if (slot == UINT32_MAX) {
+		fault(v, "bin %u: %p is no object", bin, obj);
+		return;
+	}
 	if (slab->bits[slot / 64] & UINT64_C(1) << slot % 64)
 		fault(v, "bin %u: %p is cached and free", bin, obj);
 	if (v->seen[slab->head][slot / 64] & UINT64_C(1) << slot % 64)
@@ -177,8 +192,10 @@ verify_magazine(struct verify *v, unsigned int bin, struct fastmem_magazine *m, 
 	if ((m->owner & FASTMEM_OWNER_MASK) != owner)
 		fault(v, "bin %u: magazine %u of %u, not of %u", bin, m->id,
 			(uint32_t)(m->owner & FASTMEM_OWNER_MASK), owner);
+	/* NULL: taken away. */
 	for (i = 0; i < n; i++)
-		verify_cached(v, bin, m->objs[i]);
+		if (m->objs[i] != NULL)
+			verify_cached(v, bin, m->objs[i]);
 }
 
 static void
@@ -191,11 +208,14 @@ verify_caches(struct verify *v, struct fastmem_tcache *t)
 	for (i = 0; i < v->ctl->n_bins; i++) {
 		struct rte_fastmem_cache *c = &t->caches[i];
 
-		if (c->base > c->top || c->top > c->end || (i == 0 && c->end != NULL))
+		/* Others may have forbidden to pop and push. */
+		if ((c->base <= c->end && (c->base > c->top || c->top > c->end)) ||
+				(c->base > c->end && v->ctl->bins[i].pool == NULL) ||
+				(i == 0 && c->end != NULL))
 			fault(v, "thread cache %u, bin %u: %p %p %p", t->id, i, (void *)c->base,
 				(void *)c->top, (void *)c->end);
 		if (c->loaded != NULL)
-			verify_magazine(v, i, c->loaded, c->top - c->base, t->id);
+			verify_magazine(v, i, c->loaded, fastmem_cache_len(c), t->id);
 		if (c->loaded != NULL && c->loaded->n != 0)
 			fault(v, "thread cache %u, bin %u: the loaded magazine counts, too", t->id, i);
 		/* A stolen one is elsewhere. */
@@ -237,7 +257,7 @@ verify_bin(struct verify *v, struct fastmem_bin *bin)
 		before = head;
 	}
 	if (in_list != bin->n_partial || empty != bin->n_empty || before != bin->last_slab ||
-			v->slabs[bin->id] != bin->n_slabs)
+			v->slabs[bin->id] != bin->n_slabs || v->limbo[bin->id] != bin->n_limbo)
 		fault(v, "bin %u: %" PRIu64 " slabs, %u counted; %" PRIu64 " listed, %u counted; %"
 			PRIu64 " empty, %u counted", bin->id, v->slabs[bin->id], bin->n_slabs,
 			in_list, bin->n_partial, empty, bin->n_empty);
@@ -248,7 +268,11 @@ verify_bin(struct verify *v, struct fastmem_bin *bin)
 	for (t = v->ctl->tcaches; t != NULL; t = t->next) {
 		struct rte_fastmem_cache *c = &t->caches[bin->id];
 
-		live += c->n_in - (c->top - c->base) - c->spare_n;
+		live += c->n_in - fastmem_cache_len(c) - c->spare_n;
+	}
+	if (bin->store != NULL) {
+		v->slots[bin->id] = bin->n_slots;
+		v->free_slots[bin->id] = bin->n_stored;
 	}
 	if (live + v->cached[bin->id] + v->free_slots[bin->id] !=
 			v->slots[bin->id] || v->slots[bin->id] != bin->n_slots)
@@ -319,10 +343,11 @@ fastmem_verify(FILE *f)
 		return 0;
 	v.seen = calloc(v.ctl->n_granules, sizeof(v.seen[0]));
 	v.slabs = calloc(v.ctl->n_bins, sizeof(v.slabs[0]));
+	v.limbo = calloc(v.ctl->n_bins, sizeof(v.limbo[0]));
 	v.slots = calloc(v.ctl->n_bins, sizeof(v.slots[0]));
 	v.free_slots = calloc(v.ctl->n_bins, sizeof(v.free_slots[0]));
 	v.cached = calloc(v.ctl->n_bins, sizeof(v.cached[0]));
-	if (v.seen == NULL || v.slabs == NULL || v.slots == NULL || v.free_slots == NULL ||
+	if (v.seen == NULL || v.slabs == NULL || v.limbo == NULL || v.slots == NULL || v.free_slots == NULL ||
 			v.cached == NULL)
 		fault(&v, "no memory to verify with");
 	else
@@ -331,6 +356,7 @@ fastmem_verify(FILE *f)
 		free(v.seen[i]);
 	free(v.seen);
 	free(v.slabs);
+	free(v.limbo);
 	free(v.slots);
 	free(v.free_slots);
 	free(v.cached);
