@@ -20,6 +20,7 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
+#include <rte_fastmem_pool.h>
 #include <rte_malloc.h>
 #include <rte_mempool.h>
 
@@ -118,6 +119,38 @@ fastmem_handle_free_bulk(const struct instance *in, void **ptrs, unsigned int n)
 PERF_OPS(fastmem_handle);
 
 /*
+ * fastmem_pool: all objects are of one type.
+ */
+
+static __rte_always_inline void *
+fastmem_pool_alloc(const struct instance *in, size_t size)
+{
+	RTE_SET_USED(size);
+	return rte_fastmem_pool_get(in->pool);
+}
+
+static __rte_always_inline void
+fastmem_pool_free(const struct instance *in, void *ptr)
+{
+	rte_fastmem_pool_put(in->pool, ptr);
+}
+
+static __rte_always_inline int
+fastmem_pool_alloc_bulk(const struct instance *in, void **ptrs, unsigned int n, size_t size)
+{
+	RTE_SET_USED(size);
+	return rte_fastmem_pool_get_bulk(in->pool, ptrs, n);
+}
+
+static __rte_always_inline void
+fastmem_pool_free_bulk(const struct instance *in, void **ptrs, unsigned int n)
+{
+	rte_fastmem_pool_put_bulk(in->pool, ptrs, n);
+}
+
+PERF_OPS(fastmem_pool);
+
+/*
  * floor: an array used as a stack, without a check for its ends. No allocator that keeps free
  * objects in memory can be faster. The stack's address is made opaque in a register, because
  * recent cores forward a store to a load with the same base register and offset at no cost: that
@@ -173,7 +206,7 @@ floor_free_bulk(const struct instance *in, void **ptrs, unsigned int n)
 PERF_OPS(floor);
 
 /*
- * mempool, mempool_stack: they differ in how the pool was made.
+ * mempool, mempool_stack, mempool_fastmem: they differ in how the pool was made.
  */
 
 static __rte_always_inline void *
@@ -207,6 +240,7 @@ mempool_free_bulk(const struct instance *in, void **ptrs, unsigned int n)
 PERF_OPS(mempool);
 
 #define mempool_stack_ops mempool_ops
+#define mempool_fastmem_ops mempool_ops
 
 /*
  * Allocators without bulk calls: a loop, as their users write it.

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include <rte_errno.h>
+#include <rte_fastmem_pool.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mempool.h>
@@ -81,6 +82,35 @@ fastmem_backing(const struct instance *in, unsigned int n)
 	return rte_fastmem_stats(&stats) == 0 ? stats.bytes_backing : 0;
 }
 
+/* As large as it has to be at any time, where a mempool is as large as it ever has to be. */
+static int
+fastmem_pool_create(struct instance *in, const struct instance_request *req)
+{
+	static unsigned int serial;
+	char name[RTE_FASTMEM_POOL_NAMESIZE];
+	const struct rte_fastmem_pool_params params = {
+		.name = name,
+		.size = req->size,
+		.socket_id = rte_socket_id(),
+		.flags = RTE_FASTMEM_POOL_F_SHRINK,
+	};
+
+	snprintf(name, sizeof(name), "perf%u", serial++);
+	in->size = req->size;
+	in->pool = rte_fastmem_pool_create(&params);
+	if (in->pool != NULL)
+		return 0;
+	perf_warn("fastmem_pool, %zu B: no pool: %s", req->size, rte_strerror(rte_errno));
+	return -rte_errno;
+}
+
+static void
+fastmem_pool_destroy(struct instance *in)
+{
+	rte_fastmem_pool_free(in->pool);
+	in->pool = NULL;
+}
+
 static int
 create_pool(struct instance *in, const struct instance_request *req, const char *ops)
 {
@@ -115,6 +145,12 @@ static int
 mempool_create(struct instance *in, const struct instance_request *req)
 {
 	return create_pool(in, req, "ring_mp_mc");
+}
+
+static int
+mempool_fastmem_create(struct instance *in, const struct instance_request *req)
+{
+	return create_pool(in, req, "fastmem");
 }
 
 static int
@@ -188,6 +224,13 @@ const struct perf_allocator perf_allocators[PERF_N_ALLOCATORS] = {
 		.destroy = destroy_nothing,
 		.backing = fastmem_backing,
 	},
+	[PERF_fastmem_pool] = {
+		.name = "fastmem_pool",
+		.what = "a typed pool that grows and shrinks: rte_fastmem_pool_get(), _put()",
+		.create = fastmem_pool_create,
+		.destroy = fastmem_pool_destroy,
+		.backing = fastmem_backing,
+	},
 	[PERF_mempool] = {
 		.name = "mempool",
 		.what = "rte_mempool with its default ring, cache of 512 objects per lcore",
@@ -199,6 +242,13 @@ const struct perf_allocator perf_allocators[PERF_N_ALLOCATORS] = {
 		.name = "mempool_stack",
 		.what = "rte_mempool with the stack driver, cache of 512 objects per lcore",
 		.create = mempool_stack_create,
+		.destroy = mempool_destroy,
+		.backing = mempool_backing,
+	},
+	[PERF_mempool_fastmem] = {
+		.name = "mempool_fastmem",
+		.what = "rte_mempool with the fastmem driver, cache of 512 objects per lcore",
+		.create = mempool_fastmem_create,
 		.destroy = mempool_destroy,
 		.backing = mempool_backing,
 	},

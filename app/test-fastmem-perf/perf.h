@@ -19,6 +19,7 @@
 
 #include <rte_fastmem.h>
 
+struct rte_fastmem_pool;
 struct rte_mempool;
 
 #define PERF_CACHE_SIZE 512 /* of mempools, where nothing else is said */
@@ -37,8 +38,10 @@ struct rte_mempool;
 	X(arg, floor) \
 	X(arg, fastmem) \
 	X(arg, fastmem_handle) \
+	X(arg, fastmem_pool) \
 	X(arg, mempool) \
 	X(arg, mempool_stack) \
+	X(arg, mempool_fastmem) \
 	X(arg, rte_malloc) \
 	X(arg, libc)
 
@@ -50,7 +53,10 @@ enum perf_allocator_id {
 };
 
 #define PERF_BIT(name) (1u << PERF_##name)
-#define PERF_FASTMEM_ALLOCATORS (PERF_BIT(fastmem) | PERF_BIT(fastmem_handle))
+#define PERF_HANDLE_ALLOCATORS (PERF_BIT(fastmem) | PERF_BIT(fastmem_handle))
+/* Those that need rte_fastmem_init(). */
+#define PERF_FASTMEM_ALLOCATORS (PERF_HANDLE_ALLOCATORS | PERF_BIT(fastmem_pool) | \
+		PERF_BIT(mempool_fastmem))
 #define PERF_ALL_ALLOCATORS ((1u << PERF_N_ALLOCATORS) - 1)
 
 struct perf_options {
@@ -85,6 +91,7 @@ struct floor_stack {
 struct instance {
 	size_t size;
 	rte_fastmem_handle_t handle;
+	struct rte_fastmem_pool *pool;
 	struct rte_mempool *mp;
 	struct floor_stack *floor;
 };

@@ -144,7 +144,10 @@ print_overview_heading(void)
 	for (id = 0; id < PERF_N_ALLOCATORS; id++)
 		if (id != PERF_fastmem && was_measured(id))
 			printf(" %9.9s", id == PERF_fastmem_handle ? "..handle" :
-				id == PERF_mempool_stack ? "..stack" : perf_allocators[id].name);
+				id == PERF_fastmem_pool ? "..pool" :
+				id == PERF_mempool_stack ? "..stack" :
+				id == PERF_mempool_fastmem ? "..fastmem" :
+				perf_allocators[id].name);
 	printf("\n");
 }
 

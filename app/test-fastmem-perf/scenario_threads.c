@@ -36,7 +36,7 @@ static const char *const kind_names[N_KINDS] = {
 };
 
 /* A mempool that another process has made is another instance: it would need another protocol. */
-#define SECONDARY_ALLOCATORS (PERF_FASTMEM_ALLOCATORS | PERF_BIT(rte_malloc))
+#define SECONDARY_ALLOCATORS (PERF_HANDLE_ALLOCATORS | PERF_BIT(rte_malloc))
 
 /* One who measures. */
 struct party {
@@ -528,7 +528,7 @@ run_threads(const struct perf_scenario *scenario)
 const struct perf_scenario scenario_threads = {
 	.name = "threads",
 	.what = "tight and batch_fifo by each kind of thread and by a secondary process, in turn",
-	.allocators = PERF_FASTMEM_ALLOCATORS | PERF_BIT(mempool) | PERF_BIT(rte_malloc),
+	.allocators = PERF_HANDLE_ALLOCATORS | PERF_BIT(mempool) | PERF_BIT(rte_malloc),
 	.lcores = 1,
 	.run = run_threads,
 };
