@@ -30,7 +30,9 @@
 #include "fastmem_private.h"
 
 #define KNOWN_FLAGS (RTE_FASTMEM_POOL_F_CONTIG | RTE_FASTMEM_POOL_F_SHRINK | \
-		RTE_FASTMEM_POOL_F_EXTERNAL)
+		RTE_FASTMEM_POOL_F_EXTERNAL | RTE_FASTMEM_POOL_F_NO_SPREAD)
+/* Strides that fill a quarter of the sets of a cache or less. */
+#define SPREAD_LINES 4
 #define CACHE_SHARE 4 /* a thread caches at most this part of a bounded pool, unless told */
 /* Times to look for objects in caches whose owners are within a call at that moment. */
 #define TRIES 4
@@ -272,6 +274,19 @@ fastmem_pool_grow(struct fastmem_pool *pool, uint32_t n)
 
 /* Making and freeing. */
 
+/* From one object to the next. */
+static size_t
+stride_of(const struct rte_fastmem_pool_params *p, size_t align)
+{
+	size_t stride = RTE_ALIGN_CEIL(RTE_MAX(p->header + p->size, (size_t)8), align);
+
+	if ((p->flags & RTE_FASTMEM_POOL_F_NO_SPREAD) == 0 && align <= RTE_CACHE_LINE_SIZE &&
+			stride % (SPREAD_LINES * RTE_CACHE_LINE_SIZE) == 0 &&
+			stride < RTE_FASTMEM_MAX_SIZE)
+		stride += RTE_CACHE_LINE_SIZE;
+	return stride;
+}
+
 /* Whether params are possible. Returns 0 or a negative errno. */
 static int
 params_check(const struct rte_fastmem_pool_params *p, size_t align, size_t *stride)
@@ -293,7 +308,7 @@ params_check(const struct rte_fastmem_pool_params *p, size_t align, size_t *stri
 	if (p->size > RTE_FASTMEM_MAX_SIZE || p->header > RTE_FASTMEM_MAX_SIZE - p->size ||
 			align > FASTMEM_GRANULE)
 		return -E2BIG;
-	*stride = RTE_ALIGN_CEIL(RTE_MAX(p->header + p->size, (size_t)8), align);
+	*stride = stride_of(p, align);
 	if ((p->flags & RTE_FASTMEM_POOL_F_CONTIG) == 0)
 		return 0;
 	if (p->max == 0 || p->min != p->max || (p->flags & RTE_FASTMEM_POOL_F_SHRINK) != 0)

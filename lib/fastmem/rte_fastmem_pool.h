@@ -61,6 +61,13 @@ struct rte_rcu_qsbr;
 #define RTE_FASTMEM_POOL_F_EXTERNAL RTE_BIT32(2)
 
 /**
+ * Do not add a cache line to objects of a multiple of four lines. Without this flag, it
+ * is added, so that the first lines of objects do not all fall into a few sets of the
+ * caches; a mempool does the same for memory channels.
+ */
+#define RTE_FASTMEM_POOL_F_NO_SPREAD RTE_BIT32(3)
+
+/**
  * A pool. It lies in shared memory; all fields are internal.
  */
 struct rte_fastmem_pool {
