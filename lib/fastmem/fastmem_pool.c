@@ -287,6 +287,13 @@ stride_of(const struct rte_fastmem_pool_params *p, size_t align)
 	return stride;
 }
 
+static bool
+wants_functions(const struct rte_fastmem_pool_params *p)
+{
+	return p->ctor != NULL || p->dtor != NULL || p->mem_added != NULL ||
+		p->mem_removed != NULL;
+}
+
 /* Whether params are possible. Returns 0 or a negative errno. */
 static int
 params_check(const struct rte_fastmem_pool_params *p, size_t align, size_t *stride)
@@ -299,9 +306,9 @@ params_check(const struct rte_fastmem_pool_params *p, size_t align, size_t *stri
 	if (p->flags & RTE_FASTMEM_POOL_F_EXTERNAL) {
 		*stride = align;
 		/* Whoever has the memory has the objects, too. */
-		return p->max == 0 || p->min != 0 || p->flags != RTE_FASTMEM_POOL_F_EXTERNAL ||
-			p->max_bytes != 0 || p->ctor != NULL || p->dtor != NULL ||
-			p->mem_added != NULL || p->mem_removed != NULL ? -EINVAL : 0;
+		return p->max == 0 || p->min != 0 || p->max_bytes != 0 || wants_functions(p) ||
+			(p->flags & (RTE_FASTMEM_POOL_F_CONTIG | RTE_FASTMEM_POOL_F_SHRINK)) != 0 ?
+			-EINVAL : 0;
 	}
 	if (p->size == 0 || (p->max != 0 && p->min > p->max))
 		return -EINVAL;

@@ -333,7 +333,8 @@ make_pool(struct rte_mempool *mp, uint32_t flags)
 		.min = external ? 0 : mp->size,
 		.max = mp->size,
 		.cache_size = RTE_MIN(mp->size, (uint32_t)THREAD_OBJECTS),
-		.flags = flags,
+		/* The trailer of objects is what spreads them, if the application wants that. */
+		.flags = flags | RTE_FASTMEM_POOL_F_NO_SPREAD,
 	};
 
 	/* An attempt to populate that has failed may have left one. */
