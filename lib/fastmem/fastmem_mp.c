@@ -222,9 +222,7 @@ fastmem_close_here(struct fastmem_ctl *ctl)
 static int
 handle_close(const struct rte_mp_msg *msg __rte_unused, const void *peer __rte_unused)
 {
-	/* A process that is about to attach, and will be open, looks for itself then. */
-	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
-		fastmem_close_here(fastmem_ctl());
+	fastmem_close_attached();
 	return 0;
 }
 

@@ -532,6 +532,7 @@ fastmem_cache_len(const struct rte_fastmem_cache *c)
 
 /* rte_fastmem.c: the shared state, in a secondary attached to if need be; NULL: none */
 struct fastmem_ctl *fastmem_ctl_get(void);
+void fastmem_close_attached(void);
 unsigned int fastmem_bin_class(const struct fastmem_bin *bin);
 
 /* fastmem_meta.c */

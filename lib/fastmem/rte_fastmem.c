@@ -209,13 +209,15 @@ attach_to(struct fastmem_ctl *ctl)
 	return 0;
 }
 
+/* In a secondary: held while it attaches, detaches, or learns that the primary has ended. */
+static pthread_mutex_t attach_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static int
 secondary_attach(void)
 {
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	int ret = 0;
 
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(&attach_lock);
 	if (fastmem_process_state() == FASTMEM_PROCESS_NONE) {
 		struct fastmem_ctl *ctl = fastmem_peers_open();
 
@@ -223,8 +225,19 @@ secondary_attach(void)
 		if (ctl != NULL && fastmem_process.ctl == NULL)
 			fastmem_peers_leave(NULL);
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&attach_lock);
 	return ret;
+}
+
+/* In a secondary: the primary has ended fastmem. */
+void
+fastmem_close_attached(void)
+{
+	pthread_mutex_lock(&attach_lock);
+	/* A process that is about to attach, and will be open, looks for itself then. */
+	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
+		fastmem_close_here(fastmem_ctl());
+	pthread_mutex_unlock(&attach_lock);
 }
 
 /* Give back all that the primary has set up. */
@@ -300,6 +313,8 @@ static void
 secondary_deinit(struct fastmem_ctl *ctl)
 {
 	fastmem_mp_stop();
+	/* The primary waits for this, or for this process to know, before it unmaps anything. */
+	pthread_mutex_lock(&attach_lock);
 	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
 		fastmem_threads_leave();
 	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
@@ -307,6 +322,7 @@ secondary_deinit(struct fastmem_ctl *ctl)
 	fastmem_process.ctl = NULL;
 	fastmem_process.init_called = false;
 	fastmem_map_detach(false);
+	pthread_mutex_unlock(&attach_lock);
 }
 
 void
