@@ -21,6 +21,7 @@
 #include "test_calls.h"
 #include "test_fastmem.h"
 #include "test_kill.h"
+#include "test_mempool_driver.h"
 #include "test_steps.h"
 
 static const struct test_suite *const suites[] = {
@@ -47,9 +48,12 @@ static const struct test_suite *const suites[] = {
 	&suite_iova,
 	&suite_wild,
 	&suite_one_page,
+	&suite_mempool,
+	&suite_mempool_memory,
+	&suite_mempool_processes,
 };
 
-const remote_t *const remote_functions[] = { calls, kill_calls, steps_calls, NULL };
+const remote_t *const remote_functions[] = { calls, kill_calls, steps_calls, mempool_calls, NULL };
 
 static unsigned int n_passed, n_failed, n_skipped;
 

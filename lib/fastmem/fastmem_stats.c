@@ -239,8 +239,14 @@ rte_fastmem_stats(struct rte_fastmem_stats *stats)
 	}
 	/* A reset may have come between the free and its discovery. */
 	stats->free_total -= RTE_MIN(misfreed, stats->free_total);
-	for (i = 0; i < ctl->n_sockets; i++)
-		stats->bytes_backing += fastmem_arena_bytes(&ctl->arenas[i]);
+	for (i = 0; i < ctl->n_sockets; i++) {
+		struct fastmem_arena *arena = &ctl->arenas[i];
+
+		stats->bytes_backing += fastmem_arena_bytes(arena);
+		fastmem_arena_lock(arena);
+		stats->bytes_free += arena->n_free << RTE_FASTMEM_GRANULE_SHIFT;
+		fastmem_mutex_unlock(&arena->lock);
+	}
 	stats->bytes_metadata = get(&ctl->meta.bytes);
 	stats->n_classes = RTE_FASTMEM_N_CLASSES;
 	return 0;
@@ -276,6 +282,8 @@ rte_fastmem_stats_class(size_t class_size, struct rte_fastmem_class_stats *stats
 		stats->slab_releases += bin->releases - get(&bin->base_releases);
 		stats->slabs_partial += bin->n_partial;
 		stats->slabs_full += bin->n_slabs - bin->n_partial;
+		stats->bytes_backing += (uint64_t)bin->n_slabs * bin->slab_granules <<
+				RTE_FASTMEM_GRANULE_SHIFT;
 		fastmem_mutex_unlock(&bin->lock);
 	}
 	return 0;
@@ -424,6 +432,12 @@ dump_arena(FILE *f, struct fastmem_arena *arena)
 		fprintf(f, "%" PRIu64 " KiB\n", limit >> 10);
 }
 
+static void
+dump_pool(struct rte_fastmem_pool *pool, void *f)
+{
+	rte_fastmem_pool_dump(f, pool);
+}
+
 void
 rte_fastmem_dump(FILE *f)
 {
@@ -459,4 +473,5 @@ rte_fastmem_dump(FILE *f)
 			t.alloc_misses, t.free, class_stats.slabs_partial,
 			class_stats.slabs_full);
 	}
+	rte_fastmem_pool_walk(dump_pool, f);
 }

@@ -640,6 +640,8 @@ struct rte_fastmem_stats {
 	uint64_t alloc_nomem; /**< Allocations refused for lack of memory. */
 	unsigned int n_classes; /**< Number of size classes. */
 	uint64_t bytes_metadata; /**< Memory reserved for bookkeeping. */
+	/** Of bytes_backing: what no class and no pool (rte_fastmem_pool.h) has. */
+	uint64_t bytes_free;
 };
 
 /** A size class, on all sockets. */
@@ -655,6 +657,7 @@ struct rte_fastmem_class_stats {
 	uint64_t slab_releases; /**< Slabs given back to the arena. */
 	uint32_t slabs_partial; /**< Slabs with a free slot now. */
 	uint32_t slabs_full; /**< Slabs without one now. */
+	uint64_t bytes_backing; /**< Memory of these slabs. */
 };
 
 /** An lcore, or all threads without an lcore id. */
@@ -764,8 +767,8 @@ int
 rte_fastmem_stats_shared_class(size_t class_size, struct rte_fastmem_lcore_class_stats *stats);
 
 /**
- * Start all counters anew. What describes the present (bytes_backing,
- * bytes_in_use, in_use, slabs_*) is not touched.
+ * Start all counters anew. What describes the present (bytes_*, in_use, slabs_*) is
+ * not touched.
  */
 __rte_experimental
 void
