@@ -10,6 +10,7 @@
  * and the child calls the functions that the parent asks it to call.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 

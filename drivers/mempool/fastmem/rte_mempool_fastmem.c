@@ -326,7 +326,8 @@ make_pool(struct rte_mempool *mp, uint32_t flags)
 	struct name name = pool_name(mp);
 	struct rte_fastmem_pool_params params = {
 		.name = name.text,
-		.size = external ? sizeof(uint64_t) : mp->elt_size + mp->trailer_size,
+		/* There are mempools for the sake of their headers. */
+		.size = RTE_MAX(mp->elt_size + mp->trailer_size, 1u),
 		.align = object_align(mp),
 		.header = external ? 0 : mp->header_size,
 		.socket_id = external ? SOCKET_ID_ANY : mp->socket_id,
