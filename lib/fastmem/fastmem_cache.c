@@ -72,6 +72,7 @@ static struct thread *threads; /* under threads_lock */
 static pthread_mutex_t threads_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
+static bool have_exit_key;
 
 /*
  * A move of magazines by the owner of a cache, for readers of the statistics, and
@@ -1018,8 +1019,9 @@ thread_leave(void *arg)
 static void
 make_exit_key(void)
 {
-	if (pthread_key_create(&exit_key, thread_leave) != 0)
-		rte_panic("fastmem: no thread-specific data key is left\n");
+	have_exit_key = pthread_key_create(&exit_key, thread_leave) == 0;
+	if (!have_exit_key)
+		FASTMEM_LOG(ERR, "no thread-specific data key is left: threads have no caches");
 }
 
 static void
@@ -1067,6 +1069,8 @@ fastmem_tcache_self(bool may_grow)
 		tcache_leave(t);
 	}
 	pthread_once(&exit_key_once, make_exit_key);
+	if (!have_exit_key) /* its caches would never come back */
+		return NULL;
 	t = tcache_reuse(ctl, lcore);
 	if (t == NULL)
 		t = tcache_make(ctl, lcore, may_grow);

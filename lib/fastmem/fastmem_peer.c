@@ -175,15 +175,6 @@ get(const int64_t *figure)
 	return __atomic_load_n(figure, __ATOMIC_RELAXED);
 }
 
-static int64_t
-cache_live(const struct fastmem_tcache *t, unsigned int bin)
-{
-	const struct rte_fastmem_cache *c = &t->caches[bin];
-
-	return get(&c->n_in) - fastmem_cache_len(c) -
-		__atomic_load_n(&c->spare_n, __ATOMIC_RELAXED);
-}
-
 /* Book what an emptied thread cache has given out, less what came back, for its process. */
 void
 fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer)
@@ -371,7 +362,8 @@ fastmem_peers_leave(struct fastmem_ctl *ctl)
 		MOVE(ctl->peers[fastmem_process.peer].state, FASTMEM_PEER_GONE);
 		fastmem_mutex_unlock(&ctl->peers_lock);
 	}
-	close(fastmem_process.peers_fd); /* and so unlocked */
+	if (fastmem_process.peers_fd >= 0)
+		close(fastmem_process.peers_fd); /* and so unlocked */
 	fastmem_process.peers_fd = -1;
 }
 
@@ -409,7 +401,7 @@ peer_held(const struct fastmem_ctl *ctl, unsigned int i, int64_t *held, uint32_t
 			continue;
 		++*n_threads;
 		for (bin = 1; bin < ctl->n_bins; bin++)
-			held[bin] += cache_live(t, bin) - get(&t->counts[bin].held_before);
+			held[bin] += fastmem_cache_in_use(t, bin) - get(&t->counts[bin].held_before);
 	}
 }
 

@@ -684,6 +684,9 @@ size_t fastmem_mp_trim(unsigned int socket, size_t keep_bytes, bool reserved_too
 int fastmem_mp_meta_grow(size_t size);
 int fastmem_mp_pool_grow(unsigned int pool, uint32_t n);
 
+/* fastmem_stats.c */
+int64_t fastmem_cache_in_use(const struct fastmem_tcache *t, unsigned int bin);
+
 /* fastmem_peer.c */
 int fastmem_peers_create(struct fastmem_ctl *ctl);
 struct fastmem_ctl *fastmem_peers_open(void);

@@ -86,6 +86,16 @@ cache_read(const struct fastmem_tcache *t, unsigned int bin, struct tally *out)
 	out->nomem = get(&counts->nomem);
 }
 
+/* Objects that have come out of a thread's cache, less those that went in: may be below 0. */
+int64_t
+fastmem_cache_in_use(const struct fastmem_tcache *t, unsigned int bin)
+{
+	struct tally now;
+
+	cache_read(t, bin, &now);
+	return now.in_use;
+}
+
 static void
 tally_add(struct tally *sum, const struct tally *t)
 {

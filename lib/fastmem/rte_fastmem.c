@@ -200,12 +200,19 @@ attach_to(struct fastmem_ctl *ctl)
 	if (fastmem_mp_start() != 0)
 		FASTMEM_LOG(WARNING, "the primary cannot tell this process of its deinit: %s",
 			rte_strerror(rte_errno));
-	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
-	/* If the primary has told so just before: pairs with its release in deinit. */
-	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0) {
-		fastmem_close_here(ctl);
+	/*
+	 * The primary's deinit clears ready, and then tells those that have joined. So either
+	 * it is seen here, with the fence there, or its message comes, and waits for this.
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&ctl->ready, __ATOMIC_RELAXED) == 0) {
+		fastmem_mp_stop();
+		fastmem_peers_leave(ctl);
+		fastmem_process.ctl = NULL;
+		fastmem_map_detach(false);
 		return -ENODEV;
 	}
+	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	return 0;
 }
 
@@ -234,7 +241,7 @@ void
 fastmem_close_attached(void)
 {
 	pthread_mutex_lock(&attach_lock);
-	/* A process that is about to attach, and will be open, looks for itself then. */
+	/* A process that has attached by now is open; another has seen that it is late. */
 	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
 		fastmem_close_here(fastmem_ctl());
 	pthread_mutex_unlock(&attach_lock);
@@ -341,6 +348,8 @@ rte_fastmem_deinit(void)
 	if (state == FASTMEM_PROCESS_OPEN) {
 		/* Nobody comes after this, and those who are there, fail from now on. */
 		__atomic_store_n(&ctl->ready, 0, __ATOMIC_RELEASE);
+		/* Pairs with the fence in attach_to(). */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
 		fastmem_threads_forget();
 		if (fastmem_peers_others(ctl))

@@ -103,9 +103,10 @@ typedef uint32_t rte_fastmem_handle_t;
  *
  * @return
  *   - 0: success
- *   - -EBUSY: already initialised, by this function, or, in the primary,
+ *   - -EBUSY: already initialised, by this function; or, in the primary,
  *     secondary processes are still attached to what an earlier
- *     rte_fastmem_deinit() could not give back
+ *     rte_fastmem_deinit() could not give back; or, in a secondary, the primary
+ *     has called that, and this process not yet
  *   - -ENOMEM: no memory for the bookkeeping, or rte_eal_init() was not called
  *   - -ENODEV: secondary process, and the primary has not initialised fastmem,
  *     or has done so with another version of it
@@ -124,7 +125,8 @@ rte_fastmem_init(void);
  * gives back the caches of that process's threads and detaches.
  *
  * No other thread of this process may be inside a fastmem call, nor start one
- * before this function has returned; a thread may end at any time.
+ * before this function has returned; a thread may end at any time. Not to be
+ * called from EAL's interrupt thread, which may be serving a secondary.
  *
  * While secondary processes are attached, the primary's call ends fastmem for
  * them as well: their allocations then fail with ENODEV, and what they free is
