@@ -26,7 +26,7 @@
  *
  * The thief gives what it takes to the slabs and writes NULL in its place. The owner
  * sorts that out in its slow path: cache_restore(), fastmem_cache.c. Thieves exclude each
- * other, and the slow path, by pool.caches.
+ * other, and the slow path, by pool.caches. Modelled in models/take.pml.
  */
 
 #include <errno.h>
