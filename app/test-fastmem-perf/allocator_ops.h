@@ -206,7 +206,7 @@ floor_free_bulk(const struct instance *in, void **ptrs, unsigned int n)
 PERF_OPS(floor);
 
 /*
- * mempool, mempool_stack, mempool_fastmem: they differ in how the pool was made.
+ * Mempools: they differ in how the pool was made.
  */
 
 static __rte_always_inline void *
@@ -241,6 +241,8 @@ PERF_OPS(mempool);
 
 #define mempool_stack_ops mempool_ops
 #define mempool_fastmem_ops mempool_ops
+#define mempool_uncached_ops mempool_ops
+#define mempool_fastmem_uncached_ops mempool_ops
 
 /*
  * Allocators without bulk calls: a loop, as their users write it.

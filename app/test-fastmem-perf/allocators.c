@@ -72,14 +72,26 @@ fastmem_handle_create(struct instance *in, const struct instance_request *req)
 	return ret;
 }
 
+static void
+add_pool_bytes(struct rte_fastmem_pool *pool, void *sum)
+{
+	struct rte_fastmem_pool_stats stats;
+
+	if (rte_fastmem_pool_stats(pool, &stats) == 0)
+		*(uint64_t *)sum += stats.bytes_backing;
+}
+
+/* But for typed pools, which are a contender of their own. */
 static uint64_t
 fastmem_backing(const struct instance *in, unsigned int n)
 {
 	struct rte_fastmem_stats stats;
+	uint64_t pools = 0;
 
 	RTE_SET_USED(in);
 	RTE_SET_USED(n);
-	return rte_fastmem_stats(&stats) == 0 ? stats.bytes_backing : 0;
+	rte_fastmem_pool_walk(add_pool_bytes, &pools);
+	return rte_fastmem_stats(&stats) == 0 ? stats.bytes_backing - pools : 0;
 }
 
 /* As large as it has to be at any time, where a mempool is as large as it ever has to be. */
@@ -104,6 +116,17 @@ fastmem_pool_create(struct instance *in, const struct instance_request *req)
 	return -rte_errno;
 }
 
+static uint64_t
+fastmem_pool_backing(const struct instance *in, unsigned int n)
+{
+	uint64_t bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		add_pool_bytes(in[i].pool, &bytes);
+	return bytes;
+}
+
 static void
 fastmem_pool_destroy(struct instance *in)
 {
@@ -112,10 +135,11 @@ fastmem_pool_destroy(struct instance *in)
 }
 
 static int
-create_pool(struct instance *in, const struct instance_request *req, const char *ops)
+create_pool(struct instance *in, const struct instance_request *req, const char *ops,
+		unsigned int cache_size)
 {
 	/* A pool refuses a cache that, when it overflows, holds more than the pool has. */
-	unsigned int cache = RTE_MIN(req->cache_size, req->n_objects * 2 / 3);
+	unsigned int cache = RTE_MIN(cache_size, req->n_objects * 2 / 3);
 	static unsigned int serial;
 	char name[RTE_MEMPOOL_NAMESIZE];
 	int ret;
@@ -144,19 +168,31 @@ create_pool(struct instance *in, const struct instance_request *req, const char 
 static int
 mempool_create(struct instance *in, const struct instance_request *req)
 {
-	return create_pool(in, req, "ring_mp_mc");
+	return create_pool(in, req, "ring_mp_mc", req->cache_size);
+}
+
+static int
+mempool_uncached_create(struct instance *in, const struct instance_request *req)
+{
+	return create_pool(in, req, "ring_mp_mc", 0);
 }
 
 static int
 mempool_fastmem_create(struct instance *in, const struct instance_request *req)
 {
-	return create_pool(in, req, "fastmem");
+	return create_pool(in, req, "fastmem", req->cache_size);
+}
+
+static int
+mempool_fastmem_uncached_create(struct instance *in, const struct instance_request *req)
+{
+	return create_pool(in, req, "fastmem", 0);
 }
 
 static int
 mempool_stack_create(struct instance *in, const struct instance_request *req)
 {
-	return create_pool(in, req, "stack");
+	return create_pool(in, req, "stack", req->cache_size);
 }
 
 static void
@@ -229,7 +265,7 @@ const struct perf_allocator perf_allocators[PERF_N_ALLOCATORS] = {
 		.what = "a typed pool that grows and shrinks: rte_fastmem_pool_get(), _put()",
 		.create = fastmem_pool_create,
 		.destroy = fastmem_pool_destroy,
-		.backing = fastmem_backing,
+		.backing = fastmem_pool_backing,
 	},
 	[PERF_mempool] = {
 		.name = "mempool",
@@ -249,6 +285,20 @@ const struct perf_allocator perf_allocators[PERF_N_ALLOCATORS] = {
 		.name = "mempool_fastmem",
 		.what = "rte_mempool with the fastmem driver, cache of 512 objects per lcore",
 		.create = mempool_fastmem_create,
+		.destroy = mempool_destroy,
+		.backing = mempool_backing,
+	},
+	[PERF_mempool_uncached] = {
+		.name = "mempool_uncached",
+		.what = "rte_mempool with its default ring and no cache",
+		.create = mempool_uncached_create,
+		.destroy = mempool_destroy,
+		.backing = mempool_backing,
+	},
+	[PERF_mempool_fastmem_uncached] = {
+		.name = "mempool_fastmem_uncached",
+		.what = "rte_mempool with the fastmem driver and no cache",
+		.create = mempool_fastmem_uncached_create,
 		.destroy = mempool_destroy,
 		.backing = mempool_backing,
 	},

@@ -17,6 +17,7 @@
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <rte_mempool.h>
+#include <rte_version.h>
 
 #include "perf.h"
 
@@ -93,7 +94,8 @@ gather(struct contenders *cs, const struct cell *cell, size_t size, unsigned int
 		req.cache_size = PERF_CACHE_SIZE;
 		enter(cs, cell, id, &req);
 		req.cache_size = OTHER_CACHE_SIZE;
-		if (cell->both_caches && (id == PERF_mempool || id == PERF_mempool_stack))
+		if (cell->both_caches && (id == PERF_mempool || id == PERF_mempool_stack ||
+				id == PERF_mempool_fastmem))
 			enter(cs, cell, id, &req);
 	}
 	return cs->n > 0 ? 0 : -ENOMEM;
@@ -290,6 +292,77 @@ add_results(const struct cell *cell, size_t size, const struct contender *c)
 	}
 }
 
+/* What typed pools and mempools with their driver are to reach beside the ring's mempool. */
+static const struct {
+	const char *scenario;
+	enum perf_allocator_id id;
+	enum perf_allocator_id other;
+	double bound;
+} goals[] = {
+/* That of 25.11 is far faster. */
+#if RTE_VERSION >= RTE_VERSION_NUM(25, 11, 0, 0)
+	{ "tight", PERF_fastmem_pool, PERF_mempool, 1.0 },
+	{ "bulk32", PERF_fastmem_pool, PERF_mempool, 1.0 },
+	{ "pipeline", PERF_fastmem_pool, PERF_mempool, 0.8 },
+#else
+	{ "tight", PERF_fastmem_pool, PERF_mempool, 0.45 },
+	{ "bulk32", PERF_fastmem_pool, PERF_mempool, 0.7 },
+	{ "pipeline", PERF_fastmem_pool, PERF_mempool, 0.7 },
+#endif
+	{ "tight", PERF_mempool_fastmem, PERF_mempool, 1.0 },
+	{ "batch_fifo", PERF_mempool_fastmem, PERF_mempool, 1.0 },
+	{ "batch_lifo", PERF_mempool_fastmem, PERF_mempool, 1.0 },
+	{ "bulk8", PERF_mempool_fastmem, PERF_mempool, 1.0 },
+	{ "bulk32", PERF_mempool_fastmem, PERF_mempool, 1.0 },
+	{ "pipeline", PERF_mempool_fastmem, PERF_mempool, 1.0 },
+	{ "pipeline_bulk32", PERF_mempool_fastmem, PERF_mempool, 1.0 },
+	{ "tight", PERF_mempool_fastmem_uncached, PERF_mempool_uncached, 0.8 },
+	{ "batch_fifo", PERF_mempool_fastmem_uncached, PERF_mempool_uncached, 0.8 },
+	{ "batch_lifo", PERF_mempool_fastmem_uncached, PERF_mempool_uncached, 0.8 },
+	{ "bulk8", PERF_mempool_fastmem_uncached, PERF_mempool_uncached, 0.8 },
+	{ "bulk32", PERF_mempool_fastmem_uncached, PERF_mempool_uncached, 0.8 },
+	{ "pipeline", PERF_mempool_fastmem_uncached, PERF_mempool_uncached, 0.8 },
+	{ "pipeline_bulk32", PERF_mempool_fastmem_uncached, PERF_mempool_uncached, 0.8 },
+};
+
+static const struct contender *
+best_of(const struct contenders *cs, enum perf_allocator_id id)
+{
+	unsigned int i;
+
+	for (i = 0; i < cs->n; i++)
+		if (cs->list[i].id == id && !is_beaten(cs, i))
+			return &cs->list[i];
+	return NULL;
+}
+
+static void
+add_goals(const struct cell *cell, size_t size, const struct contenders *cs)
+{
+	double *ratios = calloc(perf_options.rounds, sizeof(*ratios));
+	unsigned int i, round;
+
+	for (i = 0; ratios != NULL && i < RTE_DIM(goals); i++) {
+		const struct contender *c = best_of(cs, goals[i].id);
+		const struct contender *other = best_of(cs, goals[i].other);
+		struct perf_goal goal = {
+			.scenario = cell->scenario,
+			.size = size,
+			.bound = goals[i].bound,
+		};
+
+		if (strcmp(cell->scenario->name, goals[i].scenario) != 0 || c == NULL ||
+				other == NULL)
+			continue;
+		snprintf(goal.name, sizeof(goal.name), "%s_over_%s",
+			perf_allocators[c->id].name, perf_allocators[other->id].name);
+		for (round = 0; round < perf_options.rounds; round++)
+			ratios[round] = c->samples[round] / other->samples[round];
+		perf_goal_add(&goal, ratios, perf_options.rounds);
+	}
+	free(ratios);
+}
+
 int
 cell_run(const struct cell *cell, size_t size, unsigned int n_objects)
 {
@@ -306,6 +379,7 @@ cell_run(const struct cell *cell, size_t size, unsigned int n_objects)
 		for (i = 0; i < cs.n; i++)
 			if (!is_beaten(&cs, i))
 				add_results(cell, size, &cs.list[i]);
+		add_goals(cell, size, &cs);
 	}
 	dismiss(&cs, cell);
 	return ret;

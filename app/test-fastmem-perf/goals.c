@@ -65,7 +65,7 @@ perf_goals_print(void)
 		size[0] = '\0';
 		if (g->size != 0)
 			snprintf(size, sizeof(size), "%" PRIu64 " B", g->size);
-		printf("  %-15s %-7s %-34s ", g->scenario->name, size, g->name);
+		printf("  %-15s %-7s %-46s ", g->scenario->name, size, g->name);
 		if (g->why[0] != '\0')
 			printf("%s\n", g->why);
 		else

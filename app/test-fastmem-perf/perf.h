@@ -42,6 +42,8 @@ struct rte_mempool;
 	X(arg, mempool) \
 	X(arg, mempool_stack) \
 	X(arg, mempool_fastmem) \
+	X(arg, mempool_uncached) \
+	X(arg, mempool_fastmem_uncached) \
 	X(arg, rte_malloc) \
 	X(arg, libc)
 
@@ -56,7 +58,10 @@ enum perf_allocator_id {
 #define PERF_HANDLE_ALLOCATORS (PERF_BIT(fastmem) | PERF_BIT(fastmem_handle))
 /* Those that need rte_fastmem_init(). */
 #define PERF_FASTMEM_ALLOCATORS (PERF_HANDLE_ALLOCATORS | PERF_BIT(fastmem_pool) | \
-		PERF_BIT(mempool_fastmem))
+		PERF_BIT(mempool_fastmem) | PERF_BIT(mempool_fastmem_uncached))
+/* Mempools without a cache, as they are where threads are no lcores. */
+#define PERF_UNCACHED_ALLOCATORS (PERF_BIT(mempool_uncached) | \
+		PERF_BIT(mempool_fastmem_uncached))
 #define PERF_ALL_ALLOCATORS ((1u << PERF_N_ALLOCATORS) - 1)
 
 struct perf_options {
@@ -245,7 +250,7 @@ void perf_result_input(const struct perf_result *r, char *text, size_t len);
 struct perf_goal {
 	const struct perf_scenario *scenario;
 	uint64_t size; /* of the objects; 0 where the scenario has sizes of its own */
-	char name[48]; /* "a_over_b" */
+	char name[64]; /* "a_over_b" */
 	double bound;
 	bool at_least; /* a bound from below */
 	double median, min, max; /* of the rounds' ratios */

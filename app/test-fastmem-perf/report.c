@@ -147,6 +147,8 @@ print_overview_heading(void)
 				id == PERF_fastmem_pool ? "..pool" :
 				id == PERF_mempool_stack ? "..stack" :
 				id == PERF_mempool_fastmem ? "..fastmem" :
+				id == PERF_mempool_uncached ? "uncached" :
+				id == PERF_mempool_fastmem_uncached ? "..fastmem" :
 				perf_allocators[id].name);
 	printf("\n");
 }
