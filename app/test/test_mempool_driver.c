@@ -140,6 +140,32 @@ a_bulk_is_all_or_nothing(void)
 	return TEST_SUCCESS;
 }
 
+/* rte_mempool asks for more than it needs, into its cache, and uses that as it was if it fails. */
+static int
+a_get_that_fails_writes_nothing(void)
+{
+	void *objs[300], *more[301], *mark = &mark;
+	struct rte_mempool *mp = mempool_make("fails", RTE_DIM(objs), 200, 0, 0);
+	unsigned int taken, n, i;
+
+	TEST_ASSERT(mp != NULL);
+	for (taken = 0; taken <= RTE_DIM(objs); taken += 50) {
+		if (taken > 0)
+			TEST_ASSERT_EQUAL(rte_mempool_get_bulk(mp, objs, taken), 0);
+		for (n = RTE_DIM(objs) - taken + 1; n <= RTE_DIM(more); n += 7) {
+			for (i = 0; i < n; i++)
+				more[i] = mark;
+			TEST_ASSERT_EQUAL(rte_mempool_get_bulk(mp, more, n), -ENOBUFS);
+			for (i = 0; i < n; i++)
+				TEST_ASSERT(more[i] == mark, "%u of %u, %u taken", i, n, taken);
+		}
+		if (taken > 0)
+			rte_mempool_put_bulk(mp, objs, taken);
+	}
+	rte_mempool_free(mp);
+	return TEST_SUCCESS;
+}
+
 static const unsigned int all_flags[] = {
 	0,
 	RTE_MEMPOOL_F_NO_SPREAD,
@@ -483,6 +509,7 @@ mempool_up(void)
 static const struct test_case cases[] = {
 	TEST_CASE(all_objects_can_be_had_and_no_more),
 	TEST_CASE(a_bulk_is_all_or_nothing),
+	TEST_CASE(a_get_that_fails_writes_nothing),
 	TEST_CASE(each_flag_and_size_gives_sound_objects),
 	TEST_CASE(objects_keep_what_their_constructor_has_written),
 	TEST_CASE(objects_are_put_and_got_by_any_cache),

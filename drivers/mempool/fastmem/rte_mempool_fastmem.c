@@ -109,6 +109,7 @@ fastmem_enqueue(struct rte_mempool *mp, void *const *objs, unsigned int n)
 	return 0;
 }
 
+/* Nothing is written when it fails: rte_mempool may ask for more than it needs, into its cache. */
 static int
 fastmem_dequeue(struct rte_mempool *mp, void **objs, unsigned int n)
 {
@@ -117,8 +118,12 @@ fastmem_dequeue(struct rte_mempool *mp, void **objs, unsigned int n)
 	if (unlikely((uintptr_t)pool & CLOSED))
 		return -ENOBUFS;
 	if (n == 1) {
-		objs[0] = rte_fastmem_pool_get(pool);
-		return likely(objs[0] != NULL) ? 0 : -ENOBUFS;
+		void *obj = rte_fastmem_pool_get(pool);
+
+		if (unlikely(obj == NULL))
+			return -ENOBUFS;
+		objs[0] = obj;
+		return 0;
 	}
 	return likely(rte_fastmem_pool_get_bulk(pool, objs, n) == 0) ? 0 : -ENOBUFS;
 }
