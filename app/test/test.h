@@ -61,6 +61,7 @@ extern const struct test_suite suite_mempool_memory;
 extern const struct test_suite suite_mempool_processes;
 extern const struct test_suite suite_model;
 extern const struct test_suite suite_one_page;
+extern const struct test_suite suite_pool_steal;
 extern const struct test_suite suite_processes;
 extern const struct test_suite suite_reclaim;
 extern const struct test_suite suite_shared_stats;
