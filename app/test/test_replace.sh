@@ -1,0 +1,172 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+# Tests the drop-in names of rte_fastmem_replace.h: a program that was compiled without and with
+# them prints the same, and what they cannot replace does not compile.
+
+usage() {
+	cat <<-END
+	usage: test_replace.sh run WITH_EAL PLAIN REPLACED [option of WITH_EAL...]
+	       test_replace.sh compile INCLUDE_DIR...
+
+	  run       runs both programs by WITH_EAL and compares what they print
+	  compile   compiles calls that cannot be replaced, with each compiler that is installed
+	END
+}
+
+case "${1:-}" in
+-h|--help) usage; exit ;;
+run) [ $# -ge 4 ] || { usage >&2; exit 2; } ;;
+compile) [ $# -ge 2 ] || { usage >&2; exit 2; } ;;
+*) usage >&2; exit 2 ;;
+esac
+what=$1
+shift
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+passed=0
+failed=0
+
+# promise NAME COMMAND...: the command's output is shown when it fails.
+promise() {
+	local name=$1
+
+	shift
+	if "$@" >"$scratch/log" 2>&1; then
+		echo "replace.$name: ok"
+		passed=$((passed + 1))
+	else
+		cat "$scratch/log"
+		echo "replace.$name: FAILED"
+		failed=$((failed + 1))
+	fi
+}
+
+# Where EAL, or a device, reports on stdout, it is not what the program prints.
+runs() {
+	"$with_eal" "${eal[@]}" "$1" >"$2.out" 2>"$2.err" || { cat "$2.out" "$2.err"; return 1; }
+	[ -s "$2.out" ] || { echo "$1 has printed nothing"; return 1; }
+}
+
+prints_the_same() { [ -s "$scratch/plain.out" ] && diff -u "$scratch/plain.out" "$scratch/replaced.out"; }
+
+# owns PROGRAM_RUN PATTERN
+owns() { grep -xE "objects of fastmem: $2" "$1.err" || { cat "$1.err"; return 1; }; }
+
+# All objects but the few of three mebibytes, and those in memory that the program provides.
+owns_most() {
+	local own all
+
+	read -r own all < <(sed -nE 's/^objects of fastmem: ([0-9]+) of ([0-9]+)$/\1 \2/p' "$1.err")
+	[ -n "$all" ] && [ "$all" -gt 1000 ] && [ "$own" = "$all" ] || { cat "$1.err"; return 1; }
+}
+
+run_both() {
+	promise 'the_plain_program_runs' runs "$1" "$scratch/plain"
+	promise 'the_replaced_program_runs' runs "$2" "$scratch/replaced"
+	promise 'both_print_the_same' prints_the_same
+	promise 'no_object_of_the_plain_program_is_of_fastmem' owns "$scratch/plain" '0 of [1-9][0-9]*'
+	promise 'all_objects_of_the_replaced_program_are_of_fastmem' owns_most "$scratch/replaced"
+}
+
+# Compile stdin: compile COMPILER LANGUAGE OPTION...
+compile() {
+	local compiler=$1 language=$2
+
+	shift 2
+	# shellcheck disable=SC2086 # lists of options
+	"$compiler" -x "$language" -fsyntax-only -Wall -Wextra -Werror -DALLOW_EXPERIMENTAL_API -D_GNU_SOURCE \
+		$dpdk $include "$@" - 2>"$scratch/errors"
+}
+
+replaced=(-DRTE_FASTMEM_REPLACE_MEMPOOL -DRTE_FASTMEM_REPLACE_MALLOC -include rte_fastmem_replace.h)
+
+body() { printf '#include <rte_mempool.h>\n#include <rte_malloc.h>\n#include <rte_mbuf.h>\nvoid *f(struct rte_mempool *mp, void **objs);\nvoid *f(struct rte_mempool *mp, void **objs) { (void)mp; (void)objs; %s; return 0; }\n' "$1"; }
+
+# refuses COMPILER LANGUAGE CALL MESSAGE: compiles without the names, and not with them.
+refuses() {
+	body "$3" | compile "$1" "$2" || { cat "$scratch/errors"; return 1; }
+	! body "$3" | compile "$1" "$2" "${replaced[@]}" || { echo 'it compiles'; return 1; }
+	cat "$scratch/errors"
+	grep -q "error: $4" "$scratch/errors"
+}
+
+takes() {
+	body "$3" | compile "$1" "$2" "${replaced[@]}" || { cat "$scratch/errors"; return 1; }
+}
+
+# Whatever of DPDK comes after the names is left as it is.
+takes_all_headers() {
+	local dir
+
+	dir=$(pkg-config --variable=includedir libdpdk)
+	[ -e "$dir/rte_mempool.h" ] || dir=$dir/dpdk
+	(cd "$dir" && printf '#include <%s>\n' rte_crypto.h rte_comp.h rte_cryptodev.h rte_ethdev.h \
+		rte_eventdev.h rte_bbdev_op.h rte_dmadev.h rte_ip_frag.h rte_hash.h rte_table.h \
+		rte_port.h rte_graph.h rte_reorder.h rte_distributor.h rte_vhost.h rte_mbuf_pool_ops.h) |
+		compile "$1" "$2" "${replaced[@]}" -Wno-error || { cat "$scratch/errors"; return 1; }
+}
+
+compile_with() {
+	local cc=$1 lang=$2 name
+	name=$(echo "$cc" | tr + x)
+
+	promise "${name}_takes_what_can_be_replaced" takes "$cc" "$lang" \
+		'if (rte_mempool_get(mp, objs) == 0) rte_mempool_put(mp, objs[0]); rte_free(rte_malloc("t", 9, 0)); return rte_zmalloc(0, 1, 0)'
+	promise "${name}_takes_all_headers" takes_all_headers "$cc" "$lang"
+	promise "${name}_refuses_pktmbuf_pool_create" refuses "$cc" "$lang" \
+		'return rte_pktmbuf_pool_create("m", 9, 0, 0, 0, 0)' \
+		'rte_pktmbuf_pool_create().*rte_pktmbuf_pool_create_by_ops(..., "fastmem")'
+	promise "${name}_refuses_pktmbuf_pool_create_extbuf" refuses "$cc" "$lang" \
+		'return rte_pktmbuf_pool_create_extbuf("m", 9, 0, 0, 0, 0, 0, 0)' \
+		'rte_pktmbuf_pool_create_extbuf().*--mbuf-pool-ops-name=fastmem'
+	promise "${name}_refuses_set_ops_byname" refuses "$cc" "$lang" \
+		'rte_mempool_set_ops_byname(mp, "stack", 0)' \
+		'rte_mempool_set_ops_byname().*Leave the call out'
+	promise "${name}_refuses_get_contig_blocks" refuses "$cc" "$lang" \
+		'(void)rte_mempool_get_contig_blocks(mp, objs, 1)' \
+		'rte_mempool_get_contig_blocks().*Write rte_mempool_get_bulk()'
+	promise "${name}_refuses_malloc_get_socket_stats" refuses "$cc" "$lang" \
+		'struct rte_malloc_socket_stats s; rte_malloc_get_socket_stats(0, &s)' \
+		'rte_malloc_get_socket_stats().*Write rte_fastmem_stats()'
+	for call in 'rte_mempool_register_ops((const struct rte_mempool_ops *)objs)' \
+			'rte_mempool_get_ops(0)' 'rte_mempool_ops_alloc(mp)' 'rte_mempool_ops_free(mp)' \
+			'rte_mempool_ops_populate(mp, 1, objs, 0, 0, 0, 0)' \
+			'rte_mempool_ops_calc_mem_size(mp, 1, 0, (size_t *)objs, (size_t *)objs)' \
+			'rte_mempool_ops_dequeue_contig_blocks(mp, objs, 1)' \
+			'rte_mempool_op_populate_helper(mp, 0, 1, objs, 0, 0, 0, 0)' \
+			'rte_mempool_op_populate_default(mp, 1, objs, 0, 0, 0, 0)' \
+			'rte_mempool_op_calc_mem_size_helper(mp, 1, 0, 0, (size_t *)objs, (size_t *)objs)' \
+			'rte_mempool_op_calc_mem_size_default(mp, 1, 0, (size_t *)objs, (size_t *)objs)'; do
+		promise "${name}_refuses_${call%%(*}" refuses "$cc" "$lang" "(void)$call" \
+			'a mempool driver is what typed pools replace: compile this file without'
+	done
+}
+
+case $what in
+run)
+	with_eal=$1 plain=$2 own=$3
+	shift 3
+	eal=("$@")
+	run_both "$plain" "$own"
+	;;
+compile)
+	# What DPDK's own headers do is theirs.
+	dpdk=$(pkg-config --cflags libdpdk | sed 's/-I/-isystem /g')
+	include=
+	for dir in "$@"; do
+		include="$include -I$dir"
+	done
+	for cc in gcc clang; do
+		command -v $cc >/dev/null && compile_with $cc c
+	done
+	for cc in g++ clang++; do
+		command -v $cc >/dev/null && compile_with $cc c++
+	done
+	;;
+esac
+
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed -gt 0 ]

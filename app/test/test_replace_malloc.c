@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/* Uses each function of rte_malloc's family. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_memory.h>
+
+#include "test_replace_program.h"
+
+static bool
+is_filled(const void *ptr, int byte, size_t size)
+{
+	const unsigned char *p = ptr;
+	size_t i;
+
+	for (i = 0; i < size && p[i] == byte; i++)
+		;
+	return i == size;
+}
+
+static void
+print_object(const char *what, const void *ptr, size_t size)
+{
+	size_t usable = 0;
+	int valid;
+
+	if (ptr == NULL) {
+		printf("%s: none\n", what);
+		return;
+	}
+	if (size <= 1 << 20)
+		seen(ptr);
+	valid = rte_malloc_validate(ptr, &usable);
+	printf("%s: aligned to a line %d, valid %d, as large as asked for %d, IO address right %d\n",
+		what, (uintptr_t)ptr % RTE_CACHE_LINE_SIZE == 0, valid, usable >= size,
+		rte_malloc_virt2iova(ptr) == rte_mem_virt2iova(ptr));
+}
+
+static void
+refuse(void)
+{
+	print_object("no bytes", rte_malloc(NULL, 0, 0), 0);
+	print_object("no zeroed bytes", rte_zmalloc("type", 0, 64), 0);
+	print_object("none of ten bytes", rte_calloc(NULL, 0, 10, 0), 0);
+	print_object("alignment of 48", rte_malloc(NULL, 100, 48), 0);
+	print_object("alignment of 3", rte_zmalloc_socket(NULL, 100, 3, SOCKET_ID_ANY), 0);
+	print_object("too much", rte_malloc(NULL, (size_t)1 << 46, 0), 0);
+	print_object("no such socket", rte_malloc_socket(NULL, (size_t)1 << 46, 0, 7), 0);
+}
+
+static void
+allocate(size_t size, unsigned int align)
+{
+	void *p = rte_malloc("type", size, align);
+
+	printf("%zu bytes, alignment %u: %d\n", size, align,
+		align == 0 || (uintptr_t)p % align == 0);
+	print_object("malloc", p, size);
+	memset(p, 0xa5, size);
+	rte_free(p);
+	p = rte_zmalloc(NULL, size, align);
+	print_object("zmalloc", p, size);
+	printf("zeroed %d\n", is_filled(p, 0, size));
+	memset(p, 0xa5, size);
+	rte_free(p);
+	p = rte_calloc(NULL, size, 3, align);
+	print_object("calloc", p, 3 * size);
+	printf("zeroed %d\n", is_filled(p, 0, 3 * size));
+	rte_free(p);
+}
+
+static void
+on_socket(int socket_id)
+{
+	void *p[4];
+	unsigned int i;
+
+	p[0] = rte_malloc_socket(NULL, 1000, 0, socket_id);
+	p[1] = rte_zmalloc_socket(NULL, 1000, 128, socket_id);
+	p[2] = rte_calloc_socket(NULL, 10, 100, 0, socket_id);
+	p[3] = rte_realloc_socket(NULL, 1000, 256, socket_id);
+	for (i = 0; i < 4; i++) {
+		print_object("on a socket", p[i], 1000);
+		p[i] = rte_realloc_socket(p[i], 5000, 512, socket_id);
+		print_object("moved on a socket", p[i], 5000);
+		rte_free(p[i]);
+	}
+}
+
+static void
+resize(void)
+{
+	static const size_t sizes[] = { 10, 100, 5000, 60, 300000, 2000, 5 << 20, 6 << 20, 700, 64 };
+	size_t before = 0;
+	char *p = NULL;
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(sizes); i++) {
+		p = rte_realloc(p, sizes[i], i % 2 != 0 ? 1024 : 0);
+		/* What has been as large once may be EAL's and stay there. */
+		print_object("realloc", p, i < 6 ? sizes[i] : 2 << 20);
+		printf("kept %d\n", is_filled(p, 0x5a, RTE_MIN(before, sizes[i])));
+		memset(p, 0x5a, sizes[i]);
+		before = sizes[i];
+	}
+	rte_free(p);
+}
+
+static void
+resize_strangely(void)
+{
+	static const unsigned int aligns[] = { 77, 128, 3 };
+	char *p = rte_malloc(NULL, 100, 0), *moved;
+	unsigned int i;
+
+	memset(p, 0x3c, 100);
+	for (i = 0; i < RTE_DIM(aligns); i++) {
+		moved = rte_realloc(p, 200, aligns[i]);
+		printf("realloc with an alignment of %u: %s\n", aligns[i], moved != NULL ? "done" : "not done");
+		p = moved != NULL ? moved : p;
+		printf("kept %d\n", is_filled(p, 0x3c, 100));
+	}
+	rte_free(p);
+}
+
+void
+use_malloc(void)
+{
+	void (*give_back)(void *) = rte_free;
+
+	refuse();
+	allocate(1, 0);
+	allocate(24, 8);
+	allocate(64, 64);
+	allocate(1000, 4096);
+	allocate(100000, 0);
+	allocate(4 << 20, 2048);
+	on_socket(SOCKET_ID_ANY);
+	on_socket(rte_socket_id());
+	resize();
+	resize_strangely();
+	rte_free(NULL);
+	give_back(rte_malloc(NULL, 10, 0));
+	give_back(rte_malloc(NULL, 3 << 20, 0));
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef FASTMEM_REPLACE_H
+#define FASTMEM_REPLACE_H
+
+/*
+ * What the files behind rte_fastmem_replace.h share: they need the names that it replaces
+ * as well as what it replaces them by.
+ */
+
+#define RTE_FASTMEM_REPLACE_MEMPOOL
+#define RTE_FASTMEM_REPLACE_MALLOC
+#define RTE_FASTMEM_REPLACE_NO_NAMES
+#include "rte_fastmem_replace.h"
+
+#include <rte_log.h>
+
+extern int fastmem_logtype;
+#define REPLACE_LOG(level, fmt, ...) \
+	rte_log(RTE_LOG_ ## level, fastmem_logtype, "FASTMEM: " fmt "\n", ## __VA_ARGS__)
+
+int fastmem_replace_start(void);
+
+#endif /* FASTMEM_REPLACE_H */

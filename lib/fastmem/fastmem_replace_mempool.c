@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Drop-in names: what rte_fastmem_replace.h does not do inline for mempools.
+ *
+ * A replaced mempool is one of rte_mempool with ops of our own, so that all of
+ * rte_mempool and of DPDK's libraries can work on it. Its objects are a typed pool's,
+ * which the inline functions get and put without a look at the ops:
+ *  - pool_data is the typed pool; NULL before the mempool is populated;
+ *  - pool_config is the same, by which the inline functions know. Before, it is the size of
+ *    cache that the application has asked for, made odd; while the mempool is freed, NULL.
+ *
+ * This file calls fastmem by its public functions only.
+ */
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <rte_mempool.h>
+
+#include "fastmem_replace.h"
+
+#define OPS_NAME "fastmem_replace"
+#define MAX_CACHE 256 /* of a typed pool */
+
+/* rte_fastmem_init() is not thread-safe; and the ops are registered once. */
+static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Make sure that fastmem is up. Returns 0 or a negative errno. */
+int
+fastmem_replace_start(void)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&start_lock);
+	if (rte_fastmem_pool_lookup("") == NULL && rte_errno == ENODEV)
+		ret = rte_fastmem_init();
+	pthread_mutex_unlock(&start_lock);
+	return ret;
+}
+
+static struct rte_fastmem_pool *
+pool_of(const struct rte_mempool *mp)
+{
+	return mp->pool_data;
+}
+
+/* What is being done to a mempool by this thread, for the ops below it in the call. */
+static __thread struct rte_fastmem_pool *populating; /* its objects are there already */
+static __thread bool adding; /* objects that come in are new */
+
+/* The typed pool is made when it is known whose memory it is. */
+static int
+replace_alloc(struct rte_mempool *mp __rte_unused)
+{
+	return 0;
+}
+
+static void
+replace_free(struct rte_mempool *mp)
+{
+	rte_fastmem_pool_free(pool_of(mp));
+	mp->pool_data = NULL;
+}
+
+static int
+replace_enqueue(struct rte_mempool *mp, void *const *objs, unsigned int n)
+{
+	if (adding)
+		return rte_fastmem_pool_add(pool_of(mp), objs, n);
+	rte_fastmem_pool_put_bulk(pool_of(mp), objs, n);
+	return 0;
+}
+
+static int
+replace_dequeue(struct rte_mempool *mp, void **objs, unsigned int n)
+{
+	if (mp->pool_config != mp->pool_data)
+		return -ENOBUFS;
+	return rte_fastmem_pool_get_bulk(pool_of(mp), objs, n) == 0 ? 0 : -ENOBUFS;
+}
+
+static unsigned int
+replace_get_count(const struct rte_mempool *mp)
+{
+	return rte_fastmem_pool_avail_count(pool_of(mp));
+}
+
+static bool
+is_replaced(const struct rte_mempool *mp)
+{
+	const struct rte_mempool_ops *ops = rte_mempool_get_ops(mp->ops_index);
+
+	return ops->get_count == replace_get_count;
+}
+
+static uint32_t
+cache_size(const struct rte_mempool *mp)
+{
+	return RTE_MIN((uint32_t)((uintptr_t)mp->pool_config >> 1), (uint32_t)MAX_CACHE);
+}
+
+static void *
+cache_size_config(unsigned int size)
+{
+	return (void *)((uintptr_t)size << 1 | 1);
+}
+
+/* A typed pool for a mempool without objects. flags: RTE_FASTMEM_POOL_F_EXTERNAL. */
+static struct rte_fastmem_pool *
+make_pool(struct rte_mempool *mp, uint32_t flags)
+{
+	bool external = flags != 0;
+	char name[RTE_FASTMEM_POOL_NAMESIZE];
+	struct rte_fastmem_pool *pool;
+	struct rte_fastmem_pool_params params = {
+		.name = name,
+		.size = RTE_MAX(mp->elt_size, 1u),
+		.align = mp->flags & RTE_MEMPOOL_F_NO_CACHE_ALIGN ? sizeof(uint64_t) :
+			RTE_MEMPOOL_ALIGN,
+		.header = external ? 0 : mp->header_size,
+		.socket_id = external ? SOCKET_ID_ANY : mp->socket_id,
+		.min = external ? 0 : mp->size,
+		.max = mp->size,
+		.cache_size = cache_size(mp),
+		.flags = flags,
+	};
+
+	snprintf(name, sizeof(name), RTE_MEMPOOL_MZ_FORMAT, mp->name);
+	if (mp->flags & RTE_MEMPOOL_F_NO_SPREAD)
+		params.flags |= RTE_FASTMEM_POOL_F_NO_SPREAD;
+	pool = rte_fastmem_pool_create(&params);
+	if (pool == NULL)
+		REPLACE_LOG(ERR, "no typed pool for mempool %s (%u objects of %u bytes): %s",
+			mp->name, mp->size, mp->elt_size, rte_strerror(rte_errno));
+	return pool;
+}
+
+static void
+forget_pool(struct rte_mempool *mp, unsigned int cache)
+{
+	rte_fastmem_pool_free(pool_of(mp));
+	mp->pool_data = NULL;
+	mp->pool_config = cache_size_config(cache);
+}
+
+static void
+use_pool(struct rte_mempool *mp, struct rte_fastmem_pool *pool)
+{
+	mp->pool_data = pool;
+	mp->pool_config = pool;
+}
+
+/* How rte_mempool learns of an object. */
+struct teller {
+	struct rte_mempool *mp;
+	rte_mempool_populate_obj_cb_t *obj_cb;
+	void *arg;
+	bool io; /* the mempool wants to know IO addresses */
+};
+
+static void
+tell_object(struct rte_fastmem_pool *pool __rte_unused, void *arg, void *obj, rte_iova_t iova,
+		uint32_t index __rte_unused)
+{
+	const struct teller *t = arg;
+
+	t->obj_cb(t->mp, t->arg, obj, t->io ? iova : RTE_BAD_IOVA);
+}
+
+/*
+ * Memory for objects, from rte_mempool_populate_iova(). Returns 0 when it fails: after a
+ * negative number rte_mempool keeps what its caller then frees as well.
+ */
+static int
+replace_populate(struct rte_mempool *mp, unsigned int max, void *addr, rte_iova_t iova, size_t len,
+		rte_mempool_populate_obj_cb_t *obj_cb, void *arg)
+{
+	struct teller t = { mp, obj_cb, arg, iova != RTE_BAD_IOVA };
+	struct rte_fastmem_pool *pool;
+	int n;
+
+	if (populating != NULL)
+		return rte_fastmem_pool_obj_iter(populating, tell_object, &t);
+	if (mp->populated_size == 0) {
+		/* An attempt that has failed may have left one. */
+		if (pool_of(mp) != NULL)
+			forget_pool(mp, 0);
+		pool = make_pool(mp, RTE_FASTMEM_POOL_F_EXTERNAL);
+		if (pool == NULL)
+			return 0;
+		use_pool(mp, pool);
+	}
+	adding = true;
+	n = rte_mempool_op_populate_default(mp, max, addr, iova, len, obj_cb, arg);
+	adding = false;
+	return RTE_MAX(n, 0);
+}
+
+static const struct rte_mempool_ops replace_ops = {
+	.name = OPS_NAME,
+	.alloc = replace_alloc,
+	.free = replace_free,
+	.enqueue = replace_enqueue,
+	.dequeue = replace_dequeue,
+	.get_count = replace_get_count,
+	.populate = replace_populate,
+};
+
+/*
+ * Done by the first call that needs the ops, when all drivers are loaded: so those keep their
+ * numbers, by which processes know each other's. Returns the number or a negative errno.
+ */
+static int
+register_ops(void)
+{
+	static int index = -1;
+
+	pthread_mutex_lock(&start_lock);
+	if (index < 0)
+		index = rte_mempool_register_ops(&replace_ops);
+	pthread_mutex_unlock(&start_lock);
+	return index;
+}
+
+struct rte_mempool *
+rte_fastmem_replace_mempool_create_empty(const char *name, unsigned int n, unsigned int elt_size,
+		unsigned int cache, unsigned int private_data_size, int socket_id,
+		unsigned int flags)
+{
+	struct rte_mempool *mp;
+	int ret;
+
+	/* What rte_mempool asks of a cache; it does not get to know of this one. */
+	if (cache > RTE_MEMPOOL_CACHE_MAX_SIZE || cache + cache / 2 > n) {
+		rte_errno = EINVAL;
+		return NULL;
+	}
+	ret = register_ops();
+	if (ret >= 0)
+		ret = fastmem_replace_start();
+	if (ret < 0) {
+		REPLACE_LOG(ERR, "mempool %s cannot be a typed pool: %s", name, rte_strerror(-ret));
+		rte_errno = -ret;
+		return NULL;
+	}
+	mp = rte_mempool_create_empty(name, n, elt_size, 0, private_data_size, socket_id, flags);
+	if (mp == NULL)
+		return NULL;
+	ret = rte_mempool_set_ops_byname(mp, OPS_NAME, cache_size_config(cache));
+	if (ret < 0) {
+		rte_mempool_free(mp);
+		rte_errno = -ret;
+		return NULL;
+	}
+	return mp;
+}
+
+/* Ranges of memory, as rte_mempool notes them. */
+struct ranges {
+	struct rte_mempool *mp;
+	bool io;
+	struct rte_fastmem_pool_mem last; /* the one not noted yet; len 0: none */
+	bool failed;
+};
+
+static void
+note_range(struct ranges *r)
+{
+	struct rte_mempool_memhdr *memhdr = rte_zmalloc("MEMPOOL_MEMHDR", sizeof(*memhdr), 0);
+
+	if (memhdr == NULL) {
+		r->failed = true;
+		return;
+	}
+	memhdr->mp = r->mp;
+	memhdr->addr = r->last.addr;
+	memhdr->iova = r->last.iova;
+	memhdr->len = r->last.len;
+	STAILQ_INSERT_TAIL(&r->mp->mem_list, memhdr, next);
+	r->mp->nb_mem_chunks++;
+}
+
+static void
+next_range(struct rte_fastmem_pool *pool __rte_unused, void *arg,
+		const struct rte_fastmem_pool_mem *mem)
+{
+	struct ranges *r = arg;
+	struct rte_fastmem_pool_mem *last = &r->last;
+	rte_iova_t iova = r->io ? mem->iova : RTE_BAD_IOVA;
+
+	if (r->failed)
+		return;
+	if (last->len != 0 && RTE_PTR_ADD(last->addr, last->len) == mem->addr &&
+			(iova == RTE_BAD_IOVA ? last->iova == RTE_BAD_IOVA :
+			last->iova != RTE_BAD_IOVA && last->iova + last->len == iova)) {
+		last->len += mem->len;
+		return;
+	}
+	if (last->len != 0)
+		note_range(r);
+	*last = *mem;
+	last->iova = iova;
+}
+
+static void
+forget_ranges(struct rte_mempool *mp)
+{
+	struct rte_mempool_memhdr *memhdr;
+
+	while ((memhdr = STAILQ_FIRST(&mp->mem_list)) != NULL) {
+		STAILQ_REMOVE_HEAD(&mp->mem_list, next);
+		rte_free(memhdr);
+		mp->nb_mem_chunks--;
+	}
+}
+
+/*
+ * Tell rte_mempool of the objects and the memory of a typed pool. The last range goes the way
+ * of memory that is given to a mempool, which has it told of all objects, and ready.
+ */
+static int
+tell_mempool(struct rte_mempool *mp, struct rte_fastmem_pool *pool)
+{
+	struct ranges r = { .mp = mp, .io = (mp->flags & RTE_MEMPOOL_F_NO_IOVA_CONTIG) == 0 };
+	int ret = -ENOMEM;
+
+	rte_fastmem_pool_mem_iter(pool, next_range, &r);
+	if (!r.failed) {
+		populating = pool;
+		ret = rte_mempool_populate_iova(mp, r.last.addr, r.last.iova, r.last.len, NULL, NULL);
+		populating = NULL;
+	}
+	if (ret < 0)
+		forget_ranges(mp);
+	return ret;
+}
+
+/* Whether objects can lie in fastmem's memory, which is that of EAL's own sockets. */
+static bool
+fits_fastmem(const struct rte_mempool *mp)
+{
+	/* The line is for spreading. */
+	return (size_t)mp->header_size + mp->elt_size + RTE_CACHE_LINE_SIZE <=
+		rte_fastmem_max_size() && rte_malloc_heap_socket_is_external(mp->socket_id) == 0;
+}
+
+int
+rte_fastmem_replace_mempool_populate_default(struct rte_mempool *mp)
+{
+	struct rte_fastmem_pool *pool;
+	unsigned int cache;
+	int ret;
+
+	if (!is_replaced(mp) || !fits_fastmem(mp))
+		return rte_mempool_populate_default(mp);
+	if (mp->nb_mem_chunks != 0)
+		return -EEXIST;
+	if (pool_of(mp) != NULL)
+		forget_pool(mp, 0);
+	cache = cache_size(mp);
+	pool = make_pool(mp, 0);
+	if (pool == NULL)
+		return -rte_errno;
+	use_pool(mp, pool);
+	ret = tell_mempool(mp, pool);
+	if (ret < 0)
+		forget_pool(mp, cache);
+	else
+		mp->trailer_size = pool->stride - mp->header_size - mp->elt_size;
+	return ret;
+}
+
+struct rte_mempool *
+rte_fastmem_replace_mempool_create(const char *name, unsigned int n, unsigned int elt_size,
+		unsigned int cache, unsigned int private_data_size,
+		rte_mempool_ctor_t *mp_init, void *mp_init_arg,
+		rte_mempool_obj_cb_t *obj_init, void *obj_init_arg,
+		int socket_id, unsigned int flags)
+{
+	struct rte_mempool *mp = rte_fastmem_replace_mempool_create_empty(name, n, elt_size, cache,
+		private_data_size, socket_id, flags);
+	int ret;
+
+	if (mp == NULL)
+		return NULL;
+	if (mp_init != NULL)
+		mp_init(mp, mp_init_arg);
+	ret = rte_fastmem_replace_mempool_populate_default(mp);
+	if (ret < 0) {
+		rte_mempool_free(mp);
+		rte_errno = -ret;
+		return NULL;
+	}
+	if (obj_init != NULL)
+		rte_mempool_obj_iter(mp, obj_init, obj_init_arg);
+	return mp;
+}
+
+/*
+ * rte_mempool_free() takes all objects out first. The typed pool would then warn of objects that
+ * are in use, and could not tell those that are; so there is nothing to be had any more.
+ */
+void
+rte_fastmem_replace_mempool_free(struct rte_mempool *mp)
+{
+	if (mp != NULL && is_replaced(mp))
+		mp->pool_config = NULL;
+	rte_mempool_free(mp);
+}
+
+struct rte_mempool *
+rte_fastmem_replace_mempool_lookup(const char *name)
+{
+	int index = register_ops();
+	struct rte_mempool *mp = rte_mempool_lookup(name);
+
+	if (mp != NULL && mp->pool_data != NULL && mp->pool_data == mp->pool_config &&
+			mp->ops_index != index)
+		REPLACE_LOG(ERR, "mempool %s: this process has loaded other mempool drivers than the one "
+			"that has made it", name);
+	return mp;
+}
+
+void
+rte_fastmem_replace_mempool_walk(void (*cb)(struct rte_mempool *mp, void *arg), void *arg)
+{
+	register_ops();
+	rte_mempool_walk(cb, arg);
+}
+
+void
+rte_fastmem_replace_mempool_list_dump(FILE *f)
+{
+	register_ops();
+	rte_mempool_list_dump(f);
+}
+
+int
+rte_fastmem_replace_mempool_get_other(struct rte_mempool *mp, void **objs, unsigned int n)
+{
+	return rte_mempool_get_bulk(mp, objs, n);
+}
+
+void
+rte_fastmem_replace_mempool_put_other(struct rte_mempool *mp, void *const *objs, unsigned int n)
+{
+	rte_mempool_put_bulk(mp, objs, n);
+}
