@@ -40,6 +40,7 @@ static const struct test_suite *const suites[] = {
 	&suite_depot,
 	&suite_threads,
 	&suite_idle,
+	&suite_pool,
 	&suite_pool_steal,
 	&suite_processes,
 	&suite_departure,

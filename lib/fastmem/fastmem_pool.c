@@ -737,7 +737,7 @@ take_anywhere(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs, un
 static bool
 grow_for(struct fastmem_pool *pool, uint32_t n_slots, unsigned int n)
 {
-	return n_slots < pool->max &&
+	return n_slots < pool->max && (pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0 &&
 		fastmem_pool_grow(pool, RTE_MIN((uint64_t)n_slots + n, pool->max)) == 0;
 }
 

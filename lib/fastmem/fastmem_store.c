@@ -63,7 +63,7 @@ fastmem_store_free(struct fastmem_bin *bin, void **objs, uint32_t *n_objs)
 	for (i = 0; i < *n_objs; i++) {
 		if (objs[i] == NULL)
 			continue;
-		if (n_stored < bin->store_size)
+		if (n_stored < bin->n_slots)
 			bin->store[n_stored++] = objs[i];
 		else
 			n_wrong++;
