@@ -543,9 +543,10 @@ external_objects_are_kept_apart(void)
 		rte_fastmem_cache_flush();
 	}
 	log_begin();
-	rte_fastmem_pool_put(pool, &memory[0]);
+	for (i = 0; i < 40; i++) /* more than depot and store have room for */
+		put_all(pool, objs, 100);
 	rte_fastmem_cache_flush();
-	TEST_ASSERT_EQUAL(log_end("1 more objects were put than got"), 1);
+	TEST_ASSERT(log_end("more objects were put than got") > 0);
 	rte_fastmem_pool_free(pool);
 	pool = make("typed", 64, 1, 1);
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_add(pool, objs, 1), -EINVAL);

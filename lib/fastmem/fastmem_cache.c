@@ -962,12 +962,18 @@ tcache_reuse(struct fastmem_ctl *ctl, int32_t lcore)
 	return NULL;
 }
 
+size_t
+fastmem_tcache_bytes(const struct fastmem_ctl *ctl)
+{
+	return sizeof(struct fastmem_tcache) + ctl->n_bins *
+		(sizeof(struct rte_fastmem_cache) + sizeof(struct fastmem_counts));
+}
+
 static struct fastmem_tcache *
 tcache_make(struct fastmem_ctl *ctl, int32_t lcore, bool may_grow)
 {
 	size_t caches = ctl->n_bins * sizeof(struct rte_fastmem_cache);
-	size_t counts = ctl->n_bins * sizeof(struct fastmem_counts);
-	struct fastmem_tcache *t = fastmem_meta_alloc(sizeof(*t) + caches + counts, may_grow);
+	struct fastmem_tcache *t = fastmem_meta_alloc(fastmem_tcache_bytes(ctl), may_grow);
 
 	if (t == NULL)
 		return NULL;

@@ -219,8 +219,8 @@ fastmem_meta_stock(void)
 	return fastmem_meta_grow(META_STOCK);
 }
 
-static size_t
-magazine_bytes(uint32_t kind)
+size_t
+fastmem_magazine_bytes(uint32_t kind)
 {
 	size_t n = fastmem_magazine_capacity(kind);
 
@@ -238,7 +238,7 @@ fastmem_magazine_by_id(uint32_t id)
 	uint32_t kind = ((struct fastmem_magazine *)block)->kind;
 
 	return (struct fastmem_magazine *)(block +
-		(id - 1) % FASTMEM_MAGAZINES_PER_BLOCK * magazine_bytes(kind));
+		(id - 1) % FASTMEM_MAGAZINES_PER_BLOCK * fastmem_magazine_bytes(kind));
 }
 
 /* Make a block of unused magazines. */
@@ -246,7 +246,7 @@ static int
 magazine_add_block(uint32_t kind, bool may_grow)
 {
 	struct fastmem_meta *meta = &fastmem_ctl()->meta;
-	size_t bytes = magazine_bytes(kind);
+	size_t bytes = fastmem_magazine_bytes(kind);
 	char *block = fastmem_meta_alloc(FASTMEM_MAGAZINES_PER_BLOCK * bytes, may_grow);
 	uint32_t i, first;
 

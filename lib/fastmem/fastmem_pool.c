@@ -33,6 +33,7 @@
 		RTE_FASTMEM_POOL_F_EXTERNAL | RTE_FASTMEM_POOL_F_NO_SPREAD)
 /* Strides that fill a quarter of the sets of a cache or less. */
 #define SPREAD_LINES 4
+#define LCORE_MAGAZINES 3 /* that an lcore has or exchanges */
 #define CACHE_SHARE 4 /* a thread caches at most this part of a bounded pool, unless told */
 /* Times to look for objects in caches whose owners are within a call at that moment. */
 #define TRIES 4
@@ -428,6 +429,25 @@ make_arrays(struct fastmem_bin *bin, uint32_t n_external, uint32_t n_words)
 	return 0;
 }
 
+/*
+ * A pool that has all its objects takes no memory from EAL later: so what the lcores need
+ * for their caches is to be there. Without that, they have none, and are slower.
+ */
+static void
+stock(const struct fastmem_bin *bin)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	uint32_t n_lcores = rte_lcore_count(), n_tcaches, n_magazines;
+
+	n_tcaches = __atomic_load_n(&ctl->n_tcaches, __ATOMIC_RELAXED);
+	n_tcaches = n_lcores > n_tcaches ? n_lcores - n_tcaches : 1;
+	n_magazines = FASTMEM_MAGAZINES_PER_BLOCK + n_lcores * LCORE_MAGAZINES;
+	if (fastmem_meta_grow(n_tcaches * fastmem_tcache_bytes(ctl) +
+			n_magazines * fastmem_magazine_bytes(bin->magazine_kind)) != 0)
+		FASTMEM_LOG(NOTICE, "pool %s: little memory for bookkeeping is left: not all "
+			"threads may have a cache", bin->pool->name);
+}
+
 /* Fill in pool and bin, of which nobody else knows. */
 static int
 pool_setup(struct fastmem_pool *pool, const struct rte_fastmem_pool_params *p, uint32_t stride,
@@ -481,9 +501,9 @@ pool_setup(struct fastmem_pool *pool, const struct rte_fastmem_pool_params *p, u
 	MOVE(bin->pool, pool);
 	fastmem_mutex_unlock(&bin->lock);
 
-	/* The first threads find what they need, as they may not grow it. */
-	if (fastmem_bin_make_depots(bin, true) != 0 || fastmem_meta_stock() != 0)
+	if (fastmem_bin_make_depots(bin, true) != 0)
 		return -ENOMEM;
+	stock(bin);
 	return (p->flags & RTE_FASTMEM_POOL_F_EXTERNAL) != 0 ? 0 :
 		fastmem_pool_grow(pool, p->min);
 }

@@ -544,6 +544,7 @@ void fastmem_meta_init(struct fastmem_meta *meta, const struct rte_memzone *mz, 
 int fastmem_meta_grow(size_t size);
 void *fastmem_meta_alloc(size_t size, bool may_grow);
 int fastmem_meta_stock(void);
+size_t fastmem_magazine_bytes(uint32_t kind);
 struct fastmem_magazine *fastmem_magazine_get(const struct fastmem_bin *bin, uint32_t owner,
 		bool may_grow);
 void fastmem_magazine_put(struct fastmem_magazine *m);
@@ -615,6 +616,7 @@ fastmem_magazine_owner(uint64_t tag, uint32_t owner)
 }
 
 /* fastmem_cache.c */
+size_t fastmem_tcache_bytes(const struct fastmem_ctl *ctl);
 struct fastmem_tcache *fastmem_tcache_self(bool may_grow);
 void *fastmem_cache_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags);
 void fastmem_cache_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *ptr);

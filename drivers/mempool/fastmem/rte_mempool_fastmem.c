@@ -350,6 +350,9 @@ make_pool(struct rte_mempool *mp, uint32_t flags)
 	if (pool == NULL)
 		DRIVER_LOG(ERR, "no pool of fastmem for mempool %s (%u objects of %zu bytes): %s",
 			mp->name, mp->size, object_bytes(mp), rte_strerror(rte_errno));
+	else
+		DRIVER_LOG(INFO, "mempool %s: %u objects of %zu bytes, in %s memory", mp->name,
+			mp->size, object_bytes(mp), external ? "given" : "fastmem's");
 	return pool;
 }
 
