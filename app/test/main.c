@@ -41,6 +41,7 @@ static const struct test_suite *const suites[] = {
 	&suite_threads,
 	&suite_idle,
 	&suite_pool,
+	&suite_pool_promises,
 	&suite_pool_steal,
 	&suite_processes,
 	&suite_departure,
@@ -53,9 +54,11 @@ static const struct test_suite *const suites[] = {
 	&suite_mempool,
 	&suite_mempool_memory,
 	&suite_mempool_processes,
+	&suite_pool_processes,
 };
 
-const remote_t *const remote_functions[] = { calls, kill_calls, steps_calls, mempool_calls, NULL };
+const remote_t *const remote_functions[] = { calls, kill_calls, steps_calls, mempool_calls,
+	pool_calls, NULL };
 
 static unsigned int n_passed, n_failed, n_skipped;
 

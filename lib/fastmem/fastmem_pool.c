@@ -647,8 +647,8 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 	}
 	fastmem_bin_read(ctl, pool->bin, &figures);
 	if (figures.in_use != 0)
-		FASTMEM_LOG(WARNING, "pool %s is freed with %" PRIu64 " objects in use",
-			pool->name, figures.in_use);
+		FASTMEM_LOG(WARNING, "pool %s is freed with %" PRId64 " objects in use",
+			pool->name, (int64_t)figures.in_use);
 	pool_end(ctl, pool, is_creator(pool));
 	set_state(ctl, pool, FASTMEM_POOL_NONE);
 }

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Typed pools of which several processes get objects, and processes that are killed.
+ */
+
+#include <rte_fastmem_pool.h>
+
+#include "test_calls.h"
+#include "test_fastmem.h"
+
+#define N 2000
+#define SIZE 200
+
+enum kind {
+	KIND_BOUNDED, /* all objects are there */
+	KIND_GROWING, /* none is */
+	KIND_MADE, /* the same, with a constructor */
+};
+
+static void
+write_index(struct rte_fastmem_pool *pool, void *arg, void *obj, rte_iova_t iova, uint32_t index)
+{
+	RTE_SET_USED(pool);
+	RTE_SET_USED(arg);
+	RTE_SET_USED(iova);
+	*(uint32_t *)obj = index;
+}
+
+/* kind. 0, or an errno. */
+static int64_t
+call_pool_make(const uint64_t *args)
+{
+	const struct rte_fastmem_pool_params params = {
+		.name = "shared",
+		.size = SIZE,
+		.socket_id = SOCKET_ID_ANY,
+		.min = args[0] == KIND_BOUNDED ? N : 0,
+		.max = N,
+		.ctor = args[0] == KIND_MADE ? write_index : NULL,
+	};
+
+	return rte_fastmem_pool_create(&params) != NULL ? 0 : -rte_errno;
+}
+
+static struct rte_fastmem_pool *
+pool_find(void)
+{
+	return rte_fastmem_pool_lookup("shared");
+}
+
+/* first, n. Number of objects that could be had. */
+static int64_t
+call_pool_get(const uint64_t *args)
+{
+	struct rte_fastmem_pool *pool = pool_find();
+	struct item *items = &shared_get()->items[args[0]];
+	unsigned int i;
+
+	for (i = 0; pool != NULL && i < args[1]; i++) {
+		items[i].ptr = rte_fastmem_pool_get(pool);
+		if (items[i].ptr == NULL)
+			break;
+		items[i].size = SIZE;
+		items[i].tag = args[0] + i;
+		pattern_fill(items[i].ptr, SIZE, items[i].tag);
+	}
+	return i;
+}
+
+/* first, n. Number of objects that are not as they were left. */
+static int64_t
+call_pool_put(const uint64_t *args)
+{
+	struct rte_fastmem_pool *pool = pool_find();
+	const struct item *items = &shared_get()->items[args[0]];
+	unsigned int i, wrong = 0;
+
+	for (i = 0; i < args[1]; i++) {
+		wrong += !pattern_holds(items[i].ptr, items[i].size, items[i].tag);
+		rte_fastmem_pool_put(pool, items[i].ptr);
+	}
+	return wrong;
+}
+
+static int64_t
+call_pool_free(const uint64_t *args __rte_unused)
+{
+	struct rte_fastmem_pool *pool = pool_find();
+
+	rte_fastmem_pool_free(pool);
+	return pool != NULL ? 0 : -ENOENT;
+}
+
+static int64_t
+call_pool_in_use(const uint64_t *args __rte_unused)
+{
+	return rte_fastmem_pool_in_use_count(pool_find());
+}
+
+const remote_t pool_calls[] = {
+	call_pool_make,
+	call_pool_get,
+	call_pool_put,
+	call_pool_free,
+	call_pool_in_use,
+	NULL,
+};
+
+static struct process second;
+
+static int
+processes_up(void)
+{
+	TEST_CALL(shared_make());
+	TEST_CALL(fastmem_up());
+	return process_start(&second);
+}
+
+static int
+processes_down(void)
+{
+	if (second.pid != 0)
+		TEST_CALL(process_stop(&second));
+	TEST_CALL(fastmem_down());
+	shared_free();
+	return TEST_SUCCESS;
+}
+
+static void
+processes_end(void)
+{
+	processes_rescue();
+	second.pid = 0;
+	rte_fastmem_maintain();
+	fastmem_rescue();
+	shared_free();
+}
+
+static int
+free_pool(void)
+{
+	TEST_CALL(check_live(0));
+	TEST_ASSERT_EQUAL(HERE(call_pool_free, 0), 0);
+	return check_live(0);
+}
+
+static int
+objects_pass_both_ways(void)
+{
+	enum kind kind;
+
+	for (kind = KIND_BOUNDED; kind <= KIND_MADE; kind++) {
+		TEST_ASSERT_EQUAL(HERE(call_pool_make, kind), 0);
+		TEST_ASSERT_EQUAL(ASK(&second, call_pool_get, 0, N / 2), N / 2, "kind %u", kind);
+		TEST_ASSERT_EQUAL(HERE(call_pool_get, N / 2, N), N / 2);
+		TEST_ASSERT_EQUAL(rte_errno, ENOBUFS);
+		TEST_ASSERT_EQUAL(HERE(call_pool_put, 0, N / 2), 0);
+		TEST_ASSERT_EQUAL(ASK(&second, call_pool_put, N / 2, N / 2), 0);
+		TEST_ASSERT_EQUAL(ASK(&second, call_pool_in_use), 0);
+		TEST_CALL(free_pool());
+	}
+	return TEST_SUCCESS;
+}
+
+/* As much as fits has been put there last; its thread sleeps. */
+static int
+no_process_keeps_free_objects_from_another(void)
+{
+	unsigned int round;
+
+	TEST_ASSERT_EQUAL(HERE(call_pool_make, KIND_BOUNDED), 0);
+	for (round = 0; round < 5; round++) {
+		TEST_ASSERT_EQUAL(ASK(&second, call_pool_get, 0, 2 * N), N);
+		TEST_ASSERT_EQUAL(ASK(&second, call_pool_put, 0, N), 0);
+		TEST_ASSERT_EQUAL(HERE(call_pool_get, 0, 2 * N), N);
+		TEST_ASSERT_EQUAL(HERE(call_pool_put, 0, N), 0);
+	}
+	return free_pool();
+}
+
+static int
+what_a_killed_process_had_cached_can_be_had(void)
+{
+	unsigned int round;
+
+	TEST_ASSERT_EQUAL(HERE(call_pool_make, KIND_BOUNDED), 0);
+	for (round = 0; round < 3; round++) {
+		TEST_ASSERT_EQUAL(ASK(&second, call_pool_get, 0, N - 10 * round), N - 10 * round);
+		TEST_ASSERT_EQUAL(ASK(&second, call_pool_put, 10, N - 10 * (round + 1)), 0);
+		TEST_CALL(process_kill(&second));
+		/* It had 10 in use, which nobody else knows anything about. */
+		TEST_ASSERT_EQUAL(HERE(call_pool_get, 0, 2 * N), N - 10 * (round + 1));
+		TEST_ASSERT_EQUAL(HERE(call_pool_put, 0, N - 10 * (round + 1)), 0);
+		TEST_ASSERT_EQUAL(HERE(call_pool_in_use, 0), 10 * (round + 1));
+		TEST_ASSERT_EQUAL(fastmem_verify(stderr), 0);
+		TEST_CALL(process_start(&second));
+	}
+	TEST_ASSERT_EQUAL(HERE(call_pool_free, 0), 0);
+	return TEST_SUCCESS;
+}
+
+static int
+what_a_process_has_made_outlives_it(void)
+{
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_make, KIND_BOUNDED), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_make, KIND_BOUNDED), -EEXIST);
+	TEST_ASSERT_EQUAL(HERE(call_pool_make, KIND_BOUNDED), -EEXIST);
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_get, 0, 10), 10);
+	TEST_CALL(process_kill(&second));
+	TEST_ASSERT_EQUAL(HERE(call_pool_get, 10, N), N - 10);
+	TEST_ASSERT_EQUAL(HERE(call_pool_put, 0, N), 0);
+	return free_pool();
+}
+
+/* Its constructor is there no more. */
+static int
+a_pool_with_the_functions_of_another_process_does_not_grow(void)
+{
+	struct rte_fastmem_pool *pool;
+	unsigned int n;
+
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_make, KIND_MADE), 0);
+	TEST_ASSERT_EQUAL(HERE(call_pool_get, 0, 1), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_get, 0, 1), 1);
+	pool = pool_find();
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_grow(pool, N), -ENOTSUP);
+	n = HERE(call_pool_get, 1, N);
+	TEST_ASSERT(n > 0 && n < N / 2, "what has been made can be had: %u", n);
+	TEST_ASSERT_EQUAL(HERE(call_pool_put, 0, n + 1), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_free), 0);
+	TEST_ASSERT(pool_find() == NULL);
+	return check_live(0);
+}
+
+static const struct test_case cases[] = {
+	TEST_CASE(objects_pass_both_ways),
+	TEST_CASE(no_process_keeps_free_objects_from_another),
+	TEST_CASE(what_a_killed_process_had_cached_can_be_had),
+	TEST_CASE(what_a_process_has_made_outlives_it),
+	TEST_CASE(a_pool_with_the_functions_of_another_process_does_not_grow),
+	TEST_CASES_END
+};
+
+const struct test_suite suite_pool_processes = {
+	.name = "pool_processes",
+	.about = "typed pools that processes share",
+	.setup = processes_up,
+	.teardown = processes_down,
+	.rescue = processes_end,
+	.cases = cases,
+	.with_secondaries = true,
+};
