@@ -201,11 +201,11 @@ attach_to(struct fastmem_ctl *ctl)
 		FASTMEM_LOG(WARNING, "the primary cannot tell this process of its deinit: %s",
 			rte_strerror(rte_errno));
 	/*
-	 * The primary's deinit clears ready, and then tells those that have joined. So either
-	 * it is seen here, with the fence there, or its message comes, and waits for this.
+	 * The primary's deinit clears ready, and then tells those that have joined. Both
+	 * read and write it, so one comes first: either this sees that it is cleared, or the
+	 * primary sees (acquire) that this process has joined (release), and its message waits.
 	 */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&ctl->ready, __ATOMIC_RELAXED) == 0) {
+	if (__atomic_fetch_add(&ctl->ready, 0, __ATOMIC_ACQ_REL) == 0) {
 		fastmem_mp_stop();
 		fastmem_peers_leave(ctl);
 		fastmem_process.ctl = NULL;
@@ -347,9 +347,7 @@ rte_fastmem_deinit(void)
 	}
 	if (state == FASTMEM_PROCESS_OPEN) {
 		/* Nobody comes after this, and those who are there, fail from now on. */
-		__atomic_store_n(&ctl->ready, 0, __ATOMIC_RELEASE);
-		/* Pairs with the fence in attach_to(). */
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		__atomic_exchange_n(&ctl->ready, 0, __ATOMIC_ACQ_REL); /* see attach_to() */
 		fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
 		fastmem_threads_forget();
 		if (fastmem_peers_others(ctl))
