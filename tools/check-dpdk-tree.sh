@@ -32,8 +32,8 @@ tree=$scratch/dpdk
 
 rm -rf "$tree/lib/fastmem" "$tree/build"
 cp -r lib/fastmem "$tree/lib/"
-# Behind ring, the last of the libraries that fastmem could build on.
-sed -i "0,/^ *'ring',/s//&\n        'fastmem',/" "$tree/lib/meson.build"
+# Behind mbuf, the last of the libraries that fastmem could build on.
+sed -i "0,/^ *'mbuf',/s//&\n        'fastmem',/" "$tree/lib/meson.build"
 grep -q "'fastmem'" "$tree/lib/meson.build" || die "lib/meson.build of DPDK is not as expected"
 
 say "DPDK $(cat "$tree/VERSION"): build with lib/fastmem"

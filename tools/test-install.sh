@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The fastmem authors
 
-# Tests what a user gets: install into a prefix, build the example against it in each way, run it,
+# Tests what a user gets: install into a prefix, build the examples against it in each way, run them,
 # uninstall.
 
 usage() {
@@ -41,7 +41,7 @@ installs() { DESTDIR=$scratch/root meson install -C "$build" --no-rebuild; }
 has_files() {
 	local f
 
-	for f in include/rte_fastmem.h bin/dpdk-fastmem-perf bin/dpdk-fastmem-record; do
+	for f in include/rte_fastmem.h include/rte_fastmem_replace.h bin/dpdk-fastmem-perf bin/dpdk-fastmem-record; do
 		[ -e "$prefix/$f" ] || { echo "not installed: $f"; return 1; }
 	done
 	for f in librte_fastmem.so librte_fastmem.a librte_fastmem.pc; do
@@ -59,7 +59,7 @@ exports_only_rte() {
 	[ -s "$scratch/symbols" ] && [ -z "$strange" ] || { echo "exported: $strange"; return 1; }
 }
 
-copy_example() { rm -rf "$scratch/hello" && cp -r "$top/examples/hello" "$scratch/hello"; }
+copy_example() { rm -rf "$scratch/$1" && cp -r "$top/examples/$1" "$scratch/$1"; }
 
 libdir() { dirname "$(find "$prefix" -name librte_fastmem.so)"; }
 
@@ -71,23 +71,45 @@ says_hello() {
 		grep -q '^without them: 0 bytes in use' "$scratch/out"
 }
 
+tracks_connections() {
+	LD_LIBRARY_PATH=$(libdir) "$scratch/conntrack/test_conntrack.sh" "$1" \
+		"$top/tools/with-eal.sh" "${eal[@]}"
+}
+
+# links_shared EXAMPLE COMMAND...: the command is given the program, and tells whether it works.
 links_shared() {
-	copy_example
-	PKG_CONFIG_PATH=$scratch/pc make -C "$scratch/hello" hello CFLAGS="-O2 -Wall -Wextra -Werror"
-	ldd "$scratch/hello/hello" | grep librte_fastmem.so && says_hello "$scratch/hello/hello"
+	local name=$1
+
+	copy_example "$name"
+	PKG_CONFIG_PATH=$scratch/pc make -C "$scratch/$name" "$name" CFLAGS="-O2 -Wall -Wextra -Werror"
+	ldd "$scratch/$name/$name" | grep librte_fastmem.so && "$2" "$scratch/$name/$name"
 }
 
 links_static() {
-	copy_example
-	PKG_CONFIG_PATH=$scratch/pc make -C "$scratch/hello" static CFLAGS="-O2 -Wall -Wextra -Werror"
-	! ldd "$scratch/hello/hello-static" | grep librte_fastmem.so &&
-		says_hello "$scratch/hello/hello-static"
+	local name=$1
+
+	copy_example "$name"
+	PKG_CONFIG_PATH=$scratch/pc make -C "$scratch/$name" static CFLAGS="-O2 -Wall -Wextra -Werror"
+	! ldd "$scratch/$name/$name-static" | grep librte_fastmem.so &&
+		"$2" "$scratch/$name/$name-static"
 }
 
 builds_with_meson() {
-	copy_example
-	PKG_CONFIG_PATH=$scratch/pc meson setup --werror "$scratch/hello/build" "$scratch/hello" &&
-		ninja -C "$scratch/hello/build" && says_hello "$scratch/hello/build/hello"
+	local name=$1
+
+	copy_example "$name"
+	PKG_CONFIG_PATH=$scratch/pc meson setup --werror "$scratch/$name/build" "$scratch/$name" &&
+		ninja -C "$scratch/$name/build" && "$2" "$scratch/$name/build/$name"
+}
+
+# A program that knows nothing of fastmem, by the command line only.
+replaces_names() {
+	printf '#include <rte_mempool.h>\n#include <rte_malloc.h>\nint main(void) { rte_free(rte_malloc("t", 1, 0)); rte_mempool_free(rte_mempool_lookup("m")); return 0; }\n' |
+		gcc -x c -O2 -Wall -Wextra -Werror -DALLOW_EXPERIMENTAL_API -DRTE_FASTMEM_REPLACE_MEMPOOL \
+		-DRTE_FASTMEM_REPLACE_MALLOC $(pc --cflags librte_fastmem) -include rte_fastmem_replace.h - \
+		-o "$scratch/replaced" -L"$(libdir)" $(pc --libs librte_fastmem) &&
+		nm -D --undefined-only "$scratch/replaced" | grep rte_fastmem_replace_mempool_lookup &&
+		! nm -D --undefined-only "$scratch/replaced" | grep -w rte_malloc
 }
 
 compiles_alone() {
@@ -123,9 +145,13 @@ if command -v clang >/dev/null; then
 fi
 rm -f "$scratch/alone.o"
 promise 'users have to say that they know the API is experimental' says_experimental
-promise 'the example links the shared library and runs' links_shared
-promise 'the example links the static library and runs' links_static
-promise 'the example builds with meson and runs' builds_with_meson
+promise 'drop-in names replace those of mempools and of rte_malloc' replaces_names
+for example in hello:says_hello conntrack:tracks_connections; do
+	name=${example%:*} works=${example#*:}
+	promise "example $name links the shared library and runs" links_shared "$name" "$works"
+	promise "example $name links the static library and runs" links_static "$name" "$works"
+	promise "example $name builds with meson and runs" builds_with_meson "$name" "$works"
+done
 promise 'uninstalls without leaving a file' uninstalls
 
 promises_end
