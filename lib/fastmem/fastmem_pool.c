@@ -33,6 +33,7 @@
 		RTE_FASTMEM_POOL_F_EXTERNAL | RTE_FASTMEM_POOL_F_NO_SPREAD)
 /* Strides that fill a quarter of the sets of a cache or less. */
 #define SPREAD_LINES 4
+#define BULK_ON_STACK 1024 /* objects; a larger bulk takes memory from libc */
 #define LCORE_MAGAZINES 3 /* that an lcore has or exchanges */
 #define CACHE_SHARE 4 /* a thread caches at most this part of a bounded pool, unless told */
 /* Times to look for objects in caches whose owners are within a call at that moment. */
@@ -823,6 +824,20 @@ pool_get(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 	return pool_slots(bin) >= pool->max || bin->store != NULL ? -ENOBUFS : -ENOMEM;
 }
 
+/* More than there can be, or than there is memory to note. */
+static int
+pool_get_nothing(struct rte_fastmem_pool *user, unsigned int n)
+{
+	struct rte_fastmem_cache *own = rte_fastmem_pool_cache(user);
+	const struct fastmem_pool *pool = fastmem_pool(user);
+
+	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE); /* as in pool_get() */
+	if (fastmem_ctl_get() == NULL)
+		return -ENODEV;
+	fastmem_cache_nomem(fastmem_tcache_self(false), fastmem_pool_bin(pool), n);
+	return n > pool->max ? -ENOBUFS : -ENOMEM;
+}
+
 void *
 rte_fastmem_pool_get_slow(struct rte_fastmem_pool *pool)
 {
@@ -836,10 +851,26 @@ rte_fastmem_pool_get_slow(struct rte_fastmem_pool *pool)
 	return obj;
 }
 
+/* The caller's array is written to when all objects are there, not before: mempools rely on it. */
 int
 rte_fastmem_pool_get_bulk_slow(struct rte_fastmem_pool *pool, void **objs, unsigned int n)
 {
-	return pool_get(pool, objs, n);
+	void *few[BULK_ON_STACK];
+	void **array = few;
+	int ret;
+
+	if (n > RTE_DIM(few)) {
+		/* In vain, more is not asked for. */
+		array = n <= fastmem_pool(pool)->max ? malloc(n * sizeof(array[0])) : NULL;
+		if (array == NULL)
+			return pool_get_nothing(pool, n);
+	}
+	ret = pool_get(pool, array, n);
+	if (ret == 0)
+		memcpy(objs, array, n * sizeof(array[0]));
+	if (array != few)
+		free(array);
+	return ret;
 }
 
 void
