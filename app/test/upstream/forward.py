@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+"""Lets dpdk-testpmd forward packets, with mbufs of the mempool driver "fastmem".
+
+Port 0 is the first of the two vdevs, port 1 the second. It has to send PACKETS packets out of
+port 1; what a capture file holds that it has read has to be in the one that it has written.
+"""
+
+import argparse
+import os
+import re
+import select
+import struct
+import subprocess
+import sys
+import time
+
+PACKETS = 20000
+PATIENCE = 60  # seconds: far more than anything takes
+KINDS = ("null", "ring", "pcap")
+
+
+def packets():
+    """Ethernet frames that differ, of 60 to 1500 bytes."""
+    for i in range(PACKETS):
+        head = bytes.fromhex("020000000001" "020000000002" "88b5") + struct.pack("!I", i)
+        yield head + bytes([i % 251]) * (60 - len(head) + i * 37 % 1441)
+
+
+def pcap_write(path, frames):
+    with open(path, "wb") as f:
+        f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for frame in frames:
+            f.write(struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame)
+
+
+def pcap_read(path):
+    with open(path, "rb") as f:
+        data = f.read()
+    at = 24
+    while at < len(data):
+        n = struct.unpack_from("<I", data, at + 8)[0]
+        yield data[at + 16:at + 16 + n]
+        at += 16 + n
+
+
+class Testpmd:
+    """A testpmd that is told what to do, and what it has said so far."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
+        self.said = ""
+
+    def wait_for(self, pattern, since=0):
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            found = re.compile(pattern).search(self.said, since)
+            if found:
+                return found
+            left = max(deadline - time.monotonic(), 0)
+            ready = select.select([self.process.stdout], [], [], left)[0]
+            text = os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            if not text:
+                raise TimeoutError("testpmd %s before it said %s"
+                                   % ("ended" if ready else "took too long", pattern))
+            self.said += text.decode(errors="replace")
+
+    def ask(self, command, pattern):
+        since = len(self.said)
+        self.process.stdin.write(command.encode() + b"\n")
+        self.process.stdin.flush()
+        return self.wait_for(pattern, since)
+
+    def quit(self):
+        self.process.stdin.write(b"quit\n")
+        self.process.stdin.close()
+        self.said += self.process.stdout.read().decode(errors="replace")
+        return self.process.wait(PATIENCE)
+
+
+def vdev(number, kind, scratch):
+    if kind == "pcap" and number == 0:
+        return "--vdev=net_pcap0,rx_pcap=%s/in.pcap" % scratch
+    if kind == "pcap":
+        return "--vdev=net_pcap1,tx_pcap=%s/out.pcap" % scratch
+    return "--vdev=net_%s%d" % (kind, number)
+
+
+def forward(pmd, kinds):
+    # Rings are empty until something is sent to them.
+    first = " tx_first" if kinds[0] == "ring" else ""
+    pmd.wait_for("testpmd> ")
+    pmd.ask("start" + first, r"io packet forwarding[^$]*testpmd> ")
+    deadline = time.monotonic() + PATIENCE
+    sent = 0
+    while sent < PACKETS:
+        if time.monotonic() > deadline:
+            raise TimeoutError("%d packets sent, of %d" % (sent, PACKETS))
+        sent = int(pmd.ask("show port stats 1", r"TX-packets: *(\d+)").group(1))
+    pmd.ask("stop", r"Done\.")
+    used = pmd.ask("dump_mempool", r"mempool <mb_pool_\d+>@[^<]*<(\w+)>").group(1)
+    if used != "fastmem":
+        raise ValueError("the mbufs come from mempool ops " + used)
+    return sent
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--testpmd", required=True, help="the program")
+    parser.add_argument("--scratch", required=True, help="a folder for capture files")
+    parser.add_argument("--mp-alloc", help="how testpmd allocates its mempools")
+    parser.add_argument("kinds", nargs=2, choices=KINDS, help="the vdevs")
+    parser.add_argument("launcher", nargs="+", help="what starts testpmd, after --")
+    args = parser.parse_args()
+
+    if args.kinds[0] == "pcap":
+        pcap_write(args.scratch + "/in.pcap", packets())
+    command = args.launcher + [
+        args.testpmd, "-d", "librte_mempool_fastmem.so", "--mbuf-pool-ops-name=fastmem",
+        vdev(0, args.kinds[0], args.scratch), vdev(1, args.kinds[1], args.scratch),
+        "--", "-i", "--total-num-mbufs=8192"]
+    if args.mp_alloc:
+        command.append("--mp-alloc=" + args.mp_alloc)
+    pmd = Testpmd(command)
+    try:
+        sent = forward(pmd, args.kinds)
+        status = pmd.quit()
+    except (TimeoutError, ValueError, OSError) as error:
+        pmd.process.kill()
+        print(pmd.said, error, sep="\n")
+        return 1
+    print("%d packets" % sent)
+    if status != 0:
+        print(pmd.said, "testpmd ended with status %d" % status, sep="\n")
+        return 1
+    if args.kinds == ["pcap", "pcap"] and list(pcap_read(args.scratch + "/out.pcap")) != \
+            list(packets()):
+        print("what was written is not what was read")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
