@@ -266,6 +266,13 @@ cache_open(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
 	return true;
 }
 
+/* Whether a thread has magazines of a bin. Atomic, as a pool that is freed takes them. */
+static bool
+is_open(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
+{
+	return __atomic_load_n(&t->caches[bin->id].loaded, __ATOMIC_RELAXED) != NULL;
+}
+
 /* Return a magazine's objects to their slabs, and the magazine to its kind. */
 void
 fastmem_magazine_discard(struct fastmem_magazine *m)
@@ -463,7 +470,7 @@ fastmem_bin_gather(struct fastmem_bin *bin)
 void
 fastmem_cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
-	if (t == NULL || t->caches[bin->id].loaded == NULL)
+	if (t == NULL || !is_open(t, bin))
 		return;
 	fastmem_caches_lock(bin);
 	cache_flush(t, bin, false);
@@ -471,8 +478,9 @@ fastmem_cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin)
 }
 
 /*
- * Of a pool that is being freed, and that nobody uses: the cache is as if it had never
- * been. Atomic, as the statistics go on; its magazines are found by their bin.
+ * Of a pool that is being freed, and that nobody uses, under pool.caches: the cache is as
+ * if it had never been. Atomic, as the statistics go on; its magazines are found by their
+ * bin.
  */
 void
 fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin)
@@ -859,10 +867,12 @@ fastmem_tcache_flush(struct fastmem_tcache *t, bool to_depots)
 	uint32_t i;
 
 	for (i = 1; i < ctl->n_bins; i++) {
-		if (t->caches[i].loaded == NULL)
+		if (!is_open(t, &ctl->bins[i]))
 			continue;
 		fastmem_caches_lock(&ctl->bins[i]);
-		cache_flush(t, &ctl->bins[i], to_depots);
+		/* If it is of a pool, that may have been freed meanwhile. */
+		if (is_open(t, &ctl->bins[i]))
+			cache_flush(t, &ctl->bins[i], to_depots);
 		fastmem_caches_unlock(&ctl->bins[i]);
 	}
 }

@@ -178,15 +178,15 @@ fastmem_defer_count(const struct fastmem_pool *pool)
 	return __atomic_load_n(&queue_of(pool)->n_objs, __ATOMIC_RELAXED);
 }
 
-/* The pool is about to be freed: wait for the grace period of what this process has put. */
-void
-fastmem_defer_end(struct fastmem_pool *pool)
+static void
+defer_end(struct fastmem_pool *pool, bool wait)
 {
 	struct queue *q = queue_of(pool);
 
 	pthread_mutex_lock(&queues_lock);
 	if (q->dq != NULL) {
-		rte_rcu_qsbr_synchronize(pool->qsbr, RTE_QSBR_THRID_INVALID);
+		if (wait)
+			rte_rcu_qsbr_synchronize(pool->qsbr, RTE_QSBR_THRID_INVALID);
 		if (rte_rcu_qsbr_dq_delete(q->dq) != 0)
 			FASTMEM_LOG(ERR, "pool %s: %u deferred objects are lost: %s", pool->name,
 				fastmem_defer_count(pool), rte_strerror(rte_errno));
@@ -197,7 +197,14 @@ fastmem_defer_end(struct fastmem_pool *pool)
 	pthread_mutex_unlock(&queues_lock);
 }
 
-/* At deinit: the same for all pools. */
+/* The pool is about to be freed: wait for the grace period of what this process has put. */
+void
+fastmem_defer_end(struct fastmem_pool *pool)
+{
+	defer_end(pool, true);
+}
+
+/* At deinit, when all objects cease to be: no reader is waited for. */
 void
 fastmem_defer_end_all(void)
 {
@@ -205,5 +212,5 @@ fastmem_defer_end_all(void)
 
 	for (i = 0; i < RTE_FASTMEM_MAX_POOLS; i++)
 		if (queues[i].dq != NULL)
-			fastmem_defer_end(&fastmem_ctl()->pools[i]);
+			defer_end(&fastmem_ctl()->pools[i], false);
 }

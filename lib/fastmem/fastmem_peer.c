@@ -264,8 +264,8 @@ peer_take_back(struct fastmem_ctl *ctl, unsigned int i)
 			"freed: %" PRId64 " objects, %" PRId64 " bytes", peer->pid, n, bytes);
 }
 
-static void
-peers_lock(struct fastmem_ctl *ctl)
+void
+fastmem_peers_lock(struct fastmem_ctl *ctl)
 {
 	/* Whatever the last holder did is done once more. */
 	if (fastmem_mutex_lock(&ctl->peers_lock))
@@ -289,7 +289,7 @@ fastmem_peers_take_back(struct fastmem_ctl *ctl)
 {
 	if (fastmem_process.peers_fd < 0)
 		return;
-	peers_lock(ctl);
+	fastmem_peers_lock(ctl);
 	take_back_all(ctl);
 	fastmem_mutex_unlock(&ctl->peers_lock);
 }
@@ -331,7 +331,7 @@ fastmem_peers_join(struct fastmem_ctl *ctl)
 	uint32_t bin;
 	int i;
 
-	peers_lock(ctl);
+	fastmem_peers_lock(ctl);
 	take_back_all(ctl);
 	i = free_number(ctl);
 	if (i < 0 || lock_op(fastmem_process.peers_fd, F_SETLK, i, &lock) != 0) {
@@ -358,7 +358,7 @@ void
 fastmem_peers_leave(struct fastmem_ctl *ctl)
 {
 	if (ctl != NULL) {
-		peers_lock(ctl);
+		fastmem_peers_lock(ctl);
 		MOVE(ctl->peers[fastmem_process.peer].state, FASTMEM_PEER_GONE);
 		fastmem_mutex_unlock(&ctl->peers_lock);
 	}
@@ -415,7 +415,7 @@ rte_fastmem_processes(struct rte_fastmem_process *list, unsigned int n)
 	if (ctl == NULL)
 		return 0;
 	fastmem_peers_take_back(ctl);
-	peers_lock(ctl);
+	fastmem_peers_lock(ctl);
 	for (i = 0; i < FASTMEM_MAX_PEERS; i++) {
 		const struct fastmem_peer *peer = &ctl->peers[i];
 		struct rte_fastmem_process p = { .pid = peer->pid };
@@ -448,7 +448,7 @@ rte_fastmem_process_classes(uint32_t pid, int64_t *objects)
 		return -ENODEV;
 	memset(objects, 0, RTE_FASTMEM_N_CLASSES * sizeof(objects[0]));
 	fastmem_peers_take_back(ctl);
-	peers_lock(ctl);
+	fastmem_peers_lock(ctl);
 	/* A number may be of a dead process and a living one, in turn: both count. */
 	for (i = 0; i < FASTMEM_MAX_PEERS; i++) {
 		if (!is_remembered(ctl, i) || ctl->peers[i].pid != pid)

@@ -529,7 +529,10 @@ drop_magazines(struct fastmem_ctl *ctl, struct fastmem_bin *bin)
 	}
 }
 
-/* Give back all that a pool has. Whoever does that may die, and the next does it again. */
+/*
+ * Give back all that a pool has. Whoever does that may die, and the next does it again.
+ * Under peers_lock, as taking back what a dead process had goes through all magazines.
+ */
 static void
 pool_end(struct fastmem_ctl *ctl, struct fastmem_pool *pool, bool functions)
 {
@@ -537,10 +540,12 @@ pool_end(struct fastmem_ctl *ctl, struct fastmem_pool *pool, bool functions)
 	struct fastmem_tcache *t;
 	unsigned int i;
 
+	fastmem_caches_lock(bin);
 	/* Pairs with the release in tcache_make(). */
 	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next)
 		fastmem_cache_forget(t, bin);
 	drop_magazines(ctl, bin);
+	fastmem_caches_unlock(bin);
 	grow_lock(pool);
 	while (bin->pool_slabs != 0)
 		slab_finish(pool, fastmem_granule(bin->pool_slabs), functions);
@@ -615,8 +620,10 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params)
 		return NULL;
 	ret = pool_setup(pool, params, stride, socket);
 	if (ret != 0) {
+		fastmem_peers_lock(ctl);
 		pool_end(ctl, pool, true);
 		set_state(ctl, pool, FASTMEM_POOL_NONE);
+		fastmem_mutex_unlock(&ctl->peers_lock);
 		rte_errno = ENOMEM;
 		return NULL;
 	}
@@ -650,8 +657,10 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 	if (figures.in_use != 0)
 		FASTMEM_LOG(WARNING, "pool %s is freed with %" PRId64 " objects in use",
 			pool->name, (int64_t)figures.in_use);
+	fastmem_peers_lock(ctl);
 	pool_end(ctl, pool, is_creator(pool));
 	set_state(ctl, pool, FASTMEM_POOL_NONE);
+	fastmem_mutex_unlock(&ctl->peers_lock);
 }
 
 struct rte_fastmem_pool *

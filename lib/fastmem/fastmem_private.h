@@ -698,6 +698,7 @@ bool fastmem_peers_others(struct fastmem_ctl *ctl);
 void fastmem_peers_destroy(void);
 bool fastmem_peer_alive(unsigned int i);
 void fastmem_peers_take_back(struct fastmem_ctl *ctl);
+void fastmem_peers_lock(struct fastmem_ctl *ctl);
 void fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer);
 
 #endif /* FASTMEM_PRIVATE_H */

@@ -57,9 +57,8 @@ fastmem_steal_init(void)
 
 /* The thread that held pool.caches has died: what it took is no more in that cache. */
 static void
-repair(struct fastmem_bin *bin)
+repair(struct fastmem_bin *bin, struct fastmem_pool *pool)
 {
-	struct fastmem_pool *pool = bin->pool;
 	uint32_t i;
 
 	/* First this, as it may have been about to free some of it. */
@@ -70,21 +69,38 @@ repair(struct fastmem_bin *bin)
 	MOVE(pool->stolen_total, 0);
 }
 
+/*
+ * The place of a bin's pool, be there one or not: it may be freed while a thread that
+ * does not use it gives back all its caches. NULL: the bin is a size class.
+ */
+static struct fastmem_pool *
+place_of(const struct fastmem_bin *bin)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	return bin->id < ctl->first_pool_bin ? NULL :
+		&ctl->pools[bin->id - ctl->first_pool_bin];
+}
+
 /* Before magazines of a bin move. A size class needs no lock for that. */
 void
 fastmem_caches_lock(struct fastmem_bin *bin)
 {
-	if (bin->pool != NULL && fastmem_mutex_lock(&bin->pool->caches)) {
-		repair(bin);
-		fastmem_mutex_repaired(&bin->pool->caches);
+	struct fastmem_pool *pool = place_of(bin);
+
+	if (pool != NULL && fastmem_mutex_lock(&pool->caches)) {
+		repair(bin, pool);
+		fastmem_mutex_repaired(&pool->caches);
 	}
 }
 
 void
 fastmem_caches_unlock(struct fastmem_bin *bin)
 {
-	if (bin->pool != NULL)
-		fastmem_mutex_unlock(&bin->pool->caches);
+	struct fastmem_pool *pool = place_of(bin);
+
+	if (pool != NULL)
+		fastmem_mutex_unlock(&pool->caches);
 }
 
 /* All from here on: under pool.caches. */

@@ -39,6 +39,7 @@
 
 #ifdef RTE_FASTMEM_REPLACE_MEMPOOL
 #include <errno.h>
+#include <sys/types.h> /* rte_ring.h counts on it */
 
 #include <rte_mbuf.h>
 #include <rte_mbuf_pool_ops.h>
