@@ -93,6 +93,13 @@ refuses() {
 	grep -q "error: $4" "$scratch/errors"
 }
 
+# What DPDK has no longer: only the message tells.
+says() {
+	! body "$3" | compile "$1" "$2" "${replaced[@]}" || { echo 'it compiles'; return 1; }
+	cat "$scratch/errors"
+	grep -q "error: $4" "$scratch/errors"
+}
+
 takes() {
 	body "$3" | compile "$1" "$2" "${replaced[@]}" || { cat "$scratch/errors"; return 1; }
 }
@@ -131,6 +138,11 @@ compile_with() {
 	promise "${name}_refuses_malloc_get_socket_stats" refuses "$cc" "$lang" \
 		'struct rte_malloc_socket_stats s; rte_malloc_get_socket_stats(0, &s)' \
 		'rte_malloc_get_socket_stats().*Write rte_fastmem_stats()'
+	for call in create size usage; do
+		promise "${name}_refuses_mempool_xmem_$call" says "$cc" "$lang" \
+			"(void)rte_mempool_xmem_$call()" \
+			'DPDK has no rte_mempool_xmem.*write rte_mempool_create_empty() and rte_mempool_populate_iova()'
+	done
 	for call in 'rte_mempool_register_ops((const struct rte_mempool_ops *)objs)' \
 			'rte_mempool_get_ops(0)' 'rte_mempool_ops_alloc(mp)' 'rte_mempool_ops_free(mp)' \
 			'rte_mempool_ops_populate(mp, 1, objs, 0, 0, 0, 0)' \
