@@ -18,13 +18,14 @@ usage() {
 	  tsan      ThreadSanitizer and assertions
 	  fuzz      libFuzzer harness, a fixed number of runs
 	  models    models of the protocols, all states of them
+	  upstream  DPDK's own tests with the mempool driver, on DPDK 22.11
 
 	Environment: HUGE=auto|yes|no (huge pages), BUILD=dir, FUZZ_RUNS=N.
 	The last line is the sum over all: N passed, N failed.
 	END
 }
 
-all_variants=(gcc clang asan tsan fuzz models)
+all_variants=(gcc clang asan tsan fuzz models upstream)
 case "${1:-}" in
 -h|--help) usage; exit ;;
 esac
@@ -156,6 +157,21 @@ test_fuzz() {
 
 test_models() {
 	run tools/test-models.sh
+}
+
+# What those tests find without the driver is listed for that version only.
+test_upstream() {
+	if [[ "$(pkg-config --modversion libdpdk)" != 22.11.* ]]; then
+		say "not run: upstream, as DPDK is not 22.11"
+		return
+	fi
+	if [ ! -e "$BUILD/test/gcc/drivers/librte_mempool_fastmem.so" ] &&
+			! CC=gcc build_in "$BUILD/test/gcc" --buildtype=release --prefix /usr/local; then
+		fail "gcc does not build"
+		return
+	fi
+	say "upstream: tests"
+	run tools/test-upstream.sh "$BUILD/test/gcc" "${eal[@]}"
 }
 
 for v in "${variants[@]}"; do
