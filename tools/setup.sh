@@ -33,7 +33,7 @@ missing_packages() {
 	command -v doxygen >/dev/null || echo doxygen
 	command -v setarch >/dev/null || echo util-linux
 	command -v spin >/dev/null || echo spin
-	command -v dpdk-testpmd >/dev/null || echo dpdk
+	command -v dpdk-testpmd >/dev/null || echo dpdk-dev
 	command -v dpdk-test >/dev/null || echo dpdk-dev
 	command -v python3 >/dev/null || echo python3
 }
