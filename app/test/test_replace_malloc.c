@@ -38,8 +38,8 @@ print_object(const char *what, const void *ptr, size_t size)
 	if (size <= 1 << 20)
 		seen(ptr);
 	valid = rte_malloc_validate(ptr, &usable);
-	printf("%s: aligned to a line %d, valid %d, as large as asked for %d, IO address right %d\n",
-		what, (uintptr_t)ptr % RTE_CACHE_LINE_SIZE == 0, valid, usable >= size,
+	printf("%s: aligned to a line %d, valid %d, as large as asked for %d, "
+		"IO address right %d\n", what, (uintptr_t)ptr % RTE_CACHE_LINE_SIZE == 0, valid, usable >= size,
 		rte_malloc_virt2iova(ptr) == rte_mem_virt2iova(ptr));
 }
 
@@ -97,7 +97,9 @@ on_socket(int socket_id)
 static void
 resize(void)
 {
-	static const size_t sizes[] = { 10, 100, 5000, 60, 300000, 2000, 5 << 20, 6 << 20, 700, 64 };
+	static const size_t sizes[] = {
+		10, 100, 5000, 60, 300000, 2000, 5 << 20, 6 << 20, 700, 64
+	};
 	size_t before = 0;
 	char *p = NULL;
 	unsigned int i;
@@ -123,7 +125,8 @@ resize_strangely(void)
 	memset(p, 0x3c, 100);
 	for (i = 0; i < RTE_DIM(aligns); i++) {
 		moved = rte_realloc(p, 200, aligns[i]);
-		printf("realloc with an alignment of %u: %s\n", aligns[i], moved != NULL ? "done" : "not done");
+		printf("realloc with an alignment of %u: %s\n", aligns[i],
+			moved != NULL ? "done" : "not done");
 		p = moved != NULL ? moved : p;
 		printf("kept %d\n", is_filled(p, 0x3c, 100));
 	}

@@ -162,8 +162,8 @@ exhaust(const char *name, unsigned int cache, unsigned int flags)
 	}
 	rte_mempool_put_bulk(mp, objs, n);
 	print_counts(name, mp);
-	printf("%s: ids %" PRIu64 ", got %" PRIu64 " times, flags %#x, IO address %s\n", name, sum, got,
-		mp->flags, rte_mempool_virt2iova(objs[0]) == RTE_BAD_IOVA ? "none" : "known");
+	printf("%s: ids %" PRIu64 ", got %" PRIu64 " times, flags %#x, IO address %s\n", name, sum,
+		got, mp->flags, rte_mempool_virt2iova(objs[0]) == RTE_BAD_IOVA ? "none" : "known");
 	rte_mempool_free(mp);
 }
 
@@ -269,9 +269,11 @@ find(void)
 	static char visited[] = "visited";
 	struct rte_mempool *one = make("one", 0, 0), *two = make("two", 16, 0);
 
-	printf("found: %d %d\n", rte_mempool_lookup("one") == one, rte_mempool_lookup("two") == two);
+	printf("found: %d %d\n", rte_mempool_lookup("one") == one,
+		rte_mempool_lookup("two") == two);
 	printf("dumped: %d %d %d\n", dump_has(rte_mempool_dump, one, "mempool <one>"),
-		dump_has(rte_mempool_dump, one, "size=512"), dump_has(dump_list, NULL, "mempool <two>"));
+		dump_has(rte_mempool_dump, one, "size=512"),
+		dump_has(dump_list, NULL, "mempool <two>"));
 	rte_mempool_walk(print_name, visited);
 	rte_mempool_free(one);
 	rte_errno = 0;
@@ -291,7 +293,8 @@ foreign(void)
 	struct rte_mbuf *m;
 
 	print_counts("mbufs", mp);
-	printf("mbufs: %d %d\n", rte_mempool_get(mp, &objs[0]), rte_mempool_get_bulk(mp, objs + 1, 9));
+	printf("mbufs: %d %d\n", rte_mempool_get(mp, &objs[0]),
+		rte_mempool_get_bulk(mp, objs + 1, 9));
 	m = rte_pktmbuf_alloc(mp);
 	print_counts("mbufs", mp);
 	rte_pktmbuf_free(m);

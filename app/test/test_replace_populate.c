@@ -24,7 +24,8 @@ static void *objs[N];
 static struct rte_mempool *
 make_empty(const char *name, unsigned int size, unsigned int flags)
 {
-	struct rte_mempool *mp = rte_mempool_create_empty(name, N, size, 16, 0, SOCKET_ID_ANY, flags);
+	struct rte_mempool *mp = rte_mempool_create_empty(name, N, size, 16, 0, SOCKET_ID_ANY,
+		flags);
 
 	if (mp == NULL)
 		printf("%s: not made: %d\n", name, rte_errno);
@@ -74,7 +75,7 @@ print_state(const char *what, struct rte_mempool *mp)
 
 	n = rte_mempool_mem_iter(mp, note_memory, &m);
 	printf("%s: populated %u, memory %s, for IO %d", what, mp->populated_size,
-		n != 0 && n == m.ranges && n == mp->nb_mem_chunks ? "there" : n == 0 ? "none" : "strange",
+		n == 0 ? "none" : n == m.ranges && n == mp->nb_mem_chunks ? "there" : "strange",
 		(mp->flags & RTE_MEMPOOL_F_NON_IO) == 0);
 	n = rte_mempool_obj_iter(mp, find_object, &m);
 	printf(", objects %u, out of it %u", n, m.out);

@@ -62,8 +62,8 @@ run_secondary(int argc, char **args)
 static void
 share_mempool(int argc, char **args)
 {
-	struct rte_mempool *mp = rte_mempool_create("shared", 100, 64, 0, 32, NULL, NULL, NULL, NULL,
-		SOCKET_ID_ANY, 0);
+	struct rte_mempool *mp = rte_mempool_create("shared", 100, 64, 0, 32, NULL, NULL, NULL,
+		NULL, SOCKET_ID_ANY, 0);
 
 	if (mp == NULL)
 		rte_exit(EXIT_FAILURE, "no mempool to share: %s\n", rte_strerror(rte_errno));

@@ -49,6 +49,16 @@ usage(FILE *f)
 		"  --help                     this text; EAL's own comes before \"--\"\n");
 }
 
+static enum objects_kind
+parse_kind(const char *name)
+{
+	if (strcmp(name, "mempool") == 0)
+		return OBJECTS_MEMPOOL;
+	if (strcmp(name, "fastmem") != 0)
+		rte_exit(EXIT_FAILURE, "--objects: mempool or fastmem, not '%s'\n", name);
+	return OBJECTS_FASTMEM;
+}
+
 static void
 parse_options(int argc, char **argv, struct options *o)
 {
@@ -65,14 +75,13 @@ parse_options(int argc, char **argv, struct options *o)
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case 'o':
-			if (strcmp(optarg, "mempool") != 0 && strcmp(optarg, "fastmem") != 0)
-				rte_exit(EXIT_FAILURE, "--objects: mempool or fastmem, not '%s'\n", optarg);
-			o->kind = strcmp(optarg, "mempool") == 0 ? OBJECTS_MEMPOOL : OBJECTS_FASTMEM;
+			o->kind = parse_kind(optarg);
 			break;
 		case 'm':
 			n = strtol(optarg, &end, 0);
 			if (*end != '\0' || n < 2 || n > 1 << 24)
-				rte_exit(EXIT_FAILURE, "--max-flows: 2 to %d, not '%s'\n", 1 << 24, optarg);
+				rte_exit(EXIT_FAILURE, "--max-flows: 2 to %d, not '%s'\n", 1 << 24,
+					optarg);
 			o->max_flows = n;
 			break;
 		case 'h':
@@ -201,7 +210,8 @@ track(uint16_t port, struct tracker *t)
 	uint16_t i, n;
 
 	if (time_offset < 0)
-		rte_exit(EXIT_FAILURE, "the port does not tell when packets have come: is it net_pcap?\n");
+		rte_exit(EXIT_FAILURE, "the port does not tell when packets have come: "
+			"is it net_pcap?\n");
 	while ((n = rte_eth_rx_burst(port, 0, burst, BURST)) != 0) {
 		for (i = 0; i < n; i++) {
 			if (parse(burst[i], &p))
@@ -251,11 +261,11 @@ static void
 print_result(const struct tracker_result *r, uint64_t others)
 {
 	printf("packets: %" PRIu64 " tracked, %" PRIu64 " not\n", r->packets, others);
-	printf("flows: %" PRIu64 ", %" PRIu64 " of TCP, %" PRIu64 " of UDP\n", r->flows, r->flows_tcp,
-		r->flows_udp);
+	printf("flows: %" PRIu64 ", %" PRIu64 " of TCP, %" PRIu64 " of UDP\n", r->flows,
+		r->flows_tcp, r->flows_udp);
 	printf("at once: %" PRIu64 "\n", r->flows_peak);
-	printf("TCP: %" PRIu64 " established, %" PRIu64 " closed, %" PRIu64 " reset\n", r->established,
-		r->closed, r->reset);
+	printf("TCP: %" PRIu64 " established, %" PRIu64 " closed, %" PRIu64 " reset\n",
+		r->established, r->closed, r->reset);
 	printf("UDP: %" PRIu64 " replied\n", r->replied);
 	printf("expected: %" PRIu64 ", %" PRIu64 " have come\n", r->expected, r->related);
 	printf("expired: %" PRIu64 "\n", r->flows_expired);
@@ -279,7 +289,8 @@ main(int argc, char **argv)
 		rte_exit(EXIT_FAILURE, "EAL does not start: %s\n", rte_strerror(rte_errno));
 	parse_options(argc - used, argv + used, &options);
 	if (rte_eth_dev_count_avail() != 1)
-		rte_exit(EXIT_FAILURE, "not one port, but %u: see --help\n", rte_eth_dev_count_avail());
+		rte_exit(EXIT_FAILURE, "not one port, but %u: see --help\n",
+			rte_eth_dev_count_avail());
 	mbufs = rte_pktmbuf_pool_create("mbufs", MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
 		SOCKET_ID_ANY);
 	if (mbufs == NULL)

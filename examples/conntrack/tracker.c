@@ -173,7 +173,8 @@ expectation_find(struct tracker *t, uint32_t addr, uint16_t port)
 }
 
 static void
-expectation_create(struct tracker *t, const struct flow_key *announcer, uint32_t addr, uint16_t port)
+expectation_create(struct tracker *t, const struct flow_key *announcer, uint32_t addr,
+		uint16_t port)
 {
 	struct expectation **bucket = expectation_bucket(t, addr, port);
 	struct expectation *e;
@@ -360,7 +361,8 @@ ftp_command(struct tracker *t, const struct packet *p)
 			&b[5]) != 6)
 		return;
 	expectation_create(t, &p->key,
-		rte_cpu_to_be_32((b[0] & 255) << 24 | (b[1] & 255) << 16 | (b[2] & 255) << 8 | (b[3] & 255)),
+		rte_cpu_to_be_32((b[0] & 255) << 24 | (b[1] & 255) << 16 | (b[2] & 255) << 8 |
+			(b[3] & 255)),
 		rte_cpu_to_be_16((b[4] & 255) << 8 | (b[5] & 255)));
 }
 

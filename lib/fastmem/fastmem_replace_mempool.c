@@ -333,7 +333,8 @@ tell_mempool(struct rte_mempool *mp, struct rte_fastmem_pool *pool)
 	rte_fastmem_pool_mem_iter(pool, next_range, &r);
 	if (!r.failed) {
 		populating = pool;
-		ret = rte_mempool_populate_iova(mp, r.last.addr, r.last.iova, r.last.len, NULL, NULL);
+		ret = rte_mempool_populate_iova(mp, r.last.addr, r.last.iova, r.last.len,
+			NULL, NULL);
 		populating = NULL;
 	}
 	if (ret < 0)
@@ -422,8 +423,8 @@ rte_fastmem_replace_mempool_lookup(const char *name)
 
 	if (mp != NULL && mp->pool_data != NULL && mp->pool_data == mp->pool_config &&
 			mp->ops_index != index)
-		REPLACE_LOG(ERR, "mempool %s: this process has loaded other mempool drivers than the one "
-			"that has made it", name);
+		REPLACE_LOG(ERR, "mempool %s: this process has loaded other mempool drivers "
+			"than the one that has made it", name);
 	return mp;
 }
 
