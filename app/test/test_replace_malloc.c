@@ -39,7 +39,8 @@ print_object(const char *what, const void *ptr, size_t size)
 		seen(ptr);
 	valid = rte_malloc_validate(ptr, &usable);
 	printf("%s: aligned to a line %d, valid %d, as large as asked for %d, "
-		"IO address right %d\n", what, (uintptr_t)ptr % RTE_CACHE_LINE_SIZE == 0, valid, usable >= size,
+		"IO address right %d\n", what, (uintptr_t)ptr % RTE_CACHE_LINE_SIZE == 0, valid,
+		usable >= size,
 		rte_malloc_virt2iova(ptr) == rte_mem_virt2iova(ptr));
 }
 
