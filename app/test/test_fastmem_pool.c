@@ -323,7 +323,7 @@ static int
 max_objects_and_no_more(void)
 {
 	struct rte_fastmem_pool *pool = make("pool", 200, 0, N);
-	unsigned int i;
+	unsigned int i, j;
 
 	TEST_ASSERT(pool != NULL);
 	for (i = 0; i < 3; i++) {
@@ -332,8 +332,14 @@ max_objects_and_no_more(void)
 		TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(pool, objs + N, 2), -ENOBUFS);
 		TEST_ASSERT_EQUAL(rte_fastmem_pool_avail_count(pool), 0);
 		put_all(pool, objs, N);
-		/* All or none, however many magazines it takes. */
+		/* All or none, however many magazines it takes; none is not written. */
+		memset(objs, 0, sizeof(objs));
 		TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(pool, objs, N + 1), -ENOBUFS);
+		TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(pool, objs + N, N / 2), 0);
+		TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(pool, objs, N / 2 + 1), -ENOBUFS);
+		rte_fastmem_pool_put_bulk(pool, objs + N, N / 2);
+		for (j = 0; j < N; j++)
+			TEST_ASSERT(objs[j] == NULL, "object %u", j);
 		TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(pool, objs, N - 1), 0);
 		TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(pool, objs + N, 2), -ENOBUFS);
 		TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(pool, objs + N, 0), 0);

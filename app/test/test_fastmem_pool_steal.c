@@ -13,6 +13,7 @@
 #include <rte_fastmem_pool.h>
 #include <rte_lcore.h>
 
+#include "fastmem_private.h"
 #include "test_fastmem.h"
 
 #define OBJECTS 8
@@ -192,7 +193,53 @@ objects_are_taken_from_a_thread_at_work_in_bulk(void)
 	return play(true);
 }
 
+/* What a thief leaves, or is pushed as it comes, is not lost: here it leaves all. */
+static int
+what_is_left_in_a_cache_can_be_had(void)
+{
+	const struct rte_fastmem_pool_params params = {
+		.name = "left",
+		.size = 64,
+		.socket_id = SOCKET_ID_ANY,
+		.min = OBJECTS,
+		.max = OBJECTS,
+		.cache_size = OBJECTS,
+	};
+	void *objs[OBJECTS + 1];
+	struct rte_fastmem_cache *c;
+	unsigned int round;
+
+	stage.pool = rte_fastmem_pool_create(&params);
+	TEST_ASSERT(stage.pool != NULL);
+	for (round = 0; round < 4; round++) {
+		TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(stage.pool, objs, OBJECTS), 0);
+		rte_fastmem_pool_put_bulk(stage.pool, objs, OBJECTS - 1);
+		/* As forbid() does. */
+		c = rte_fastmem_pool_cache(stage.pool);
+		TEST_ASSERT(c->top > c->base);
+		c->end = c->base;
+		c->base += FASTMEM_MAGAZINE_LARGE_CAPACITY + 1;
+		if (round % 2 == 0)
+			rte_fastmem_pool_put(stage.pool, objs[OBJECTS - 1]);
+		else
+			rte_fastmem_free(objs[OBJECTS - 1]);
+		TEST_ASSERT(c->base <= c->end);
+		TEST_ASSERT_EQUAL(rte_fastmem_pool_avail_count(stage.pool), OBJECTS);
+		TEST_CALL(check_live(0));
+	}
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(stage.pool, objs, OBJECTS), 0);
+	rte_fastmem_pool_put_bulk(stage.pool, objs, OBJECTS);
+	c->end = c->base;
+	c->base += FASTMEM_MAGAZINE_LARGE_CAPACITY + 1;
+	rte_fastmem_cache_flush();
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(stage.pool, objs, OBJECTS), 0);
+	rte_fastmem_pool_put_bulk(stage.pool, objs, OBJECTS);
+	rte_fastmem_pool_free(stage.pool);
+	return TEST_SUCCESS;
+}
+
 static const struct test_case cases[] = {
+	TEST_CASE(what_is_left_in_a_cache_can_be_had),
 	TEST_CASE(objects_are_taken_from_a_thread_at_work),
 	TEST_CASE(objects_are_taken_from_a_thread_at_work_in_bulk),
 	TEST_CASES_END
