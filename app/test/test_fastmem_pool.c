@@ -409,6 +409,7 @@ what_idle_threads_have_cached_can_be_had(void)
 		sem_wait(&hoarders[i].done);
 		TEST_ASSERT_EQUAL(hoarders[i].n, N, "thread %u", i);
 	}
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_used_iter(pool, never_called, NULL), 0);
 	for (round = 0; round < 2; round++) {
 		TEST_ASSERT_EQUAL(get_all(pool, objs, N + 1), N);
 		rte_fastmem_pool_put_bulk(pool, objs, N);
