@@ -33,8 +33,9 @@ static struct {
 static void
 made(struct rte_fastmem_pool *pool, void *arg, void *obj, rte_iova_t iova, uint32_t index)
 {
-	seen.wrong += arg != &seen || pool == NULL || index >= RTE_DIM(seen.made) ||
-		seen.made[index]++ != 0;
+	seen.wrong += arg != &seen || pool == NULL || index >= RTE_DIM(seen.made);
+	index %= RTE_DIM(seen.made);
+	seen.wrong += seen.made[index]++ != 0;
 	seen.addr[index] = obj;
 	seen.iova[index] = iova;
 	pattern_fill(obj, SIZE, index);
@@ -43,8 +44,9 @@ made(struct rte_fastmem_pool *pool, void *arg, void *obj, rte_iova_t iova, uint3
 static void
 ended(struct rte_fastmem_pool *pool, void *arg, void *obj, rte_iova_t iova, uint32_t index)
 {
-	seen.wrong += arg != &seen || pool == NULL || index >= RTE_DIM(seen.made) ||
-		seen.made[index] != 1 || seen.ended[index]++ != 0 || seen.addr[index] != obj ||
+	seen.wrong += arg != &seen || pool == NULL || index >= RTE_DIM(seen.made);
+	index %= RTE_DIM(seen.made);
+	seen.wrong += seen.made[index] != 1 || seen.ended[index]++ != 0 || seen.addr[index] != obj ||
 		seen.iova[index] != iova || !pattern_holds(obj, SIZE, index);
 }
 
@@ -284,12 +286,14 @@ static int
 too_many_deferred_objects_are_refused(void)
 {
 	struct rte_rcu_qsbr *v = qsbr_make();
+	const struct rte_fastmem_pool_params params = { .name = "many", .size = SIZE,
+		.socket_id = SOCKET_ID_ANY, .qsbr = v };
 	struct rte_fastmem_pool *pool, *plain;
 	unsigned int n = 0;
 	void *obj;
 
 	TEST_ASSERT(v != NULL);
-	pool = make(0, 0, 0, v);
+	pool = rte_fastmem_pool_create(&params);
 	TEST_ASSERT(pool != NULL);
 	while ((obj = rte_fastmem_pool_get(pool)) != NULL &&
 			rte_fastmem_pool_put_deferred(pool, &obj, 1) == 0)
