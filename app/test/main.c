@@ -42,6 +42,8 @@ static const struct test_suite *const suites[] = {
 	&suite_idle,
 	&suite_pool,
 	&suite_pool_promises,
+	&suite_pool_readers,
+	&suite_pool_growth,
 	&suite_pool_steal,
 	&suite_processes,
 	&suite_departure,

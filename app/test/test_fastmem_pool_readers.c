@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Typed pools with readers that hold references without a lock: threads of their own,
+ * which tell an rte_rcu_qsbr variable when they have none.
+ */
+
+#include <sched.h>
+#include <semaphore.h>
+
+#include <rte_fastmem_pool.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_rcu_qsbr.h>
+
+#include "test_fastmem.h"
+
+#define READERS 2u
+#define WRITERS 2u
+#define PLACES 8u /* where readers find objects */
+#define OBJECTS 32u
+#define REPLACED 3000u /* by each writer */
+#define LOOKS 6u /* of a reader at one object */
+#define OF_POOL UINT64_C(0x706f6f6c20706f6f)
+
+/* All fields: atomic. */
+struct object {
+	uint64_t type; /* OF_POOL, from its constructor on */
+	uint64_t key; /* of its present user */
+};
+
+static struct {
+	struct rte_fastmem_pool *pool;
+	struct rte_rcu_qsbr *qsbr;
+	struct object *places[PLACES]; /* atomic */
+	uint64_t next_key; /* atomic */
+	uint32_t reading; /* readers that are online, ever; atomic */
+	uint32_t seen; /* objects that readers have looked at; atomic */
+	uint32_t end; /* readers: atomic */
+	sem_t taken, pass; /* of the reader that holds a reference */
+} stage;
+
+static void
+object_make(struct rte_fastmem_pool *pool, void *arg, void *obj, rte_iova_t iova, uint32_t index)
+{
+	struct object *o = obj;
+
+	RTE_SET_USED(pool);
+	RTE_SET_USED(arg);
+	RTE_SET_USED(iova);
+	RTE_SET_USED(index);
+	__atomic_store_n(&o->type, OF_POOL, __ATOMIC_RELAXED);
+	__atomic_store_n(&o->key, 0, __ATOMIC_RELAXED);
+}
+
+static int
+stage_up(uint32_t min, uint32_t max, uint32_t flags)
+{
+	struct rte_fastmem_pool_params params = {
+		.name = "readers",
+		.size = sizeof(struct object),
+		.socket_id = SOCKET_ID_ANY,
+		.min = min,
+		.max = max,
+		.flags = flags,
+		.ctor = object_make,
+	};
+
+	memset(&stage, 0, sizeof(stage));
+	sem_init(&stage.taken, 0, 0);
+	sem_init(&stage.pass, 0, 0);
+	stage.qsbr = rte_zmalloc(NULL, rte_rcu_qsbr_get_memsize(READERS), RTE_CACHE_LINE_SIZE);
+	TEST_ASSERT(stage.qsbr != NULL);
+	TEST_ASSERT_EQUAL(rte_rcu_qsbr_init(stage.qsbr, READERS), 0);
+	params.qsbr = stage.qsbr;
+	stage.pool = rte_fastmem_pool_create(&params);
+	TEST_ASSERT(stage.pool != NULL, "%d", rte_errno);
+	return TEST_SUCCESS;
+}
+
+static int
+stage_down(void)
+{
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_reclaim(stage.pool), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_in_use_count(stage.pool), 0);
+	TEST_CALL(check_live(0));
+	rte_fastmem_pool_free(stage.pool);
+	rte_free(stage.qsbr);
+	return TEST_SUCCESS;
+}
+
+/* Readers: their numbers are the threads' in the RCU variable. */
+
+static void
+reader_begin(unsigned int id)
+{
+	rte_rcu_qsbr_thread_register(stage.qsbr, id);
+	rte_rcu_qsbr_thread_online(stage.qsbr, id);
+	__atomic_add_fetch(&stage.reading, 1, __ATOMIC_RELEASE);
+}
+
+static void
+reader_end(unsigned int id)
+{
+	rte_rcu_qsbr_thread_offline(stage.qsbr, id);
+	rte_rcu_qsbr_thread_unregister(stage.qsbr, id);
+}
+
+static void
+wait_for_readers(unsigned int n)
+{
+	while (__atomic_load_n(&stage.reading, __ATOMIC_ACQUIRE) < n)
+		sched_yield();
+}
+
+/* As long as a reader has a reference, the object is of its type, and nobody else's. */
+static int
+look_at(const struct object *o, bool same_user)
+{
+	uint64_t key = __atomic_load_n(&o->key, __ATOMIC_RELAXED);
+	unsigned int i;
+
+	for (i = 0; i < LOOKS; i++) {
+		TEST_ASSERT(__atomic_load_n(&o->type, __ATOMIC_RELAXED) == OF_POOL,
+			"memory has left with a reader in it");
+		if (same_user)
+			TEST_ASSERT_EQUAL(__atomic_load_n(&o->key, __ATOMIC_RELAXED), key,
+				"an object with a reader has a new user");
+		sched_yield();
+	}
+	__atomic_add_fetch(&stage.seen, 1, __ATOMIC_RELAXED);
+	return TEST_SUCCESS;
+}
+
+static int
+read_all(unsigned int id, bool same_user)
+{
+	unsigned int i = id;
+
+	while (!__atomic_load_n(&stage.end, __ATOMIC_ACQUIRE)) {
+		const struct object *o = __atomic_load_n(&stage.places[i++ % PLACES],
+				__ATOMIC_ACQUIRE);
+
+		if (o != NULL)
+			TEST_CALL(look_at(o, same_user));
+		else
+			sched_yield();
+		rte_rcu_qsbr_quiescent(stage.qsbr, id);
+	}
+	return TEST_SUCCESS;
+}
+
+static int
+reader_of_users(void *arg)
+{
+	unsigned int id = (uintptr_t)arg;
+	int ret;
+
+	reader_begin(id);
+	ret = read_all(id, true);
+	reader_end(id);
+	return ret;
+}
+
+static int
+reader_of_types(void *arg)
+{
+	unsigned int id = (uintptr_t)arg;
+	int ret;
+
+	reader_begin(id);
+	ret = read_all(id, false);
+	reader_end(id);
+	return ret;
+}
+
+static int
+start_readers(struct worker *workers, int (*run)(void *arg))
+{
+	unsigned int i;
+
+	for (i = 0; i < READERS; i++)
+		workers[i] = (struct worker){
+			.kind = i % 2 == 0 ? WORKER_PTHREAD : WORKER_REGISTERED,
+			.run = run,
+			.arg = (void *)(uintptr_t)i,
+		};
+	TEST_CALL(workers_start(workers, READERS));
+	wait_for_readers(READERS);
+	return TEST_SUCCESS;
+}
+
+static int
+end_readers(struct worker *workers)
+{
+	__atomic_store_n(&stage.end, 1, __ATOMIC_RELEASE);
+	return workers_join(workers, READERS);
+}
+
+static int
+replace(unsigned int place)
+{
+	struct object *o, *old;
+
+	while ((o = rte_fastmem_pool_get(stage.pool)) == NULL) {
+		TEST_ASSERT_EQUAL(rte_errno, ENOBUFS);
+		rte_fastmem_pool_reclaim(stage.pool);
+		sched_yield();
+	}
+	__atomic_store_n(&o->key, __atomic_add_fetch(&stage.next_key, 1, __ATOMIC_RELAXED),
+		__ATOMIC_RELAXED);
+	old = __atomic_exchange_n(&stage.places[place], o, __ATOMIC_ACQ_REL);
+	if (old != NULL)
+		TEST_ASSERT_EQUAL(rte_fastmem_pool_put_deferred(stage.pool, (void **)&old, 1), 0);
+	return TEST_SUCCESS;
+}
+
+static int
+writer(void *arg)
+{
+	struct rng rng;
+	unsigned int i;
+
+	rng_init(&rng, 100 + (uintptr_t)arg);
+	for (i = 0; i < REPLACED; i++)
+		TEST_CALL(replace(rng_below(&rng, PLACES)));
+	return TEST_SUCCESS;
+}
+
+static int
+an_object_with_a_reader_gets_no_new_user(void)
+{
+	struct worker readers[READERS], writers[WRITERS];
+	unsigned int i;
+	int ret;
+
+	TEST_CALL(stage_up(OBJECTS, OBJECTS, 0));
+	for (i = 0; i < WRITERS; i++)
+		writers[i] = (struct worker){
+			.kind = i < workers_lcores() ? WORKER_LCORE : WORKER_PTHREAD,
+			.run = writer,
+			.arg = (void *)(uintptr_t)i,
+		};
+	TEST_CALL(start_readers(readers, reader_of_users));
+	ret = workers_run(writers, WRITERS);
+	TEST_CALL(end_readers(readers));
+	TEST_CALL(ret);
+	TEST_ASSERT(stage.seen > 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_reclaim(stage.pool), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_in_use_count(stage.pool), PLACES);
+	rte_fastmem_pool_put_bulk(stage.pool, (void **)stage.places, PLACES);
+	return stage_down();
+}
+
+/* A reader that has a reference until it is told to give it up; number 1 goes on and on. */
+
+static int
+holder(void *arg)
+{
+	RTE_SET_USED(arg);
+	reader_begin(0);
+	sem_post(&stage.taken);
+	sem_wait(&stage.pass);
+	rte_rcu_qsbr_quiescent(stage.qsbr, 0);
+	sem_post(&stage.taken);
+	sem_wait(&stage.pass);
+	reader_end(0);
+	return TEST_SUCCESS;
+}
+
+static int
+start_holder(struct worker *workers)
+{
+	workers[0] = (struct worker){ .kind = WORKER_PTHREAD, .run = holder };
+	workers[1] = (struct worker){ .kind = WORKER_PTHREAD, .run = reader_of_users,
+		.arg = (void *)1 };
+	TEST_CALL(workers_start(workers, READERS));
+	wait_for_readers(READERS);
+	sem_wait(&stage.taken);
+	return TEST_SUCCESS;
+}
+
+static void
+let_holder_pass(void)
+{
+	sem_post(&stage.pass);
+	sem_wait(&stage.taken);
+}
+
+/* Reader 1 is running, and may need a moment. */
+static void
+reclaim_all(void)
+{
+	while (rte_fastmem_pool_reclaim(stage.pool) != 0)
+		sched_yield();
+}
+
+static int
+objects_wait_for_the_last_reader(void)
+{
+	struct worker readers[READERS];
+	void *objs[OBJECTS];
+	unsigned int i;
+
+	TEST_CALL(stage_up(OBJECTS, OBJECTS, 0));
+	TEST_CALL(start_holder(readers));
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(stage.pool, objs, OBJECTS), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_put_deferred(stage.pool, objs, OBJECTS - 1), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_put_deferred(stage.pool, objs, 0), 0);
+	for (i = 0; i < 100; i++) {
+		sched_yield();
+		TEST_ASSERT_EQUAL(rte_fastmem_pool_reclaim(stage.pool), OBJECTS - 1);
+		TEST_ASSERT(rte_fastmem_pool_get(stage.pool) == NULL && rte_errno == ENOBUFS);
+	}
+	let_holder_pass();
+	reclaim_all();
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(stage.pool, objs, OBJECTS - 1), 0);
+	/* The holder has not passed since then. */
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_put_deferred(stage.pool, objs, OBJECTS), 0);
+	for (i = 0; i < 100; i++) {
+		sched_yield();
+		TEST_ASSERT_EQUAL(rte_fastmem_pool_reclaim(stage.pool), OBJECTS);
+	}
+	sem_post(&stage.pass);
+	TEST_CALL(end_readers(readers));
+	return stage_down();
+}
+
+/* Get, and put deferred one by one, until the queue is full. arg: how many it took. */
+static int
+fill_queue(void *arg)
+{
+	uint32_t *n = arg;
+	void *obj;
+	int ret;
+
+	for (;;) {
+		obj = rte_fastmem_pool_get(stage.pool);
+		TEST_ASSERT(obj != NULL, "%d", rte_errno);
+		ret = rte_fastmem_pool_put_deferred(stage.pool, &obj, 1);
+		if (ret != 0)
+			break;
+		++*n;
+	}
+	TEST_ASSERT_EQUAL(ret, -ENOSPC);
+	rte_fastmem_pool_put(stage.pool, obj);
+	return TEST_SUCCESS;
+}
+
+static int
+a_full_queue_is_refused_to_all_threads(void)
+{
+	struct worker readers[READERS], fillers[3];
+	uint32_t n[RTE_DIM(fillers)] = { 0 };
+	struct rte_fastmem_pool_stats stats;
+	unsigned int i, sum = 0;
+
+	TEST_CALL(stage_up(0, 0, 0));
+	TEST_CALL(start_holder(readers));
+	for (i = 0; i < RTE_DIM(fillers); i++)
+		fillers[i] = (struct worker){ .kind = i < workers_lcores() ? WORKER_LCORE :
+			WORKER_PTHREAD, .run = fill_queue, .arg = &n[i] };
+	TEST_CALL(workers_run(fillers, RTE_DIM(fillers)));
+	for (i = 0; i < RTE_DIM(fillers); i++)
+		sum += n[i];
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_stats(stage.pool, &stats), 0);
+	TEST_ASSERT(sum > 0 && stats.deferred == sum && stats.in_use == sum, "%u, %u, %u", sum,
+		stats.deferred, stats.in_use);
+	let_holder_pass();
+	reclaim_all();
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_in_use_count(stage.pool), 0);
+	sem_post(&stage.pass);
+	TEST_CALL(end_readers(readers));
+	return stage_down();
+}
+
+/* Memory that readers may be in: others want it as soon as it has left the pool. */
+
+#define ROUNDS 60u
+#define MANY 2000u
+#define OTHERS 8u
+
+static int
+let_others_write(void)
+{
+	void *others[OTHERS];
+	unsigned int i;
+
+	for (i = 0; i < OTHERS; i++) {
+		others[i] = rte_fastmem_alloc(64 * KIB, 0, 0);
+		TEST_ASSERT(others[i] != NULL);
+		/* As a reader who is late would see it. */
+		__atomic_store_n((uint64_t *)others[i], 0, __ATOMIC_RELAXED);
+		memset(RTE_PTR_ADD(others[i], sizeof(uint64_t)), 0xff, 64 * KIB - sizeof(uint64_t));
+	}
+	rte_fastmem_free_bulk(others, OTHERS);
+	return TEST_SUCCESS;
+}
+
+/* Show objects, take them back, and let their memory leave: given, in bytes. */
+static int
+show_and_shrink(struct rng *rng, size_t *given)
+{
+	static void *objs[MANY];
+	unsigned int i;
+
+	for (i = 0; i < MANY; i++)
+		TEST_ASSERT((objs[i] = rte_fastmem_pool_get(stage.pool)) != NULL);
+	for (i = 0; i < PLACES; i++)
+		__atomic_store_n(&stage.places[i], objs[rng_below(rng, MANY)], __ATOMIC_RELEASE);
+	for (i = 0; i < PLACES; i++)
+		sched_yield();
+	for (i = 0; i < PLACES; i++)
+		__atomic_store_n(&stage.places[i], NULL, __ATOMIC_RELEASE);
+	rte_fastmem_pool_put_bulk(stage.pool, objs, MANY);
+	*given += rte_fastmem_pool_trim(stage.pool);
+	TEST_CALL(let_others_write());
+	*given += rte_fastmem_pool_trim(stage.pool);
+	return let_others_write();
+}
+
+static int
+memory_with_a_reader_does_not_leave(void)
+{
+	struct worker readers[READERS];
+	size_t given = 0;
+	struct rng rng;
+	unsigned int i;
+	int ret = TEST_SUCCESS;
+
+	TEST_CALL(stage_up(0, 0, RTE_FASTMEM_POOL_F_SHRINK));
+	TEST_CALL(start_readers(readers, reader_of_types));
+	rng_init(&rng, 200);
+	for (i = 0; i < ROUNDS && ret == TEST_SUCCESS; i++)
+		ret = show_and_shrink(&rng, &given);
+	TEST_CALL(end_readers(readers));
+	TEST_CALL(ret);
+	TEST_ASSERT(stage.seen > 0);
+	given += rte_fastmem_pool_trim(stage.pool);
+	TEST_ASSERT(given > 0);
+	return stage_down();
+}
+
+static const struct test_case cases[] = {
+	TEST_CASE(an_object_with_a_reader_gets_no_new_user),
+	TEST_CASE(objects_wait_for_the_last_reader),
+	TEST_CASE(a_full_queue_is_refused_to_all_threads),
+	TEST_CASE(memory_with_a_reader_does_not_leave),
+	TEST_CASES_END
+};
+
+const struct test_suite suite_pool_readers = {
+	.name = "pool_readers",
+	.about = "typed pools with readers in other threads, and grace periods",
+	.setup = fastmem_up,
+	.teardown = fastmem_down,
+	.rescue = fastmem_rescue,
+	.cases = cases,
+};
