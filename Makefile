@@ -7,7 +7,7 @@ BUILD ?= build
 MESON_ARGS ?=
 export BUILD
 
-.PHONY: all build demo test test-kill bench debian-matrix fresh check-dpdk-tree doc \
+.PHONY: all build demo test test-kill test-upstream bench debian-matrix fresh check-dpdk-tree doc \
 	install uninstall clean help
 
 all: build
@@ -15,6 +15,7 @@ all: build
 help:
 	@echo 'make demo             install what is missing, build, compare fastmem with other allocators'
 	@echo 'make test             install what is missing, build in all variants, run all tests'
+	@echo 'make test-upstream    all of DPDK'"'"'s own tests with the mempool driver (some minutes, huge pages)'
 	@echo 'make test-kill        kill a thousand processes that use fastmem (several minutes, huge pages)'
 	@echo 'make bench            the whole benchmark: long rounds, more sizes (several minutes)'
 	@echo 'make build            build only, into $$BUILD ($(BUILD))'
@@ -41,6 +42,9 @@ demo:
 
 test:
 	@tools/test.sh
+
+test-upstream:
+	@tools/test.sh upstream_all
 
 test-kill:
 	@tools/kill-test.sh

@@ -18,7 +18,10 @@ usage() {
 	  tsan      ThreadSanitizer and assertions
 	  fuzz      libFuzzer harness, a fixed number of runs
 	  models    models of the protocols, all states of them
-	  upstream  DPDK's own tests with the mempool driver, on DPDK 22.11
+	  upstream  some of DPDK's own tests with the mempool driver, on DPDK 22.11
+
+	Only if named:
+	  upstream_all  all of those tests, and testpmd; wants 2 GiB of huge pages, takes some minutes
 
 	Environment: HUGE=auto|yes|no (huge pages), BUILD=dir, FUZZ_RUNS=N.
 	The last line is the sum over all: N passed, N failed.
@@ -36,7 +39,9 @@ tools/setup.sh test
 mkdir -p "$BUILD/test"
 
 skipped=()
-if huge_setup 256; then
+# Of these, one needs far more than the others.
+[[ " ${variants[*]} " == *" upstream_all "* ]] && pages=1024 || pages=256
+if huge_setup $pages; then
 	has_huge=yes
 	eal=(--huge)
 else
@@ -159,8 +164,9 @@ test_models() {
 	run tools/test-models.sh
 }
 
-# What those tests find without the driver is listed for that version only.
-test_upstream() {
+# What those tests find without the driver is listed for that version only. Those here need
+# little memory; "make test-upstream" runs all.
+upstream() {
 	if [[ "$(pkg-config --modversion libdpdk)" != 22.11.* ]]; then
 		say "not run: upstream, as DPDK is not 22.11"
 		return
@@ -171,11 +177,20 @@ test_upstream() {
 		return
 	fi
 	say "upstream: tests"
-	run tools/test-upstream.sh "$BUILD/test/gcc" "${eal[@]}"
+	run tools/test-upstream.sh "$BUILD/test/gcc" "${eal[@]}" "$@"
+}
+
+test_upstream() {
+	upstream -- mempool_autotest mbuf_autotest ring_pmd_autotest distributor_autotest \
+		reorder_autotest ipfrag_autotest
+}
+
+test_upstream_all() {
+	upstream
 }
 
 for v in "${variants[@]}"; do
-	[[ " ${all_variants[*]} " == *" $v "* ]] || die "no variant '$v': see --help"
+	[[ " ${all_variants[*]} upstream_all " == *" $v "* ]] || die "no variant '$v': see --help"
 done
 for v in "${variants[@]}"; do
 	SECONDS=0

@@ -10,6 +10,7 @@ port 1; what a capture file holds that it has read has to be in the one that it 
 
 import argparse
 import os
+import pty
 import re
 import select
 import struct
@@ -50,9 +51,18 @@ class Testpmd:
     """A testpmd that is told what to do, and what it has said so far."""
 
     def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT)
+        # A terminal, as what is written to a pipe is held back.
+        self.terminal, end = pty.openpty()
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=end, stderr=end)
+        os.close(end)
         self.said = ""
+
+    def read(self):
+        """What it says next; b"" when it has ended."""
+        try:
+            return os.read(self.terminal, 65536)
+        except OSError:
+            return b""
 
     def wait_for(self, pattern, since=0):
         deadline = time.monotonic() + PATIENCE
@@ -61,8 +71,8 @@ class Testpmd:
             if found:
                 return found
             left = max(deadline - time.monotonic(), 0)
-            ready = select.select([self.process.stdout], [], [], left)[0]
-            text = os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            ready = select.select([self.terminal], [], [], left)[0]
+            text = self.read() if ready else b""
             if not text:
                 raise TimeoutError("testpmd %s before it said %s"
                                    % ("ended" if ready else "took too long", pattern))
@@ -77,7 +87,8 @@ class Testpmd:
     def quit(self):
         self.process.stdin.write(b"quit\n")
         self.process.stdin.close()
-        self.said += self.process.stdout.read().decode(errors="replace")
+        while text := self.read():
+            self.said += text.decode(errors="replace")
         return self.process.wait(PATIENCE)
 
 
