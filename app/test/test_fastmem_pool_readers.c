@@ -22,6 +22,7 @@
 #define PLACES 8u /* where readers find objects */
 #define OBJECTS 32u
 #define REPLACED 3000u /* by each writer */
+#define SIZE 1000u
 #define LOOKS 6u /* of a reader at one object */
 #define OF_POOL UINT64_C(0x706f6f6c20706f6f)
 
@@ -39,7 +40,7 @@ static struct {
 	uint32_t reading; /* readers that are online, ever; atomic */
 	uint32_t seen; /* objects that readers have looked at; atomic */
 	uint32_t end; /* readers: atomic */
-	sem_t taken, pass; /* of the reader that holds a reference */
+	sem_t shown, taken, pass; /* of the reader that holds references */
 } stage;
 
 static void
@@ -60,7 +61,7 @@ stage_up(uint32_t min, uint32_t max, uint32_t flags)
 {
 	struct rte_fastmem_pool_params params = {
 		.name = "readers",
-		.size = sizeof(struct object),
+		.size = SIZE,
 		.socket_id = SOCKET_ID_ANY,
 		.min = min,
 		.max = max,
@@ -69,6 +70,7 @@ stage_up(uint32_t min, uint32_t max, uint32_t flags)
 	};
 
 	memset(&stage, 0, sizeof(stage));
+	sem_init(&stage.shown, 0, 0);
 	sem_init(&stage.taken, 0, 0);
 	sem_init(&stage.pass, 0, 0);
 	stage.qsbr = rte_zmalloc(NULL, rte_rcu_qsbr_get_memsize(READERS), RTE_CACHE_LINE_SIZE);
@@ -135,7 +137,7 @@ look_at(const struct object *o, bool same_user)
 }
 
 static int
-read_all(unsigned int id, bool same_user)
+read_all(unsigned int id)
 {
 	unsigned int i = id;
 
@@ -144,7 +146,7 @@ read_all(unsigned int id, bool same_user)
 				__ATOMIC_ACQUIRE);
 
 		if (o != NULL)
-			TEST_CALL(look_at(o, same_user));
+			TEST_CALL(look_at(o, true));
 		else
 			sched_yield();
 		rte_rcu_qsbr_quiescent(stage.qsbr, id);
@@ -153,38 +155,26 @@ read_all(unsigned int id, bool same_user)
 }
 
 static int
-reader_of_users(void *arg)
+reader(void *arg)
 {
 	unsigned int id = (uintptr_t)arg;
 	int ret;
 
 	reader_begin(id);
-	ret = read_all(id, true);
+	ret = read_all(id);
 	reader_end(id);
 	return ret;
 }
 
 static int
-reader_of_types(void *arg)
-{
-	unsigned int id = (uintptr_t)arg;
-	int ret;
-
-	reader_begin(id);
-	ret = read_all(id, false);
-	reader_end(id);
-	return ret;
-}
-
-static int
-start_readers(struct worker *workers, int (*run)(void *arg))
+start_readers(struct worker *workers)
 {
 	unsigned int i;
 
 	for (i = 0; i < READERS; i++)
 		workers[i] = (struct worker){
 			.kind = i % 2 == 0 ? WORKER_PTHREAD : WORKER_REGISTERED,
-			.run = run,
+			.run = reader,
 			.arg = (void *)(uintptr_t)i,
 		};
 	TEST_CALL(workers_start(workers, READERS));
@@ -243,7 +233,7 @@ an_object_with_a_reader_gets_no_new_user(void)
 			.run = writer,
 			.arg = (void *)(uintptr_t)i,
 		};
-	TEST_CALL(start_readers(readers, reader_of_users));
+	TEST_CALL(start_readers(readers));
 	ret = workers_run(writers, WRITERS);
 	TEST_CALL(end_readers(readers));
 	TEST_CALL(ret);
@@ -261,7 +251,6 @@ holder(void *arg)
 {
 	RTE_SET_USED(arg);
 	reader_begin(0);
-	sem_post(&stage.taken);
 	sem_wait(&stage.pass);
 	rte_rcu_qsbr_quiescent(stage.qsbr, 0);
 	sem_post(&stage.taken);
@@ -271,14 +260,12 @@ holder(void *arg)
 }
 
 static int
-start_holder(struct worker *workers)
+start_holder(struct worker *workers, int (*run)(void *arg))
 {
-	workers[0] = (struct worker){ .kind = WORKER_PTHREAD, .run = holder };
-	workers[1] = (struct worker){ .kind = WORKER_PTHREAD, .run = reader_of_users,
-		.arg = (void *)1 };
+	workers[0] = (struct worker){ .kind = WORKER_PTHREAD, .run = run };
+	workers[1] = (struct worker){ .kind = WORKER_PTHREAD, .run = reader, .arg = (void *)1 };
 	TEST_CALL(workers_start(workers, READERS));
 	wait_for_readers(READERS);
-	sem_wait(&stage.taken);
 	return TEST_SUCCESS;
 }
 
@@ -305,7 +292,7 @@ objects_wait_for_the_last_reader(void)
 	unsigned int i;
 
 	TEST_CALL(stage_up(OBJECTS, OBJECTS, 0));
-	TEST_CALL(start_holder(readers));
+	TEST_CALL(start_holder(readers, holder));
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(stage.pool, objs, OBJECTS), 0);
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_put_deferred(stage.pool, objs, OBJECTS - 1), 0);
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_put_deferred(stage.pool, objs, 0), 0);
@@ -349,28 +336,42 @@ fill_queue(void *arg)
 	return TEST_SUCCESS;
 }
 
+/* By three threads at once: the last one of them fills it to the end. */
 static int
-a_full_queue_is_refused_to_all_threads(void)
+fill_queue_by_all(unsigned int *sum)
 {
-	struct worker readers[READERS], fillers[3];
+	struct worker fillers[3];
 	uint32_t n[RTE_DIM(fillers)] = { 0 };
 	struct rte_fastmem_pool_stats stats;
-	unsigned int i, sum = 0;
+	unsigned int i;
 
-	TEST_CALL(stage_up(0, 0, 0));
-	TEST_CALL(start_holder(readers));
 	for (i = 0; i < RTE_DIM(fillers); i++)
 		fillers[i] = (struct worker){ .kind = i < workers_lcores() ? WORKER_LCORE :
 			WORKER_PTHREAD, .run = fill_queue, .arg = &n[i] };
 	TEST_CALL(workers_run(fillers, RTE_DIM(fillers)));
-	for (i = 0; i < RTE_DIM(fillers); i++)
-		sum += n[i];
+	for (i = 0, *sum = 0; i < RTE_DIM(fillers); i++)
+		*sum += n[i];
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_stats(stage.pool, &stats), 0);
-	TEST_ASSERT(sum > 0 && stats.deferred == sum && stats.in_use == sum, "%u, %u, %u", sum,
-		stats.deferred, stats.in_use);
+	TEST_ASSERT(*sum > 0 && stats.deferred == *sum && stats.in_use == *sum, "%u, %u, %u",
+		*sum, stats.deferred, stats.in_use);
+	return TEST_SUCCESS;
+}
+
+static int
+a_full_queue_is_refused_to_all_threads(void)
+{
+	struct worker readers[READERS];
+	unsigned int first, second;
+
+	TEST_CALL(stage_up(0, 0, 0));
+	TEST_CALL(start_holder(readers, holder));
+	TEST_CALL(fill_queue_by_all(&first));
 	let_holder_pass();
 	reclaim_all();
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_in_use_count(stage.pool), 0);
+	/* What was refused has taken no room. */
+	TEST_CALL(fill_queue_by_all(&second));
+	TEST_ASSERT_EQUAL(second, first);
 	sem_post(&stage.pass);
 	TEST_CALL(end_readers(readers));
 	return stage_down();
@@ -378,9 +379,35 @@ a_full_queue_is_refused_to_all_threads(void)
 
 /* Memory that readers may be in: others want it as soon as it has left the pool. */
 
-#define ROUNDS 60u
+#define ROUNDS 20u
 #define MANY 2000u
-#define OTHERS 8u
+#define OTHERS 64u /* more memory than the pool has */
+
+/* Looks at what is shown from taken to pass. */
+static int
+type_holder(void *arg)
+{
+	unsigned int round, i;
+	int ret = TEST_SUCCESS;
+
+	RTE_SET_USED(arg);
+	reader_begin(0);
+	for (round = 0; round < ROUNDS; round++) {
+		const struct object *mine[PLACES];
+
+		sem_wait(&stage.shown);
+		for (i = 0; i < PLACES; i++)
+			mine[i] = __atomic_load_n(&stage.places[i], __ATOMIC_ACQUIRE);
+		sem_post(&stage.taken);
+		sem_wait(&stage.pass);
+		for (i = 0; i < PLACES && ret == TEST_SUCCESS; i++)
+			ret = look_at(mine[i], false);
+		rte_rcu_qsbr_quiescent(stage.qsbr, 0);
+		sem_post(&stage.taken);
+	}
+	reader_end(0);
+	return ret;
+}
 
 static int
 let_others_write(void)
@@ -391,33 +418,44 @@ let_others_write(void)
 	for (i = 0; i < OTHERS; i++) {
 		others[i] = rte_fastmem_alloc(64 * KIB, 0, 0);
 		TEST_ASSERT(others[i] != NULL);
-		/* As a reader who is late would see it. */
-		__atomic_store_n((uint64_t *)others[i], 0, __ATOMIC_RELAXED);
-		memset(RTE_PTR_ADD(others[i], sizeof(uint64_t)), 0xff, 64 * KIB - sizeof(uint64_t));
+		memset(others[i], 0xff, 64 * KIB);
 	}
 	rte_fastmem_free_bulk(others, OTHERS);
+	rte_fastmem_cache_flush(); /* it shall be the pool's next time */
 	return TEST_SUCCESS;
 }
 
-/* Show objects, take them back, and let their memory leave: given, in bytes. */
+static void
+show(void *const *objs, struct rng *rng)
+{
+	unsigned int i;
+
+	for (i = 0; i < PLACES; i++)
+		__atomic_store_n(&stage.places[i], objs[rng_below(rng, MANY)], __ATOMIC_RELEASE);
+	sem_post(&stage.shown);
+	sem_wait(&stage.taken);
+	for (i = 0; i < PLACES; i++)
+		__atomic_store_n(&stage.places[i], NULL, __ATOMIC_RELEASE);
+}
+
+/* Show objects, take them back, and let their memory leave. */
 static int
-show_and_shrink(struct rng *rng, size_t *given)
+show_and_shrink(struct rng *rng)
 {
 	static void *objs[MANY];
 	unsigned int i;
 
 	for (i = 0; i < MANY; i++)
 		TEST_ASSERT((objs[i] = rte_fastmem_pool_get(stage.pool)) != NULL);
-	for (i = 0; i < PLACES; i++)
-		__atomic_store_n(&stage.places[i], objs[rng_below(rng, MANY)], __ATOMIC_RELEASE);
-	for (i = 0; i < PLACES; i++)
-		sched_yield();
-	for (i = 0; i < PLACES; i++)
-		__atomic_store_n(&stage.places[i], NULL, __ATOMIC_RELEASE);
+	show(objs, rng);
 	rte_fastmem_pool_put_bulk(stage.pool, objs, MANY);
-	*given += rte_fastmem_pool_trim(stage.pool);
-	TEST_CALL(let_others_write());
-	*given += rte_fastmem_pool_trim(stage.pool);
+	for (i = 0; i < 3; i++) {
+		TEST_ASSERT_EQUAL(rte_fastmem_pool_trim(stage.pool), 0);
+		TEST_CALL(let_others_write());
+	}
+	let_holder_pass();
+	while (rte_fastmem_pool_trim(stage.pool) == 0)
+		sched_yield(); /* the other reader */
 	return let_others_write();
 }
 
@@ -425,21 +463,15 @@ static int
 memory_with_a_reader_does_not_leave(void)
 {
 	struct worker readers[READERS];
-	size_t given = 0;
 	struct rng rng;
 	unsigned int i;
-	int ret = TEST_SUCCESS;
 
 	TEST_CALL(stage_up(0, 0, RTE_FASTMEM_POOL_F_SHRINK));
-	TEST_CALL(start_readers(readers, reader_of_types));
+	TEST_CALL(start_holder(readers, type_holder));
 	rng_init(&rng, 200);
-	for (i = 0; i < ROUNDS && ret == TEST_SUCCESS; i++)
-		ret = show_and_shrink(&rng, &given);
+	for (i = 0; i < ROUNDS; i++)
+		TEST_CALL(show_and_shrink(&rng));
 	TEST_CALL(end_readers(readers));
-	TEST_CALL(ret);
-	TEST_ASSERT(stage.seen > 0);
-	given += rte_fastmem_pool_trim(stage.pool);
-	TEST_ASSERT(given > 0);
 	return stage_down();
 }
 
