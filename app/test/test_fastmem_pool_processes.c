@@ -6,6 +6,8 @@
  * Typed pools of which several processes get objects, and processes that are killed.
  */
 
+#include <pthread.h>
+
 #include <rte_fastmem_pool.h>
 
 #include "test_calls.h"
@@ -100,7 +102,53 @@ call_pool_in_use(const uint64_t *args __rte_unused)
 	return rte_fastmem_pool_in_use_count(pool_find());
 }
 
+/* Threads that get and put without end, a few objects at a time. */
+
+#define HELD 6
+#define HAMMERS 2
+
+static void *
+hammer(void *arg)
+{
+	struct rte_fastmem_pool *pool = pool_find();
+	void *objs[HELD];
+	struct rng rng;
+
+	rng_init(&rng, (uintptr_t)arg);
+	for (;;) {
+		unsigned int i, got, n = 1 + rng_below(&rng, HELD);
+
+		if (n % 2 == 0) {
+			if (rte_fastmem_pool_get_bulk(pool, objs, n) == 0)
+				rte_fastmem_pool_put_bulk(pool, objs, n);
+			continue;
+		}
+		for (got = 0; got < n; got++)
+			if ((objs[got] = rte_fastmem_pool_get(pool)) == NULL)
+				break;
+		for (i = 0; i < got; i++)
+			rte_fastmem_pool_put(pool, objs[i]);
+		if (rng_below(&rng, 64) == 0)
+			rte_fastmem_cache_flush();
+	}
+	return NULL;
+}
+
+/* seed. 0, or an errno. */
+static int64_t
+call_pool_hammer(const uint64_t *args)
+{
+	pthread_t thread;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < HAMMERS && ret == 0; i++)
+		ret = pthread_create(&thread, NULL, hammer, (void *)(args[0] * HAMMERS + i));
+	return -ret;
+}
+
 const remote_t pool_calls[] = {
+	call_pool_hammer,
 	call_pool_make,
 	call_pool_get,
 	call_pool_put,
@@ -235,7 +283,80 @@ a_pool_with_the_functions_of_another_process_does_not_grow(void)
 	return check_live(0);
 }
 
+#define SMALL 64u
+#define KILLS 40u
+
+static const struct rte_fastmem_pool_params small_pool = {
+	.name = "shared",
+	.size = SIZE,
+	.socket_id = SOCKET_ID_ANY,
+	.min = SMALL,
+	.max = SMALL,
+	.cache_size = SMALL / 2,
+};
+
+static unsigned int
+take(struct rte_fastmem_pool *pool, void **objs, unsigned int most)
+{
+	unsigned int n;
+
+	for (n = 0; n < most; n++)
+		if ((objs[n] = rte_fastmem_pool_get(pool)) == NULL)
+			break;
+	return n;
+}
+
+/* lost: objects so far, and with the one that has just been killed. */
+static int
+check_small_pool(struct rte_fastmem_pool *pool, unsigned int *lost)
+{
+	void *objs[SMALL + 1];
+	unsigned int n = take(pool, objs, RTE_DIM(objs));
+
+	rte_fastmem_pool_put_bulk(pool, objs, n);
+	TEST_ASSERT(n <= SMALL - *lost && n + *lost + HAMMERS * HELD >= SMALL,
+		"%u of %u, %u were lost before", n, SMALL, *lost);
+	*lost = SMALL - n;
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_in_use_count(pool), *lost);
+	TEST_ASSERT_EQUAL(fastmem_verify(stderr), 0);
+	return TEST_SUCCESS;
+}
+
+/*
+ * It had few objects in its hands, and is killed while this process takes what it has
+ * cached, and it what this one has.
+ */
+static int
+a_process_that_is_killed_at_work_leaves_the_pool_whole(void)
+{
+	struct rte_fastmem_pool *pool = rte_fastmem_pool_create(&small_pool);
+	unsigned int i, lost = 0, turn;
+	void *objs[SMALL];
+	struct rng rng;
+
+	TEST_ASSERT(pool != NULL);
+	rng_init(&rng, 0);
+	for (i = 0; i < KILLS; i++) {
+		TEST_ASSERT_EQUAL(ASK(&second, call_pool_hammer, i), 0);
+		for (turn = rng_below(&rng, 2000); turn > 0; turn--)
+			rte_fastmem_pool_put_bulk(pool, objs, take(pool, objs, SMALL / 2));
+		TEST_CALL(process_kill(&second));
+		TEST_CALL(check_small_pool(pool, &lost));
+		if (lost > SMALL / 2) { /* begin anew */
+			rte_fastmem_pool_free(pool);
+			TEST_ASSERT_EQUAL(fastmem_verify(stderr), 0);
+			pool = rte_fastmem_pool_create(&small_pool);
+			TEST_ASSERT(pool != NULL);
+			lost = 0;
+		}
+		TEST_CALL(process_start(&second));
+	}
+	rte_fastmem_pool_free(pool);
+	return TEST_SUCCESS;
+}
+
 static const struct test_case cases[] = {
+	TEST_CASE(a_process_that_is_killed_at_work_leaves_the_pool_whole),
 	TEST_CASE(objects_pass_both_ways),
 	TEST_CASE(no_process_keeps_free_objects_from_another),
 	TEST_CASE(what_a_killed_process_had_cached_can_be_had),
