@@ -483,6 +483,20 @@ pieces_of_all_strides_have_numbers(void)
 	return TEST_SUCCESS;
 }
 
+/* Places for external objects are memory, too. */
+static int
+places_that_there_is_no_memory_for_are_refused(void)
+{
+	struct rte_fastmem_pool_params params = { .name = "places", .socket_id = SOCKET_ID_ANY,
+		.flags = RTE_FASTMEM_POOL_F_EXTERNAL };
+
+	for (params.max = UINT32_MAX; params.max > RTE_BIT32(30); params.max /= 2) {
+		TEST_ASSERT(rte_fastmem_pool_create(&params) == NULL, "%u places", params.max);
+		TEST_ASSERT_EQUAL(rte_errno, ENOMEM);
+	}
+	return TEST_SUCCESS;
+}
+
 /* Figures, and how they are printed. */
 
 static bool
@@ -539,6 +553,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(where_there_is_no_memory_idle_threads_caches_have_some),
 	TEST_CASE(a_pool_with_all_objects_asks_eal_for_nothing),
 	TEST_CASE(pieces_of_all_strides_have_numbers),
+	TEST_CASE(places_that_there_is_no_memory_for_are_refused),
 	TEST_CASE(figures_add_up_and_are_printed),
 	TEST_CASES_END
 };

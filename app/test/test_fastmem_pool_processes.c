@@ -9,6 +9,8 @@
 #include <pthread.h>
 
 #include <rte_fastmem_pool.h>
+#include <rte_malloc.h>
+#include <rte_rcu_qsbr.h>
 
 #include "test_calls.h"
 #include "test_fastmem.h"
@@ -20,7 +22,10 @@ enum kind {
 	KIND_BOUNDED, /* all objects are there */
 	KIND_GROWING, /* none is */
 	KIND_MADE, /* the same, with a constructor */
+	KIND_READ, /* as the first, with an RCU variable: by whoever has made that */
 };
+
+static struct rte_rcu_qsbr *qsbr; /* with one reader */
 
 static void
 write_index(struct rte_fastmem_pool *pool, void *arg, void *obj, rte_iova_t iova, uint32_t index)
@@ -39,9 +44,10 @@ call_pool_make(const uint64_t *args)
 		.name = "shared",
 		.size = SIZE,
 		.socket_id = SOCKET_ID_ANY,
-		.min = args[0] == KIND_BOUNDED ? N : 0,
+		.min = args[0] == KIND_BOUNDED || args[0] == KIND_READ ? N : 0,
 		.max = N,
 		.ctor = args[0] == KIND_MADE ? write_index : NULL,
+		.qsbr = args[0] == KIND_READ ? qsbr : NULL,
 	};
 
 	return rte_fastmem_pool_create(&params) != NULL ? 0 : -rte_errno;
@@ -85,6 +91,26 @@ call_pool_put(const uint64_t *args)
 		rte_fastmem_pool_put(pool, items[i].ptr);
 	}
 	return wrong;
+}
+
+/* first, n. 0, or an errno. */
+static int64_t
+call_pool_defer(const uint64_t *args)
+{
+	struct rte_fastmem_pool *pool = pool_find();
+	const struct item *items = &shared_get()->items[args[0]];
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < args[1] && ret == 0; i++)
+		ret = rte_fastmem_pool_put_deferred(pool, &(void *){ items[i].ptr }, 1);
+	return ret;
+}
+
+static int64_t
+call_pool_reclaim(const uint64_t *args __rte_unused)
+{
+	return rte_fastmem_pool_reclaim(pool_find());
 }
 
 static int64_t
@@ -154,6 +180,8 @@ const remote_t pool_calls[] = {
 	call_pool_put,
 	call_pool_free,
 	call_pool_in_use,
+	call_pool_defer,
+	call_pool_reclaim,
 	NULL,
 };
 
@@ -355,6 +383,117 @@ a_process_that_is_killed_at_work_leaves_the_pool_whole(void)
 	return TEST_SUCCESS;
 }
 
+/* Grace periods: this process is the reader. */
+
+static int
+qsbr_make(void)
+{
+	qsbr = rte_zmalloc(NULL, rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE);
+	TEST_ASSERT(qsbr != NULL);
+	TEST_ASSERT_EQUAL(rte_rcu_qsbr_init(qsbr, 1), 0);
+	TEST_ASSERT_EQUAL(rte_rcu_qsbr_thread_register(qsbr, 0), 0);
+	rte_rcu_qsbr_thread_online(qsbr, 0);
+	return TEST_SUCCESS;
+}
+
+static void
+qsbr_free(void)
+{
+	rte_rcu_qsbr_thread_offline(qsbr, 0);
+	rte_rcu_qsbr_thread_unregister(qsbr, 0);
+	rte_free(qsbr);
+	qsbr = NULL;
+}
+
+/* Both put deferred, and each takes back its own. */
+static int
+check_deferred(void)
+{
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_get, 0, 200), 200);
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_defer, 0, 100), 0);
+	TEST_ASSERT_EQUAL(HERE(call_pool_defer, 100, 100), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_reclaim), 100, "the reader has not passed");
+	TEST_ASSERT_EQUAL(HERE(call_pool_reclaim, 0), 100);
+	TEST_ASSERT_EQUAL(HERE(call_pool_in_use, 0), 200);
+	rte_rcu_qsbr_quiescent(qsbr, 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_reclaim), 0);
+	TEST_ASSERT_EQUAL(HERE(call_pool_in_use, 0), 100);
+	TEST_ASSERT_EQUAL(HERE(call_pool_reclaim, 0), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_in_use), 0);
+	return TEST_SUCCESS;
+}
+
+static int
+each_process_waits_for_the_readers(void)
+{
+	TEST_CALL(qsbr_make());
+	TEST_ASSERT_EQUAL(HERE(call_pool_make, KIND_READ), 0);
+	TEST_CALL(check_deferred());
+	/* Those that a killed process had on their way are lost, and not handed out. */
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_get, 0, 50), 50);
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_defer, 0, 50), 0);
+	TEST_CALL(process_kill(&second));
+	rte_rcu_qsbr_quiescent(qsbr, 0);
+	TEST_ASSERT_EQUAL(HERE(call_pool_get, 0, 2 * N), N - 50);
+	TEST_ASSERT_EQUAL(HERE(call_pool_put, 0, N - 50), 0);
+	/* The next one of its number has a queue of its own. */
+	TEST_CALL(process_start(&second));
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_get, 0, 60), 60);
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_defer, 0, 60), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_reclaim), 60);
+	rte_rcu_qsbr_quiescent(qsbr, 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_reclaim), 0);
+	TEST_ASSERT_EQUAL(HERE(call_pool_in_use, 0), 50);
+	rte_rcu_qsbr_thread_offline(qsbr, 0);
+	TEST_ASSERT_EQUAL(HERE(call_pool_free, 0), 0);
+	qsbr_free();
+	return TEST_SUCCESS;
+}
+
+/* Another process has freed the pool; the next one in its place has other readers. */
+static int
+a_queue_ends_with_its_pool(void)
+{
+	struct rte_rcu_qsbr *first;
+
+	TEST_CALL(qsbr_make());
+	TEST_ASSERT_EQUAL(HERE(call_pool_make, KIND_READ), 0);
+	TEST_CALL(check_deferred());
+	rte_rcu_qsbr_thread_offline(qsbr, 0);
+	TEST_ASSERT_EQUAL(HERE(call_pool_free, 0), 0);
+	first = qsbr; /* it would be found out of use */
+	TEST_CALL(qsbr_make());
+	TEST_ASSERT_EQUAL(HERE(call_pool_make, KIND_READ), 0);
+	TEST_CALL(check_deferred());
+	rte_rcu_qsbr_thread_offline(qsbr, 0);
+	TEST_ASSERT_EQUAL(HERE(call_pool_free, 0), 0);
+	qsbr_free();
+	rte_free(first);
+	return TEST_SUCCESS;
+}
+
+/* What the second process has on its way when the pool is freed is nothing to the next one. */
+static int
+a_queue_is_not_the_next_pool_s(void)
+{
+	TEST_CALL(qsbr_make());
+	TEST_ASSERT_EQUAL(HERE(call_pool_make, KIND_READ), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_get, 0, 70), 70);
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_defer, 0, 70), 0);
+	rte_rcu_qsbr_thread_offline(qsbr, 0);
+	TEST_ASSERT_EQUAL(HERE(call_pool_free, 0), 0);
+	TEST_ASSERT_EQUAL(HERE(call_pool_make, KIND_READ), 0);
+	TEST_ASSERT_EQUAL(HERE(call_pool_get, 0, 2 * N), N);
+	TEST_ASSERT_EQUAL(ASK(&second, call_pool_reclaim), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_flush), 0);
+	TEST_ASSERT_EQUAL(HERE(call_pool_in_use, 0), N);
+	TEST_ASSERT_EQUAL(HERE(call_pool_get, N, 1), 0);
+	TEST_ASSERT_EQUAL(HERE(call_pool_put, 0, N), 0);
+	TEST_CALL(free_pool());
+	qsbr_free();
+	return TEST_SUCCESS;
+}
+
 static const struct test_case cases[] = {
 	TEST_CASE(a_process_that_is_killed_at_work_leaves_the_pool_whole),
 	TEST_CASE(objects_pass_both_ways),
@@ -362,6 +501,9 @@ static const struct test_case cases[] = {
 	TEST_CASE(what_a_killed_process_had_cached_can_be_had),
 	TEST_CASE(what_a_process_has_made_outlives_it),
 	TEST_CASE(a_pool_with_the_functions_of_another_process_does_not_grow),
+	TEST_CASE(each_process_waits_for_the_readers),
+	TEST_CASE(a_queue_ends_with_its_pool),
+	TEST_CASE(a_queue_is_not_the_next_pool_s),
 	TEST_CASES_END
 };
 

@@ -5,40 +5,46 @@
 /*
  * Objects of pools that go back when no reader can have a reference any more.
  *
- * They wait in a defer queue of DPDK's RCU library. As that has a function pointer, each
- * process has queues of its own, made when a pool is first used so. An entry is a batch
- * of objects with one grace period.
+ * They wait in queues that each process has for itself, in memory of libc: so nothing of
+ * them is left when it dies. An entry is a batch of objects with one grace period. A queue
+ * belongs to one pool: when another process has freed that, and made one in its place, the
+ * pool's generation tells, and what waits is forgotten. DPDK's own defer queue cannot
+ * forget: it would ask the first pool's RCU variable, and give its objects to the second.
  */
 
 #include <errno.h>
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include <rte_errno.h>
-#include <rte_ring.h>
 #include <rte_rcu_qsbr.h>
 
 #include "fastmem_private.h"
 
-#define BATCH 15
+#define BATCH 14u
 #define QUEUE_MIN 64u /* batches */
 #define QUEUE_MAX (16u << 10)
+#define EACH_CALL 16u /* batches that go back in a call of put_deferred() */
 
 struct batch {
+	uint64_t token;
 	uint64_t n;
 	void *objs[BATCH];
 };
 
+/* All under lock, but where it says atomic. */
 struct queue {
-	struct rte_rcu_qsbr_dq *dq; /* atomic: set under queues_lock */
-	uint32_t size; /* batches; written before dq */
-	uint32_t n_batches; /* on their way. Atomic */
-	uint32_t n_objs; /* in these. Atomic */
+	pthread_mutex_t lock;
+	struct batch *batches;
+	uint32_t size; /* a power of two */
+	uint32_t head, tail; /* of all batches ever */
+	uint32_t generation; /* of the pool; 0: none. Atomic */
+	uint32_t n_objs; /* on their way. Atomic */
 };
 
 /* By the pool's place. */
-static struct queue queues[RTE_FASTMEM_MAX_POOLS];
-static pthread_mutex_t queues_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct queue queues[RTE_FASTMEM_MAX_POOLS] = {
+	[0 ... RTE_FASTMEM_MAX_POOLS - 1] = { .lock = PTHREAD_MUTEX_INITIALIZER },
+};
 
 static struct queue *
 queue_of(const struct fastmem_pool *pool)
@@ -46,128 +52,129 @@ queue_of(const struct fastmem_pool *pool)
 	return &queues[pool - fastmem_ctl()->pools];
 }
 
-/* By the queue: the grace period of these batches is over. */
 static void
-put_batches(void *arg, void *entries, unsigned int n)
+queue_reset(struct queue *q)
 {
-	struct fastmem_pool *pool = arg;
-	const struct batch *batch = entries;
-	struct queue *q = queue_of(pool);
-	unsigned int i;
-
-	for (i = 0; i < n; i++) {
-		rte_fastmem_pool_put_bulk(&pool->user, batch[i].objs, batch[i].n);
-		__atomic_fetch_sub(&q->n_objs, batch[i].n, __ATOMIC_RELAXED);
-	}
-	/* Pairs with the acquire in take_room(): these places of the queue are vacant. */
-	__atomic_fetch_sub(&q->n_batches, n, __ATOMIC_RELEASE);
+	free(q->batches);
+	q->batches = NULL;
+	q->head = 0;
+	q->tail = 0;
+	__atomic_store_n(&q->n_objs, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&q->generation, 0, __ATOMIC_RELAXED);
 }
 
-/* Under queues_lock. */
-static struct rte_rcu_qsbr_dq *
-dq_make(struct fastmem_pool *pool, uint32_t size)
-{
-	struct rte_rcu_qsbr_dq_parameters params = {
-		.esize = sizeof(struct batch),
-		.size = size,
-		/* Few enough batches wait for the next call, and few enough are done in one. */
-		.trigger_reclaim_limit = 16,
-		.max_reclaim_size = 16,
-		.free_fn = put_batches,
-		.p = pool,
-		.v = pool->qsbr,
-	};
-	char name[RTE_RCU_QSBR_DQ_NAMESIZE];
-	struct rte_ring *old;
-
-	snprintf(name, sizeof(name), "fm%u_%u", pool->bin, fastmem_process.peer);
-	params.name = name;
-	/* Of a process that had this number, and has died. */
-	old = rte_ring_lookup(name);
-	if (old != NULL)
-		rte_ring_free(old);
-	return rte_rcu_qsbr_dq_create(&params);
-}
-
-/* The queue of a pool in this process. NULL: no memory. */
-static struct rte_rcu_qsbr_dq *
-dq_get(struct fastmem_pool *pool)
-{
-	struct queue *q = queue_of(pool);
-	/* Pairs with the release below. */
-	struct rte_rcu_qsbr_dq *dq = __atomic_load_n(&q->dq, __ATOMIC_ACQUIRE);
-
-	if (dq != NULL)
-		return dq;
-	pthread_mutex_lock(&queues_lock);
-	dq = q->dq;
-	if (dq == NULL) {
-		/* One object to a batch, at worst. */
-		q->size = RTE_MIN(RTE_MAX(pool->max, QUEUE_MIN), QUEUE_MAX);
-		dq = dq_make(pool, q->size);
-		__atomic_store_n(&q->dq, dq, __ATOMIC_RELEASE);
-	}
-	pthread_mutex_unlock(&queues_lock);
-	return dq;
-}
-
-/* Make sure of places for n batches. */
+/* Whether what is in a queue is of this pool, and not of one that was in its place. */
 static bool
-take_room(struct queue *q, struct rte_rcu_qsbr_dq *dq, uint32_t n)
+is_of_pool(const struct queue *q, const struct fastmem_pool *pool)
 {
-	unsigned int tries;
+	return __atomic_load_n(&q->generation, __ATOMIC_RELAXED) == pool->generation;
+}
 
-	for (tries = 0; tries < 2 && n <= q->size; tries++) {
-		/* Acquire pairs with the release in put_batches(). */
-		if (__atomic_add_fetch(&q->n_batches, n, __ATOMIC_ACQUIRE) <= q->size)
-			return true;
-		__atomic_fetch_sub(&q->n_batches, n, __ATOMIC_RELAXED);
-		rte_rcu_qsbr_dq_reclaim(dq, UINT32_MAX, NULL, NULL, NULL);
+/* See to it that there is a queue for this pool. Returns 0 or -ENOMEM. */
+static int
+queue_prepare(struct queue *q, const struct fastmem_pool *pool)
+{
+	if (is_of_pool(q, pool))
+		return 0;
+	queue_reset(q);
+	/* One object to a batch, at worst. */
+	q->size = RTE_MIN(RTE_MAX(pool->max, QUEUE_MIN), QUEUE_MAX);
+	q->size = rte_align32pow2(q->size);
+	q->batches = malloc(q->size * sizeof(q->batches[0]));
+	if (q->batches == NULL)
+		return -ENOMEM;
+	__atomic_store_n(&q->generation, pool->generation, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* Take the oldest batch, if its grace period is over. */
+static bool
+take_batch(struct queue *q, const struct fastmem_pool *pool, struct batch *out)
+{
+	bool taken = false;
+
+	pthread_mutex_lock(&q->lock);
+	if (is_of_pool(q, pool) && q->head != q->tail) {
+		const struct batch *batch = &q->batches[q->head & (q->size - 1)];
+
+		taken = rte_rcu_qsbr_check(pool->qsbr, batch->token, false) != 0;
+		if (taken) {
+			*out = *batch;
+			q->head++;
+		}
 	}
-	return false;
+	pthread_mutex_unlock(&q->lock);
+	return taken;
+}
+
+/* Put back what has waited long enough: up to n batches. */
+static void
+put_back(struct fastmem_pool *pool, unsigned int n)
+{
+	struct queue *q = queue_of(pool);
+	struct batch batch;
+
+	while (n-- > 0 && take_batch(q, pool, &batch)) {
+		rte_fastmem_pool_put_bulk(&pool->user, batch.objs, batch.n);
+		__atomic_fetch_sub(&q->n_objs, batch.n, __ATOMIC_RELAXED);
+	}
+}
+
+/* Returns 0, -ENOMEM, or -ENOSPC. */
+static int
+enqueue(struct fastmem_pool *pool, void *const *objs, unsigned int n)
+{
+	struct queue *q = queue_of(pool);
+	unsigned int done;
+	uint64_t token;
+	int ret;
+
+	pthread_mutex_lock(&q->lock);
+	ret = queue_prepare(q, pool);
+	if (ret == 0 && ((uint64_t)n + BATCH - 1) / BATCH > q->size - (q->tail - q->head))
+		ret = -ENOSPC;
+	if (ret == 0 && n > 0) {
+		token = rte_rcu_qsbr_start(pool->qsbr);
+		__atomic_fetch_add(&q->n_objs, n, __ATOMIC_RELAXED);
+		for (done = 0; done < n; done += BATCH, q->tail++) {
+			struct batch *batch = &q->batches[q->tail & (q->size - 1)];
+
+			batch->token = token;
+			batch->n = RTE_MIN(n - done, BATCH);
+			memcpy(batch->objs, objs + done, batch->n * sizeof(objs[0]));
+		}
+	}
+	pthread_mutex_unlock(&q->lock);
+	return ret;
 }
 
 int
 rte_fastmem_pool_put_deferred(struct rte_fastmem_pool *user, void *const *objs, unsigned int n)
 {
 	struct fastmem_pool *pool = fastmem_pool(user);
-	struct rte_rcu_qsbr_dq *dq;
-	unsigned int done;
-	struct queue *q;
+	int ret;
 
 	if (fastmem_ctl_get() == NULL)
 		return -ENODEV;
 	if (user == NULL || pool->qsbr == NULL || (objs == NULL && n > 0))
 		return -EINVAL;
-	dq = dq_get(pool);
-	if (dq == NULL)
-		return -ENOMEM;
-	q = queue_of(pool);
-	if (!take_room(q, dq, (n + BATCH - 1) / BATCH))
-		return -ENOSPC;
-	__atomic_fetch_add(&q->n_objs, n, __ATOMIC_RELAXED);
-	for (done = 0; done < n; done += BATCH) {
-		struct batch batch = { .n = RTE_MIN(n - done, (unsigned int)BATCH) };
-
-		memcpy(batch.objs, objs + done, batch.n * sizeof(objs[0]));
-		if (rte_rcu_qsbr_dq_enqueue(dq, &batch) != 0)
-			rte_panic("fastmem: a queue with room is full\n");
+	put_back(pool, EACH_CALL);
+	ret = enqueue(pool, objs, n);
+	if (ret == -ENOSPC) {
+		put_back(pool, UINT32_MAX);
+		ret = enqueue(pool, objs, n);
 	}
-	return 0;
+	return ret;
 }
 
 unsigned int
 rte_fastmem_pool_reclaim(struct rte_fastmem_pool *user)
 {
 	struct fastmem_pool *pool = fastmem_pool(user);
-	struct rte_rcu_qsbr_dq *dq;
 
 	if (user == NULL || fastmem_ctl_get() == NULL)
 		return 0;
-	/* Pairs with the release in dq_get(). */
-	dq = __atomic_load_n(&queue_of(pool)->dq, __ATOMIC_ACQUIRE);
-	if (dq != NULL)
-		rte_rcu_qsbr_dq_reclaim(dq, UINT32_MAX, NULL, NULL, NULL);
+	put_back(pool, UINT32_MAX);
 	return fastmem_defer_count(pool);
 }
 
@@ -175,7 +182,9 @@ rte_fastmem_pool_reclaim(struct rte_fastmem_pool *user)
 unsigned int
 fastmem_defer_count(const struct fastmem_pool *pool)
 {
-	return __atomic_load_n(&queue_of(pool)->n_objs, __ATOMIC_RELAXED);
+	const struct queue *q = queue_of(pool);
+
+	return is_of_pool(q, pool) ? __atomic_load_n(&q->n_objs, __ATOMIC_RELAXED) : 0;
 }
 
 static void
@@ -183,18 +192,14 @@ defer_end(struct fastmem_pool *pool, bool wait)
 {
 	struct queue *q = queue_of(pool);
 
-	pthread_mutex_lock(&queues_lock);
-	if (q->dq != NULL) {
+	if (fastmem_defer_count(pool) != 0) {
 		if (wait)
 			rte_rcu_qsbr_synchronize(pool->qsbr, RTE_QSBR_THRID_INVALID);
-		if (rte_rcu_qsbr_dq_delete(q->dq) != 0)
-			FASTMEM_LOG(ERR, "pool %s: %u deferred objects are lost: %s", pool->name,
-				fastmem_defer_count(pool), rte_strerror(rte_errno));
-		__atomic_store_n(&q->dq, NULL, __ATOMIC_RELAXED);
-		__atomic_store_n(&q->n_objs, 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&q->n_batches, 0, __ATOMIC_RELAXED);
+		put_back(pool, UINT32_MAX);
 	}
-	pthread_mutex_unlock(&queues_lock);
+	pthread_mutex_lock(&q->lock);
+	queue_reset(q);
+	pthread_mutex_unlock(&q->lock);
 }
 
 /* The pool is about to be freed: wait for the grace period of what this process has put. */
@@ -211,6 +216,6 @@ fastmem_defer_end_all(void)
 	unsigned int i;
 
 	for (i = 0; i < RTE_FASTMEM_MAX_POOLS; i++)
-		if (queues[i].dq != NULL)
+		if (queues[i].batches != NULL)
 			defer_end(&fastmem_ctl()->pools[i], false);
 }

@@ -63,7 +63,6 @@ fastmem_pools_init(struct fastmem_ctl *ctl)
 		struct fastmem_pool *pool = &ctl->pools[i];
 
 		pool->bin = ctl->first_pool_bin + i;
-		pool->user.cache = pool->bin * sizeof(struct rte_fastmem_cache);
 		fastmem_mutex_init(&pool->grow);
 		fastmem_mutex_init(&pool->caches);
 		fastmem_bin_init(&ctl->bins[pool->bin], pool->bin, 0, RTE_CACHE_LINE_SIZE, 1);
@@ -172,6 +171,9 @@ static size_t
 pool_end_limbo(struct fastmem_pool *pool)
 {
 	struct fastmem_bin *bin = fastmem_pool_bin(pool);
+	uint64_t checked = FASTMEM_NO_TOKEN;
+	bool over = true;
+	uint64_t token = FASTMEM_NO_TOKEN; /* one for all that have left since the last time */
 	struct fastmem_granule **slabs;
 	unsigned int n, i;
 	size_t given = 0;
@@ -185,11 +187,18 @@ pool_end_limbo(struct fastmem_pool *pool)
 		if (!slab->limbo)
 			continue;
 		if (pool->qsbr != NULL && slab->token == FASTMEM_NO_TOKEN) {
-			/* After it has left: from now on nobody can get to it. */
-			slab->token = rte_rcu_qsbr_start(pool->qsbr);
+			/* After they have left: from now on nobody can get to them. */
+			if (token == FASTMEM_NO_TOKEN)
+				token = rte_rcu_qsbr_start(pool->qsbr);
+			slab->token = token;
 			continue;
 		}
-		if (pool->qsbr != NULL && rte_rcu_qsbr_check(pool->qsbr, slab->token, false) == 0)
+		/* Once for each grace period: what has left together ends together. */
+		if (pool->qsbr != NULL && slab->token != checked) {
+			checked = slab->token;
+			over = rte_rcu_qsbr_check(pool->qsbr, checked, false) != 0;
+		}
+		if (!over)
 			continue;
 		given += (size_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT;
 		slab_finish(pool, slab, true);
@@ -296,33 +305,52 @@ wants_functions(const struct rte_fastmem_pool_params *p)
 		p->mem_removed != NULL;
 }
 
+static int
+refuse(const struct rte_fastmem_pool_params *p, int error, const char *why)
+{
+	FASTMEM_LOG(ERR, "pool %.*s: %s", RTE_FASTMEM_POOL_NAMESIZE,
+		p->name != NULL ? p->name : "(no name)", why);
+	return -error;
+}
+
 /* Whether params are possible. Returns 0 or a negative errno. */
 static int
 params_check(const struct rte_fastmem_pool_params *p, size_t align, size_t *stride)
 {
-	if (p->name == NULL || p->name[0] == '\0' || (p->flags & ~KNOWN_FLAGS) != 0 ||
-			(align & (align - 1)) != 0 || p->header % align != 0)
-		return -EINVAL;
+	if (p->name == NULL || p->name[0] == '\0')
+		return refuse(p, EINVAL, "a pool needs a name");
 	if (strnlen(p->name, RTE_FASTMEM_POOL_NAMESIZE) == RTE_FASTMEM_POOL_NAMESIZE)
-		return -ENAMETOOLONG;
+		return refuse(p, ENAMETOOLONG, "the name is too long");
+	if ((p->flags & ~KNOWN_FLAGS) != 0)
+		return refuse(p, EINVAL, "unknown flags");
+	if ((align & (align - 1)) != 0)
+		return refuse(p, EINVAL, "the alignment is no power of two");
+	if (p->header % align != 0)
+		return refuse(p, EINVAL, "the header is no multiple of the alignment "
+			"(by default a cache line)");
 	if (p->flags & RTE_FASTMEM_POOL_F_EXTERNAL) {
 		*stride = align;
 		/* Whoever has the memory has the objects, too. */
 		return p->max == 0 || p->min != 0 || p->max_bytes != 0 || wants_functions(p) ||
 			(p->flags & (RTE_FASTMEM_POOL_F_CONTIG | RTE_FASTMEM_POOL_F_SHRINK)) != 0 ?
-			-EINVAL : 0;
+			refuse(p, EINVAL, "external objects need max, and go with nothing "
+				"that is about memory") : 0;
 	}
-	if (p->size == 0 || (p->max != 0 && p->min > p->max))
-		return -EINVAL;
-	if (p->size > RTE_FASTMEM_MAX_SIZE || p->header > RTE_FASTMEM_MAX_SIZE - p->size ||
-			align > FASTMEM_GRANULE)
-		return -E2BIG;
+	if (p->size == 0)
+		return refuse(p, EINVAL, "size 0");
+	if (p->max != 0 && p->min > p->max)
+		return refuse(p, EINVAL, "min is above max");
+	if (p->size > RTE_FASTMEM_MAX_SIZE || p->header > RTE_FASTMEM_MAX_SIZE - p->size)
+		return refuse(p, E2BIG, "an object with its header is above 1 MiB");
+	if (align > FASTMEM_GRANULE)
+		return refuse(p, E2BIG, "the alignment is above 64 KiB");
 	*stride = stride_of(p, align);
 	if ((p->flags & RTE_FASTMEM_POOL_F_CONTIG) == 0)
 		return 0;
 	if (p->max == 0 || p->min != p->max || (p->flags & RTE_FASTMEM_POOL_F_SHRINK) != 0)
-		return -EINVAL;
-	return (uint64_t)p->max * *stride > UINT32_MAX - FASTMEM_GRANULE ? -E2BIG : 0;
+		return refuse(p, EINVAL, "objects in one piece need min equal to max, and stay");
+	return (uint64_t)p->max * *stride > UINT32_MAX - FASTMEM_GRANULE ?
+		refuse(p, E2BIG, "objects in one piece are above 4 GiB") : 0;
 }
 
 /* Index of the arena; -1: there is no such socket. */
@@ -392,6 +420,8 @@ take_place(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *p)
 	if (best != NULL) {
 		strlcpy(best->name, p->name, sizeof(best->name));
 		best->maker = fastmem_process.peer;
+		if (++best->generation == 0)
+			best->generation = 1;
 		MOVE(best->state, FASTMEM_POOL_MAKING);
 	}
 	return best;
@@ -409,6 +439,9 @@ set_state(struct fastmem_ctl *ctl, struct fastmem_pool *pool, enum fastmem_pool_
 static int
 make_arrays(struct fastmem_bin *bin, uint32_t n_external, uint32_t n_words)
 {
+	/* There is no power of two above that. */
+	if (n_external > RTE_BIT32(31))
+		return -ENOMEM;
 	if (n_external > bin->store_size) {
 		uint32_t n = rte_align32pow2(n_external);
 		void **store = fastmem_meta_alloc((size_t)n * sizeof(store[0]), true);
@@ -471,6 +504,7 @@ pool_setup(struct fastmem_pool *pool, const struct rte_fastmem_pool_params *p, u
 	pool->arg = p->arg;
 	pool->qsbr = p->qsbr;
 	pool->next_index = 0;
+	pool->user.cache = pool->bin * sizeof(struct rte_fastmem_cache);
 	pool->user.stride = stride;
 	/* Exact for all offsets below 2^32: they are multiples of the stride. */
 	pool->user.magic = (UINT64_C(1) << 32) / stride + 1;
@@ -540,6 +574,8 @@ pool_end(struct fastmem_ctl *ctl, struct fastmem_pool *pool, bool functions)
 	struct fastmem_tcache *t;
 	unsigned int i;
 
+	/* To whoever still uses it: a cache without room, and the slow path sees the rest. */
+	pool->user.cache = 0;
 	fastmem_caches_lock(bin);
 	/* Pairs with the release in tcache_make(). */
 	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next)
@@ -587,7 +623,7 @@ pool_begin(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *params
 	if (find_name(ctl, params->name) != NULL)
 		rte_errno = EEXIST;
 	else if ((pool = take_place(ctl, params)) == NULL)
-		rte_errno = ENOSPC;
+		rte_errno = -refuse(params, ENOSPC, "there are as many pools as there can be");
 	fastmem_mutex_unlock(&ctl->pools_lock);
 	return pool;
 }
@@ -597,7 +633,8 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	struct fastmem_pool *pool;
-	size_t align, stride;
+	size_t align, stride = 0;
+	uint64_t before;
 	int ret, socket;
 
 	if (params == NULL) {
@@ -607,10 +644,10 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params)
 	align = params->align != 0 ? params->align : RTE_FASTMEM_ALIGN_DEFAULT;
 	ret = params_check(params, align, &stride);
 	if (ret == 0 && ctl == NULL)
-		ret = -ENODEV;
+		ret = refuse(params, ENODEV, "rte_fastmem_init() was not called");
 	socket = ret == 0 ? socket_index(ctl, params->socket_id) : 0;
 	if (socket < 0)
-		ret = -EINVAL;
+		ret = refuse(params, EINVAL, "no such socket");
 	if (ret != 0) {
 		rte_errno = -ret;
 		return NULL;
@@ -618,13 +655,16 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params)
 	pool = pool_begin(ctl, params);
 	if (pool == NULL)
 		return NULL;
+	before = fastmem_arena_bytes(&ctl->arenas[socket]);
 	ret = pool_setup(pool, params, stride, socket);
 	if (ret != 0) {
 		fastmem_peers_lock(ctl);
 		pool_end(ctl, pool, true);
 		set_state(ctl, pool, FASTMEM_POOL_NONE);
 		fastmem_mutex_unlock(&ctl->peers_lock);
-		rte_errno = ENOMEM;
+		/* What was got for it in vain is of better use to others. */
+		fastmem_arena_trim(&ctl->arenas[socket], before, false);
+		rte_errno = -refuse(params, ENOMEM, "not enough memory");
 		return NULL;
 	}
 	set_state(ctl, pool, FASTMEM_POOL_LIVE);
@@ -735,6 +775,13 @@ rte_fastmem_pool_add(struct rte_fastmem_pool *user, void *const *objs, unsigned 
 
 /* Objects. */
 
+static bool
+is_live(const struct fastmem_pool *pool)
+{
+	/* Pairs with the release in set_state(): who has the pool has seen that. */
+	return __atomic_load_n(&pool->state, __ATOMIC_RELAXED) == FASTMEM_POOL_LIVE;
+}
+
 /* n objects from caches, the depot and slabs as they are. Under pool.caches. */
 static bool
 take(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs, unsigned int n)
@@ -799,7 +846,7 @@ pool_get(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 
 	/* Pairs with the acquire in cache_limit(): the fast path has popped nothing. */
 	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE);
-	if (ctl == NULL)
+	if (ctl == NULL || !is_live(pool))
 		return -ENODEV;
 	bin = fastmem_pool_bin(pool);
 	fixed = pool->min == pool->max || bin->store != NULL;
@@ -891,6 +938,11 @@ rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsi
 
 	if (fastmem_ctl_get() == NULL || n == 0 || (n == 1 && objs[0] == NULL))
 		return;
+	if (!is_live(pool)) {
+		FASTMEM_LOG(ERR, "put of %u objects to %p, which is no pool; ignored", n,
+			(void *)user);
+		return;
+	}
 	bin = fastmem_pool_bin(pool);
 	t = fastmem_tcache_self(false);
 	fastmem_caches_lock(bin);

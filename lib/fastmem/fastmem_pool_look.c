@@ -33,7 +33,7 @@ rte_fastmem_pool_in_use_count(const struct rte_fastmem_pool *user)
 	if (user == NULL || fastmem_ctl_get() == NULL)
 		return 0;
 	figures(fastmem_pool(user), &f);
-	return f.in_use;
+	return (int64_t)f.in_use < 0 ? 0 : f.in_use;
 }
 
 uint32_t
@@ -97,7 +97,8 @@ rte_fastmem_pool_stats(const struct rte_fastmem_pool *user, struct rte_fastmem_p
 
 	memset(stats, 0, sizeof(*stats));
 	stats->objects = n_slots;
-	stats->in_use = f.in_use;
+	/* Below 0 if objects were put twice, or are not this pool's. */
+	stats->in_use = (int64_t)f.in_use < 0 ? 0 : f.in_use;
 	stats->deferred = fastmem_defer_count(pool);
 	stats->get_total = f.alloc;
 	stats->put_total = f.free;
@@ -106,7 +107,7 @@ rte_fastmem_pool_stats(const struct rte_fastmem_pool *user, struct rte_fastmem_p
 	stats->bytes_metadata = metadata_bytes(ctl, pool, bin, n_granules);
 	if (bin->store != NULL)
 		return 0;
-	stats->bytes_in_use = f.in_use * bin->slot_size;
+	stats->bytes_in_use = (uint64_t)stats->in_use * bin->slot_size;
 	stats->bytes_wasted = stats->bytes_backing - n_slots * bin->slot_size;
 	return 0;
 }
@@ -136,6 +137,8 @@ rte_fastmem_pool_dump(FILE *f, const struct rte_fastmem_pool *user)
 		fastmem_ctl()->arenas[bin->socket].socket_id, pool->flags, pool->creator_pid);
 	fprintf(f, "  got %" PRIu64 ", put %" PRIu64 ", refused %" PRIu64 ", deferred %u\n",
 		s.get_total, s.put_total, s.get_failed, s.deferred);
+	if (s.put_total > s.get_total)
+		fprintf(f, "  put more often than got: objects put twice, or not this pool's\n");
 	fprintf(f, "  bytes: %" PRIu64 " held, %" PRIu64 " in use, %" PRIu64 " wasted, %" PRIu64
 		" of bookkeeping\n", s.bytes_backing, s.bytes_in_use, s.bytes_wasted,
 		s.bytes_metadata);

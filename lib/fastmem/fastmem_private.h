@@ -299,6 +299,7 @@ struct fastmem_pool {
 	struct rte_fastmem_pool user; /* what its users have a pointer to */
 	uint32_t state; /* enum fastmem_pool_state. Under pools_lock; atomic */
 	uint32_t maker; /* number of the process that makes or frees it. Under pools_lock */
+	uint32_t generation; /* of pools in this place; not 0. Under pools_lock, before LIVE */
 	uint32_t creator; /* number of the process that the functions are of */
 	uint32_t creator_pid; /* as numbers are used again */
 	char name[RTE_FASTMEM_POOL_NAMESIZE];

@@ -91,6 +91,8 @@ struct rte_fastmem_pool {
  * @param index
  *   Its number: from 0 on in the order in which objects are made. Without
  *   RTE_FASTMEM_POOL_F_SHRINK there are no gaps.
+ *
+ * It must not call fastmem: see the head of this file.
  */
 typedef void (*rte_fastmem_pool_obj_cb)(struct rte_fastmem_pool *pool, void *arg, void *obj,
 		rte_iova_t iova, uint32_t index);
@@ -126,7 +128,7 @@ struct rte_fastmem_pool_params {
 	uint32_t max;
 	/** Bytes of memory that the pool ever has. 0: no limit. */
 	size_t max_bytes;
-	/** Objects that a thread may keep in its loaded magazine, up to 256. 0: by size. */
+	/** Objects that a thread may keep in a magazine; above 256: 256. 0: by size. */
 	uint32_t cache_size;
 	/** RTE_FASTMEM_POOL_F_*. */
 	uint32_t flags;
@@ -285,7 +287,7 @@ rte_fastmem_pool_add(struct rte_fastmem_pool *pool, void *const *objs, unsigned 
  *   The object, with the contents that its last user has left, or NULL with rte_errno set:
  *   - ENOBUFS: max objects are in use
  *   - ENOMEM: no memory for more objects, or max_bytes are in use
- *   - ENODEV: not initialised
+ *   - ENODEV: fastmem is not initialised, or the pool was freed
  */
 static inline void *
 rte_fastmem_pool_get(struct rte_fastmem_pool *pool);
@@ -307,7 +309,8 @@ rte_fastmem_pool_get_bulk(struct rte_fastmem_pool *pool, void **objs, unsigned i
  * @param pool
  *   The pool that it is of.
  * @param obj
- *   The object. NULL: nothing is done.
+ *   The object, got from this pool and not put since. This is not checked here:
+ *   rte_fastmem_free() finds out whose an object is. NULL: nothing is done.
  */
 static inline void
 rte_fastmem_pool_put(struct rte_fastmem_pool *pool, void *obj);
