@@ -59,7 +59,7 @@ run() {
 	(
 		export DPDK_TEST=$suite
 		[ "$how" != all ] || export FASTMEM_PRELOAD=$preload
-		timeout 120 tools/with-eal.sh ${eal[@]+"${eal[@]}"} --lcores 2 --memory 1024 \
+		timeout 120 tools/with-eal.sh ${eal[@]+"${eal[@]}"} --lcores 2 --memory 3072 \
 			"$scratch/dpdk-test" ${extra[@]+"${extra[@]}"} "$@"
 	) >"$scratch/$suite.$how" 2>&1 </dev/null || status=$?
 	case $status in

@@ -92,12 +92,15 @@ class Testpmd:
         return self.process.wait(PATIENCE)
 
 
-def vdev(number, kind, scratch):
-    if kind == "pcap" and number == 0:
+def vdev(number, kinds, scratch):
+    kind = kinds[number]
+    if kind != "pcap":
+        return "--vdev=net_%s%d" % (kind, number)
+    if number == 0:
         return "--vdev=net_pcap0,rx_pcap=%s/in.pcap" % scratch
-    if kind == "pcap":
-        return "--vdev=net_pcap1,tx_pcap=%s/out.pcap" % scratch
-    return "--vdev=net_%s%d" % (kind, number)
+    # What a ring sends out of port 1 has come from there.
+    source = ",rx_pcap=%s/in.pcap" % scratch if kinds[0] == "ring" else ""
+    return "--vdev=net_pcap1%s,tx_pcap=%s/out.pcap" % (source, scratch)
 
 
 def forward(pmd, kinds):
@@ -127,12 +130,13 @@ def main():
     parser.add_argument("launcher", nargs="+", help="what starts testpmd, after --")
     args = parser.parse_args()
 
-    if args.kinds[0] == "pcap":
+    if "pcap" in args.kinds:
         pcap_write(args.scratch + "/in.pcap", packets())
     command = args.launcher + [
         args.testpmd, "-d", "librte_mempool_fastmem.so", "--mbuf-pool-ops-name=fastmem",
-        vdev(0, args.kinds[0], args.scratch), vdev(1, args.kinds[1], args.scratch),
-        "--", "-i", "--total-num-mbufs=8192"]
+        vdev(0, args.kinds, args.scratch), vdev(1, args.kinds, args.scratch),
+        # Else it first reads, and drops, all that a capture file has.
+        "--", "-i", "--no-flush-rx", "--total-num-mbufs=8192"]
     if args.mp_alloc:
         command.append("--mp-alloc=" + args.mp_alloc)
     pmd = Testpmd(command)
