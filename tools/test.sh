@@ -21,7 +21,7 @@ usage() {
 	  upstream  some of DPDK's own tests with the mempool driver, on DPDK 22.11
 
 	Only if named:
-	  upstream_all  all of those tests, and testpmd; wants 2 GiB of huge pages, takes some minutes
+	  upstream_all  all of those tests, and testpmd: 2 GiB of huge pages or 3 of others, some minutes
 
 	Environment: HUGE=auto|yes|no (huge pages), BUILD=dir, FUZZ_RUNS=N.
 	The last line is the sum over all: N passed, N failed.
