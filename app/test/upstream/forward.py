@@ -91,6 +91,13 @@ class Testpmd:
             self.said += text.decode(errors="replace")
         return self.process.wait(PATIENCE)
 
+    def give_up(self):
+        """Without its input it ends, and what has started it cleans up; or else it is killed."""
+        try:
+            self.quit()
+        except (OSError, subprocess.TimeoutExpired):
+            self.process.kill()
+
 
 def vdev(number, kinds, scratch):
     kind = kinds[number]
@@ -144,8 +151,8 @@ def main():
         sent = forward(pmd, args.kinds)
         status = pmd.quit()
     except (TimeoutError, ValueError, OSError) as error:
-        pmd.process.kill()
-        print(pmd.said, error, sep="\n")
+        print(pmd.said, error, sep="\n", flush=True)
+        pmd.give_up()
         return 1
     print("%d packets" % sent)
     if status != 0:
