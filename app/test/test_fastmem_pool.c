@@ -103,6 +103,7 @@ wrong_params_are_refused(void)
 	REFUSED(E2BIG, p.size = rte_fastmem_max_size(), p.header = 64);
 	REFUSED(E2BIG, p.header = SIZE_MAX - 63);
 	REFUSED(E2BIG, p.align = 128 * KIB);
+	REFUSED(E2BIG, p.flags = RTE_FASTMEM_POOL_F_EXTERNAL, p.max = 4, p.align = (size_t)1 << 33);
 	REFUSED(EINVAL, p.flags = RTE_FASTMEM_POOL_F_CONTIG, p.max = 4);
 	REFUSED(EINVAL, p.flags = RTE_FASTMEM_POOL_F_CONTIG);
 	REFUSED(E2BIG, p.flags = RTE_FASTMEM_POOL_F_CONTIG, p.size = MIB, p.min = 4096,

@@ -434,6 +434,36 @@ objects_and_memory_are_enumerated(void)
 	return check_enumeration(RTE_FASTMEM_POOL_F_NO_SPREAD);
 }
 
+/* An object of a pool that grows, for each that is visited of another one. */
+static void
+grow_other(struct rte_fastmem_pool *pool, void *other, void *obj, rte_iova_t iova, uint32_t index)
+{
+	RTE_SET_USED(pool);
+	RTE_SET_USED(obj);
+	RTE_SET_USED(iova);
+	seen.wrong += rte_fastmem_pool_get(other) == NULL || seen.ended[index] != 0;
+}
+
+static int
+a_pool_does_not_shrink_while_it_is_visited(void)
+{
+	const struct rte_fastmem_pool_params params = { .name = "other", .size = 10000,
+		.socket_id = SOCKET_ID_ANY };
+	struct rte_fastmem_pool *pool = make(0, 0, RTE_FASTMEM_POOL_F_SHRINK, NULL);
+	struct rte_fastmem_pool *other = rte_fastmem_pool_create(&params);
+
+	TEST_ASSERT(pool != NULL && other != NULL);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_grow(pool, N), 0);
+	TEST_ASSERT(rte_fastmem_pool_obj_iter(pool, grow_other, other) >= N);
+	TEST_ASSERT_EQUAL(seen.wrong, 0);
+	TEST_ASSERT_EQUAL(count(seen.ended), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_grow(other, 10 * N), 0);
+	TEST_ASSERT_EQUAL(count(seen.ended), count(seen.made), "it serves the other one now");
+	rte_fastmem_pool_free(other);
+	rte_fastmem_pool_free(pool);
+	return TEST_SUCCESS;
+}
+
 /* In PA mode a piece of this size may not be had. */
 static int
 objects_in_one_piece_have_numbers(void)
@@ -507,6 +537,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(objects_and_memory_are_enumerated),
 	TEST_CASE(objects_in_one_piece_have_numbers),
 	TEST_CASE(bytes_add_up),
+	TEST_CASE(a_pool_does_not_shrink_while_it_is_visited),
 	TEST_CASES_END
 };
 

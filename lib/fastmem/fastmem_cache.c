@@ -362,6 +362,7 @@ cache_close(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
 	MOVE(c->loaded, NULL);
 	MOVE(c->spare, NULL);
 	MOVE(c->spare_n, 0);
+	MOVE(c->popping, 0);
 	MOVE(c->n_in, t->move_live);
 	move_end(t);
 }

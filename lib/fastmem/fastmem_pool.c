@@ -166,6 +166,18 @@ slab_finish(struct fastmem_pool *pool, struct fastmem_granule *slab, bool functi
 	fastmem_slab_end(fastmem_pool_bin(pool), slab);
 }
 
+static bool
+is_looked_at(const struct fastmem_pool *pool)
+{
+	unsigned int i;
+
+	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
+		/* Pairs with the release in fastmem_pool_look_end(). */
+		if (__atomic_load_n(&pool->looking[i], __ATOMIC_ACQUIRE) != 0)
+			return true;
+	return false;
+}
+
 /* End those slabs that have left and that nobody reads any more. Returns the bytes. */
 static size_t
 pool_end_limbo(struct fastmem_pool *pool)
@@ -178,7 +190,7 @@ pool_end_limbo(struct fastmem_pool *pool)
 	unsigned int n, i;
 	size_t given = 0;
 
-	if (bin->n_limbo == 0)
+	if (bin->n_limbo == 0 || is_looked_at(pool))
 		return 0;
 	n = fastmem_slabs(bin, &slabs);
 	for (i = 0; i < n; i++) {
@@ -207,6 +219,26 @@ pool_end_limbo(struct fastmem_pool *pool)
 	return given;
 }
 
+/*
+ * From one to the other, no memory leaves the pool: for iterators. Another pool's growth
+ * would have it leave at any time.
+ */
+void
+fastmem_pool_look_begin(struct fastmem_pool *pool)
+{
+	grow_lock(pool);
+	/* Read under the same lock. */
+	__atomic_fetch_add(&pool->looking[fastmem_process.peer], 1, __ATOMIC_RELAXED);
+	fastmem_mutex_unlock(&pool->grow);
+}
+
+void
+fastmem_pool_look_end(struct fastmem_pool *pool)
+{
+	/* Pairs with the acquire in is_looked_at(). */
+	__atomic_fetch_sub(&pool->looking[fastmem_process.peer], 1, __ATOMIC_RELEASE);
+}
+
 /* Let empty memory leave. Returns the bytes that have left. */
 static size_t
 pool_shrink(struct fastmem_pool *pool)
@@ -222,7 +254,7 @@ pool_shrink(struct fastmem_pool *pool)
 	fastmem_caches_unlock(bin);
 	grow_lock(pool);
 	given = pool_end_limbo(pool);
-	while (fastmem_slab_leave(bin, pool->min) != NULL)
+	while (!is_looked_at(pool) && fastmem_slab_leave(bin, pool->min) != NULL)
 		;
 	given += pool_end_limbo(pool);
 	fastmem_mutex_unlock(&pool->grow);
@@ -325,6 +357,8 @@ params_check(const struct rte_fastmem_pool_params *p, size_t align, size_t *stri
 		return refuse(p, EINVAL, "unknown flags");
 	if ((align & (align - 1)) != 0)
 		return refuse(p, EINVAL, "the alignment is no power of two");
+	if (align > FASTMEM_GRANULE)
+		return refuse(p, E2BIG, "the alignment is above 64 KiB");
 	if (p->header % align != 0)
 		return refuse(p, EINVAL, "the header is no multiple of the alignment "
 			"(by default a cache line)");
@@ -342,8 +376,6 @@ params_check(const struct rte_fastmem_pool_params *p, size_t align, size_t *stri
 		return refuse(p, EINVAL, "min is above max");
 	if (p->size > RTE_FASTMEM_MAX_SIZE || p->header > RTE_FASTMEM_MAX_SIZE - p->size)
 		return refuse(p, E2BIG, "an object with its header is above 1 MiB");
-	if (align > FASTMEM_GRANULE)
-		return refuse(p, E2BIG, "the alignment is above 64 KiB");
 	*stride = stride_of(p, align);
 	if ((p->flags & RTE_FASTMEM_POOL_F_CONTIG) == 0)
 		return 0;
@@ -601,6 +633,7 @@ fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer)
 	for (i = 0; i < RTE_FASTMEM_MAX_POOLS; i++) {
 		struct fastmem_pool *pool = &ctl->pools[i];
 
+		__atomic_store_n(&pool->looking[peer], 0, __ATOMIC_RELAXED);
 		if (pool->maker != peer || (pool->state != FASTMEM_POOL_MAKING &&
 				pool->state != FASTMEM_POOL_FREEING))
 			continue;
@@ -611,6 +644,13 @@ fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer)
 }
 
 /* The interface. */
+
+static bool
+is_live(const struct fastmem_pool *pool)
+{
+	/* Pairs with the release in set_state(): who has the pool has seen that. */
+	return __atomic_load_n(&pool->state, __ATOMIC_RELAXED) == FASTMEM_POOL_LIVE;
+}
 
 /* A pool of that name that is being made. NULL with rte_errno set: not possible. */
 static struct fastmem_pool *
@@ -681,6 +721,8 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 
 	if (user == NULL || ctl == NULL)
 		return;
+	if (is_live(pool) && pool->qsbr != NULL && fastmem_pool_bin(pool)->n_limbo != 0)
+		rte_rcu_qsbr_synchronize(pool->qsbr, RTE_QSBR_THRID_INVALID);
 	fastmem_defer_end(pool);
 	fastmem_pools_lock(ctl);
 	live = pool->state == FASTMEM_POOL_LIVE;
@@ -774,13 +816,6 @@ rte_fastmem_pool_add(struct rte_fastmem_pool *user, void *const *objs, unsigned 
 }
 
 /* Objects. */
-
-static bool
-is_live(const struct fastmem_pool *pool)
-{
-	/* Pairs with the release in set_state(): who has the pool has seen that. */
-	return __atomic_load_n(&pool->state, __ATOMIC_RELAXED) == FASTMEM_POOL_LIVE;
-}
 
 /* n objects from caches, the depot and slabs as they are. Under pool.caches. */
 static bool

@@ -233,6 +233,7 @@ rte_fastmem_pool_obj_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_obj_cb
 		return 0;
 	if (pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL)
 		return store_iter(pool, cb, arg);
+	fastmem_pool_look_begin(fastmem_pool(user));
 	n = slabs_by_index(pool, &slabs);
 	for (i = 0; i < n; i++) {
 		if (slabs[i]->limbo)
@@ -241,6 +242,7 @@ rte_fastmem_pool_obj_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_obj_cb
 			visit(pool, slabs[i], slot, cb, arg);
 		visited += slabs[i]->n_slots;
 	}
+	fastmem_pool_look_end(fastmem_pool(user));
 	free(slabs);
 	return visited;
 }
@@ -254,6 +256,7 @@ rte_fastmem_pool_mem_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_mem_cb
 
 	if (user == NULL || fastmem_ctl_get() == NULL)
 		return 0;
+	fastmem_pool_look_begin(fastmem_pool(user));
 	n = slabs_by_index(pool, &slabs);
 	for (i = 0; i < n; i++) {
 		struct rte_fastmem_pool_mem mem = {
@@ -264,6 +267,7 @@ rte_fastmem_pool_mem_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_mem_cb
 
 		cb(user, arg, &mem);
 	}
+	fastmem_pool_look_end(fastmem_pool(user));
 	free(slabs);
 	return n;
 }
@@ -357,8 +361,10 @@ rte_fastmem_pool_used_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_obj_c
 	if (pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL)
 		return -ENOTSUP;
 	bin = fastmem_pool_bin(pool);
+	fastmem_pool_look_begin(fastmem_pool(user));
 	u.n = slabs_by_index(pool, &u.slabs);
 	if (u.n == 0) {
+		fastmem_pool_look_end(fastmem_pool(user));
 		used_end(&u);
 		return 0;
 	}
@@ -380,6 +386,7 @@ rte_fastmem_pool_used_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_obj_c
 			visited++;
 		}
 	}
+	fastmem_pool_look_end(fastmem_pool(user));
 	used_end(&u);
 	return ret == 0 ? visited : ret;
 }

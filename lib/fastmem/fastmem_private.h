@@ -316,6 +316,7 @@ struct fastmem_pool {
 	struct rte_rcu_qsbr *qsbr;
 	pthread_mutex_t grow; /* held while slabs join and leave; may sleep */
 	uint32_t next_index; /* under grow */
+	uint32_t looking[FASTMEM_MAX_PEERS]; /* iterators by process. Grows under grow; atomic */
 	/*
 	 * Held where magazines of the bin move, and where a thread takes objects out of
 	 * the caches of others.
@@ -647,6 +648,8 @@ bool fastmem_steal(struct fastmem_bin *bin, const struct fastmem_tcache *self, b
 /* fastmem_pool.c */
 void fastmem_pools_init(struct fastmem_ctl *ctl);
 int fastmem_pool_grow(struct fastmem_pool *pool, uint32_t n);
+void fastmem_pool_look_begin(struct fastmem_pool *pool);
+void fastmem_pool_look_end(struct fastmem_pool *pool);
 void fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer);
 size_t fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id);
 void fastmem_pools_lock(struct fastmem_ctl *ctl);

@@ -52,8 +52,8 @@ struct rte_rcu_qsbr;
 
 /**
  * Memory that holds no object in use may leave the pool, above its min: in
- * rte_fastmem_pool_trim(), rte_fastmem_trim() and rte_fastmem_maintain(). Without
- * this flag, it stays the pool's as long as the pool lives.
+ * rte_fastmem_pool_trim(), rte_fastmem_trim() and rte_fastmem_maintain(), and where
+ * another pool grows. Without this flag, it stays the pool's as long as the pool lives.
  */
 #define RTE_FASTMEM_POOL_F_SHRINK RTE_BIT32(1)
 
@@ -316,7 +316,7 @@ static inline void
 rte_fastmem_pool_put(struct rte_fastmem_pool *pool, void *obj);
 
 /**
- * Put n objects back.
+ * Put n objects back, none of which is NULL.
  */
 static inline void
 rte_fastmem_pool_put_bulk(struct rte_fastmem_pool *pool, void *const *objs, unsigned int n);
@@ -433,8 +433,8 @@ rte_fastmem_pool_walk(void (*cb)(struct rte_fastmem_pool *pool, void *arg), void
 /**
  * Call a function for each object, in use or not.
  *
- * The pool must not shrink or be freed meanwhile; of an external pool, the objects in use
- * are not visited.
+ * The pool must not be freed meanwhile, and does not shrink. Of an external pool, the
+ * objects in use are not visited.
  *
  * @return
  *   Objects visited.
@@ -455,7 +455,8 @@ int64_t
 rte_fastmem_pool_used_iter(struct rte_fastmem_pool *pool, rte_fastmem_pool_obj_cb cb, void *arg);
 
 /**
- * Call a function for each range of memory. The pool must not shrink or be freed meanwhile.
+ * Call a function for each range of memory. The pool must not be freed meanwhile, and does
+ * not shrink.
  *
  * @return
  *   Ranges visited.
@@ -540,8 +541,11 @@ rte_fastmem_pool_get_bulk(struct rte_fastmem_pool *pool, void **objs, unsigned i
 static inline void
 rte_fastmem_pool_put(struct rte_fastmem_pool *pool, void *obj)
 {
-	if (unlikely(obj == NULL || !rte_fastmem_push(rte_fastmem_pool_cache(pool), obj)))
-		rte_fastmem_pool_put_slow(pool, &obj, 1);
+	if (unlikely(obj == NULL || !rte_fastmem_push(rte_fastmem_pool_cache(pool), obj))) {
+		void *one = obj; /* so that obj itself has no address, and stays in a register */
+
+		rte_fastmem_pool_put_slow(pool, &one, 1);
+	}
 }
 
 static inline void
