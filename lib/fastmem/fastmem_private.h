@@ -58,7 +58,7 @@
 #include "fastmem_compat.h"
 
 /* Changes with the layout of anything in this file or in rte_fastmem_core.h. */
-#define FASTMEM_LAYOUT_VERSION 3
+#define FASTMEM_LAYOUT_VERSION 4
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
@@ -85,6 +85,8 @@
 #define FASTMEM_OWNER_PEER 0xff0000u
 #define FASTMEM_OWNER_MASK 0xffffffu
 
+struct fastmem_debug;
+struct fastmem_record;
 struct fastmem_tcache;
 
 /* Magazine capacities: large objects need few places, and many bins are large. */
@@ -172,6 +174,7 @@ struct fastmem_granule {
 	uint32_t pool_next; /* of a pool: list of all its slabs */
 	uint64_t *bits; /* set: free. A cached slot is not free */
 	uint64_t *tiny_bits; /* for tiny slots; once made, it stays with the granule */
+	struct fastmem_record *records; /* by slot: see fastmem_debug.h; NULL: nothing is checked */
 
 	/* Of a chunk. Under arena.lock. */
 	const struct rte_memzone *zone;
@@ -415,6 +418,7 @@ struct fastmem_ctl {
 	pthread_mutex_t pools_lock;
 	struct fastmem_pool pools[RTE_FASTMEM_MAX_POOLS]; /* pool i: bin first_pool_bin + i */
 	struct fastmem_meta meta;
+	struct fastmem_debug *debug; /* set before ready; NULL: nothing is checked */
 	struct fastmem_arena arenas[RTE_MAX_NUMA_NODES];
 	struct fastmem_bin bins[];
 };

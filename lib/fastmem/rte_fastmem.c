@@ -855,6 +855,28 @@ rte_fastmem_free_slow(void *ptr)
 		rte_fastmem_free_bulk_slow(&ptr, 1);
 }
 
+void
+rte_fastmem_free_sized_slow(void *ptr, size_t size, size_t align)
+{
+	RTE_SET_USED(size);
+	RTE_SET_USED(align);
+	rte_fastmem_free_slow(ptr);
+}
+
+void
+rte_fastmem_hfree_slow(rte_fastmem_handle_t handle, void *ptr)
+{
+	RTE_SET_USED(handle);
+	rte_fastmem_free_slow(ptr);
+}
+
+void
+rte_fastmem_hfree_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n)
+{
+	RTE_SET_USED(handle);
+	rte_fastmem_free_bulk_slow(ptrs, n);
+}
+
 static void *
 realloc_move(void *old, size_t old_size, size_t size, size_t align, int socket_id)
 {
