@@ -308,6 +308,7 @@ struct fastmem_pool {
 	char name[RTE_FASTMEM_POOL_NAMESIZE];
 	uint16_t bin;
 	uint32_t flags;
+	size_t size; /* bytes of an object, as asked for */
 	uint32_t min;
 	uint32_t max; /* UINT32_MAX: none */
 	uint64_t max_granules;
