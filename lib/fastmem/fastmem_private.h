@@ -21,6 +21,7 @@
  *   fastmem_arena.c  per socket: chunks (memzones), runs of granules, growth
  *   fastmem_meta.c   the memory of all bookkeeping, magazines, the granule map
  *   fastmem_mp.c     what a secondary process asks of the primary: growth
+ *   fastmem_stack.c  call stacks as numbers (fastmem_unwind.c takes, fastmem_symbol.c prints them)
  *   fastmem_peer.c   which processes there are, and what dead ones leave behind
  *   fastmem_stats.c  reads all of the above, for the statistics and the dump
  *   fastmem_verify.c reads all of the above, for tests
@@ -58,7 +59,7 @@
 #include "fastmem_compat.h"
 
 /* Changes with the layout of anything in this file or in rte_fastmem_core.h. */
-#define FASTMEM_LAYOUT_VERSION 3
+#define FASTMEM_LAYOUT_VERSION 4
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
@@ -85,6 +86,7 @@
 #define FASTMEM_OWNER_PEER 0xff0000u
 #define FASTMEM_OWNER_MASK 0xffffffu
 
+struct fastmem_stacks;
 struct fastmem_tcache;
 
 /* Magazine capacities: large objects need few places, and many bins are large. */
@@ -410,6 +412,7 @@ struct fastmem_ctl {
 	uint64_t n_granules;
 	struct rte_fbarray map; /* bins by granule, then leaves */
 	struct fastmem_tcache *tcaches; /* atomic: pushed to, never popped from */
+	struct fastmem_stacks *stacks; /* atomic: set once, by the first capture */
 	pthread_mutex_t peers_lock;
 	struct fastmem_peer peers[FASTMEM_MAX_PEERS];
 	pthread_mutex_t pools_lock;
