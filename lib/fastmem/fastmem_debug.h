@@ -121,7 +121,8 @@ typedef void (*fastmem_record_cb)(struct fastmem_bin *bin, struct fastmem_granul
 		struct fastmem_record *r, void *arg);
 void fastmem_records_walk(fastmem_record_cb cb, void *arg);
 
-/* fastmem_leaks.c: at deinit, and at the end of a process that has not called it */
+/* fastmem_leaks.c: in the primary, at init; and at deinit, before anything is given back */
+void fastmem_leaks_begin(bool wanted);
 void fastmem_leaks_at_end(void);
 
 #endif /* FASTMEM_DEBUG_H */
