@@ -160,6 +160,7 @@ fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s)
 	if (fastmem_quarantine_init(debug) != 0)
 		return -ENOMEM;
 	ctl->debug = debug;
+	fastmem_leaks_begin(debug->leaks);
 	return 0;
 }
 

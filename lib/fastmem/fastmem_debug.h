@@ -176,6 +176,7 @@ size_t fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr);
 int fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow);
 void fastmem_debug_slab_enter(const struct fastmem_granule *slab);
 void fastmem_debug_slab_leave(const struct fastmem_granule *slab);
+void fastmem_debug_slab_end(struct fastmem_granule *slab);
 void fastmem_debug_memory_leaves(void *addr, size_t len);
 void fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *slab, void *obj,
 		bool begin);
@@ -219,7 +220,8 @@ void fastmem_report_pool_use(enum rte_fastmem_error error, const void *pool, con
 		uint64_t n);
 FILE *fastmem_report_stream(void);
 
-/* fastmem_leaks.c: at deinit, and at the end of a process that has not called it */
+/* fastmem_leaks.c: in the primary, at init; and at deinit, before anything is given back */
+void fastmem_leaks_begin(bool wanted);
 void fastmem_leaks_at_end(void);
 
 #endif /* FASTMEM_DEBUG_H */

@@ -717,6 +717,7 @@ int fastmem_mp_reserve(unsigned int socket, uint64_t bytes);
 int fastmem_mp_grow_by(unsigned int socket, uint64_t n);
 size_t fastmem_mp_trim(unsigned int socket, size_t keep_bytes, bool reserved_too);
 int fastmem_mp_meta_grow(size_t size);
+int fastmem_mp_share(void);
 int fastmem_mp_pool_grow(unsigned int pool, uint32_t n);
 
 /* fastmem_stats.c */

@@ -196,11 +196,23 @@ remove_root(unsigned int tools, void *addr, size_t len)
 		__lsan_unregister_root_region(addr, len);
 }
 
+/* All memory that there is for objects. */
 static void
-forget_slab(unsigned int tools, void *addr, size_t len)
+allow_chunks(unsigned int tools)
 {
-	remove_root(tools, addr, len);
-	allow(tools, addr, len);
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	uint32_t socket, first;
+
+	for (socket = 0; socket < ctl->n_sockets; socket++) {
+		struct fastmem_arena *arena = &ctl->arenas[socket];
+
+		fastmem_arena_lock(arena);
+		for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next)
+			allow(tools, fastmem_granule_addr(first),
+				(size_t)fastmem_granule(first)->chunk_n <<
+					RTE_FASTMEM_GRANULE_SHIFT);
+		fastmem_mutex_unlock(&arena->lock);
+	}
 }
 
 void
@@ -209,11 +221,13 @@ fastmem_track_stop(void)
 	uint64_t w;
 
 	pthread_rwlock_wrlock(&track.lock);
+	if (track.memory_tools != 0)
+		allow_chunks(track.memory_tools);
 	for (w = 0; track.slabs != NULL && w < track.n_words; w++) {
 		while (track.slabs[w] != 0) {
 			uint32_t i = w * 64 + __builtin_ctzll(track.slabs[w]);
 
-			forget_slab(track.memory_tools, fastmem_granule_addr(i),
+			remove_root(track.memory_tools, fastmem_granule_addr(i),
 				(size_t)fastmem_granule(i)->n << RTE_FASTMEM_GRANULE_SHIFT);
 			track.slabs[w] &= track.slabs[w] - 1;
 		}
@@ -276,8 +290,19 @@ fastmem_track_unslab(void *addr, size_t len)
 		bit = slab_bit(addr, &word);
 		/* Slabs of before fastmem_track_start() are not known. */
 		if (__atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED) & bit)
-			forget_slab(tools, addr, len);
+			remove_root(tools, addr, len);
+		forbid(tools, addr, len);
 	}
+	end_telling();
+}
+
+void
+fastmem_track_plain(void *addr, size_t len)
+{
+	unsigned int tools = begin_telling();
+
+	if (tools != 0)
+		allow(tools, addr, len);
 	end_telling();
 }
 

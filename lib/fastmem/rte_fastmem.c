@@ -21,6 +21,7 @@
 
 #include "fastmem_debug.h"
 #include "fastmem_private.h"
+#include "fastmem_track.h"
 
 #define BULK_ON_STACK 512 /* objects; a larger bulk takes memory from libc */
 
@@ -230,6 +231,8 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 		return -ENODEV;
 	}
 	fastmem_debug_attach(ctl, &settings);
+	if (fastmem_debug_on())
+		fastmem_mp_share();
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	return 0;
 }
@@ -274,6 +277,7 @@ destroy(struct fastmem_ctl *ctl)
 
 	/* Until now, a secondary that asked for memory had an answer. */
 	fastmem_mp_stop();
+	fastmem_track_stop();
 	for (i = 0; i < ctl->n_sockets; i++)
 		fastmem_arena_destroy(&ctl->arenas[i]);
 	fastmem_debug_detach();
