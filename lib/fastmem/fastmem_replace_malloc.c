@@ -195,24 +195,28 @@ rte_fastmem_replace_malloc_virt2iova(const void *ptr)
 
 /*
  * As if fastmem's chunks were the heap's: what they have free is free, and what is allocated are
- * objects. Its bookkeeping counts as allocated, as that of a mempool does.
+ * objects. The memory of its bookkeeping is no one's. EAL's own headers of both, some 100 bytes
+ * of each zone, still count as allocated.
  */
 int
 rte_fastmem_replace_malloc_get_socket_stats(int socket_id, struct rte_malloc_socket_stats *stats)
 {
 	struct fastmem_socket_figures ours;
 	int ret = eal_heap.get_socket_stats(socket_id, stats);
-	size_t n_free;
+	size_t n_free, n_meta;
 
 	if (ret != 0 || !fastmem_socket_read(socket_id, &ours))
 		return ret;
 	/* The two were not read in one moment. */
+	n_meta = RTE_MIN(ours.meta_bytes, stats->heap_allocsz_bytes);
+	stats->heap_totalsz_bytes -= n_meta;
+	stats->heap_allocsz_bytes -= n_meta;
 	n_free = RTE_MIN(ours.bytes - RTE_MIN(ours.used_bytes, ours.bytes),
 		stats->heap_allocsz_bytes);
 	stats->heap_freesz_bytes += n_free;
 	stats->heap_allocsz_bytes -= n_free;
 	stats->alloc_count += ours.n_used;
-	stats->alloc_count -= RTE_MIN(ours.n_chunks, (uint64_t)stats->alloc_count);
+	stats->alloc_count -= RTE_MIN(ours.n_zones, (uint64_t)stats->alloc_count);
 	stats->free_count += ours.n_runs;
 	stats->greatest_free_size = RTE_MAX(stats->greatest_free_size,
 		RTE_MIN(ours.longest_run, (uint64_t)rte_fastmem_max_size()));
