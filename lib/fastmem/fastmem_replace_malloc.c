@@ -111,21 +111,26 @@ heap_alloc(const char *type, size_t size, unsigned int align, unsigned int flags
 	return ptr;
 }
 
-/* After an attempt by the fast path, which has set rte_errno. */
+/* What the thread has not at hand: of fastmem, of any socket if that is meant, of EAL's heap. */
 void *
 rte_fastmem_replace_malloc_slow(const char *type, size_t size, unsigned int align,
 		unsigned int flags, int socket_id)
 {
-	bool started = rte_errno == ENODEV && fastmem_replace_start() == 0;
-	bool any = is_any_socket(socket_id);
-	void *ptr = NULL;
+	size_t line = at_least_a_line(align);
+	void *ptr = rte_fastmem_alloc_slow(size, line, flags, socket_id);
+	bool started;
 
-	if (started || (any && socket_id != SOCKET_ID_ANY))
-		ptr = rte_fastmem_alloc_socket(size, at_least_a_line(align), flags,
-			any ? SOCKET_ID_ANY : socket_id);
-	if (ptr != NULL)
+	if (likely(ptr != NULL))
 		return ptr;
-	return heap_alloc(type, size, align, flags, socket_id);
+	started = rte_errno == ENODEV && fastmem_replace_start() == 0;
+	if (size <= rte_fastmem_max_size()) {
+		bool any = is_any_socket(socket_id);
+
+		if (started || (any && socket_id != SOCKET_ID_ANY))
+			ptr = rte_fastmem_alloc_slow(size, line, flags,
+				any ? SOCKET_ID_ANY : socket_id);
+	}
+	return ptr != NULL ? ptr : heap_alloc(type, size, align, flags, socket_id);
 }
 
 void
