@@ -492,7 +492,13 @@ fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr)
 int
 fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow)
 {
-	return fastmem_ctl()->debug != NULL ? fastmem_records_make(slab, may_grow) : 0;
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	/* When sampling, most objects are not checked. */
+	if (ctl->debug == NULL || (ctl->debug->level == RTE_FASTMEM_DEBUG_SAMPLE &&
+			!ctl->bins[slab->bin].sampled))
+		return 0;
+	return fastmem_records_make(slab, may_grow);
 }
 
 static size_t
@@ -580,7 +586,7 @@ rte_fastmem_debug_check(void)
 {
 	unsigned int n_wrong = 0;
 
-	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
+	if (fastmem_ctl_get() != NULL)
 		fastmem_records_walk(check_one, &n_wrong);
 	return n_wrong;
 }
