@@ -25,9 +25,10 @@
 
 #define BULK_ON_STACK 512 /* objects; a larger bulk takes memory from libc */
 
-/* Of handles, with checking only: no fallback; and bytes of the slot that were not asked for. */
+/* Of handles, with checking only: how many sockets; and bytes of the slot that were not asked for. */
 #define HANDLE_ONE_SOCKET UINT32_C(0x20000)
-#define HANDLE_SLACK_SHIFT 18
+#define HANDLE_ALL_SOCKETS UINT32_C(0x40000)
+#define HANDLE_SLACK_SHIFT 19
 #define HANDLE_SLACK_MAX (UINT32_MAX >> HANDLE_SLACK_SHIFT)
 
 struct fastmem_process fastmem_process = { .peers_fd = -1 };
@@ -692,8 +693,8 @@ request_by_handle(struct request *r, rte_fastmem_handle_t handle, unsigned int f
 	r->t = fastmem_tcache_self((flags & RTE_FASTMEM_F_NOGROW) == 0);
 	r->first_socket = (bin - 1) / FASTMEM_BINS_PER_SOCKET;
 	r->offset = (bin - 1) % FASTMEM_BINS_PER_SOCKET;
-	r->n_sockets = (handle & (RTE_FASTMEM_HANDLE_ANY | HANDLE_ONE_SOCKET)) ==
-		RTE_FASTMEM_HANDLE_ANY ? r->ctl->n_sockets : 1;
+	r->n_sockets = (handle & (RTE_FASTMEM_HANDLE_ANY | HANDLE_ALL_SOCKETS)) != 0 &&
+		(handle & HANDLE_ONE_SOCKET) == 0 ? r->ctl->n_sockets : 1;
 	return 0;
 }
 
@@ -1187,20 +1188,20 @@ rte_fastmem_virt2iova(const void *ptr)
 /* Handles. */
 
 /*
- * With checking, an object is to be as large as was asked for, and what is freed by handle
- * may be of another bin than that: so its bin is looked up.
+ * With checking, an object is to be as large as was asked for. When sampling, what is freed
+ * by handle may be of another bin than that, so its bin is looked up; when all is checked,
+ * the slow path is to see the handle.
  */
 static rte_fastmem_handle_t
 checked_handle(const struct fastmem_bin *bin, size_t size, unsigned int n_sockets)
 {
+	rte_fastmem_handle_t handle = bin->id;
 	size_t slack = bin->slot_size - size;
-	rte_fastmem_handle_t more = RTE_FASTMEM_HANDLE_ANY;
 
-	if (n_sockets == 1)
-		more |= HANDLE_ONE_SOCKET;
-	if (slack <= HANDLE_SLACK_MAX)
-		more |= slack << HANDLE_SLACK_SHIFT;
-	return more;
+	handle |= n_sockets > 1 ? HANDLE_ALL_SOCKETS : HANDLE_ONE_SOCKET;
+	if (fastmem_sampling())
+		handle |= RTE_FASTMEM_HANDLE_ANY;
+	return handle | (slack <= HANDLE_SLACK_MAX ? slack << HANDLE_SLACK_SHIFT : 0);
 }
 
 int
@@ -1218,7 +1219,7 @@ rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle
 	if (r.n_sockets > 1)
 		*handle |= RTE_FASTMEM_HANDLE_ANY;
 	if (fastmem_debug_on() || fastmem_sampling())
-		*handle |= checked_handle(request_bin(&r, 0), size, r.n_sockets);
+		*handle = checked_handle(request_bin(&r, 0), size, r.n_sockets);
 	return 0;
 }
 
