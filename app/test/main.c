@@ -39,6 +39,8 @@ static const struct test_suite *const suites[] = {
 	&suite_shared_stats,
 	&suite_depot,
 	&suite_stack,
+	&suite_stack_shapes,
+	&suite_stack_cost,
 	&suite_threads,
 	&suite_idle,
 	&suite_pool,

@@ -32,12 +32,13 @@
 #define STAY() asm volatile("" ::: "memory")
 /* ONE_COPY is for loops: each of their calls is in one place of the code, not in several. */
 
-static unsigned int site_line; /* of the last capture */
+static unsigned int site_line; /* of the last capture. Atomic: threads set it at once */
+#define NOTE_LINE() __atomic_store_n(&site_line, __LINE__, __ATOMIC_RELAXED)
 
 static A_FRAME uint32_t
 one_site(void)
 {
-	uint32_t id = fastmem_stack_capture(); site_line = __LINE__;
+	uint32_t id = fastmem_stack_capture(); NOTE_LINE();
 
 	STAY();
 	return id;
@@ -46,7 +47,7 @@ one_site(void)
 static A_FRAME uint32_t
 other_site(void)
 {
-	uint32_t id = fastmem_stack_capture(); site_line = __LINE__;
+	uint32_t id = fastmem_stack_capture(); NOTE_LINE();
 
 	STAY();
 	return id;
@@ -221,9 +222,11 @@ many_ways(unsigned int n, unsigned int way)
 		id = fastmem_stack_capture();
 		STAY();
 	} else if (way & 1) {
+		asm volatile("/* the one */" ::: "memory");
 		id = many_ways(n - 1, way >> 1);
 		asm volatile("/* the one */" ::: "memory");
 	} else {
+		asm volatile("/* the other */" ::: "memory");
 		id = many_ways(n - 1, way >> 1);
 		asm volatile("/* the other */" ::: "memory");
 	}

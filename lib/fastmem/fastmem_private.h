@@ -21,7 +21,10 @@
  *   fastmem_arena.c  per socket: chunks (memzones), runs of granules, growth
  *   fastmem_meta.c   the memory of all bookkeeping, magazines, the granule map
  *   fastmem_mp.c     what a secondary process asks of the primary: growth
- *   fastmem_stack.c  call stacks as numbers (fastmem_unwind.c takes, fastmem_symbol.c prints them)
+ *   fastmem_stack.c  call stacks, kept as numbers
+ *   fastmem_known.c  the stacks that this process has walked before
+ *   fastmem_unwind.c walks up the stack of a thread
+ *   fastmem_symbol.c prints call stacks
  *   fastmem_peer.c   which processes there are, and what dead ones leave behind
  *   fastmem_stats.c  reads all of the above, for the statistics and the dump
  *   fastmem_verify.c reads all of the above, for tests
