@@ -57,6 +57,8 @@ static const struct test_suite *const suites[] = {
 	&suite_mempool_memory,
 	&suite_mempool_processes,
 	&suite_pool_processes,
+	&suite_debug_light,
+	&suite_debug_full,
 };
 
 const remote_t *const remote_functions[] = { calls, kill_calls, steps_calls, mempool_calls,
@@ -69,7 +71,7 @@ void
 test_report(const char *file, int line, const char *function, const char *what,
 		const char *format, ...)
 {
-	char message[256];
+	char message[4096]; /* reports of fastmem are long */
 	va_list ap;
 
 	va_start(ap, format);
