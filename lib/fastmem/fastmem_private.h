@@ -21,6 +21,7 @@
  *   fastmem_arena.c  per socket: chunks (memzones), runs of granules, growth
  *   fastmem_meta.c   the memory of all bookkeeping, magazines, the granule map
  *   fastmem_mp.c     what a secondary process asks of the primary: growth
+ *   fastmem_stack.c  call stacks as numbers (fastmem_unwind.c takes, fastmem_symbol.c prints them)
  *   fastmem_peer.c   which processes there are, and what dead ones leave behind
  *   fastmem_stats.c  reads all of the above, for the statistics and the dump
  *   fastmem_verify.c reads all of the above, for tests
@@ -68,7 +69,10 @@
 
 /* Bins for alignments above a granule: 1..8 x 128K, 1..4 x 256K, 1..2 x 512K, 1M. */
 #define FASTMEM_N_OVERALIGNED 15
-#define FASTMEM_BINS_PER_SOCKET (RTE_FASTMEM_N_CLASSES + FASTMEM_N_OVERALIGNED)
+/* Bins for sampled objects, of no thread's caches: 256 bytes to 1 MiB, by factors of 4. */
+#define FASTMEM_N_SAMPLED 7
+#define FASTMEM_FIRST_SAMPLED (RTE_FASTMEM_N_CLASSES + FASTMEM_N_OVERALIGNED)
+#define FASTMEM_BINS_PER_SOCKET (FASTMEM_FIRST_SAMPLED + FASTMEM_N_SAMPLED)
 
 #define FASTMEM_MAX_META_ZONES 256
 #define FASTMEM_DEPOT_SLOTS 64
@@ -87,6 +91,7 @@
 
 struct fastmem_debug;
 struct fastmem_record;
+struct fastmem_stacks;
 struct fastmem_tcache;
 
 /* Magazine capacities: large objects need few places, and many bins are large. */
@@ -248,6 +253,7 @@ struct fastmem_bin {
 	uint16_t first_capacity; /* of a fresh cache */
 	uint16_t max_full; /* magazines in the depot */
 	uint16_t magazine_kind;
+	bool sampled; /* for sampled objects: see fastmem_sample.c */
 	uint32_t header; /* of a pool: bytes from a slot to its object */
 	struct fastmem_pool *pool; /* NULL: a size class */
 	/* Set once, under lock; read with acquire. */
@@ -308,6 +314,7 @@ struct fastmem_pool {
 	char name[RTE_FASTMEM_POOL_NAMESIZE];
 	uint16_t bin;
 	uint32_t flags;
+	size_t size; /* bytes of an object, as asked for */
 	uint32_t min;
 	uint32_t max; /* UINT32_MAX: none */
 	uint64_t max_granules;
@@ -339,6 +346,8 @@ struct fastmem_counts {
 	uint64_t alloc_misses;
 	uint64_t free_misses;
 	uint64_t nomem;
+	uint64_t sampled_at; /* objects allocated, when one was checked last: see fastmem_sample.c */
+	uint64_t n_sampled;
 	uint64_t spare_owned; /* owner word of the spare magazine when it became that */
 	/* What former users of this cache have got from it, less returned. Atomic. */
 	int64_t held_before;
@@ -413,6 +422,7 @@ struct fastmem_ctl {
 	uint64_t n_granules;
 	struct rte_fbarray map; /* bins by granule, then leaves */
 	struct fastmem_tcache *tcaches; /* atomic: pushed to, never popped from */
+	struct fastmem_stacks *stacks; /* atomic: set once, by the first capture */
 	pthread_mutex_t peers_lock;
 	struct fastmem_peer peers[FASTMEM_MAX_PEERS];
 	pthread_mutex_t pools_lock;
@@ -642,6 +652,9 @@ void fastmem_depots_drain(struct fastmem_arena *arena);
 void fastmem_depots_drain_idle(struct fastmem_arena *arena);
 void fastmem_threads_forget(void);
 void fastmem_threads_leave(void);
+void fastmem_threads_disarm(void);
+bool fastmem_thread_rearm(struct fastmem_tcache *t);
+void fastmem_thread_freed(void);
 
 /* fastmem_steal.c */
 void fastmem_steal_init(void);
@@ -692,6 +705,7 @@ int fastmem_mp_reserve(unsigned int socket, uint64_t bytes);
 int fastmem_mp_grow_by(unsigned int socket, uint64_t n);
 size_t fastmem_mp_trim(unsigned int socket, size_t keep_bytes, bool reserved_too);
 int fastmem_mp_meta_grow(size_t size);
+int fastmem_mp_share(void);
 int fastmem_mp_pool_grow(unsigned int pool, uint32_t n);
 
 /* fastmem_stats.c */
