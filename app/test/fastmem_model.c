@@ -379,7 +379,7 @@ model_create(void)
 	if (m != NULL) {
 		enum rte_fastmem_debug_level level = rte_fastmem_debug_level();
 
-		m->checked = level == RTE_FASTMEM_DEBUG_LIGHT || level == RTE_FASTMEM_DEBUG_FULL;
+		m->checked = level != RTE_FASTMEM_DEBUG_OFF;
 		m->n_classes = rte_fastmem_classes(m->classes);
 		rte_fastmem_stats_reset();
 	}

@@ -415,16 +415,17 @@ static bool
 as_expected(const struct place *p, const struct fastmem_expect *expect)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
+	uint32_t align = p->r->align & ~FASTMEM_BY_HANDLE;
 
 	switch (expect->what) {
 	case FASTMEM_EXPECT_SIZE:
 		if (p->bin->pool == NULL && p->r->size == expect->size &&
-				p->r->align == expect->align)
+				(p->r->align == expect->align || p->r->align != align))
 			return true;
 		fastmem_report_size(p->bin, p->slab, p->r, expect->size);
 		return false;
 	case FASTMEM_EXPECT_CLASS:
-		if (p->bin->pool == NULL && rte_fastmem_class(p->r->size, p->r->align) ==
+		if (p->bin->pool == NULL && rte_fastmem_class(p->r->size, align) ==
 				rte_fastmem_class(expect->size, expect->align))
 			return true;
 		fastmem_report_size(p->bin, p->slab, p->r, expect->size);

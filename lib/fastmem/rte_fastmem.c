@@ -859,11 +859,15 @@ checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs, unsi
 
 	handle_size(r->ctl, handle, &size, &align);
 	shape = fastmem_debug_shape(size, align);
+	shape.align |= FASTMEM_BY_HANDLE;
 	ret = bin_offset(shape.slot, align, &r->offset);
 	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
 }
 
-/* A checked object in place of one that would not be. NULL: none is due, or to be had. */
+/*
+ * A checked object in place of one that would not be. NULL: none is due, or to be had. align
+ * may be with FASTMEM_BY_HANDLE.
+ */
 static void *
 sampled_alloc(struct request *r, size_t size, size_t align, unsigned int flags)
 {
@@ -873,8 +877,9 @@ sampled_alloc(struct request *r, size_t size, size_t align, unsigned int flags)
 
 	if (!fastmem_sampling() || !fastmem_sample_due(r->t, request_bin(r, 0)))
 		return NULL;
-	shape = fastmem_debug_shape(size, align);
-	bin = fastmem_sample_bin(request_bin(r, 0)->socket, shape.slot, align);
+	shape = fastmem_debug_shape(size, align & ~(size_t)FASTMEM_BY_HANDLE);
+	bin = fastmem_sample_bin(request_bin(r, 0)->socket, shape.slot, shape.align);
+	shape.align = align;
 	slot = bin != NULL ? fastmem_cache_alloc(r->t, bin, flags) : NULL;
 	return slot != NULL ? fastmem_debug_take(slot, &shape, flags) : NULL;
 }
@@ -1238,7 +1243,7 @@ rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags)
 			rte_errno = -ret;
 		if (fastmem_debug_on())
 			return obj;
-		obj = sampled_alloc(&r, size, align, flags);
+		obj = sampled_alloc(&r, size, align | FASTMEM_BY_HANDLE, flags);
 		if (obj != NULL)
 			return obj;
 	}
