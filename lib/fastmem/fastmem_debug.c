@@ -410,22 +410,30 @@ find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
 	return NULL;
 }
 
+/* The class that an object would have without checking. */
+static size_t
+class_of(const struct fastmem_record *r, const struct fastmem_expect *expect)
+{
+	return rte_fastmem_class(r->size, r->align != FASTMEM_ALIGN_UNKNOWN ? r->align :
+			expect->align);
+}
+
 /* Whether what the caller says of the object is true of it. If not, that is reported. */
 static bool
 as_expected(const struct place *p, const struct fastmem_expect *expect)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
-	uint32_t align = p->r->align & ~FASTMEM_BY_HANDLE;
 
 	switch (expect->what) {
 	case FASTMEM_EXPECT_SIZE:
 		if (p->bin->pool == NULL && p->r->size == expect->size &&
-				(p->r->align == expect->align || p->r->align != align))
+				(p->r->align == expect->align ||
+				p->r->align == FASTMEM_ALIGN_UNKNOWN))
 			return true;
 		fastmem_report_size(p->bin, p->slab, p->r, expect->size);
 		return false;
 	case FASTMEM_EXPECT_CLASS:
-		if (p->bin->pool == NULL && rte_fastmem_class(p->r->size, align) ==
+		if (p->bin->pool == NULL && class_of(p->r, expect) ==
 				rte_fastmem_class(expect->size, expect->align))
 			return true;
 		fastmem_report_size(p->bin, p->slab, p->r, expect->size);

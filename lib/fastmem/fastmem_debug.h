@@ -51,9 +51,6 @@ enum fastmem_record_state {
 	FASTMEM_RECORD_FREED, /* in quarantine, or free in a cache or slab */
 };
 
-/* In the alignment of an object that was allocated by handle. */
-#define FASTMEM_BY_HANDLE RTE_BIT32(31)
-
 /*
  * What is known of a slot. In shared memory. Written by whoever has set state to BUSY, or
  * has the slot from the layers below; who reads it without that, for a report or for leaks,
@@ -63,7 +60,8 @@ struct fastmem_record {
 	uint32_t state; /* enum fastmem_record_state. Atomic */
 	uint32_t front; /* bytes from the slot to its object */
 	uint32_t size; /* of the object, as asked for */
-	uint32_t align; /* as asked for. Plus FASTMEM_BY_HANDLE: not known, but at most this */
+	uint32_t align; /* as asked for; or FASTMEM_ALIGN_UNKNOWN, of an object by handle */
+#define FASTMEM_ALIGN_UNKNOWN UINT32_MAX
 	uint32_t alloc_stack; /* see fastmem_stack.h; 0: not known */
 	uint32_t free_stack;
 	int32_t alloc_tid;

@@ -859,17 +859,14 @@ checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs, unsi
 
 	handle_size(r->ctl, handle, &size, &align);
 	shape = fastmem_debug_shape(size, align);
-	shape.align |= FASTMEM_BY_HANDLE;
+	shape.align = FASTMEM_ALIGN_UNKNOWN;
 	ret = bin_offset(shape.slot, align, &r->offset);
 	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
 }
 
-/*
- * A checked object in place of one that would not be. NULL: none is due, or to be had. align
- * may be with FASTMEM_BY_HANDLE.
- */
+/* A checked object in place of one that would not be. NULL: none is due, or to be had. */
 static void *
-sampled_alloc(struct request *r, size_t size, size_t align, unsigned int flags)
+sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle, unsigned int flags)
 {
 	struct fastmem_shape shape;
 	struct fastmem_bin *bin;
@@ -877,9 +874,10 @@ sampled_alloc(struct request *r, size_t size, size_t align, unsigned int flags)
 
 	if (!fastmem_sampling() || !fastmem_sample_due(r->t, request_bin(r, 0)))
 		return NULL;
-	shape = fastmem_debug_shape(size, align & ~(size_t)FASTMEM_BY_HANDLE);
-	bin = fastmem_sample_bin(request_bin(r, 0)->socket, shape.slot, shape.align);
-	shape.align = align;
+	shape = fastmem_debug_shape(size, align);
+	if (by_handle)
+		shape.align = FASTMEM_ALIGN_UNKNOWN;
+	bin = fastmem_sample_bin(request_bin(r, 0)->socket, shape.slot, align);
 	slot = bin != NULL ? fastmem_cache_alloc(r->t, bin, flags) : NULL;
 	return slot != NULL ? fastmem_debug_take(slot, &shape, flags) : NULL;
 }
@@ -888,7 +886,7 @@ sampled_alloc(struct request *r, size_t size, size_t align, unsigned int flags)
 static void
 sampled_exchange(struct request *r, void **obj, size_t size, size_t align, unsigned int flags)
 {
-	void *sampled = sampled_alloc(r, size, align, flags);
+	void *sampled = sampled_alloc(r, size, align, false, flags);
 
 	if (sampled == NULL)
 		return;
@@ -947,7 +945,7 @@ rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket
 		rte_errno = -ret;
 		return NULL;
 	}
-	obj = sampled_alloc(&r, size, align, flags);
+	obj = sampled_alloc(&r, size, align, false, flags);
 	return obj != NULL ? obj : request_one(&r, size, flags);
 }
 
@@ -1243,7 +1241,7 @@ rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags)
 			rte_errno = -ret;
 		if (fastmem_debug_on())
 			return obj;
-		obj = sampled_alloc(&r, size, align | FASTMEM_BY_HANDLE, flags);
+		obj = sampled_alloc(&r, size, align, true, flags);
 		if (obj != NULL)
 			return obj;
 	}

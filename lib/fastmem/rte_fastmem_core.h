@@ -457,13 +457,15 @@ rte_fastmem_hfree(rte_fastmem_handle_t handle, void *ptr)
 __rte_fastmem_inline void
 rte_fastmem_hfree_bulk(rte_fastmem_handle_t handle, void **ptrs, unsigned int n)
 {
-	if (unlikely(handle & RTE_FASTMEM_HANDLE_ANY)) {
-		if (n > 0 && unlikely(!rte_fastmem_push_same(
-				&rte_fastmem_tls.caches[rte_fastmem_bin_of(ptrs[0])], ptrs, n)))
-			rte_fastmem_hfree_bulk_slow(handle, ptrs, n);
-	} else if (unlikely(!rte_fastmem_push_bulk(&rte_fastmem_tls.caches[handle], ptrs, n))) {
+	bool done;
+
+	if (unlikely(handle & RTE_FASTMEM_HANDLE_ANY))
+		done = n == 0 || rte_fastmem_push_same(
+			&rte_fastmem_tls.caches[rte_fastmem_bin_of(ptrs[0])], ptrs, n);
+	else
+		done = rte_fastmem_push_bulk(&rte_fastmem_tls.caches[handle], ptrs, n);
+	if (unlikely(!done))
 		rte_fastmem_hfree_bulk_slow(handle, ptrs, n);
-	}
 }
 
 #endif /* RTE_FASTMEM_NO_INLINE */
