@@ -46,6 +46,9 @@ struct test_suite {
 extern const struct test_suite suite_api;
 extern const struct test_suite suite_bulk;
 extern const struct test_suite suite_contents;
+extern const struct test_suite suite_debug_full;
+extern const struct test_suite suite_debug_light;
+extern const struct test_suite suite_debug_model;
 extern const struct test_suite suite_departure;
 extern const struct test_suite suite_depot;
 extern const struct test_suite suite_errors;
