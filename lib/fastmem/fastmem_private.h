@@ -21,6 +21,7 @@
  *   fastmem_arena.c  per socket: chunks (memzones), runs of granules, growth
  *   fastmem_meta.c   the memory of all bookkeeping, magazines, the granule map
  *   fastmem_mp.c     what a secondary process asks of the primary: growth
+ *   fastmem_stack.c  call stacks as numbers (fastmem_unwind.c takes, fastmem_symbol.c prints them)
  *   fastmem_peer.c   which processes there are, and what dead ones leave behind
  *   fastmem_stats.c  reads all of the above, for the statistics and the dump
  *   fastmem_verify.c reads all of the above, for tests
@@ -87,6 +88,7 @@
 
 struct fastmem_debug;
 struct fastmem_record;
+struct fastmem_stacks;
 struct fastmem_tcache;
 
 /* Magazine capacities: large objects need few places, and many bins are large. */
@@ -308,6 +310,7 @@ struct fastmem_pool {
 	char name[RTE_FASTMEM_POOL_NAMESIZE];
 	uint16_t bin;
 	uint32_t flags;
+	size_t size; /* bytes of an object, as asked for */
 	uint32_t min;
 	uint32_t max; /* UINT32_MAX: none */
 	uint64_t max_granules;
@@ -413,6 +416,7 @@ struct fastmem_ctl {
 	uint64_t n_granules;
 	struct rte_fbarray map; /* bins by granule, then leaves */
 	struct fastmem_tcache *tcaches; /* atomic: pushed to, never popped from */
+	struct fastmem_stacks *stacks; /* atomic: set once, by the first capture */
 	pthread_mutex_t peers_lock;
 	struct fastmem_peer peers[FASTMEM_MAX_PEERS];
 	pthread_mutex_t pools_lock;
