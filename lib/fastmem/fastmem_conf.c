@@ -196,6 +196,8 @@ fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_setting
 void
 fastmem_debug_detach(void)
 {
+	if (fastmem_debug_on())
+		fastmem_track_stop();
 	fastmem_debug.level = 0;
 	if (fastmem_debug.report_file != NULL)
 		fclose(fastmem_debug.report_file);

@@ -184,11 +184,22 @@ back_of(const struct place *p)
 	return p->end - p->obj - p->r->size;
 }
 
+/* Fill memory that nobody may access. */
+static void
+fill(void *area, size_t n, uint8_t byte)
+{
+	if (fastmem_debug.tools != 0)
+		fastmem_track_peek(area, n);
+	memset(area, byte, n);
+	if (fastmem_debug.tools != 0)
+		fastmem_track_unpeek(area, n);
+}
+
 static void
 fill_zones(const struct place *p)
 {
-	memset(p->obj - front_of(p), FASTMEM_ZONE_BYTE, front_of(p));
-	memset(p->obj + p->r->size, FASTMEM_ZONE_BYTE, back_of(p));
+	fill(p->obj - front_of(p), front_of(p), FASTMEM_ZONE_BYTE);
+	fill(p->obj + p->r->size, back_of(p), FASTMEM_ZONE_BYTE);
 }
 
 /* Whether the zones beside an object are as they were left. If not, that is reported. */
@@ -267,13 +278,11 @@ freed_holds(const struct place *p)
 static void
 mend(const struct place *p)
 {
-	fastmem_track_peek(p->slot, p->bin->slot_size);
 	fill_zones(p);
 	if (p->bin->pool == NULL && state_of(p->r) == FASTMEM_RECORD_FREED)
-		memset(p->obj, FASTMEM_FREED_BYTE, p->r->size);
+		fill(p->obj, p->r->size, FASTMEM_FREED_BYTE);
 	else if (p->bin->pool != NULL)
 		p->r->sum = sum_of(p->obj, p->r->size);
-	fastmem_track_unpeek(p->slot, p->bin->slot_size);
 }
 
 /* Objects come. */
@@ -306,8 +315,6 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	r->alloc_pid = own_pid();
 	r->alloc_time = rte_rdtsc();
 	p = place_of(bin, slab, r);
-	if (fastmem_debug.tools != 0)
-		fastmem_track_peek(p.slot, bin->slot_size);
 	if (fastmem_debug.zones && !same)
 		fill_zones(&p);
 	if (fastmem_debug.tools != 0)

@@ -33,7 +33,10 @@ void fastmem_track_start(void);
  */
 void fastmem_track_stop(void);
 
-/* Memory becomes a slab: nobody may access it but for objects. And it becomes plain memory again. */
+/*
+ * Memory becomes a slab: nobody may access it but for objects. It may have been another one
+ * before. And it becomes plain memory again, whatever slabs there were.
+ */
 void fastmem_track_slab(void *addr, size_t len);
 void fastmem_track_unslab(void *addr, size_t len);
 
