@@ -35,31 +35,31 @@ TIMEOUT = 120
 
 # The start of a report of fastmem's own, by kind of error.
 OWN = {
-    "overflow-after": "overflow",
-    "overflow-before": "underflow",
+    "overflow-after": "write behind an object",
+    "overflow-before": "write in front of an object",
     "read-after-free": None,
     "write-after-free": "write after free",
     "double-free": "double free",
     "double-free-after-reuse": "double free",
-    "free-interior": "free of an address within an object",
-    "free-stack": "free of what is not fastmem's",
-    "free-foreign": "free of what is not fastmem's",
-    "wrong-pool": "wrong pool",
-    "wrong-size-free": "wrong size",
+    "free-interior": "free of an address that is not where its object begins",
+    "free-stack": "free of an address that was never allocated by fastmem",
+    "free-foreign": "free of an address that was never allocated by fastmem",
+    "wrong-pool": "put to the wrong pool",
+    "wrong-size-free": "free with the wrong size",
     "wrong-deallocator": None,
     "leak": "leak",
     "uninitialised-read": None,
     "realloc-misuse": "write after free",
-    "pool-after-free": "use of a pool that was freed",
-    "lcore-overflow": "overflow",
+    "pool-after-free": "use of 0x[0-9a-f]+, which is no pool",
+    "lcore-overflow": "write behind an object",
     "lcore-read-after-free": None,
     "lcore-double-free": "double free",
-    "process-overflow": "overflow",
+    "process-overflow": "write behind an object",
     "process-double-free": "double free",
     "process-write-after-free": "write after free",
     "process-leak": "leak",
 }
-OWN_REPORT = r"fastmem: %s"
+OWN_REPORT = r"FASTMEM: ERROR: %s"
 
 # Kinds of error that are not about an object: there is no line that has allocated it.
 NO_SITE = {"free-stack", "free-foreign", "pool-after-free"}
