@@ -160,6 +160,7 @@ fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s)
 	if (fastmem_quarantine_init(debug) != 0)
 		return -ENOMEM;
 	ctl->debug = debug;
+	fastmem_leaks_begin(debug->leaks);
 	return 0;
 }
 
@@ -190,14 +191,18 @@ fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_setting
 	fastmem_stack_set_depth(ctl->debug->depth);
 	fastmem_track_start();
 	/* Last: from now on calls are checked. */
-	fastmem_debug.level = ctl->debug->level;
+	if (ctl->debug->level != RTE_FASTMEM_DEBUG_SAMPLE) {
+		fastmem_debug.level = ctl->debug->level;
+		return;
+	}
+	fastmem_debug.sample = ctl->debug->sample;
+	fastmem_sample_start();
 }
 
 void
 fastmem_debug_detach(void)
 {
-	if (fastmem_debug_on())
-		fastmem_track_stop();
+	fastmem_sample_stop();
 	fastmem_debug.level = 0;
 	if (fastmem_debug.report_file != NULL)
 		fclose(fastmem_debug.report_file);

@@ -184,22 +184,27 @@ back_of(const struct place *p)
 	return p->end - p->obj - p->r->size;
 }
 
-/* Fill memory that nobody may access. */
+/* Fill what nobody may access. */
 static void
-fill(void *area, size_t n, uint8_t byte)
+rewrite_area(uint8_t *area, size_t len, uint8_t byte)
 {
+	if (len == 0)
+		return;
 	if (fastmem_debug.tools != 0)
-		fastmem_track_peek(area, n);
-	memset(area, byte, n);
+		fastmem_track_peek(area, len);
+	memset(area, byte, len);
 	if (fastmem_debug.tools != 0)
-		fastmem_track_unpeek(area, n);
+		fastmem_track_unpeek(area, len);
 }
 
+/* The zones beside an object, and the object if it is freed. */
 static void
-fill_zones(const struct place *p)
+rewrite(const struct place *p, bool freed)
 {
-	fill(p->obj - front_of(p), front_of(p), FASTMEM_ZONE_BYTE);
-	fill(p->obj + p->r->size, back_of(p), FASTMEM_ZONE_BYTE);
+	rewrite_area(p->obj - front_of(p), front_of(p), FASTMEM_ZONE_BYTE);
+	rewrite_area(p->obj + p->r->size, back_of(p), FASTMEM_ZONE_BYTE);
+	if (freed)
+		rewrite_area(p->obj, p->r->size, FASTMEM_FREED_BYTE);
 }
 
 /* Whether the zones beside an object are as they were left. If not, that is reported. */
@@ -278,11 +283,9 @@ freed_holds(const struct place *p)
 static void
 mend(const struct place *p)
 {
-	fill_zones(p);
-	if (p->bin->pool == NULL && state_of(p->r) == FASTMEM_RECORD_FREED)
-		fill(p->obj, p->r->size, FASTMEM_FREED_BYTE);
-	else if (p->bin->pool != NULL)
+	if (p->bin->pool != NULL)
 		p->r->sum = sum_of(p->obj, p->r->size);
+	rewrite(p, p->bin->pool == NULL && state_of(p->r) == FASTMEM_RECORD_FREED);
 }
 
 /* Objects come. */
@@ -316,7 +319,7 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	r->alloc_time = rte_rdtsc();
 	p = place_of(bin, slab, r);
 	if (fastmem_debug.zones && !same)
-		fill_zones(&p);
+		rewrite(&p, false);
 	if (fastmem_debug.tools != 0)
 		fastmem_track_alloc(p.obj, r->size, front_of(&p), back_of(&p),
 			(flags & RTE_FASTMEM_F_ZERO) != 0, bin->pool != NULL);
@@ -489,33 +492,52 @@ fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr)
 int
 fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow)
 {
-	return fastmem_ctl()->debug != NULL ? fastmem_records_make(slab, may_grow) : 0;
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	/* When sampling, most objects are not checked. */
+	if (ctl->debug == NULL || (ctl->debug->level == RTE_FASTMEM_DEBUG_SAMPLE &&
+			!ctl->bins[slab->bin].sampled))
+		return 0;
+	return fastmem_records_make(slab, may_grow);
+}
+
+static size_t
+slab_bytes(const struct fastmem_granule *slab)
+{
+	return (size_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT;
 }
 
 /* Its objects are constructed: from now on, who has none may not access it. */
 void
 fastmem_debug_slab_enter(const struct fastmem_granule *slab)
 {
-	if (fastmem_debug_on())
-		fastmem_track_slab(fastmem_granule_addr(slab->head),
-			(size_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT);
+	if (fastmem_debug.tools != 0)
+		fastmem_track_slab(fastmem_granule_addr(slab->head), slab_bytes(slab));
 }
 
 /* Its objects are to be destroyed: the functions of the pool may access it. */
 void
 fastmem_debug_slab_leave(const struct fastmem_granule *slab)
 {
-	if (fastmem_debug_on())
-		fastmem_debug_memory_leaves(fastmem_granule_addr(slab->head),
-			(size_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT);
+	if (fastmem_debug.tools != 0)
+		fastmem_track_plain(fastmem_granule_addr(slab->head), slab_bytes(slab));
+}
+
+/* It is no slab any more. Under bin.lock. */
+void
+fastmem_debug_slab_end(struct fastmem_granule *slab)
+{
+	fastmem_records_drop(slab);
+	if (fastmem_debug.tools != 0)
+		fastmem_track_unslab(fastmem_granule_addr(slab->head), slab_bytes(slab));
 }
 
 /* Memory is EAL's again. */
 void
 fastmem_debug_memory_leaves(void *addr, size_t len)
 {
-	if (fastmem_debug_on())
-		fastmem_track_unslab(addr, len);
+	if (fastmem_debug.tools != 0)
+		fastmem_track_plain(addr, len);
 }
 
 /*
@@ -528,7 +550,7 @@ fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *
 {
 	const struct fastmem_record *r;
 
-	if (!fastmem_debug_on())
+	if (fastmem_debug.tools == 0)
 		return;
 	r = fastmem_record_of(bin, slab, obj);
 	if (r == NULL || state_of(r) == FASTMEM_RECORD_LIVE)
@@ -564,7 +586,7 @@ rte_fastmem_debug_check(void)
 {
 	unsigned int n_wrong = 0;
 
-	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
+	if (fastmem_ctl_get() != NULL)
 		fastmem_records_walk(check_one, &n_wrong);
 	return n_wrong;
 }

@@ -94,8 +94,9 @@ struct fastmem_debug {
 
 /* What each process keeps for itself. Does not change between init and deinit. */
 struct fastmem_debug_process {
-	/* RTE_FASTMEM_DEBUG_OFF unless the caches of threads have no room: what the slow path asks. */
+	/* LIGHT or FULL: the caches of threads have no room, and each call is checked; else 0. */
 	uint32_t level;
+	uint32_t sample; /* one in so many objects is checked; 0: none. Atomic: the timer reads it */
 	unsigned int tools; /* FASTMEM_TOOL_*: what this process runs under */
 	bool zones; /* red zones and freed memory have contents: not under Valgrind */
 	bool keep_running;
@@ -105,11 +106,18 @@ struct fastmem_debug_process {
 };
 extern struct fastmem_debug_process fastmem_debug;
 
-/* Whether calls are checked in this process. */
+/* Whether all calls of this process are checked. */
 static inline bool
 fastmem_debug_on(void)
 {
 	return unlikely(fastmem_debug.level != 0);
+}
+
+/* Whether some objects are. */
+static inline bool
+fastmem_sampling(void)
+{
+	return unlikely(fastmem_debug.sample != 0);
 }
 
 /* Of the slot that an address lies in. NULL: in none, or nothing is known of slots. */
@@ -176,6 +184,7 @@ size_t fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr);
 int fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow);
 void fastmem_debug_slab_enter(const struct fastmem_granule *slab);
 void fastmem_debug_slab_leave(const struct fastmem_granule *slab);
+void fastmem_debug_slab_end(struct fastmem_granule *slab);
 void fastmem_debug_memory_leaves(void *addr, size_t len);
 void fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *slab, void *obj,
 		bool begin);
@@ -206,6 +215,13 @@ void fastmem_quarantine_put(struct fastmem_bin *bin, void *slot);
 bool fastmem_quarantine_flush(const struct fastmem_bin *bin);
 void fastmem_quarantine_forget(const struct fastmem_bin *bin);
 
+/* fastmem_sample.c */
+void fastmem_sample_start(void);
+void fastmem_sample_stop(void);
+bool fastmem_sample_is_exact(void);
+struct fastmem_bin *fastmem_sample_bin(unsigned int socket, size_t slot, size_t align);
+bool fastmem_sample_due(struct fastmem_tcache *t, const struct fastmem_bin *bin);
+
 /* fastmem_report.c: each tells of an error, and returns if the user wants to go on */
 void fastmem_report_damage(enum rte_fastmem_error error, struct fastmem_bin *bin,
 		struct fastmem_granule *slab, struct fastmem_record *r, const void *first);
@@ -219,7 +235,8 @@ void fastmem_report_pool_use(enum rte_fastmem_error error, const void *pool, con
 		uint64_t n);
 FILE *fastmem_report_stream(void);
 
-/* fastmem_leaks.c: at deinit, and at the end of a process that has not called it */
+/* fastmem_leaks.c: in the primary, at init; and at deinit, before anything is given back */
+void fastmem_leaks_begin(bool wanted);
 void fastmem_leaks_at_end(void);
 
 #endif /* FASTMEM_DEBUG_H */

@@ -69,7 +69,10 @@
 
 /* Bins for alignments above a granule: 1..8 x 128K, 1..4 x 256K, 1..2 x 512K, 1M. */
 #define FASTMEM_N_OVERALIGNED 15
-#define FASTMEM_BINS_PER_SOCKET (RTE_FASTMEM_N_CLASSES + FASTMEM_N_OVERALIGNED)
+/* Bins for sampled objects, of no thread's caches: 256 bytes to 1 MiB, by factors of 4. */
+#define FASTMEM_N_SAMPLED 7
+#define FASTMEM_FIRST_SAMPLED (RTE_FASTMEM_N_CLASSES + FASTMEM_N_OVERALIGNED)
+#define FASTMEM_BINS_PER_SOCKET (FASTMEM_FIRST_SAMPLED + FASTMEM_N_SAMPLED)
 
 #define FASTMEM_MAX_META_ZONES 256
 #define FASTMEM_DEPOT_SLOTS 64
@@ -250,6 +253,7 @@ struct fastmem_bin {
 	uint16_t first_capacity; /* of a fresh cache */
 	uint16_t max_full; /* magazines in the depot */
 	uint16_t magazine_kind;
+	bool sampled; /* for sampled objects: see fastmem_sample.c */
 	uint32_t header; /* of a pool: bytes from a slot to its object */
 	struct fastmem_pool *pool; /* NULL: a size class */
 	/* Set once, under lock; read with acquire. */
@@ -342,6 +346,8 @@ struct fastmem_counts {
 	uint64_t alloc_misses;
 	uint64_t free_misses;
 	uint64_t nomem;
+	uint64_t sampled_at; /* objects allocated, when one was checked last: see fastmem_sample.c */
+	uint64_t n_sampled;
 	uint64_t spare_owned; /* owner word of the spare magazine when it became that */
 	/* What former users of this cache have got from it, less returned. Atomic. */
 	int64_t held_before;
@@ -646,6 +652,9 @@ void fastmem_depots_drain(struct fastmem_arena *arena);
 void fastmem_depots_drain_idle(struct fastmem_arena *arena);
 void fastmem_threads_forget(void);
 void fastmem_threads_leave(void);
+void fastmem_threads_disarm(void);
+bool fastmem_thread_rearm(struct fastmem_tcache *t);
+void fastmem_thread_freed(void);
 
 /* fastmem_steal.c */
 void fastmem_steal_init(void);
@@ -696,6 +705,7 @@ int fastmem_mp_reserve(unsigned int socket, uint64_t bytes);
 int fastmem_mp_grow_by(unsigned int socket, uint64_t n);
 size_t fastmem_mp_trim(unsigned int socket, size_t keep_bytes, bool reserved_too);
 int fastmem_mp_meta_grow(size_t size);
+int fastmem_mp_share(void);
 int fastmem_mp_pool_grow(unsigned int pool, uint32_t n);
 
 /* fastmem_stats.c */

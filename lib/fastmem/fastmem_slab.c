@@ -495,7 +495,7 @@ slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	count_empty(bin, -1);
 	bin->releases++;
 	slab_set_bins(slab, 0);
-	fastmem_records_drop(slab);
+	fastmem_debug_slab_end(slab);
 	fastmem_run_free(&fastmem_ctl()->arenas[bin->socket], slab->head);
 }
 
@@ -702,7 +702,7 @@ fastmem_slab_end(struct fastmem_bin *bin, struct fastmem_granule *slab)
 		slab_uncount(bin, slab);
 	bin->releases++;
 	slab_set_bins(slab, 0);
-	fastmem_records_drop(slab);
+	fastmem_debug_slab_end(slab);
 	fastmem_mutex_unlock(&bin->lock);
 	fastmem_run_free(&fastmem_ctl()->arenas[bin->socket], slab->head);
 }

@@ -58,16 +58,14 @@ static struct {
 	/* Read by all calls, which must not overlap with start and stop. Not used for TSan alone. */
 	pthread_rwlock_t lock;
 	unsigned int memory_tools; /* those that know which memory is good. Under lock */
-	/*
-	 * By granule: granules of the slab that begins there; 0: none. Changed under a shared
-	 * lock by whoever the memory belongs to. Slabs that have gone stay, until others come.
-	 */
-	uint32_t *slabs;
+	/* A bit by granule: the first one of a slab. Set and reset atomically under a shared lock. */
+	uint64_t *slabs;
+	uint64_t n_words;
 } track = {
 	.lock = PTHREAD_RWLOCK_INITIALIZER,
 };
 
-/* Released when a slab is made, acquired when an object is handed out. */
+/* To it, slabs are released, and by objects of slabs acquired, that were made or taken apart. */
 static char slabs_sync;
 
 static bool
@@ -127,7 +125,8 @@ fastmem_track_start(void)
 			__asan_get_report_address != NULL)
 		__asan_set_error_report_callback(add_to_report);
 	pthread_rwlock_wrlock(&track.lock);
-	track.slabs = calloc(rte_fastmem_map.n_granules, sizeof(track.slabs[0]));
+	track.n_words = rte_fastmem_map.n_granules / 64 + 1;
+	track.slabs = calloc(track.n_words, sizeof(track.slabs[0]));
 	if (track.slabs != NULL)
 		track.memory_tools = tools;
 	else
@@ -197,38 +196,41 @@ remove_root(unsigned int tools, void *addr, size_t len)
 		__lsan_unregister_root_region(addr, len);
 }
 
-static uint32_t
-granules_of(size_t len)
-{
-	return len >> RTE_FASTMEM_GRANULE_SHIFT;
-}
-
-/* Slabs that have begun in these n granules are no more. */
+/* All memory that there is for objects. */
 static void
-forget_slabs(unsigned int tools, uint32_t first, uint32_t n)
+allow_chunks(unsigned int tools)
 {
-	uint32_t i;
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	uint32_t socket, first;
 
-	for (i = first; i < first + n; i++) {
-		if (track.slabs[i] == 0)
-			continue;
-		remove_root(tools, fastmem_granule_addr(i),
-			(size_t)track.slabs[i] << RTE_FASTMEM_GRANULE_SHIFT);
-		track.slabs[i] = 0;
+	for (socket = 0; socket < ctl->n_sockets; socket++) {
+		struct fastmem_arena *arena = &ctl->arenas[socket];
+
+		fastmem_arena_lock(arena);
+		for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next)
+			allow(tools, fastmem_granule_addr(first),
+				(size_t)fastmem_granule(first)->chunk_n <<
+					RTE_FASTMEM_GRANULE_SHIFT);
+		fastmem_mutex_unlock(&arena->lock);
 	}
 }
 
 void
 fastmem_track_stop(void)
 {
-	uint32_t i;
+	uint64_t w;
 
 	pthread_rwlock_wrlock(&track.lock);
-	for (i = 0; track.slabs != NULL && i < rte_fastmem_map.n_granules; i++) {
-		if (track.slabs[i] != 0)
-			allow(track.memory_tools, fastmem_granule_addr(i),
-				(size_t)track.slabs[i] << RTE_FASTMEM_GRANULE_SHIFT);
-		forget_slabs(track.memory_tools, i, 1);
+	if (track.memory_tools != 0)
+		allow_chunks(track.memory_tools);
+	for (w = 0; track.slabs != NULL && w < track.n_words; w++) {
+		while (track.slabs[w] != 0) {
+			uint32_t i = w * 64 + __builtin_ctzll(track.slabs[w]);
+
+			remove_root(track.memory_tools, fastmem_granule_addr(i),
+				(size_t)fastmem_granule(i)->n << RTE_FASTMEM_GRANULE_SHIFT);
+			track.slabs[w] &= track.slabs[w] - 1;
+		}
 	}
 	free(track.slabs);
 	track.slabs = NULL;
@@ -236,9 +238,34 @@ fastmem_track_stop(void)
 	pthread_rwlock_unlock(&track.lock);
 }
 
+static uint64_t
+slab_bit(const void *addr, uint64_t **word)
+{
+	uint32_t i = fastmem_granule_index(addr);
+
+	*word = &track.slabs[i / 64];
+	return UINT64_C(1) << i % 64;
+}
+
+void
+fastmem_track_slab(void *addr, size_t len)
+{
+	unsigned int tools = begin_telling();
+	uint64_t *word, bit;
+
+	if (tools != 0) {
+		bit = slab_bit(addr, &word);
+		/* Relaxed: slabs do not share bits, and track.lock orders it for stop. */
+		__atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
+		forbid(tools, addr, len);
+		add_root(tools, addr, len);
+	}
+	end_telling();
+}
+
 /*
- * TSan: what was done to the objects of former slabs came before what is done to objects of
- * other sizes in the same place. Frees are released to objects' addresses.
+ * TSan: what was done to the objects of a slab that is taken apart came before what is done
+ * to objects of other sizes in the same place. Frees are released to objects' addresses.
  */
 static void
 sync_slab(char *addr, size_t len)
@@ -251,33 +278,31 @@ sync_slab(char *addr, size_t len)
 }
 
 void
-fastmem_track_slab(void *addr, size_t len)
+fastmem_track_unslab(void *addr, size_t len)
 {
 	unsigned int tools;
+	uint64_t *word, bit;
 
 	if (__tsan_acquire != NULL && __tsan_release != NULL)
 		sync_slab(addr, len);
 	tools = begin_telling();
 	if (tools != 0) {
-		uint32_t i = fastmem_granule_index(addr);
-
-		forget_slabs(tools, i, granules_of(len));
-		track.slabs[i] = granules_of(len);
+		bit = slab_bit(addr, &word);
+		/* Slabs of before fastmem_track_start() are not known. */
+		if (__atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED) & bit)
+			remove_root(tools, addr, len);
 		forbid(tools, addr, len);
-		add_root(tools, addr, len);
 	}
 	end_telling();
 }
 
 void
-fastmem_track_unslab(void *addr, size_t len)
+fastmem_track_plain(void *addr, size_t len)
 {
 	unsigned int tools = begin_telling();
 
-	if (tools != 0) {
-		forget_slabs(tools, fastmem_granule_index(addr), granules_of(len));
+	if (tools != 0)
 		allow(tools, addr, len);
-	}
 	end_telling();
 }
 

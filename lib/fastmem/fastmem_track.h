@@ -34,11 +34,14 @@ void fastmem_track_start(void);
 void fastmem_track_stop(void);
 
 /*
- * Memory becomes a slab: nobody may access it but for objects. It may have been another one
- * before. And it becomes plain memory again, whatever slabs there were.
+ * Memory becomes a slab: nobody may access it but for objects. When it is none any more,
+ * nobody may access it at all, until another slab or other memory is made of it.
  */
 void fastmem_track_slab(void *addr, size_t len);
 void fastmem_track_unslab(void *addr, size_t len);
+
+/* It is memory as any other. */
+void fastmem_track_plain(void *addr, size_t len);
 
 /*
  * An object is handed out: size bytes at obj, of a slot that has front bytes before and back

@@ -21,6 +21,7 @@
 
 #include "fastmem_debug.h"
 #include "fastmem_private.h"
+#include "fastmem_track.h"
 
 #define BULK_ON_STACK 512 /* objects; a larger bulk takes memory from libc */
 
@@ -89,10 +90,13 @@ socket_init(struct fastmem_ctl *ctl, unsigned int socket)
 	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
 		size_t align = FASTMEM_GRANULE;
 		size_t size = i < RTE_FASTMEM_N_CLASSES ? class_size(i) :
-			overaligned_size(i - RTE_FASTMEM_N_CLASSES, &align);
+			i < FASTMEM_FIRST_SAMPLED ?
+				overaligned_size(i - RTE_FASTMEM_N_CLASSES, &align) :
+				(size_t)256 << 2 * (i - FASTMEM_FIRST_SAMPLED);
 
 		fastmem_bin_init(&ctl->bins[arena->first_bin + i], arena->first_bin + i, socket,
 			size, align >> RTE_FASTMEM_GRANULE_SHIFT);
+		ctl->bins[arena->first_bin + i].sampled = i >= FASTMEM_FIRST_SAMPLED;
 	}
 }
 
@@ -230,6 +234,8 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 		return -ENODEV;
 	}
 	fastmem_debug_attach(ctl, &settings);
+	if (fastmem_debug_on())
+		fastmem_mp_share();
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	return 0;
 }
@@ -274,6 +280,7 @@ destroy(struct fastmem_ctl *ctl)
 
 	/* Until now, a secondary that asked for memory had an answer. */
 	fastmem_mp_stop();
+	fastmem_track_stop();
 	for (i = 0; i < ctl->n_sockets; i++)
 		fastmem_arena_destroy(&ctl->arenas[i]);
 	fastmem_debug_detach();
@@ -834,14 +841,59 @@ checked_alloc_one(struct request *r, size_t size, size_t align, unsigned int fla
 	return obj;
 }
 
+/* A checked object in place of one that would not be. NULL: none is due, or to be had. */
+static void *
+sampled_alloc(struct request *r, size_t size, size_t align, unsigned int flags)
+{
+	struct fastmem_shape shape;
+	struct fastmem_bin *bin;
+	void *slot;
+
+	if (!fastmem_sampling() || !fastmem_sample_due(r->t, request_bin(r, 0)))
+		return NULL;
+	shape = fastmem_debug_shape(size, align);
+	bin = fastmem_sample_bin(request_bin(r, 0)->socket, shape.slot, align);
+	slot = bin != NULL ? fastmem_cache_alloc(r->t, bin, flags) : NULL;
+	return slot != NULL ? fastmem_debug_take(slot, &shape, flags) : NULL;
+}
+
+/* The same in place of one of many that there are. */
+static void
+sampled_exchange(struct request *r, void **obj, size_t size, size_t align, unsigned int flags)
+{
+	void *sampled = sampled_alloc(r, size, align, flags);
+
+	if (sampled == NULL)
+		return;
+	rte_fastmem_free_slow(*obj);
+	*obj = sampled;
+}
+
+/* Whether an object is checked. */
+static bool
+is_checked(const struct fastmem_ctl *ctl, const void *ptr)
+{
+	return fastmem_debug_on() ||
+		(fastmem_sampling() && ctl->bins[rte_fastmem_bin_of(ptr)].sampled);
+}
+
+static void free_bulk_one_by_one(struct fastmem_ctl *ctl, void *const *ptrs, unsigned int n);
+
 static void
 checked_free_bulk(void *const *ptrs, unsigned int n, const struct fastmem_expect *expect)
 {
 	unsigned int i;
 
-	for (i = 0; i < n; i++)
-		if (ptrs[i] != NULL)
+	for (i = 0; i < n; i++) {
+		if (ptrs[i] == NULL)
+			continue;
+		if (is_checked(fastmem_ctl(), ptrs[i]))
 			fastmem_debug_free(ptrs[i], expect);
+		else
+			free_bulk_one_by_one(fastmem_ctl(), &ptrs[i], 1);
+	}
+	if (fastmem_sampling())
+		fastmem_thread_freed();
 }
 
 /* What is to be freed if a handle, or a size, is right. */
@@ -857,6 +909,7 @@ expect_handle(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle)
 void *
 rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket_id)
 {
+	void *obj;
 	struct request r;
 	int ret = request_init(&r, size, align, flags, socket_id);
 
@@ -866,7 +919,8 @@ rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket
 	}
 	if (fastmem_debug_on())
 		return checked_alloc_one(&r, size, align, flags);
-	return request_one(&r, size, flags);
+	obj = sampled_alloc(&r, size, align, flags);
+	return obj != NULL ? obj : request_one(&r, size, flags);
 }
 
 int
@@ -878,7 +932,11 @@ rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t ali
 
 	if (ret == 0 && fastmem_debug_on())
 		return checked_alloc(&r, ptrs, n, size, align, flags);
-	return ret != 0 ? ret : request_bulk(&r, ptrs, n, size, flags);
+	if (ret == 0)
+		ret = request_bulk(&r, ptrs, n, size, flags);
+	if (ret == 0 && n > 0)
+		sampled_exchange(&r, &ptrs[0], size, align, flags);
+	return ret;
 }
 
 /* Objects that are all of one bin, which is not bin 0. */
@@ -952,7 +1010,7 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 	/* After the primary's deinit, the map still knows what was an object. */
 	if (ctl == NULL && fastmem_process_state() == FASTMEM_PROCESS_CLOSED)
 		return;
-	if (ctl != NULL && fastmem_debug_on()) {
+	if (ctl != NULL && (fastmem_debug_on() || fastmem_sampling())) {
 		static const struct fastmem_expect nothing = { .what = FASTMEM_EXPECT_NOTHING };
 
 		checked_free_bulk(ptrs, n, &nothing);
@@ -979,7 +1037,7 @@ rte_fastmem_free_sized_slow(void *ptr, size_t size, size_t align)
 		.what = FASTMEM_EXPECT_SIZE, .size = size, .align = align,
 	};
 
-	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
+	if (fastmem_ctl_get() != NULL && (fastmem_debug_on() || fastmem_sampling()))
 		checked_free_bulk(&ptr, 1, &expect);
 	else
 		rte_fastmem_free_slow(ptr);
@@ -996,7 +1054,7 @@ rte_fastmem_hfree_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned i
 {
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 
-	if (ctl != NULL && fastmem_debug_on()) {
+	if (ctl != NULL && (fastmem_debug_on() || fastmem_sampling())) {
 		struct fastmem_expect expect = expect_handle(ctl, handle);
 
 		checked_free_bulk(ptrs, n, &expect);
@@ -1045,7 +1103,7 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 		return NULL;
 	}
 	bin = &ctl->bins[id];
-	if (fastmem_debug_on()) {
+	if (is_checked(ctl, ptr)) {
 		size_t old_size;
 
 		if (!fastmem_debug_resize(ptr, &old_size, &id)) {
@@ -1069,7 +1127,7 @@ rte_fastmem_usable_size(const void *ptr)
 
 	if (ctl == NULL || id == 0)
 		return 0;
-	if (fastmem_debug_on())
+	if (is_checked(ctl, ptr))
 		return fastmem_debug_usable(&ctl->bins[id], ptr);
 	return ctl->bins[id].slot_size - ctl->bins[id].header;
 }
@@ -1126,7 +1184,7 @@ rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle
 	*handle = request_bin(&r, 0)->id;
 	if (r.n_sockets > 1)
 		*handle |= RTE_FASTMEM_HANDLE_ANY;
-	if (fastmem_debug_on())
+	if (fastmem_debug_on() || fastmem_sampling())
 		*handle |= checked_handle(request_bin(&r, 0), size, r.n_sockets);
 	return 0;
 }
@@ -1141,11 +1199,16 @@ rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags)
 		rte_errno = -ret;
 		return NULL;
 	}
-	if (fastmem_debug_on()) {
+	if (fastmem_debug_on() || fastmem_sampling()) {
 		size_t size, align;
+		void *obj;
 
 		handle_size(r.ctl, handle, &size, &align);
-		return checked_alloc_one(&r, size, align, flags);
+		if (fastmem_debug_on())
+			return checked_alloc_one(&r, size, align, flags);
+		obj = sampled_alloc(&r, size, align, flags);
+		if (obj != NULL)
+			return obj;
 	}
 	return request_one(&r, request_bin(&r, 0)->slot_size, flags);
 }
