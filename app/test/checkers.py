@@ -99,7 +99,7 @@ class Tool:
         return by, ""
 
 
-VALGRIND = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
+VALGRIND = ["valgrind", "--quiet", "--track-origins=yes", "--error-exitcode=99", "--leak-check=full",
             "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"]
 MSAN = ["-fsanitize=memory", "-fsanitize-memory-track-origins", "-fno-omit-frame-pointer"]
 MSAN_EAL = [os.path.join(HERE, "wrong/msan_eal.c"),
@@ -116,7 +116,7 @@ TOOLS = [
     Tool("asan-clang", "ASan, clang", cc="clang", flags=["-fsanitize=address"], env=ASAN_ENV,
          native=r"ERROR: AddressSanitizer"),
     Tool("valgrind", "Valgrind", wrapper=VALGRIND,
-         native=r"==\d+== (Invalid|Conditional jump|Use of uninit|[\d,]+ bytes in [\d,]+ blocks)"),
+         native=r"==\d+== (Invalid|Mismatched|Conditional jump|Use of uninit|[\d,]+ bytes in [\d,]+ blocks)"),
     Tool("msan", "MSan", cc="clang", flags=MSAN, extra=MSAN_EAL,
          env={"MSAN_OPTIONS": "fast_unwind_on_malloc=0"}, native=r"WARNING: MemorySanitizer"),
     Tool("tsan-gcc", "TSan, gcc", flags=["-fsanitize=thread"], what="lcore-*",

@@ -432,3 +432,17 @@ fastmem_track_calls(void)
 	if (__msan_unpoison_param != NULL)
 		__msan_unpoison_param(6);
 }
+
+void
+fastmem_track_enter_eal(void)
+{
+	if (__msan_scoped_disable_interceptor_checks != NULL)
+		__msan_scoped_disable_interceptor_checks();
+}
+
+void
+fastmem_track_leave_eal(void)
+{
+	if (__msan_scoped_enable_interceptor_checks != NULL)
+		__msan_scoped_enable_interceptor_checks();
+}
