@@ -201,11 +201,18 @@ fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_setting
 	fastmem_sample_start();
 }
 
+/* After the end of fastmem: calls fail, or do nothing, as they do without checking. */
 void
-fastmem_debug_detach(void)
+fastmem_debug_close(void)
 {
 	fastmem_sample_stop();
 	fastmem_debug.level = 0;
+}
+
+void
+fastmem_debug_detach(void)
+{
+	fastmem_debug_close();
 	if (fastmem_debug.report_file != NULL)
 		fclose(fastmem_debug.report_file);
 	fastmem_debug.report_file = NULL;

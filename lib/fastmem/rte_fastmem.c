@@ -387,6 +387,7 @@ rte_fastmem_deinit(void)
 		/* Nobody comes after this, and those who are there, fail from now on. */
 		__atomic_exchange_n(&ctl->ready, 0, __ATOMIC_ACQ_REL); /* see attach_to() */
 		fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
+		fastmem_debug_close();
 		fastmem_threads_forget();
 		if (fastmem_peers_others(ctl))
 			fastmem_mp_close(ctl);
@@ -817,28 +818,49 @@ checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs,
 	return ret;
 }
 
-/* size was found possible, and so r made for it. */
 static int
-checked_alloc(struct request *r, void **objs, unsigned int n, size_t size, size_t align,
-		unsigned int flags)
+checked_alloc(void **objs, unsigned int n, size_t size, size_t align, unsigned int flags,
+		int socket_id)
 {
-	struct fastmem_shape shape = fastmem_debug_shape(size, align);
-	int ret = bin_offset(shape.slot, align, &r->offset);
+	struct fastmem_shape shape;
+	struct request r;
+	unsigned int offset;
+	/* What is wrong with the request is so without the zones. */
+	int ret = size <= RTE_FASTMEM_MAX_SIZE ? 0 : bin_offset(size, align, &offset);
 
-	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
+	if (ret == 0) {
+		shape = fastmem_debug_shape(size, align);
+		ret = request_init(&r, shape.slot, align, flags, socket_id);
+	}
+	return ret != 0 ? ret : checked_serve(&r, &shape, objs, n, flags);
 }
 
 static void *
-checked_alloc_one(struct request *r, size_t size, size_t align, unsigned int flags)
+checked_alloc_one(size_t size, size_t align, unsigned int flags, int socket_id)
 {
 	void *obj;
-	int ret = checked_alloc(r, &obj, 1, size, align, flags);
+	int ret = checked_alloc(&obj, 1, size, align, flags, socket_id);
 
 	if (ret != 0) {
 		rte_errno = -ret;
 		return NULL;
 	}
 	return obj;
+}
+
+/* By handle: r is made for it. */
+static int
+checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs, unsigned int n,
+		unsigned int flags)
+{
+	struct fastmem_shape shape;
+	size_t size, align;
+	int ret;
+
+	handle_size(r->ctl, handle, &size, &align);
+	shape = fastmem_debug_shape(size, align);
+	ret = bin_offset(shape.slot, align, &r->offset);
+	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
 }
 
 /* A checked object in place of one that would not be. NULL: none is due, or to be had. */
@@ -909,16 +931,17 @@ expect_handle(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle)
 void *
 rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket_id)
 {
-	void *obj;
 	struct request r;
-	int ret = request_init(&r, size, align, flags, socket_id);
+	void *obj;
+	int ret;
 
+	if (fastmem_debug_on())
+		return checked_alloc_one(size, align, flags, socket_id);
+	ret = request_init(&r, size, align, flags, socket_id);
 	if (ret != 0) {
 		rte_errno = -ret;
 		return NULL;
 	}
-	if (fastmem_debug_on())
-		return checked_alloc_one(&r, size, align, flags);
 	obj = sampled_alloc(&r, size, align, flags);
 	return obj != NULL ? obj : request_one(&r, size, flags);
 }
@@ -928,10 +951,11 @@ rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t ali
 		unsigned int flags, int socket_id)
 {
 	struct request r;
-	int ret = request_init(&r, size, align, flags, socket_id);
+	int ret;
 
-	if (ret == 0 && fastmem_debug_on())
-		return checked_alloc(&r, ptrs, n, size, align, flags);
+	if (fastmem_debug_on())
+		return checked_alloc(ptrs, n, size, align, flags, socket_id);
+	ret = request_init(&r, size, align, flags, socket_id);
 	if (ret == 0)
 		ret = request_bulk(&r, ptrs, n, size, flags);
 	if (ret == 0 && n > 0)
@@ -1026,7 +1050,13 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 void
 rte_fastmem_free_slow(void *ptr)
 {
-	if (ptr != NULL)
+	static const struct fastmem_expect nothing = { .what = FASTMEM_EXPECT_NOTHING };
+
+	if (ptr == NULL)
+		return;
+	if (fastmem_debug_on())
+		fastmem_debug_free(ptr, &nothing);
+	else
 		rte_fastmem_free_bulk_slow(&ptr, 1);
 }
 
@@ -1201,11 +1231,13 @@ rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags)
 	}
 	if (fastmem_debug_on() || fastmem_sampling()) {
 		size_t size, align;
-		void *obj;
+		void *obj = NULL;
 
 		handle_size(r.ctl, handle, &size, &align);
+		if (fastmem_debug_on() && (ret = checked_halloc(&r, handle, &obj, 1, flags)) != 0)
+			rte_errno = -ret;
 		if (fastmem_debug_on())
-			return checked_alloc_one(&r, size, align, flags);
+			return obj;
 		obj = sampled_alloc(&r, size, align, flags);
 		if (obj != NULL)
 			return obj;
@@ -1220,11 +1252,7 @@ rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned 
 	struct request r;
 	int ret = request_by_handle(&r, handle, flags);
 
-	if (ret == 0 && fastmem_debug_on()) {
-		size_t size, align;
-
-		handle_size(r.ctl, handle, &size, &align);
-		return checked_alloc(&r, ptrs, n, size, align, flags);
-	}
+	if (ret == 0 && fastmem_debug_on())
+		return checked_halloc(&r, handle, ptrs, n, flags);
 	return ret != 0 ? ret : request_bulk(&r, ptrs, n, request_bin(&r, 0)->slot_size, flags);
 }
