@@ -47,7 +47,7 @@ OWN = {
     "wrong-pool": "put to the wrong pool",
     "wrong-size-free": "free with the wrong size",
     "wrong-deallocator": None,
-    "leak": "leak",
+    "leak": "live: ",
     "uninitialised-read": None,
     "realloc-misuse": "write after free",
     "pool-after-free": "use of 0x[0-9a-f]+, which is no pool",
@@ -57,9 +57,9 @@ OWN = {
     "process-overflow": "write behind an object",
     "process-double-free": "double free",
     "process-write-after-free": "write after free",
-    "process-leak": "leak",
+    "process-leak": "live: ",
 }
-OWN_REPORT = r"FASTMEM: ERROR: %s"
+OWN_REPORT = r"FASTMEM: (ERROR: )?%s"
 
 # Kinds of error that are not about an object: there is no line that has allocated it.
 NO_SITE = {"free-stack", "free-foreign", "pool-after-free"}
@@ -94,6 +94,9 @@ class Tool:
             by = "tool"
         elif self.own and OWN.get(kind) and re.search(OWN_REPORT % OWN[kind], output):
             by = "fastmem"
+        # Where memory was freed is all that MSan knows of it then.
+        if by == "tool" and self.name == "msan" and "after-free" in kind:
+            return by, ""
         if by and self.sites and site and site not in output:
             return "", "the report does not name %s" % site
         return by, ""
