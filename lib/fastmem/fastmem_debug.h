@@ -80,6 +80,7 @@ struct fastmem_debug {
 	uint32_t sample;
 	uint32_t depth;
 	uint32_t leaks;
+	uint32_t zones; /* whether red zones and freed memory have contents: not under Valgrind */
 	uint64_t quarantine_max; /* bytes */
 	/* Under lock, a leaf: nothing is locked or allocated under it. */
 	pthread_mutex_t lock;
@@ -99,7 +100,7 @@ struct fastmem_debug_process {
 	uint32_t level;
 	uint32_t sample; /* one in so many objects is checked; 0: none. Atomic: the timer reads it */
 	unsigned int tools; /* FASTMEM_TOOL_*: what this process runs under */
-	bool zones; /* red zones and freed memory have contents: not under Valgrind */
+	bool zones; /* as in struct fastmem_debug */
 	bool keep_running;
 	rte_fastmem_report_cb report;
 	void *report_arg;

@@ -16,6 +16,7 @@
 #include <rte_malloc.h>
 
 #include "fastmem_replace.h"
+#include "fastmem_track.h"
 
 static size_t
 at_least_a_line(unsigned int align)
@@ -100,8 +101,10 @@ rte_fastmem_replace_malloc_validate(const void *ptr, size_t *size)
 {
 	if (!rte_fastmem_contains(ptr))
 		return rte_malloc_validate(ptr, size);
-	if (size != NULL)
+	if (size != NULL) {
 		*size = rte_fastmem_usable_size(ptr);
+		fastmem_track_wrote(size, sizeof(*size));
+	}
 	return 0;
 }
 

@@ -384,6 +384,8 @@ rte_fastmem_deinit(void)
 		return;
 	}
 	if (state == FASTMEM_PROCESS_OPEN) {
+		/* What was written to after its end is not found otherwise, if nobody needs the memory. */
+		rte_fastmem_debug_check();
 		fastmem_leaks_at_end();
 		/* Nobody comes after this, and those who are there, fail from now on. */
 		__atomic_exchange_n(&ctl->ready, 0, __ATOMIC_ACQ_REL); /* see attach_to() */
@@ -598,6 +600,8 @@ rte_fastmem_classes(size_t *sizes)
 
 	for (i = 0; sizes != NULL && i < RTE_FASTMEM_N_CLASSES; i++)
 		sizes[i] = class_size(i);
+	if (sizes != NULL)
+		fastmem_track_wrote(sizes, RTE_FASTMEM_N_CLASSES * sizeof(sizes[0]));
 	return RTE_FASTMEM_N_CLASSES;
 }
 
@@ -816,6 +820,8 @@ checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs,
 	} while (ret == -ENOMEM && fastmem_quarantine_flush(NULL));
 	for (i = 0; ret == 0 && i < n; i++)
 		objs[i] = fastmem_debug_take(objs[i], shape, zero);
+	if (ret == 0)
+		fastmem_track_wrote(objs, n * sizeof(objs[0]));
 	return ret;
 }
 
@@ -1220,6 +1226,7 @@ rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle
 		*handle |= RTE_FASTMEM_HANDLE_ANY;
 	if (fastmem_debug_on() || fastmem_sampling())
 		*handle = checked_handle(request_bin(&r, 0), size, r.n_sockets);
+	fastmem_track_wrote(handle, sizeof(*handle));
 	return 0;
 }
 
