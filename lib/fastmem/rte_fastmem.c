@@ -866,7 +866,7 @@ checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs, unsi
 
 	handle_size(r->ctl, handle, &size, &align);
 	shape = fastmem_debug_shape(size, align);
-	shape.align = FASTMEM_ALIGN_UNKNOWN;
+	shape.align = FASTMEM_BY_HANDLE | request_bin(r, 0)->slot_size;
 	ret = bin_offset(shape.slot, align, &r->offset);
 	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
 }
@@ -883,7 +883,7 @@ sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle, unsi
 		return NULL;
 	shape = fastmem_debug_shape(size, align);
 	if (by_handle)
-		shape.align = FASTMEM_ALIGN_UNKNOWN;
+		shape.align = FASTMEM_BY_HANDLE | request_bin(r, 0)->slot_size;
 	bin = fastmem_sample_bin(request_bin(r, 0)->socket, shape.slot, align);
 	slot = bin != NULL ? fastmem_cache_alloc(r->t, bin, flags) : NULL;
 	return slot != NULL ? fastmem_debug_take(slot, &shape, flags) : NULL;
@@ -928,14 +928,14 @@ checked_free_bulk(void *const *ptrs, unsigned int n, const struct fastmem_expect
 		fastmem_thread_freed();
 }
 
-/* What is to be freed if a handle, or a size, is right. */
+/* What is to be freed if a handle is right. */
 static struct fastmem_expect
 expect_handle(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle)
 {
-	struct fastmem_expect expect = { .what = FASTMEM_EXPECT_CLASS };
-
-	handle_size(ctl, handle, &expect.size, &expect.align);
-	return expect;
+	return (struct fastmem_expect){
+		.what = FASTMEM_EXPECT_CLASS,
+		.size = ctl->bins[handle & RTE_FASTMEM_HANDLE_BIN].slot_size,
+	};
 }
 
 void *
