@@ -309,6 +309,20 @@ const struct perf_allocator perf_allocators[PERF_N_ALLOCATORS] = {
 		.destroy = destroy_nothing,
 		.backing = rte_malloc_backing,
 	},
+	[PERF_rte_malloc_header] = {
+		.name = "rte_malloc_header",
+		.what = "if named: rte_malloc() as rte_fastmem_replace.h renames it",
+		.create = create_nothing,
+		.destroy = destroy_nothing,
+		.backing = fastmem_backing,
+	},
+	[PERF_rte_malloc_eal] = {
+		.name = "rte_malloc_eal",
+		.what = "if named: EAL's own rte_malloc(), where a preloaded library replaces it",
+		.create = create_nothing,
+		.destroy = destroy_nothing,
+		.backing = backing_unknown,
+	},
 	[PERF_libc] = {
 		.name = "libc",
 		.what = "aligned_alloc(64, size), free(): of libc, or of what is LD_PRELOADed",
@@ -329,14 +343,21 @@ perf_allocator_find(const char *name)
 	return -1;
 }
 
+static bool is_started; /* by this program: then it is for this program to stop */
+
 int
 perf_fastmem_start(uint32_t allocators)
 {
 	int ret;
 
+	/* A library that has the names starts fastmem, if at all, with the first object. */
+	rte_free(rte_malloc(NULL, RTE_CACHE_LINE_SIZE, 0));
 	if ((allocators & PERF_FASTMEM_ALLOCATORS) == 0)
 		return 0;
 	ret = rte_fastmem_init();
+	is_started = ret == 0;
+	if (ret == -EBUSY && perf_malloc_is_replaced())
+		return 0;
 	if (ret != 0)
 		perf_warn("rte_fastmem_init: %s", strerror(-ret));
 	return ret;
@@ -345,5 +366,7 @@ perf_fastmem_start(uint32_t allocators)
 void
 perf_fastmem_stop(void)
 {
-	rte_fastmem_deinit();
+	if (is_started)
+		rte_fastmem_deinit();
+	is_started = false;
 }

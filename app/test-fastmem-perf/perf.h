@@ -45,6 +45,8 @@ struct rte_mempool;
 	X(arg, mempool_uncached) \
 	X(arg, mempool_fastmem_uncached) \
 	X(arg, rte_malloc) \
+	X(arg, rte_malloc_header) \
+	X(arg, rte_malloc_eal) \
 	X(arg, libc)
 
 enum perf_allocator_id {
@@ -58,10 +60,12 @@ enum perf_allocator_id {
 #define PERF_HANDLE_ALLOCATORS (PERF_BIT(fastmem) | PERF_BIT(fastmem_handle))
 /* Those that need rte_fastmem_init(). */
 #define PERF_FASTMEM_ALLOCATORS (PERF_HANDLE_ALLOCATORS | PERF_BIT(fastmem_pool) | \
-		PERF_BIT(mempool_fastmem) | PERF_BIT(mempool_fastmem_uncached))
+		PERF_BIT(rte_malloc_header) | PERF_BIT(mempool_fastmem) | PERF_BIT(mempool_fastmem_uncached))
 /* Mempools without a cache, as they are where threads are no lcores. */
 #define PERF_UNCACHED_ALLOCATORS (PERF_BIT(mempool_uncached) | \
 		PERF_BIT(mempool_fastmem_uncached))
+/* Other names of those that are there anyway: they run only if the user names them. */
+#define PERF_NAMED_ALLOCATORS (PERF_BIT(rte_malloc_header) | PERF_BIT(rte_malloc_eal))
 #define PERF_ALL_ALLOCATORS ((1u << PERF_N_ALLOCATORS) - 1)
 
 struct perf_options {
@@ -153,7 +157,7 @@ extern const struct perf_scenario scenario_bulk8, scenario_bulk32;
 extern const struct perf_scenario scenario_pipeline, scenario_pipeline_bulk32;
 extern const struct perf_scenario scenario_mixed, scenario_latency, scenario_types;
 extern const struct perf_scenario scenario_churn, scenario_replay;
-extern const struct perf_scenario scenario_threads, scenario_oversubscribed;
+extern const struct perf_scenario scenario_threads, scenario_oversubscribed, scenario_load;
 
 /* cell.c: the rounds of a cell. */
 
@@ -203,7 +207,16 @@ int cell_run_sizes(const struct cell *cell, unsigned int n_objects);
 /** Measure a cell whose scenario has sizes of its own. */
 int cell_run(const struct cell *cell, size_t size, unsigned int n_objects);
 
-/** Start fastmem anew when a contender needs it, so that no cell inherits another's memory. */
+/** EAL's own heap, whoever has the names of its calls. */
+extern void *(*perf_eal_malloc)(const char *type, size_t size, unsigned int align);
+extern void (*perf_eal_free)(void *ptr);
+/** The names of rte_malloc() are those of a library that was preloaded. */
+bool perf_malloc_is_replaced(void);
+
+/**
+ * Start fastmem anew when a contender needs it, so that no cell inherits another's memory; unless a
+ * preloaded library lives on it.
+ */
 int perf_fastmem_start(uint32_t allocators);
 void perf_fastmem_stop(void);
 
