@@ -9,6 +9,8 @@
 
 #include <dlfcn.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #include <rte_common.h>
 #include <rte_eal.h>
@@ -17,25 +19,34 @@
 #include "perf.h"
 
 void *(*perf_eal_malloc)(const char *type, size_t size, unsigned int align) = rte_malloc;
+void *(*perf_eal_zmalloc)(const char *type, size_t size, unsigned int align) = rte_zmalloc;
+void *(*perf_eal_realloc)(void *ptr, size_t size, unsigned int align) = rte_realloc;
 void (*perf_eal_free)(void *ptr) = rte_free;
+
+/* dlsym() gives a pointer to an object for a function: POSIX has it that they are alike. */
+#define FIND(library, function, pointer) \
+	do { \
+		void *found = dlsym(library, function); \
+\
+		if (found != NULL) \
+			memcpy(&(pointer), &found, sizeof(found)); \
+	} while (0)
 
 /* Where EAL is linked in, nothing can have taken its names. */
 RTE_INIT(find_eal_malloc)
 {
-	void *eal, *alloc, *release;
 	Dl_info info;
+	void *eal;
 
 	if (dladdr((void *)(uintptr_t)rte_eal_init, &info) == 0)
 		return;
 	eal = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
 	if (eal == NULL)
 		return;
-	alloc = dlsym(eal, "rte_malloc");
-	release = dlsym(eal, "rte_free");
-	if (alloc != NULL && release != NULL) {
-		perf_eal_malloc = (void *(*)(const char *, size_t, unsigned int))(uintptr_t)alloc;
-		perf_eal_free = (void (*)(void *))(uintptr_t)release;
-	}
+	FIND(eal, "rte_malloc", perf_eal_malloc);
+	FIND(eal, "rte_zmalloc", perf_eal_zmalloc);
+	FIND(eal, "rte_realloc", perf_eal_realloc);
+	FIND(eal, "rte_free", perf_eal_free);
 	dlclose(eal);
 }
 

@@ -209,6 +209,8 @@ int cell_run(const struct cell *cell, size_t size, unsigned int n_objects);
 
 /** EAL's own heap, whoever has the names of its calls. */
 extern void *(*perf_eal_malloc)(const char *type, size_t size, unsigned int align);
+extern void *(*perf_eal_zmalloc)(const char *type, size_t size, unsigned int align);
+extern void *(*perf_eal_realloc)(void *ptr, size_t size, unsigned int align);
 extern void (*perf_eal_free)(void *ptr);
 /** The names of rte_malloc() are those of a library that was preloaded. */
 bool perf_malloc_is_replaced(void);
@@ -262,6 +264,7 @@ void perf_result_input(const struct perf_result *r, char *text, size_t len);
 /* goals.c */
 struct perf_goal {
 	const struct perf_scenario *scenario;
+	char input[40]; /* a trace's name, or empty */
 	uint64_t size; /* of the objects; 0 where the scenario has sizes of its own */
 	char name[64]; /* "a_over_b" */
 	double bound;

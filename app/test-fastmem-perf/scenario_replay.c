@@ -87,6 +87,30 @@ rte_malloc_replay_free(void *ptr)
 	rte_free(ptr);
 }
 
+static __rte_always_inline void *
+rte_malloc_eal_replay_alloc(size_t size, size_t align)
+{
+	return perf_eal_malloc(NULL, size, align);
+}
+
+static __rte_always_inline void *
+rte_malloc_eal_replay_zalloc(size_t size, size_t align)
+{
+	return perf_eal_zmalloc(NULL, size, align);
+}
+
+static __rte_always_inline void *
+rte_malloc_eal_replay_realloc(void *ptr, size_t size, size_t align)
+{
+	return perf_eal_realloc(ptr, size, align);
+}
+
+static __rte_always_inline void
+rte_malloc_eal_replay_free(void *ptr)
+{
+	perf_eal_free(ptr);
+}
+
 /* The alignment that the others give by default is no default of libc's. */
 static __rte_always_inline size_t
 libc_align(size_t align)
@@ -152,6 +176,7 @@ libc_replay_free(void *ptr)
 
 REPLAY_OPS(fastmem);
 REPLAY_OPS(rte_malloc);
+REPLAY_OPS(rte_malloc_eal);
 REPLAY_OPS(libc);
 
 /* What the lcores of one round share. */
@@ -405,6 +430,7 @@ find_heap_peak(const struct contender *c)
 
 REPLAY(fastmem)
 REPLAY(rte_malloc)
+REPLAY(rte_malloc_eal)
 REPLAY(libc)
 
 static uint64_t
@@ -471,6 +497,7 @@ replay_trace(const struct perf_scenario *scenario, const char *path)
 	static const perf_round_fn rounds[PERF_N_ALLOCATORS] = {
 		[PERF_fastmem] = replay_fastmem,
 		[PERF_rte_malloc] = replay_rte_malloc,
+		[PERF_rte_malloc_eal] = replay_rte_malloc_eal,
 		[PERF_libc] = replay_libc,
 	};
 	struct cell cell = {
@@ -518,7 +545,8 @@ const struct perf_scenario scenario_replay = {
 	.name = "replay",
 	.what = "recorded calls of real programs, on as many lcores as they had threads",
 	/* A mempool has one size. */
-	.allocators = PERF_BIT(fastmem) | PERF_BIT(rte_malloc) | PERF_BIT(libc),
+	.allocators = PERF_BIT(fastmem) | PERF_BIT(rte_malloc) | PERF_BIT(rte_malloc_eal) |
+		PERF_BIT(libc),
 	.lcores = 1,
 	.run = run_replay,
 };

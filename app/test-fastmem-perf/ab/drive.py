@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+"""Whole programs, on each side, by the scenarios that test them: app/test/upstream/programs.py."""
+
+import os
+import re
+import sys
+import time
+
+from side import COUNT, MODES, PLAIN, SERVE, Failed, Figure, allocation_seconds, began, peak_bytes, \
+    report, turn, wrapper
+
+UPSTREAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../test/upstream")
+sys.path.insert(0, UPSTREAM)
+import console  # noqa: E402  pylint: disable=wrong-import-position
+import programs  # noqa: E402  pylint: disable=wrong-import-position
+
+# One scenario of each program; those of a program differ little in what they allocate.
+PROGRAMS = {
+    "testpmd": "dpdk-testpmd",
+    "eventdev-perf": "dpdk-test-eventdev",
+    "pipeline-lpm": "dpdk-test-pipeline",
+    "fib": "dpdk-test-fib",
+    "proc-info": "dpdk-proc-info",
+    "openvswitch": "Open vSwitch",
+}
+# What a program says when it has started; the others say nothing between EAL's start and their end.
+READY = r"testpmd> |is doing (?:RX|work|TX)|TELEMETRY: No legacy callbacks"
+
+
+class TimedProgram(console.Program):
+    """A program that knows when it said what."""
+
+    def __init__(self, command, cwd=None):
+        self.heard = []  # (time, how much it had said by then)
+        super().__init__(command, cwd)
+
+    def hear(self, deadline):
+        going_on = super().hear(deadline)
+        self.heard.append((time.time(), len(self.said)))
+        return going_on
+
+    def when(self, pattern):
+        """When it had said this; None if it never did."""
+        found = re.search(pattern, self.said)
+        if not found:
+            return None
+        return next(when for when, length in self.heard if length >= found.end())
+
+
+class SidedRun(programs.Run):
+    """A scenario's run on one side. Its wall time is that of its first program."""
+
+    def __init__(self, args, mode):
+        super().__init__(args, mode != PLAIN)
+        self.mode = mode
+        self.wrappers = []
+
+    def wrapper(self, name, preload):
+        path = self.path("%s.%s.%d" % (name, self.mode, len(self.programs)))
+        self.wrappers.append(wrapper(path, name, self.mode if preload else PLAIN, self.args.library))
+        if preload:
+            self.reports.append(path + ".report")
+        return path
+
+    def startup(self):
+        """Seconds until the first program was ready; None if that does not show."""
+        ready = self.programs[0].when(READY) if self.wrappers else None
+        return None if ready is None else ready - began(self.wrappers[0])
+
+    def wall(self):
+        """Seconds from the first program's beginning to its end."""
+        return self.programs[0].heard[-1][0] - began(self.wrappers[0])
+
+
+def run(args, name, mode):
+    """(wall seconds, start-up seconds, reports) of a scenario on one side."""
+    scenario = programs.SCENARIOS[name]
+    sided = SidedRun(args, mode)
+    # For a scenario that starts its program by itself.
+    os.environ["RTE_FASTMEM_MALLOC"] = mode
+    begin = time.time()
+    try:
+        scenario.run(sided)
+    except (TimeoutError, ValueError, OSError) as error:
+        said = "\n".join(program.said for program in sided.programs)
+        raise Failed("%s (%s): %s\n%s" % (name, mode, error, said[-2000:])) from error
+    finally:
+        sided.give_up()
+        del os.environ["RTE_FASTMEM_MALLOC"]
+    wall = sided.wall() if sided.wrappers else time.time() - begin
+    return wall, sided.startup(), [report(path[:-len(".report")]) for path in sided.reports]
+
+
+def make_figures():
+    return {
+        "calls": Figure("calls"),
+        "time in allocation": Figure("s", 0.1),
+        "peak memory": Figure("bytes", 1),
+        "peak of objects": Figure("bytes"),
+        "start-up": Figure("s", 1),
+        "wall time": Figure("s"),
+    }
+
+
+def add_round(args, figures, walls, startups, reports):
+    count, serve = reports[COUNT], reports[SERVE]
+    figures["calls"].add(sum(r["calls"] for r in count), sum(r["calls"] for r in serve))
+    figures["time in allocation"].add(sum(map(allocation_seconds, count)),
+                                      sum(map(allocation_seconds, serve)))
+    # Processes of one program share their memory: the one with most of it tells.
+    figures["peak memory"].add(max(peak_bytes(r, args.no_huge) for r in count),
+                               max(peak_bytes(r, args.no_huge) for r in serve))
+    figures["peak of objects"].add(max(r["peak_bytes"] for r in count),
+                                   max(r["peak_bytes"] for r in serve))
+    figures["wall time"].add(walls[PLAIN], walls[SERVE])
+    if None in (startups[PLAIN], startups[SERVE]):
+        figures["start-up"] = "does not show from outside"
+    else:
+        figures["start-up"].add(startups[PLAIN], startups[SERVE])
+
+
+def measure_program(args, name):
+    figures = make_figures()
+    for number in range(args.rounds):
+        walls, startups, reports = {}, {}, {}
+        for mode in turn(number, MODES):
+            walls[mode], startups[mode], reports[mode] = run(args, name, mode)
+        add_round(args, figures, walls, startups, reports)
+    return figures
+
+
+def why_not(args, scenario):
+    """Why a scenario cannot run here, or None."""
+    if scenario.huge and args.no_huge:
+        return "not run: needs huge pages, as EAL shares no others"
+    if scenario.needs and not os.path.exists(scenario.needs):
+        return "not run: there is no %s" % scenario.needs
+    return None
+
+
+def measure(args, table):
+    table.section("programs", "from start through traffic and reconfiguration to the end")
+    launcher = args.launcher
+    for name, title in PROGRAMS.items():
+        scenario = programs.SCENARIOS[name]
+        args.launcher = launcher + ["--lcores", str(scenario.lcores)]
+        reason = why_not(args, scenario)
+        table.add(title, {"all": reason} if reason else measure_program(args, name))
+    args.launcher = launcher

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+"""malloc_perf_autotest of dpdk-test, line by line, with and without the library."""
+
+import os
+import re
+import subprocess
+
+from side import PLAIN, SERVE, Failed, Figure, turn, wrapper
+
+SUITE = "malloc_perf_autotest"
+LARGEST = 1 << 20  # rte_fastmem_max_size(): what is larger is EAL's on both sides
+# It asks for 1 GiB, and then for as many objects of each size as there are, up to 10000.
+MEMORY_MB = 1536
+PATIENCE = 300
+
+HEADING = re.compile(r"Performance: (rte_\w+)")
+LINE = re.compile(r"USER1: +(\d+) +(\d+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+)\s*$")
+
+
+class Absent(Exception):
+    """This dpdk-test does not have the suite."""
+
+
+def parse(text):
+    """Microseconds of an alloc and a free, by (function, size)."""
+    function, lines = None, {}
+    for line in text.splitlines():
+        heading = HEADING.search(line)
+        if heading:
+            function = heading.group(1)
+        found = LINE.search(line)
+        if found and function:
+            lines[function, int(found.group(1))] = float(found.group(5))
+    return lines
+
+
+def run(args, mode):
+    path = os.path.join(args.scratch, "malloc_perf." + mode)
+    # Bounded, as it would take all huge pages there are.
+    limit = ["-m", str(MEMORY_MB)] if args.no_huge else ["--socket-limit=%d" % MEMORY_MB]
+    done = subprocess.run(args.launcher + [wrapper(path, args.dpdk_test, mode, args.library)] + limit,
+                          env=dict(os.environ, DPDK_TEST=SUITE), stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, errors="replace", timeout=PATIENCE,
+                          check=False)
+    said = done.stdout + done.stderr
+    if "invalid test command" in said:
+        raise Absent(SUITE)
+    if done.returncode != 0 or "Test OK" not in said:
+        raise Failed("%s has not passed (%s):\n%s" % (SUITE, mode, said[-2000:]))
+    return parse(said)
+
+
+def measure(args, table):
+    table.section("malloc_perf_autotest", "an alloc and a free, by dpdk-test (us; goal: ahead)")
+    figures = {}
+    for number in range(args.rounds):
+        try:
+            lines = {mode: run(args, mode) for mode in turn(number, (PLAIN, SERVE))}
+        except Absent:
+            table.add("", {SUITE: "not run: this dpdk-test does not have it"})
+            return
+        for key in lines[PLAIN]:
+            if key not in figures:
+                figures[key] = Figure("us", 1 if key[1] <= LARGEST else None)
+            if key not in lines[SERVE]:
+                raise Failed("%s of %d: no line with the library" % key)
+            figures[key].add(lines[PLAIN][key], lines[SERVE][key])
+    for (function, size), figure in figures.items():
+        if function != "rte_memzone_reserve":  # which the library leaves alone
+            table.add(function, {"%d B" % size: figure})
