@@ -12,6 +12,7 @@
  *   fastmem_malloc_start.c      when: the program's start, end and fork; the environment
  *   fastmem_malloc_eal.c        EAL's own functions; which of its locks a thread holds
  *   fastmem_malloc_report.c     counts, and the report at exit
+ *   fastmem_malloc_pages.c      how much memory EAL has mapped
  *   fastmem_malloc_processes.c  other processes that do not have this library
  *
  * What the functions do is in lib/fastmem/fastmem_replace_malloc.c, shared with the names of
@@ -69,6 +70,7 @@ struct fastmem_malloc_eal {
 	struct rte_fastmem_replace_heap heap;
 	int (*init)(int argc, char **argv);
 	int (*cleanup)(void);
+	int (*memzone_free)(const struct rte_memzone *mz);
 	void (*memzone_walk)(void (*fn)(const struct rte_memzone *mz, void *arg), void *arg);
 	int (*memseg_walk)(rte_memseg_walk_t fn, void *arg);
 	int (*memseg_contig_walk)(rte_memseg_contig_walk_t fn, void *arg);
@@ -88,6 +90,10 @@ struct fastmem_malloc_eal {
  * are the heap's own. (It would look for its header in front of an object of fastmem's.)
  */
 extern __thread unsigned int fastmem_malloc_in_heap __attribute__((tls_model("initial-exec")));
+
+/* The thread is in rte_memzone_free(), which frees by rte_free() what no call here has given. */
+extern __thread unsigned int fastmem_malloc_in_memzone
+	__attribute__((tls_model("initial-exec")));
 
 /* fastmem_malloc_eal.c */
 const struct fastmem_malloc_eal *fastmem_malloc_eal(void);
@@ -119,6 +125,10 @@ void fastmem_malloc_count(const struct fastmem_malloc_event *event);
 size_t fastmem_malloc_size(const void *ptr);
 void fastmem_malloc_sample(void);
 void fastmem_malloc_count_start(uint64_t cycles);
+
+/* fastmem_malloc_pages.c */
+void fastmem_malloc_watch_pages(void);
+void fastmem_malloc_report_pages(FILE *f);
 
 /* fastmem_malloc_processes.c */
 void fastmem_malloc_watch(void);

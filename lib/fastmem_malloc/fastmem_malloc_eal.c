@@ -26,6 +26,7 @@
 #include "fastmem_malloc.h"
 
 __thread unsigned int fastmem_malloc_in_heap;
+__thread unsigned int fastmem_malloc_in_memzone;
 
 static struct fastmem_malloc_eal eal;
 static struct rte_fastmem_replace_heap found_heap; /* eal.heap, without the wrappers below */
@@ -79,6 +80,7 @@ resolve(void)
 	resolve_one(&eal.heap.dump_heaps, "rte_malloc_dump_heaps");
 	resolve_one(&eal.init, "rte_eal_init");
 	resolve_one(&eal.cleanup, "rte_eal_cleanup");
+	resolve_one(&eal.memzone_free, "rte_memzone_free");
 	resolve_one(&eal.memzone_walk, "rte_memzone_walk");
 	resolve_one(&eal.memseg_walk, "rte_memseg_walk");
 	resolve_one(&eal.memseg_contig_walk, "rte_memseg_contig_walk");
@@ -154,6 +156,17 @@ rte_memzone_walk(void (*fn)(const struct rte_memzone *mz, void *arg), void *arg)
 	hold();
 	fastmem_malloc_eal()->memzone_walk(fn, arg);
 	let_go();
+}
+
+PUBLIC int
+rte_memzone_free(const struct rte_memzone *mz)
+{
+	int ret;
+
+	fastmem_malloc_in_memzone++;
+	ret = fastmem_malloc_eal()->memzone_free(mz);
+	fastmem_malloc_in_memzone--;
+	return ret;
 }
 
 /* These take the lock of memory, maybe not by the functions above. */
