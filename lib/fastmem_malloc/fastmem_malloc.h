@@ -70,8 +70,8 @@ struct fastmem_malloc_eal {
 	struct rte_fastmem_replace_heap heap;
 	int (*init)(int argc, char **argv);
 	int (*cleanup)(void);
-	int (*memzone_free)(const struct rte_memzone *mz);
 	void (*memzone_walk)(void (*fn)(const struct rte_memzone *mz, void *arg), void *arg);
+	int (*memzone_free)(const struct rte_memzone *mz);
 	int (*memseg_walk)(rte_memseg_walk_t fn, void *arg);
 	int (*memseg_contig_walk)(rte_memseg_contig_walk_t fn, void *arg);
 	int (*memseg_list_walk)(rte_memseg_list_walk_t fn, void *arg);
@@ -90,10 +90,6 @@ struct fastmem_malloc_eal {
  * are the heap's own. (It would look for its header in front of an object of fastmem's.)
  */
 extern __thread unsigned int fastmem_malloc_in_heap __attribute__((tls_model("initial-exec")));
-
-/* The thread is in rte_memzone_free(), which frees by rte_free() what no call here has given. */
-extern __thread unsigned int fastmem_malloc_in_memzone
-	__attribute__((tls_model("initial-exec")));
 
 /* fastmem_malloc_eal.c */
 const struct fastmem_malloc_eal *fastmem_malloc_eal(void);

@@ -50,7 +50,6 @@ struct counts {
 	uint32_t used; /* by a thread that lives. Atomic */
 	struct count calls[N_CALLS];
 	struct count small; /* of calls, those for objects that fastmem can serve */
-	struct count memzones; /* frees of them, which are in none of the others */
 	struct count modules[N_MODULES];
 	uint64_t sizes[N_SIZES];
 	uint64_t asked; /* bytes */
@@ -333,11 +332,6 @@ fastmem_malloc_count(const struct fastmem_malloc_event *event)
 
 	if (counts == NULL)
 		return;
-	if (fastmem_malloc_in_memzone != 0) {
-		add(&counts->memzones.calls, 1);
-		add(&counts->memzones.cycles, event->cycles);
-		return;
-	}
 	module = &counts->modules[module_of(counts, event->caller)];
 	add(&counts->calls[event->call].calls, 1);
 	add(&counts->calls[event->call].cycles, event->cycles);
@@ -391,8 +385,6 @@ sum_up(struct counts *sum)
 		}
 		sum->small.calls += get(&counts->small.calls);
 		sum->small.cycles += get(&counts->small.cycles);
-		sum->memzones.calls += get(&counts->memzones.calls);
-		sum->memzones.cycles += get(&counts->memzones.cycles);
 		for (i = 0; i < N_MODULES; i++) {
 			sum->modules[i].calls += get(&counts->modules[i].calls);
 			sum->modules[i].cycles += get(&counts->modules[i].cycles);
@@ -429,8 +421,6 @@ report_calls(FILE *f, const struct counts *sum, uint64_t measuring)
 			sum->calls[i].calls, names[i], net(&sum->calls[i], measuring));
 	fprintf(f, "calls.small %" PRIu64 "\ncycles.small %" PRIu64 "\n", sum->small.calls,
 		net(&sum->small, measuring));
-	fprintf(f, "calls.memzone_free %" PRIu64 "\ncycles.memzone_free %" PRIu64 "\n",
-		sum->memzones.calls, net(&sum->memzones, measuring));
 	fprintf(f, "start_cycles %" PRIu64 "\n", start_cycles);
 	fprintf(f, "calls_failed %" PRIu64 "\nallocations_by_fastmem %" PRIu64 "\n"
 		"bytes_asked %" PRIu64 "\n", sum->failed, sum->by_fastmem, sum->asked);
