@@ -36,6 +36,8 @@
 
 RTE_LOG_REGISTER_DEFAULT(fastmem_logtype, NOTICE);
 
+__thread unsigned int fastmem_growth_held;
+
 void
 fastmem_mutex_init(pthread_mutex_t *mutex)
 {
@@ -137,10 +139,13 @@ meta_add_zone(struct fastmem_meta *meta, size_t size)
 	want = RTE_MIN(RTE_MAX((size_t)META_ZONE_MIN, meta->bytes / 2), (size_t)META_ZONE_MAX);
 	want = RTE_MAX(want, size);
 	snprintf(name, sizeof(name), "fastmem_meta_%u", meta->n_zones);
+	/* EAL may call back, and what is called may allocate. */
+	fastmem_growth_held++;
 	mz = rte_memzone_reserve_aligned(name, want, SOCKET_ID_ANY, 0, RTE_CACHE_LINE_SIZE);
 	if (mz == NULL && want > size)
 		mz = rte_memzone_reserve_aligned(name, size, SOCKET_ID_ANY, 0,
 				RTE_CACHE_LINE_SIZE);
+	fastmem_growth_held--;
 	if (mz == NULL)
 		return -ENOMEM;
 	memset(mz->addr, 0, mz->len);
@@ -165,6 +170,8 @@ fastmem_meta_grow(size_t size)
 	bool low;
 	int ret = 0;
 
+	if (fastmem_growth_held != 0)
+		return -ENOMEM;
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return fastmem_mp_meta_grow(size);
 	if (fastmem_mutex_lock(&meta->grow))

@@ -423,7 +423,14 @@ enum fastmem_process_state {
 	FASTMEM_PROCESS_NONE,
 	FASTMEM_PROCESS_OPEN,
 	FASTMEM_PROCESS_CLOSED, /* by the primary's deinit, while others were attached */
+	FASTMEM_PROCESS_FORGOTTEN, /* the shared state is gone, or another's: as CLOSED, for good */
 };
+
+/*
+ * Why the calling thread must not call into EAL for memory: it holds locks of EAL's, by a walk,
+ * in a callback of EAL's, or as it does so already. Not 0: growth is refused with -ENOMEM.
+ */
+extern __thread unsigned int fastmem_growth_held __attribute__((tls_model("initial-exec")));
 
 /* What each process keeps for itself. */
 struct fastmem_process {
@@ -532,9 +539,20 @@ fastmem_cache_len(const struct rte_fastmem_cache *c)
 	return __atomic_load_n(&c->top, __ATOMIC_ACQUIRE) - fastmem_cache_objs(c);
 }
 
+/* What fastmem has of a socket. */
+struct fastmem_socket_figures {
+	uint64_t n_chunks;
+	uint64_t bytes; /* in chunks */
+	uint64_t used_bytes; /* live objects of the size classes, slabs of pools */
+	uint64_t n_used; /* such objects and slabs */
+	uint64_t n_runs; /* free ones */
+	uint64_t longest_run; /* bytes */
+};
+
 /* rte_fastmem.c: the shared state, in a secondary attached to if need be; NULL: none */
 struct fastmem_ctl *fastmem_ctl_get(void);
 void fastmem_close_attached(void);
+void fastmem_forget(bool forked);
 unsigned int fastmem_bin_class(const struct fastmem_bin *bin);
 
 /* fastmem_meta.c */
@@ -569,6 +587,7 @@ int fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes);
 int fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n);
 size_t fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved_too);
 void fastmem_arena_destroy(struct fastmem_arena *arena);
+void fastmem_arena_read(struct fastmem_arena *arena, struct fastmem_socket_figures *out);
 
 /* fastmem_slab.c */
 void fastmem_bin_init(struct fastmem_bin *bin, uint16_t id, uint16_t socket,
@@ -618,6 +637,7 @@ fastmem_magazine_owner(uint64_t tag, uint32_t owner)
 }
 
 /* fastmem_cache.c */
+void fastmem_threads_forget_forked(void);
 size_t fastmem_tcache_bytes(const struct fastmem_ctl *ctl);
 struct fastmem_tcache *fastmem_tcache_self(bool may_grow);
 void *fastmem_cache_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags);
@@ -677,6 +697,7 @@ struct fastmem_bin_figures {
 };
 void fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
 		struct fastmem_bin_figures *out);
+bool fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out);
 
 /* fastmem_mp.c: 0 or a negative errno */
 int fastmem_mp_start(void);

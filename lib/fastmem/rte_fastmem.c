@@ -284,7 +284,7 @@ secondary_init(void)
 {
 	int ret;
 
-	if (fastmem_process.init_called || fastmem_process_state() == FASTMEM_PROCESS_CLOSED)
+	if (fastmem_process.init_called || fastmem_process_state() >= FASTMEM_PROCESS_CLOSED)
 		return -EBUSY;
 	ret = secondary_attach();
 	fastmem_process.init_called = ret == 0;
@@ -298,7 +298,7 @@ rte_fastmem_init(void)
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return secondary_init();
-	if (state == FASTMEM_PROCESS_OPEN ||
+	if (state == FASTMEM_PROCESS_OPEN || state == FASTMEM_PROCESS_FORGOTTEN ||
 			(state == FASTMEM_PROCESS_CLOSED && destroy_closed(fastmem_ctl()) != 0))
 		return -EBUSY;
 	return primary_init();
@@ -338,7 +338,7 @@ rte_fastmem_deinit(void)
 	enum fastmem_process_state state = fastmem_process_state();
 	struct fastmem_ctl *ctl = fastmem_ctl();
 
-	if (state == FASTMEM_PROCESS_NONE)
+	if (state == FASTMEM_PROCESS_NONE || state == FASTMEM_PROCESS_FORGOTTEN)
 		return;
 	fastmem_defer_end_all();
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
@@ -357,6 +357,29 @@ rte_fastmem_deinit(void)
 		FASTMEM_LOG(NOTICE, "secondary processes are attached: the memory stays until they "
 			"have ended, or called rte_fastmem_deinit(), and this process calls it or "
 			"rte_fastmem_init() again");
+}
+
+/*
+ * The shared state is gone, or belongs to the process that this one was forked from. What was an
+ * object, the map still tells, for frees to be ignored.
+ */
+void
+fastmem_forget(bool forked)
+{
+	if (fastmem_process_state() == FASTMEM_PROCESS_NONE)
+		return;
+	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
+	if (forked) {
+		pthread_mutex_init(&attach_lock, NULL);
+		fastmem_threads_forget_forked();
+		fastmem_peers_leave(NULL); /* the lock stays the other's */
+	} else {
+		fastmem_threads_forget();
+		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+			fastmem_peers_destroy();
+		else
+			fastmem_peers_leave(NULL);
+	}
 }
 
 /* Backing memory. */
@@ -664,7 +687,9 @@ request_reclaim(const struct request *r)
 
 	if (r->t != NULL)
 		fastmem_tcache_flush(r->t, false);
-	fastmem_peers_take_back(r->ctl);
+	/* The order of locks: this thread may have that of an arena's growth. */
+	if (fastmem_growth_held == 0)
+		fastmem_peers_take_back(r->ctl);
 	for (i = 0; i < r->n_sockets; i++)
 		fastmem_depots_drain(&r->ctl->arenas[request_bin(r, i)->socket]);
 }
@@ -839,7 +864,7 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 	if (n == 0)
 		return;
 	/* After the primary's deinit, the map still knows what was an object. */
-	if (ctl == NULL && fastmem_process_state() == FASTMEM_PROCESS_CLOSED)
+	if (ctl == NULL && fastmem_process_state() >= FASTMEM_PROCESS_CLOSED)
 		return;
 	bin = rte_fastmem_bin_of(ptrs[0]);
 	if (bin != 0 && rte_fastmem_same_bin_slow(ptrs, n))
