@@ -60,7 +60,7 @@ fastmem_malloc_watch_pages(void)
 {
 	const struct fastmem_malloc_eal *eal = fastmem_malloc_eal();
 
-	/* What comes between the two would count twice; nothing comes, as EAL starts. */
+	/* What came between the two would be missed. Nothing does: EAL starts. */
 	eal->memseg_walk(add_segment, NULL);
 	eal->event_register("fastmem_malloc_pages", memory_event, NULL);
 }

@@ -4,16 +4,14 @@
 """Whole programs, on each side, by the scenarios that test them: app/test/upstream/programs.py."""
 
 import os
-import re
 import sys
 import time
 
-from side import COUNT, MODES, PLAIN, SERVE, Failed, Figure, allocation_seconds, began, peak_bytes, \
-    report, turn, wrapper
+from side import COUNT, MODES, PLAIN, SERVE, Failed, Figure, began, peak_bytes, report, seconds, turn, \
+    wrapper
 
 UPSTREAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../test/upstream")
 sys.path.insert(0, UPSTREAM)
-import console  # noqa: E402  pylint: disable=wrong-import-position
 import programs  # noqa: E402  pylint: disable=wrong-import-position
 
 # One scenario of each program; those of a program differ little in what they allocate.
@@ -27,26 +25,6 @@ PROGRAMS = {
 }
 # What a program says when it has started; the others say nothing between EAL's start and their end.
 READY = r"testpmd> |is doing (?:RX|work|TX)|TELEMETRY: No legacy callbacks"
-
-
-class TimedProgram(console.Program):
-    """A program that knows when it said what."""
-
-    def __init__(self, command, cwd=None):
-        self.heard = []  # (time, how much it had said by then)
-        super().__init__(command, cwd)
-
-    def hear(self, deadline):
-        going_on = super().hear(deadline)
-        self.heard.append((time.time(), len(self.said)))
-        return going_on
-
-    def when(self, pattern):
-        """When it had said this; None if it never did."""
-        found = re.search(pattern, self.said)
-        if not found:
-            return None
-        return next(when for when, length in self.heard if length >= found.end())
 
 
 class SidedRun(programs.Run):
@@ -97,8 +75,9 @@ def make_figures():
     return {
         "calls": Figure("calls"),
         "time in allocation": Figure("s", 0.1),
+        "  of up to 1 MiB": Figure("s"),
         "peak memory": Figure("bytes", 1),
-        "peak of objects": Figure("bytes"),
+        "  used in EAL's heap": Figure("bytes"),
         "start-up": Figure("s", 1),
         "wall time": Figure("s"),
     }
@@ -106,14 +85,15 @@ def make_figures():
 
 def add_round(args, figures, walls, startups, reports):
     count, serve = reports[COUNT], reports[SERVE]
-    figures["calls"].add(sum(r["calls"] for r in count), sum(r["calls"] for r in serve))
-    figures["time in allocation"].add(sum(map(allocation_seconds, count)),
-                                      sum(map(allocation_seconds, serve)))
+    figures["calls"].add(*(sum(r["calls"] for r in side) for side in (count, serve)))
+    figures["time in allocation"].add(*(sum(map(seconds, side)) for side in (count, serve)))
+    figures["  of up to 1 MiB"].add(*(sum(seconds(r, "cycles.small") for r in side)
+                                      for side in (count, serve)))
     # Processes of one program share their memory: the one with most of it tells.
-    figures["peak memory"].add(max(peak_bytes(r, args.no_huge) for r in count),
-                               max(peak_bytes(r, args.no_huge) for r in serve))
-    figures["peak of objects"].add(max(r["peak_bytes"] for r in count),
-                                   max(r["peak_bytes"] for r in serve))
+    figures["peak memory"].add(*(max(peak_bytes(r, args.no_huge) for r in side)
+                                 for side in (count, serve)))
+    figures["  used in EAL's heap"].add(*(max(r["peak_heap_allocated_bytes"] for r in side)
+                                          for side in (count, serve)))
     figures["wall time"].add(walls[PLAIN], walls[SERVE])
     if None in (startups[PLAIN], startups[SERVE]):
         figures["start-up"] = "does not show from outside"
@@ -144,6 +124,8 @@ def measure(args, table):
     table.section("programs", "from start through traffic and reconfiguration to the end")
     launcher = args.launcher
     for name, title in PROGRAMS.items():
+        if args.program and name not in args.program:
+            continue
         scenario = programs.SCENARIOS[name]
         args.launcher = launcher + ["--lcores", str(scenario.lcores)]
         reason = why_not(args, scenario)

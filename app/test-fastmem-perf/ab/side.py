@@ -8,6 +8,7 @@ leaves them to EAL's heap. SERVE has it serve them. So what is compared of the a
 COUNT with SERVE, measured by the same code, and of the whole program PLAIN with SERVE.
 """
 
+import glob
 import json
 import os
 import stat
@@ -15,7 +16,8 @@ import statistics
 
 PLAIN, COUNT, SERVE = "plain", "count", "on"
 MODES = (PLAIN, COUNT, SERVE)
-KEYS = ("calls", "cycles", "clock_cycles", "tsc_hz", "peak_bytes", "peak_pages_bytes",
+# What is needed of a report. Cycles are without those of the clock.
+KEYS = ("calls", "cycles", "cycles.small", "tsc_hz", "peak_heap_allocated_bytes", "peak_pages_bytes",
         "peak_rss_bytes")
 
 
@@ -55,24 +57,24 @@ def began(path):
 
 def report(path):
     """What the library says of a wrapper's program, by key."""
-    try:
-        with open(path + ".report", encoding="utf-8", errors="replace") as f:
-            words = [line.split() for line in f]
-    except OSError as error:
-        raise Failed("the library has left no report: %s" % error) from None
-    found = {w[0]: int(w[1]) for w in words if len(w) == 2 and w[0] in KEYS}
-    missing = [key for key in KEYS if key not in found]
+    # A secondary process adds its id to the name.
+    found = glob.glob(path + ".report*")
+    if len(found) != 1:
+        raise Failed("%s: %d reports of the library" % (path, len(found)))
+    with open(found[0], encoding="utf-8", errors="replace") as f:
+        words = [line.split() for line in f]
+    said = {w[0]: int(w[1]) for w in words if len(w) == 2 and w[0] in KEYS}
+    missing = [key for key in KEYS if key not in said]
     if missing:
-        raise Failed("the library's report says no %s" % ", ".join(missing))
-    if found["calls"] == 0:
-        raise Failed("the library has seen no call")
-    return found
+        raise Failed("%s says no %s" % (found[0], ", ".join(missing)))
+    if said["calls"] == 0:
+        raise Failed("%s: the library has seen no call" % found[0])
+    os.unlink(found[0])
+    return said
 
 
-def allocation_seconds(rep):
-    """Time inside the calls, without that of the clock which times them."""
-    net = rep["cycles"] - rep["calls"] * rep["clock_cycles"]
-    return max(net, 0) / rep["tsc_hz"]
+def seconds(rep, key="cycles"):
+    return rep[key] / rep["tsc_hz"]
 
 
 def peak_bytes(rep, no_huge):
@@ -110,7 +112,7 @@ class Figure:
     def is_met(self):
         """Whether the goal is; None without one."""
         ratio = self.ratio()
-        return None if self.goal is None or ratio is None else round(ratio, 3) <= self.goal
+        return None if self.goal is None or ratio is None else round(ratio, 2) <= self.goal
 
     def as_json(self):
         without, with_it = self.medians()
@@ -148,10 +150,11 @@ class Table:
 
     def add(self, subject, figures):
         """figures: by name; each a Figure, or the reason why there is none."""
+        shown_subject = subject
         for name, figure in figures.items():
-            self.rows.append((self.current, subject, name, figure))
-            print("  %-22s %-22s %s" % (subject, name, self.line(figure)), flush=True)
-            subject = ""
+            self.rows.append((self.current, subject, name.strip(), figure))
+            print("  %-22s %-22s %s" % (shown_subject, name, self.line(figure)), flush=True)
+            shown_subject = ""
 
     @staticmethod
     def line(figure):
@@ -160,7 +163,7 @@ class Table:
         without, with_it = figure.medians()
         ratio = figure.ratio()
         text = "%12s %12s %8s" % (shown(without, figure.unit), shown(with_it, figure.unit),
-                                  "" if ratio is None else "%.3f" % ratio)
+                                  "" if ratio is None else "%.2f" % ratio)
         if figure.goal is not None:
             text += "  at most %g: %s" % (figure.goal, "met" if figure.is_met() else "NOT met")
         return text
@@ -172,7 +175,7 @@ class Table:
         print("\n%d of %d goals are met%s" % (len(goals) - len(missed), len(goals),
                                              "; not these:" if missed else ""))
         for section, subject, name, figure in missed:
-            print("  %s, %s, %s: %.3f, goal at most %g"
+            print("  %s, %s, %s: %.2f, goal at most %g"
                   % (section, subject, name, figure.ratio() or 0, figure.goal))
 
     def write(self, path):

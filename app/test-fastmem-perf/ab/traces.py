@@ -59,7 +59,7 @@ def measure_peaks(args, trace, scratch, figures):
         replay(args, trace, path, "rte_malloc")
         peaks[mode] = report(path)
     figures["peak memory"].add(*(peak_bytes(peaks[m], args.no_huge) for m in (COUNT, SERVE)))
-    figures["peak of objects"].add(*(peaks[m]["peak_bytes"] for m in (COUNT, SERVE)))
+    figures["  used in EAL's heap"].add(*(peaks[m]["peak_heap_allocated_bytes"] for m in (COUNT, SERVE)))
     return peaks[SERVE]["tsc_hz"]
 
 
@@ -69,7 +69,7 @@ def measure_trace(args, trace, scratch):
         "calls": Figure("calls"),
         "time in allocation": Figure("s", 0.1),
         "peak memory": Figure("bytes", 1),
-        "peak of objects": Figure("bytes"),
+        "  used in EAL's heap": Figure("bytes"),
     }
     figures["calls"].add(calls, calls)
     tsc_hz = measure_peaks(args, trace, scratch, figures)
