@@ -324,14 +324,14 @@ static __rte_always_inline void *
 rte_malloc_eal_alloc(const struct instance *in, size_t size)
 {
 	RTE_SET_USED(in);
-	return perf_eal_malloc(NULL, size, 0);
+	return perf_eal_heap->malloc_socket(NULL, size, 0, SOCKET_ID_ANY);
 }
 
 static __rte_always_inline void
 rte_malloc_eal_free(const struct instance *in, void *ptr)
 {
 	RTE_SET_USED(in);
-	perf_eal_free(ptr);
+	perf_eal_heap->free(ptr);
 }
 
 PERF_BULK_BY_SINGLES(rte_malloc_eal)

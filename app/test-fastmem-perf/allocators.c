@@ -343,30 +343,22 @@ perf_allocator_find(const char *name)
 	return -1;
 }
 
-static bool is_started; /* by this program: then it is for this program to stop */
-
 int
 perf_fastmem_start(uint32_t allocators)
 {
 	int ret;
 
-	/* A library that has the names starts fastmem, if at all, with the first object. */
-	rte_free(rte_malloc(NULL, RTE_CACHE_LINE_SIZE, 0));
 	if ((allocators & PERF_FASTMEM_ALLOCATORS) == 0)
 		return 0;
 	ret = rte_fastmem_init();
-	is_started = ret == 0;
-	if (ret == -EBUSY && perf_malloc_is_replaced())
-		return 0;
 	if (ret != 0)
-		perf_warn("rte_fastmem_init: %s", strerror(-ret));
+		perf_warn("rte_fastmem_init: %s%s", strerror(-ret), perf_malloc_is_replaced() ?
+			" (a preloaded library has fastmem already)" : "");
 	return ret;
 }
 
 void
 perf_fastmem_stop(void)
 {
-	if (is_started)
-		rte_fastmem_deinit();
-	is_started = false;
+	rte_fastmem_deinit();
 }

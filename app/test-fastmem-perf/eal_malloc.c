@@ -3,55 +3,46 @@
  */
 
 /*
- * EAL's own calls of the rte_malloc family, for a comparison within one process: a library that was
- * preloaded has taken their names, so they are asked for in the library that has rte_eal_init().
+ * EAL's own heap, for a comparison within one process: where a preloaded library has its names, it is
+ * asked for it. (EAL's functions call each other by these names, so that looking for them behind
+ * the library is not enough.)
  */
 
 #include <dlfcn.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 #include <rte_common.h>
-#include <rte_eal.h>
 #include <rte_malloc.h>
 
+#include "allocator_ops.h"
 #include "perf.h"
 
-void *(*perf_eal_malloc)(const char *type, size_t size, unsigned int align) = rte_malloc;
-void *(*perf_eal_zmalloc)(const char *type, size_t size, unsigned int align) = rte_zmalloc;
-void *(*perf_eal_realloc)(void *ptr, size_t size, unsigned int align) = rte_realloc;
-void (*perf_eal_free)(void *ptr) = rte_free;
+static bool is_replaced;
 
-/* dlsym() gives a pointer to an object for a function: POSIX has it that they are alike. */
-#define FIND(library, function, pointer) \
-	do { \
-		void *found = dlsym(library, function); \
-\
-		if (found != NULL) \
-			memcpy(&(pointer), &found, sizeof(found)); \
-	} while (0)
+static struct rte_fastmem_replace_heap own = {
+	.malloc_socket = rte_malloc_socket,
+	.zmalloc_socket = rte_zmalloc_socket,
+	.realloc_socket = rte_realloc_socket,
+	.free = rte_free,
+};
 
-/* Where EAL is linked in, nothing can have taken its names. */
-RTE_INIT(find_eal_malloc)
+const struct rte_fastmem_replace_heap *const perf_eal_heap = &own;
+
+/* This program has fastmem linked in, so another one is the preloaded library's. */
+RTE_INIT(find_eal_heap)
 {
-	Dl_info info;
-	void *eal;
+	const struct rte_fastmem_replace_heap *(*get)(void);
+	void *found = dlsym(RTLD_DEFAULT, "rte_fastmem_replace_get_heap");
 
-	if (dladdr((void *)(uintptr_t)rte_eal_init, &info) == 0)
+	if (found == NULL)
 		return;
-	eal = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-	if (eal == NULL)
-		return;
-	FIND(eal, "rte_malloc", perf_eal_malloc);
-	FIND(eal, "rte_zmalloc", perf_eal_zmalloc);
-	FIND(eal, "rte_realloc", perf_eal_realloc);
-	FIND(eal, "rte_free", perf_eal_free);
-	dlclose(eal);
+	memcpy(&get, &found, sizeof(get));
+	own = *get();
+	is_replaced = own.malloc_socket != rte_malloc_socket;
 }
 
 bool
 perf_malloc_is_replaced(void)
 {
-	return perf_eal_malloc != rte_malloc;
+	return is_replaced;
 }

@@ -20,6 +20,7 @@
 #include <rte_fastmem.h>
 
 struct rte_fastmem_pool;
+struct rte_fastmem_replace_heap;
 struct rte_mempool;
 
 #define PERF_CACHE_SIZE 512 /* of mempools, where nothing else is said */
@@ -208,17 +209,11 @@ int cell_run_sizes(const struct cell *cell, unsigned int n_objects);
 int cell_run(const struct cell *cell, size_t size, unsigned int n_objects);
 
 /** EAL's own heap, whoever has the names of its calls. */
-extern void *(*perf_eal_malloc)(const char *type, size_t size, unsigned int align);
-extern void *(*perf_eal_zmalloc)(const char *type, size_t size, unsigned int align);
-extern void *(*perf_eal_realloc)(void *ptr, size_t size, unsigned int align);
-extern void (*perf_eal_free)(void *ptr);
+extern const struct rte_fastmem_replace_heap *const perf_eal_heap;
 /** The names of rte_malloc() are those of a library that was preloaded. */
 bool perf_malloc_is_replaced(void);
 
-/**
- * Start fastmem anew when a contender needs it, so that no cell inherits another's memory; unless a
- * preloaded library lives on it.
- */
+/** Start fastmem anew when a contender needs it, so that no cell inherits another's memory. */
 int perf_fastmem_start(uint32_t allocators);
 void perf_fastmem_stop(void);
 

@@ -25,6 +25,11 @@
 #include <rte_malloc.h>
 #include <rte_pause.h>
 
+/* The names behind the names: those of EAL stay what they are. */
+#define RTE_FASTMEM_REPLACE_MALLOC
+#define RTE_FASTMEM_REPLACE_NO_NAMES
+#include <rte_fastmem_replace.h>
+
 #include "perf.h"
 #include "replay_input.h"
 
@@ -90,25 +95,25 @@ rte_malloc_replay_free(void *ptr)
 static __rte_always_inline void *
 rte_malloc_eal_replay_alloc(size_t size, size_t align)
 {
-	return perf_eal_malloc(NULL, size, align);
+	return perf_eal_heap->malloc_socket(NULL, size, align, SOCKET_ID_ANY);
 }
 
 static __rte_always_inline void *
 rte_malloc_eal_replay_zalloc(size_t size, size_t align)
 {
-	return perf_eal_zmalloc(NULL, size, align);
+	return perf_eal_heap->zmalloc_socket(NULL, size, align, SOCKET_ID_ANY);
 }
 
 static __rte_always_inline void *
 rte_malloc_eal_replay_realloc(void *ptr, size_t size, size_t align)
 {
-	return perf_eal_realloc(ptr, size, align);
+	return perf_eal_heap->realloc_socket(ptr, size, align, SOCKET_ID_ANY);
 }
 
 static __rte_always_inline void
 rte_malloc_eal_replay_free(void *ptr)
 {
-	perf_eal_free(ptr);
+	perf_eal_heap->free(ptr);
 }
 
 /* The alignment that the others give by default is no default of libc's. */

@@ -52,8 +52,12 @@ def run(args, mode):
     return parse(said)
 
 
+def make_figure(key):
+    return Figure("us", 1 if key[1] <= LARGEST else None)
+
+
 def measure(args, table):
-    table.section("malloc_perf_autotest", "an alloc and a free, by dpdk-test (us; goal: ahead)")
+    table.section("malloc_perf_autotest", "microseconds of an alloc and a free, by dpdk-test")
     figures = {}
     for number in range(args.rounds):
         try:
@@ -61,12 +65,12 @@ def measure(args, table):
         except Absent:
             table.add("", {SUITE: "not run: this dpdk-test does not have it"})
             return
-        for key in lines[PLAIN]:
-            if key not in figures:
-                figures[key] = Figure("us", 1 if key[1] <= LARGEST else None)
-            if key not in lines[SERVE]:
-                raise Failed("%s of %d: no line with the library" % key)
-            figures[key].add(lines[PLAIN][key], lines[SERVE][key])
+        for key, without in lines[PLAIN].items():
+            figure = figures.setdefault(key, make_figure(key))
+            if key in lines[SERVE]:
+                figure.add(without, lines[SERVE][key])
+            else:
+                figure.fail("no memory with the library")
     for (function, size), figure in figures.items():
         if function != "rte_memzone_reserve":  # which the library leaves alone
             table.add(function, {"%d B" % size: figure})

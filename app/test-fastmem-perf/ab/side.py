@@ -94,10 +94,14 @@ class Figure:
         self.without = []
         self.with_it = []
         self.known_ratio = None  # where the rounds are another program's
+        self.why = None  # it was not to be had with the library
 
     def add(self, without, with_it):
         self.without.append(without)
         self.with_it.append(with_it)
+
+    def fail(self, why):
+        self.why = why
 
     def ratio(self):
         """The median of the rounds' ratios; None where there is nothing to divide by."""
@@ -111,10 +115,14 @@ class Figure:
 
     def is_met(self):
         """Whether the goal is; None without one."""
+        if self.why:
+            return False
         ratio = self.ratio()
         return None if self.goal is None or ratio is None else round(ratio, 2) <= self.goal
 
     def as_json(self):
+        if self.why:
+            return {"unit": self.unit, "at_most": self.goal, "met": False, "why": self.why}
         without, with_it = self.medians()
         return {"unit": self.unit, "without": without, "with": with_it, "ratio": self.ratio(),
                 "rounds": len(self.without), "at_most": self.goal, "met": self.is_met()}
@@ -160,6 +168,8 @@ class Table:
     def line(figure):
         if not isinstance(figure, Figure):
             return figure
+        if figure.why:
+            return figure.why + ": NOT met"
         without, with_it = figure.medians()
         ratio = figure.ratio()
         text = "%12s %12s %8s" % (shown(without, figure.unit), shown(with_it, figure.unit),
@@ -170,13 +180,13 @@ class Table:
 
     def summary(self):
         """How many goals are met, and each that is not."""
-        goals = [r for r in self.rows if isinstance(r[3], Figure) and r[3].goal is not None]
+        goals = [r for r in self.rows if isinstance(r[3], Figure) and r[3].is_met() is not None]
         missed = [r for r in goals if not r[3].is_met()]
         print("\n%d of %d goals are met%s" % (len(goals) - len(missed), len(goals),
                                              "; not these:" if missed else ""))
         for section, subject, name, figure in missed:
-            print("  %s, %s, %s: %.2f, goal at most %g"
-                  % (section, subject, name, figure.ratio() or 0, figure.goal))
+            print("  %s, %s, %s: %s" % (section, subject, name, figure.why or
+                                        "%.2f, goal at most %g" % (figure.ratio(), figure.goal)))
 
     def write(self, path):
         rows = [dict({"section": s, "subject": subject, "figure": name},
