@@ -13,7 +13,7 @@ usage() {
 	Compares unmodified programs, recorded traces and malloc_perf_autotest with and without
 	librte_fastmem_malloc.so, and an lcore's calls beside a control thread; a few minutes.
 	  --quick             one round: shows that it runs
-	  --rounds N          rounds of each comparison (5)
+	  --rounds N          rounds of each comparison (3)
 	  --section NAME      only programs, traces, malloc_perf_autotest or load; can be repeated
 	  --program NAME      of the programs only testpmd, eventdev-perf, pipeline-lpm, fib, proc-info
 	                      or openvswitch; can be repeated
@@ -30,7 +30,7 @@ tools/setup.sh test
 mkdir -p "$BUILD"
 build_in "$BUILD/demo" --buildtype=release
 
-# malloc_perf_autotest wants 1 GiB at once, and some more.
+# Of which malloc_perf_autotest wants the most: 1 GiB at once, and some more.
 if huge_setup 800; then
 	pages=--huge
 else

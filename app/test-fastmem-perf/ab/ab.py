@@ -30,8 +30,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", required=True, help="meson build directory with the library")
+    parser.add_argument("--library", help="librte_fastmem_malloc.so (that of the build directory)")
     parser.add_argument("--quick", action="store_true", help="one round: shows that it runs")
-    parser.add_argument("--rounds", type=int, help="rounds of each comparison (5)")
+    parser.add_argument("--rounds", type=int, help="rounds of each comparison (3)")
     parser.add_argument("--section", action="append", choices=sorted(SECTIONS),
                         help="only this one (all); can be repeated")
     parser.add_argument("--program", action="append", choices=sorted(drive.PROGRAMS),
@@ -39,10 +40,10 @@ def parse_arguments():
     parser.add_argument("--json", help="write the figures for machines")
     parser.add_argument("launcher", nargs="+", help="what starts programs on EAL, after --")
     args = parser.parse_args()
-    args.rounds = args.rounds or (1 if args.quick else 5)
+    args.rounds = args.rounds or (1 if args.quick else 3)
     args.no_huge = "--no-huge" in args.launcher
     build = os.path.abspath(args.build)
-    args.library = os.path.join(build, "lib/fastmem_malloc/librte_fastmem_malloc.so")
+    args.library = args.library or os.path.join(build, "lib/fastmem_malloc/librte_fastmem_malloc.so")
     args.perf = os.path.join(build, "app/test-fastmem-perf/dpdk-fastmem-perf")
     args.trace_tool = os.path.join(build, "app/test-fastmem-perf/recorder/dpdk-fastmem-trace")
     args.dpdk_test = os.environ.get("DPDK_TEST_PROGRAM") or shutil.which("dpdk-test")

@@ -95,6 +95,7 @@ class Figure:
         self.with_it = []
         self.known_ratio = None  # where the rounds are another program's
         self.why = None  # it was not to be had with the library
+        self.note = ""  # instead of a goal
 
     def add(self, without, with_it):
         self.without.append(without)
@@ -176,7 +177,7 @@ class Table:
                                   "" if ratio is None else "%.2f" % ratio)
         if figure.goal is not None:
             text += "  at most %g: %s" % (figure.goal, "met" if figure.is_met() else "NOT met")
-        return text
+        return text + figure.note
 
     def summary(self):
         """How many goals are met, and each that is not."""
