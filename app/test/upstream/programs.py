@@ -85,10 +85,10 @@ class Run:
         """What is wrong with a report of the library; None if it served the program."""
         try:
             with open(report, encoding="utf-8", errors="replace") as f:
-                found = re.search(r"^calls (\d+)$", f.read(), re.MULTILINE)
+                found = re.search(r"^allocations_by_fastmem (\d+)$", f.read(), re.MULTILINE)
         except OSError as error:
             return str(error)
-        return None if found and int(found.group(1)) > 0 else report + ": no calls were served"
+        return None if found and int(found.group(1)) > 0 else report + ": fastmem has served nothing"
 
 
 # --- dpdk-testpmd: forwards, is reconfigured, forwards again
@@ -337,6 +337,14 @@ class Scenario:
         self.huge = huge  # has two processes
         self.needs = needs
 
+    def why_not(self, launcher):
+        """The reason why it cannot run here; None if it can."""
+        if self.huge and "--no-huge" in launcher:
+            return "as processes share huge pages only"
+        if self.needs and not os.path.exists(self.needs):
+            return "as there is no " + self.needs
+        return None
+
     def same(self, said):
         """Of what it has said, what has to be the same in each run."""
         for what, with_what in self.varies:
@@ -399,10 +407,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--library", help="librte_fastmem_malloc.so; else the program runs twice without")
     parser.add_argument("--scratch", required=True, help="a folder for files")
+    parser.add_argument("--why-not", action="store_true", help="only print why it cannot run here")
     parser.add_argument("scenario", choices=sorted(SCENARIOS))
     parser.add_argument("launcher", nargs="+", help="what starts programs, after --")
     args = parser.parse_args()
     scenario = SCENARIOS[args.scenario]
+    if args.why_not:
+        print(scenario.why_not(args.launcher) or "")
+        return 0
     args.launcher += ["--lcores", str(scenario.lcores)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
