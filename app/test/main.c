@@ -38,6 +38,7 @@ static const struct test_suite *const suites[] = {
 	&suite_stats,
 	&suite_shared_stats,
 	&suite_depot,
+	&suite_stack,
 	&suite_threads,
 	&suite_idle,
 	&suite_pool,
@@ -57,10 +58,11 @@ static const struct test_suite *const suites[] = {
 	&suite_mempool_memory,
 	&suite_mempool_processes,
 	&suite_pool_processes,
+	&suite_stack_processes,
 };
 
 const remote_t *const remote_functions[] = { calls, kill_calls, steps_calls, mempool_calls,
-	pool_calls, NULL };
+	pool_calls, stack_calls, NULL };
 
 static unsigned int n_passed, n_failed, n_skipped;
 

@@ -71,6 +71,8 @@ extern const struct test_suite suite_processes;
 extern const struct test_suite suite_reclaim;
 extern const struct test_suite suite_shared_stats;
 extern const struct test_suite suite_sizes;
+extern const struct test_suite suite_stack;
+extern const struct test_suite suite_stack_processes;
 extern const struct test_suite suite_stats;
 extern const struct test_suite suite_steps;
 extern const struct test_suite suite_threads;

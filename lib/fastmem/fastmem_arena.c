@@ -31,7 +31,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
-#include "fastmem_private.h"
+#include "fastmem_debug.h"
 
 #define PAGE_GRANULES 32u /* of a 2 MiB page */
 #define CHUNK_MAX (1024u) /* granules: 64 MiB, or 1/32 of the arena if that is more */
@@ -557,6 +557,13 @@ arena_take_empty_chunk(struct fastmem_arena *arena, uint64_t keep)
 	return mz;
 }
 
+static void
+zone_free(const struct rte_memzone *mz)
+{
+	fastmem_debug_memory_leaves(mz->addr, mz->len);
+	rte_memzone_free(mz);
+}
+
 /*
  * Give empty chunks back as long as keep_bytes are left, and, unless reserved_too,
  * what was reserved. Returns the bytes given back.
@@ -579,7 +586,7 @@ fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved
 	while ((mz = arena_take_empty_chunk(arena, keep)) != NULL) {
 		given += mz->len;
 		fastmem_growth_held++;
-		rte_memzone_free(mz);
+		zone_free(mz);
 		fastmem_growth_held--;
 	}
 	arena->n_reserved = RTE_MIN(arena->n_reserved, arena->n_granules);
@@ -618,7 +625,7 @@ fastmem_arena_destroy(struct fastmem_arena *arena)
 		struct fastmem_granule *chunk = fastmem_granule(first);
 
 		first = chunk->chunk_next;
-		rte_memzone_free(chunk->zone);
+		zone_free(chunk->zone);
 	}
 	arena->chunks = 0;
 	pthread_mutex_destroy(&arena->lock);

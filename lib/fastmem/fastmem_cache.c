@@ -41,7 +41,7 @@
 #include <rte_lcore.h>
 #include <rte_prefetch.h>
 
-#include "fastmem_private.h"
+#include "fastmem_debug.h"
 
 /*
  * What is worth reclaiming before an arena grows: this part of it, and nothing
@@ -1056,8 +1056,11 @@ thread_join(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
 		threads = &self;
 	}
 	self.tcache = t;
-	/* If the primary's deinit comes now, the slow path is to say so. */
-	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN) {
+	/*
+	 * If the primary's deinit comes now, the slow path is to say so; and with checking, it
+	 * is to see each call.
+	 */
+	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN && !fastmem_debug_on()) {
 		rte_fastmem_tls.caches = t->caches;
 		rte_fastmem_tls.classes = &t->caches[ctl->arenas[t->socket].first_bin];
 		rte_fastmem_tls.socket_id = ctl->arenas[t->socket].socket_id;

@@ -28,6 +28,7 @@
 #include <rte_string_fns.h>
 
 #include "fastmem_private.h"
+#include "fastmem_track.h"
 
 #define ASK_NAME "fastmem_ask"
 #define CLOSE_NAME "fastmem_close"
@@ -41,6 +42,7 @@ enum ask_op {
 	ASK_TRIM,
 	ASK_META_GROW,
 	ASK_POOL_GROW,
+	ASK_SHARE,
 };
 
 struct ask {
@@ -87,6 +89,10 @@ serve(struct fastmem_ctl *ctl, const struct ask *ask)
 	case ASK_POOL_GROW:
 		return ask->pool < RTE_FASTMEM_MAX_POOLS ?
 			fastmem_pool_grow(&ctl->pools[ask->pool], ask->n) : -EINVAL;
+	case ASK_SHARE:
+		/* Tools know what this process does with objects, and nothing of others. */
+		fastmem_track_stop();
+		return 0;
 	default:
 		return -EINVAL;
 	}
@@ -204,6 +210,13 @@ int
 fastmem_mp_pool_grow(unsigned int pool, uint32_t n)
 {
 	return ask_primary(&(struct ask){ .op = ASK_POOL_GROW, .pool = pool, .n = n });
+}
+
+/* Tell the primary that objects are about to be shared with this process. */
+int
+fastmem_mp_share(void)
+{
+	return ask_primary(&(struct ask){ .op = ASK_SHARE });
 }
 
 int

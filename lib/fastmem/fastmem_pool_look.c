@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fastmem_private.h"
+#include "fastmem_debug.h"
 
 static void
 figures(const struct fastmem_pool *pool, struct fastmem_bin_figures *out)
@@ -196,11 +196,13 @@ visit(const struct fastmem_pool *pool, const struct fastmem_granule *slab, uint3
 {
 	const struct fastmem_bin *bin = fastmem_pool_bin(pool);
 	size_t offset = (size_t)slot * bin->slot_size + bin->header;
+	char *obj = fastmem_granule_addr(slab->head) + offset;
 
-	cb((struct rte_fastmem_pool *)(uintptr_t)&pool->user, arg,
-		fastmem_granule_addr(slab->head) + offset,
+	fastmem_debug_look(bin, slab, obj, true);
+	cb((struct rte_fastmem_pool *)(uintptr_t)&pool->user, arg, obj,
 		slab->iova == RTE_BAD_IOVA ? RTE_BAD_IOVA : slab->iova + offset,
 		slab->first_index + slot);
+	fastmem_debug_look(bin, slab, obj, false);
 }
 
 /* Of an external pool, those that are in no cache. */
@@ -368,6 +370,7 @@ rte_fastmem_pool_used_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_obj_c
 		used_end(&u);
 		return 0;
 	}
+	fastmem_quarantine_flush(bin);
 	/* Loaded magazines stay where they are; all others go to the slabs first. */
 	fastmem_cache_flush(fastmem_tcache_self(false), bin);
 	fastmem_caches_lock(bin);

@@ -21,6 +21,7 @@
  *   fastmem_arena.c  per socket: chunks (memzones), runs of granules, growth
  *   fastmem_meta.c   the memory of all bookkeeping, magazines, the granule map
  *   fastmem_mp.c     what a secondary process asks of the primary: growth
+ *   fastmem_stack.c  call stacks as numbers (fastmem_unwind.c takes, fastmem_symbol.c prints them)
  *   fastmem_peer.c   which processes there are, and what dead ones leave behind
  *   fastmem_stats.c  reads all of the above, for the statistics and the dump
  *   fastmem_verify.c reads all of the above, for tests
@@ -58,7 +59,7 @@
 #include "fastmem_compat.h"
 
 /* Changes with the layout of anything in this file or in rte_fastmem_core.h. */
-#define FASTMEM_LAYOUT_VERSION 3
+#define FASTMEM_LAYOUT_VERSION 4
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
@@ -85,6 +86,9 @@
 #define FASTMEM_OWNER_PEER 0xff0000u
 #define FASTMEM_OWNER_MASK 0xffffffu
 
+struct fastmem_debug;
+struct fastmem_record;
+struct fastmem_stacks;
 struct fastmem_tcache;
 
 /* Magazine capacities: large objects need few places, and many bins are large. */
@@ -172,6 +176,7 @@ struct fastmem_granule {
 	uint32_t pool_next; /* of a pool: list of all its slabs */
 	uint64_t *bits; /* set: free. A cached slot is not free */
 	uint64_t *tiny_bits; /* for tiny slots; once made, it stays with the granule */
+	struct fastmem_record *records; /* by slot: see fastmem_debug.h; NULL: nothing is checked */
 
 	/* Of a chunk. Under arena.lock. */
 	const struct rte_memzone *zone;
@@ -305,6 +310,7 @@ struct fastmem_pool {
 	char name[RTE_FASTMEM_POOL_NAMESIZE];
 	uint16_t bin;
 	uint32_t flags;
+	size_t size; /* bytes of an object, as asked for */
 	uint32_t min;
 	uint32_t max; /* UINT32_MAX: none */
 	uint64_t max_granules;
@@ -410,11 +416,13 @@ struct fastmem_ctl {
 	uint64_t n_granules;
 	struct rte_fbarray map; /* bins by granule, then leaves */
 	struct fastmem_tcache *tcaches; /* atomic: pushed to, never popped from */
+	struct fastmem_stacks *stacks; /* atomic: set once, by the first capture */
 	pthread_mutex_t peers_lock;
 	struct fastmem_peer peers[FASTMEM_MAX_PEERS];
 	pthread_mutex_t pools_lock;
 	struct fastmem_pool pools[RTE_FASTMEM_MAX_POOLS]; /* pool i: bin first_pool_bin + i */
 	struct fastmem_meta meta;
+	struct fastmem_debug *debug; /* set before ready; NULL: nothing is checked */
 	struct fastmem_arena arenas[RTE_MAX_NUMA_NODES];
 	struct fastmem_bin bins[];
 };
@@ -709,6 +717,7 @@ int fastmem_mp_reserve(unsigned int socket, uint64_t bytes);
 int fastmem_mp_grow_by(unsigned int socket, uint64_t n);
 size_t fastmem_mp_trim(unsigned int socket, size_t keep_bytes, bool reserved_too);
 int fastmem_mp_meta_grow(size_t size);
+int fastmem_mp_share(void);
 int fastmem_mp_pool_grow(unsigned int pool, uint32_t n);
 
 /* fastmem_stats.c */

@@ -62,13 +62,14 @@ is_ours(const void *ptr)
 	return rte_fastmem_bin_of(ptr) != 0 || rte_fastmem_contains(ptr);
 }
 
-/* Of an object of ours. */
+/* Of an object of ours, which may be one of before the end of fastmem here. */
 static size_t
 size_of(const void *ptr)
 {
+	size_t size = rte_fastmem_usable_size(ptr);
 	const struct fastmem_bin *bin = &fastmem_ctl()->bins[rte_fastmem_bin_of(ptr)];
 
-	return bin->slot_size - bin->header;
+	return size != 0 ? size : bin->slot_size - bin->header;
 }
 
 static size_t

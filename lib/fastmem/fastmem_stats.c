@@ -20,7 +20,7 @@
 #include <rte_lcore.h>
 #include <rte_pause.h>
 
-#include "fastmem_private.h"
+#include "fastmem_debug.h"
 
 #define READ_TRIES 1000
 
@@ -166,6 +166,13 @@ bin_tally(const struct fastmem_ctl *ctl, unsigned int bin, int key, struct tally
 			cache_tally(t, bin, sum);
 	if (key == KEY_EVERYONE || key == KEY_SHARED)
 		direct_tally(&ctl->bins[bin], sum);
+	if (key == KEY_EVERYONE && ctl->debug != NULL) {
+		/* Freed by somebody, and not back yet. */
+		uint32_t n = __atomic_load_n(&ctl->debug->quarantined[bin], __ATOMIC_RELAXED);
+
+		sum->free += n;
+		sum->in_use -= n;
+	}
 }
 
 /* What is done with a bin, by everyone. */

@@ -19,9 +19,16 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 
+#include "fastmem_debug.h"
 #include "fastmem_private.h"
+#include "fastmem_track.h"
 
 #define BULK_ON_STACK 512 /* objects; a larger bulk takes memory from libc */
+
+/* Of handles, with checking only: no fallback; and bytes of the slot that were not asked for. */
+#define HANDLE_ONE_SOCKET UINT32_C(0x20000)
+#define HANDLE_SLACK_SHIFT 18
+#define HANDLE_SLACK_MAX (UINT32_MAX >> HANDLE_SLACK_SHIFT)
 
 struct fastmem_process fastmem_process = { .peers_fd = -1 };
 struct rte_fastmem_map rte_fastmem_map;
@@ -100,8 +107,10 @@ peers_init(struct fastmem_ctl *ctl)
 		ctl->peers[i].held = held + i * ctl->n_bins;
 }
 
+static void destroy(struct fastmem_ctl *ctl);
+
 static int
-primary_init(void)
+primary_init(const struct fastmem_settings *settings)
 {
 	unsigned int n_sockets = RTE_MIN(rte_socket_count(),
 			(RTE_FASTMEM_MAX_BINS - RTE_FASTMEM_MAX_POOLS - 1u) /
@@ -157,6 +166,12 @@ primary_init(void)
 	fastmem_process.ctl_zone = mz;
 	fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
 	fastmem_process.ctl = ctl;
+	if (fastmem_debug_create(ctl, settings) != 0) {
+		FASTMEM_LOG(ERR, "no memory for what checking needs");
+		destroy(ctl);
+		return -ENOMEM;
+	}
+	fastmem_debug_attach(ctl, settings);
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	if (fastmem_mp_start() != 0)
 		FASTMEM_LOG(WARNING, "no secondary process can ask for memory: %s",
@@ -167,14 +182,17 @@ primary_init(void)
 }
 
 static int
-attach_to(struct fastmem_ctl *ctl)
+attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 {
 	static bool refused;
+	struct fastmem_settings settings;
 	int ret;
 
 	/* Pairs with the release in primary_init(). */
 	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
 		return -ENODEV;
+	if (fastmem_conf_read(conf, &settings) != 0)
+		return -EINVAL;
 	if (ctl->version != FASTMEM_LAYOUT_VERSION || ctl->size_of_ctl != sizeof(*ctl)) {
 		if (!refused) /* each call comes here, and one line will do */
 			FASTMEM_LOG(ERR, "the primary process has fastmem of layout %u (%u bytes), "
@@ -212,6 +230,9 @@ attach_to(struct fastmem_ctl *ctl)
 		fastmem_map_detach(false);
 		return -ENODEV;
 	}
+	fastmem_debug_attach(ctl, &settings);
+	if (fastmem_debug_on())
+		fastmem_mp_share();
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	return 0;
 }
@@ -220,7 +241,7 @@ attach_to(struct fastmem_ctl *ctl)
 static pthread_mutex_t attach_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int
-secondary_attach(void)
+secondary_attach(const struct rte_fastmem_conf *conf)
 {
 	int ret = 0;
 
@@ -228,7 +249,7 @@ secondary_attach(void)
 	if (fastmem_process_state() == FASTMEM_PROCESS_NONE) {
 		struct fastmem_ctl *ctl = fastmem_peers_open();
 
-		ret = ctl != NULL ? attach_to(ctl) : -ENODEV;
+		ret = ctl != NULL ? attach_to(ctl, conf) : -ENODEV;
 		if (ctl != NULL && fastmem_process.ctl == NULL)
 			fastmem_peers_leave(NULL);
 	}
@@ -256,8 +277,10 @@ destroy(struct fastmem_ctl *ctl)
 
 	/* Until now, a secondary that asked for memory had an answer. */
 	fastmem_mp_stop();
+	fastmem_track_stop();
 	for (i = 0; i < ctl->n_sockets; i++)
 		fastmem_arena_destroy(&ctl->arenas[i]);
+	fastmem_debug_detach();
 	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
 	fastmem_process.ctl = NULL;
 	fastmem_map_detach(true);
@@ -280,28 +303,38 @@ destroy_closed(struct fastmem_ctl *ctl)
 
 /* A call before this one may have attached already: that is no reason to fail. */
 static int
-secondary_init(void)
+secondary_init(const struct rte_fastmem_conf *conf)
 {
 	int ret;
 
 	if (fastmem_process.init_called || fastmem_process_state() >= FASTMEM_PROCESS_CLOSED)
 		return -EBUSY;
-	ret = secondary_attach();
+	ret = secondary_attach(conf);
 	fastmem_process.init_called = ret == 0;
 	return ret;
 }
 
 int
-rte_fastmem_init(void)
+rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
 {
 	enum fastmem_process_state state = fastmem_process_state();
+	struct fastmem_settings settings;
+	int ret = fastmem_conf_read(conf, &settings);
 
+	if (ret != 0)
+		return ret;
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
-		return secondary_init();
+		return secondary_init(conf);
 	if (state == FASTMEM_PROCESS_OPEN || state == FASTMEM_PROCESS_FORGOTTEN ||
 			(state == FASTMEM_PROCESS_CLOSED && destroy_closed(fastmem_ctl()) != 0))
 		return -EBUSY;
-	return primary_init();
+	return primary_init(&settings);
+}
+
+int
+rte_fastmem_init(void)
+{
+	return rte_fastmem_init_conf(NULL);
 }
 
 /* The shared state, if there is one for this process. */
@@ -311,7 +344,7 @@ fastmem_ctl_get(void)
 	enum fastmem_process_state state = fastmem_process_state();
 
 	if (unlikely(state == FASTMEM_PROCESS_NONE) &&
-			rte_eal_process_type() == RTE_PROC_SECONDARY && secondary_attach() == 0)
+			rte_eal_process_type() == RTE_PROC_SECONDARY && secondary_attach(NULL) == 0)
 		state = FASTMEM_PROCESS_OPEN;
 	return state == FASTMEM_PROCESS_OPEN ? fastmem_ctl() : NULL;
 }
@@ -325,6 +358,7 @@ secondary_deinit(struct fastmem_ctl *ctl)
 	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
 		fastmem_threads_leave();
 	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
+	fastmem_debug_detach();
 	fastmem_peers_leave(ctl);
 	fastmem_process.ctl = NULL;
 	fastmem_process.init_called = false;
@@ -346,6 +380,7 @@ rte_fastmem_deinit(void)
 		return;
 	}
 	if (state == FASTMEM_PROCESS_OPEN) {
+		fastmem_leaks_at_end();
 		/* Nobody comes after this, and those who are there, fail from now on. */
 		__atomic_exchange_n(&ctl->ready, 0, __ATOMIC_ACQ_REL); /* see attach_to() */
 		fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
@@ -505,6 +540,7 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id)
 
 	if (ctl == NULL)
 		return 0;
+	fastmem_quarantine_flush(NULL);
 	rte_fastmem_cache_flush();
 	fastmem_peers_take_back(ctl);
 	fastmem_pools_shrink(ctl, socket_id);
@@ -675,7 +711,8 @@ request_by_handle(struct request *r, rte_fastmem_handle_t handle, unsigned int f
 	r->t = fastmem_tcache_self((flags & RTE_FASTMEM_F_NOGROW) == 0);
 	r->first_socket = (bin - 1) / FASTMEM_BINS_PER_SOCKET;
 	r->offset = (bin - 1) % FASTMEM_BINS_PER_SOCKET;
-	r->n_sockets = handle & RTE_FASTMEM_HANDLE_ANY ? r->ctl->n_sockets : 1;
+	r->n_sockets = (handle & (RTE_FASTMEM_HANDLE_ANY | HANDLE_ONE_SOCKET)) ==
+		RTE_FASTMEM_HANDLE_ANY ? r->ctl->n_sockets : 1;
 	return 0;
 }
 
@@ -772,6 +809,80 @@ request_bulk(const struct request *r, void **ptrs, unsigned int n, size_t zero,
 	return ret;
 }
 
+/* Checked calls: the slot that an object needs of the layers below, made an object. */
+
+/* Bytes and alignment that a handle stands for. */
+static void
+handle_size(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle, size_t *size,
+		size_t *align)
+{
+	size_t slot_size = ctl->bins[handle & RTE_FASTMEM_HANDLE_BIN].slot_size;
+
+	*align = RTE_MIN(slot_size & -slot_size, (size_t)FASTMEM_GRANULE);
+	*size = slot_size - (handle >> HANDLE_SLACK_SHIFT);
+}
+
+static int
+checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs, unsigned int n,
+		unsigned int flags)
+{
+	const unsigned int zero = flags & RTE_FASTMEM_F_ZERO;
+	unsigned int i;
+	int ret;
+
+	flags &= ~RTE_FASTMEM_F_ZERO;
+	do {
+		ret = n == 1 ? request_serve(r, objs, 1, flags) : request_bulk(r, objs, n, 0, flags);
+	} while (ret == -ENOMEM && fastmem_quarantine_flush(NULL));
+	for (i = 0; ret == 0 && i < n; i++)
+		objs[i] = fastmem_debug_take(objs[i], shape, zero);
+	return ret;
+}
+
+/* size was found possible, and so r made for it. */
+static int
+checked_alloc(struct request *r, void **objs, unsigned int n, size_t size, size_t align,
+		unsigned int flags)
+{
+	struct fastmem_shape shape = fastmem_debug_shape(size, align);
+	int ret = bin_offset(shape.slot, align, &r->offset);
+
+	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
+}
+
+static void *
+checked_alloc_one(struct request *r, size_t size, size_t align, unsigned int flags)
+{
+	void *obj;
+	int ret = checked_alloc(r, &obj, 1, size, align, flags);
+
+	if (ret != 0) {
+		rte_errno = -ret;
+		return NULL;
+	}
+	return obj;
+}
+
+static void
+checked_free_bulk(void *const *ptrs, unsigned int n, const struct fastmem_expect *expect)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (ptrs[i] != NULL)
+			fastmem_debug_free(ptrs[i], expect);
+}
+
+/* What is to be freed if a handle, or a size, is right. */
+static struct fastmem_expect
+expect_handle(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle)
+{
+	struct fastmem_expect expect = { .what = FASTMEM_EXPECT_CLASS };
+
+	handle_size(ctl, handle, &expect.size, &expect.align);
+	return expect;
+}
+
 void *
 rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket_id)
 {
@@ -782,6 +893,8 @@ rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket
 		rte_errno = -ret;
 		return NULL;
 	}
+	if (fastmem_debug_on())
+		return checked_alloc_one(&r, size, align, flags);
 	return request_one(&r, size, flags);
 }
 
@@ -792,6 +905,8 @@ rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t ali
 	struct request r;
 	int ret = request_init(&r, size, align, flags, socket_id);
 
+	if (ret == 0 && fastmem_debug_on())
+		return checked_alloc(&r, ptrs, n, size, align, flags);
 	return ret != 0 ? ret : request_bulk(&r, ptrs, n, size, flags);
 }
 
@@ -866,6 +981,12 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 	/* After the primary's deinit, the map still knows what was an object. */
 	if (ctl == NULL && fastmem_process_state() >= FASTMEM_PROCESS_CLOSED)
 		return;
+	if (ctl != NULL && fastmem_debug_on()) {
+		static const struct fastmem_expect nothing = { .what = FASTMEM_EXPECT_NOTHING };
+
+		checked_free_bulk(ptrs, n, &nothing);
+		return;
+	}
 	bin = rte_fastmem_bin_of(ptrs[0]);
 	if (bin != 0 && rte_fastmem_same_bin_slow(ptrs, n))
 		free_to_bin(ctl, bin, ptrs, n);
@@ -878,6 +999,39 @@ rte_fastmem_free_slow(void *ptr)
 {
 	if (ptr != NULL)
 		rte_fastmem_free_bulk_slow(&ptr, 1);
+}
+
+void
+rte_fastmem_free_sized_slow(void *ptr, size_t size, size_t align)
+{
+	const struct fastmem_expect expect = {
+		.what = FASTMEM_EXPECT_SIZE, .size = size, .align = align,
+	};
+
+	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
+		checked_free_bulk(&ptr, 1, &expect);
+	else
+		rte_fastmem_free_slow(ptr);
+}
+
+void
+rte_fastmem_hfree_slow(rte_fastmem_handle_t handle, void *ptr)
+{
+	rte_fastmem_hfree_bulk_slow(handle, &ptr, 1);
+}
+
+void
+rte_fastmem_hfree_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+
+	if (ctl != NULL && fastmem_debug_on()) {
+		struct fastmem_expect expect = expect_handle(ctl, handle);
+
+		checked_free_bulk(ptrs, n, &expect);
+	} else if (n != 1 || ptrs[0] != NULL) {
+		rte_fastmem_free_bulk_slow(ptrs, n);
+	}
 }
 
 static void *
@@ -907,6 +1061,8 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 		id = rte_fastmem_bin_of(ptr);
 		if (id == 0)
 			ret = -EINVAL;
+		if (id == 0 && fastmem_debug_on())
+			fastmem_report_pointer(RTE_FASTMEM_ERROR_REALLOC, NULL, NULL, NULL, ptr);
 	}
 	if (ret != 0) {
 		rte_errno = -ret;
@@ -918,6 +1074,16 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 		return NULL;
 	}
 	bin = &ctl->bins[id];
+	if (fastmem_debug_on()) {
+		size_t old_size;
+
+		if (!fastmem_debug_resize(ptr, &old_size, &id)) {
+			rte_errno = EINVAL;
+			return NULL;
+		}
+		return realloc_move(ptr, old_size, size, align,
+			ctl->arenas[bin->socket].socket_id);
+	}
 	if (id == ctl->arenas[bin->socket].first_bin + offset)
 		return ptr;
 	return realloc_move(ptr, bin->slot_size - bin->header, size, align,
@@ -930,7 +1096,11 @@ rte_fastmem_usable_size(const void *ptr)
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	unsigned int id = rte_fastmem_bin_of(ptr);
 
-	return ctl != NULL && id != 0 ? ctl->bins[id].slot_size - ctl->bins[id].header : 0;
+	if (ctl == NULL || id == 0)
+		return 0;
+	if (fastmem_debug_on())
+		return fastmem_debug_usable(&ctl->bins[id], ptr);
+	return ctl->bins[id].slot_size - ctl->bins[id].header;
 }
 
 bool
@@ -954,6 +1124,23 @@ rte_fastmem_virt2iova(const void *ptr)
 
 /* Handles. */
 
+/*
+ * With checking, an object is to be as large as was asked for, and what is freed by handle
+ * may be of another bin than that: so its bin is looked up.
+ */
+static rte_fastmem_handle_t
+checked_handle(const struct fastmem_bin *bin, size_t size, unsigned int n_sockets)
+{
+	size_t slack = bin->slot_size - size;
+	rte_fastmem_handle_t more = RTE_FASTMEM_HANDLE_ANY;
+
+	if (n_sockets == 1)
+		more |= HANDLE_ONE_SOCKET;
+	if (slack <= HANDLE_SLACK_MAX)
+		more |= slack << HANDLE_SLACK_SHIFT;
+	return more;
+}
+
 int
 rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle_t *handle)
 {
@@ -968,6 +1155,8 @@ rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle
 	*handle = request_bin(&r, 0)->id;
 	if (r.n_sockets > 1)
 		*handle |= RTE_FASTMEM_HANDLE_ANY;
+	if (fastmem_debug_on())
+		*handle |= checked_handle(request_bin(&r, 0), size, r.n_sockets);
 	return 0;
 }
 
@@ -981,6 +1170,12 @@ rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags)
 		rte_errno = -ret;
 		return NULL;
 	}
+	if (fastmem_debug_on()) {
+		size_t size, align;
+
+		handle_size(r.ctl, handle, &size, &align);
+		return checked_alloc_one(&r, size, align, flags);
+	}
 	return request_one(&r, request_bin(&r, 0)->slot_size, flags);
 }
 
@@ -991,5 +1186,11 @@ rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned 
 	struct request r;
 	int ret = request_by_handle(&r, handle, flags);
 
+	if (ret == 0 && fastmem_debug_on()) {
+		size_t size, align;
+
+		handle_size(r.ctl, handle, &size, &align);
+		return checked_alloc(&r, ptrs, n, size, align, flags);
+	}
 	return ret != 0 ? ret : request_bulk(&r, ptrs, n, request_bin(&r, 0)->slot_size, flags);
 }

@@ -48,7 +48,7 @@ extern "C" {
 #define RTE_FASTMEM_MAX_SIZE ((size_t)1 << 20)
 #define RTE_FASTMEM_MAX_BINS 4096
 #define RTE_FASTMEM_HANDLE_BIN UINT32_C(0xffff) /* the bin of a handle */
-#define RTE_FASTMEM_HANDLE_ANY UINT32_C(0x10000) /* made with SOCKET_ID_ANY */
+#define RTE_FASTMEM_HANDLE_ANY UINT32_C(0x10000) /* objects may be of other bins, too */
 
 /*
  * A thread's cache of one bin. All fields are written by the owner only, top,
@@ -103,6 +103,12 @@ __rte_experimental
 bool rte_fastmem_same_bin_slow(void *const *ptrs, unsigned int n);
 __rte_experimental
 void rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n);
+__rte_experimental
+void rte_fastmem_free_sized_slow(void *ptr, size_t size, size_t align);
+__rte_experimental
+void rte_fastmem_hfree_slow(rte_fastmem_handle_t handle, void *ptr);
+__rte_experimental
+void rte_fastmem_hfree_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n);
 __rte_experimental
 void *rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags);
 __rte_experimental
@@ -366,13 +372,16 @@ __rte_fastmem_inline void
 rte_fastmem_free_sized(void *ptr, size_t size, size_t align)
 {
 	size_t class_id = rte_fastmem_class(size, align);
+	bool done;
 
 	/* With several sockets the size alone does not tell the bin. */
 	if (rte_fastmem_map.n_sockets != 1)
-		rte_fastmem_free(ptr);
-	else if (unlikely(ptr == NULL || class_id >= RTE_FASTMEM_N_CLASSES ||
-			!rte_fastmem_push(&rte_fastmem_tls.classes[class_id], ptr)))
-		rte_fastmem_free_slow(ptr);
+		done = rte_fastmem_push(&rte_fastmem_tls.caches[rte_fastmem_bin_of(ptr)], ptr);
+	else
+		done = ptr != NULL && class_id < RTE_FASTMEM_N_CLASSES &&
+			rte_fastmem_push(&rte_fastmem_tls.classes[class_id], ptr);
+	if (unlikely(!done))
+		rte_fastmem_free_sized_slow(ptr, size, align);
 }
 
 __rte_fastmem_inline int
@@ -437,11 +446,12 @@ __rte_fastmem_inline void
 rte_fastmem_hfree(rte_fastmem_handle_t handle, void *ptr)
 {
 	/* A handle of any socket may have given an object of another bin. */
+	unsigned int bin = handle;
+
 	if (unlikely(handle & RTE_FASTMEM_HANDLE_ANY))
-		rte_fastmem_free(ptr);
-	else if (unlikely(ptr == NULL ||
-			!rte_fastmem_push(&rte_fastmem_tls.caches[handle], ptr)))
-		rte_fastmem_free_slow(ptr);
+		bin = rte_fastmem_bin_of(ptr);
+	if (unlikely(ptr == NULL || !rte_fastmem_push(&rte_fastmem_tls.caches[bin], ptr)))
+		rte_fastmem_hfree_slow(handle, ptr);
 }
 
 __rte_fastmem_inline void
@@ -450,7 +460,7 @@ rte_fastmem_hfree_bulk(rte_fastmem_handle_t handle, void **ptrs, unsigned int n)
 	if (unlikely(handle & RTE_FASTMEM_HANDLE_ANY))
 		rte_fastmem_free_bulk(ptrs, n);
 	else if (unlikely(!rte_fastmem_push_bulk(&rte_fastmem_tls.caches[handle], ptrs, n)))
-		rte_fastmem_free_bulk_slow(ptrs, n);
+		rte_fastmem_hfree_bulk_slow(handle, ptrs, n);
 }
 
 #endif /* RTE_FASTMEM_NO_INLINE */

@@ -70,6 +70,7 @@ struct fastmem_malloc_eal {
 	int (*init)(int argc, char **argv);
 	int (*cleanup)(void);
 	void (*memzone_walk)(void (*fn)(const struct rte_memzone *mz, void *arg), void *arg);
+	int (*memzone_free)(const struct rte_memzone *mz);
 	int (*memseg_walk)(rte_memseg_walk_t fn, void *arg);
 	int (*memseg_contig_walk)(rte_memseg_contig_walk_t fn, void *arg);
 	int (*memseg_list_walk)(rte_memseg_list_walk_t fn, void *arg);

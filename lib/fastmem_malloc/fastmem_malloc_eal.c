@@ -80,6 +80,7 @@ resolve(void)
 	resolve_one(&eal.init, "rte_eal_init");
 	resolve_one(&eal.cleanup, "rte_eal_cleanup");
 	resolve_one(&eal.memzone_walk, "rte_memzone_walk");
+	resolve_one(&eal.memzone_free, "rte_memzone_free");
 	resolve_one(&eal.memseg_walk, "rte_memseg_walk");
 	resolve_one(&eal.memseg_contig_walk, "rte_memseg_contig_walk");
 	resolve_one(&eal.memseg_list_walk, "rte_memseg_list_walk");
@@ -156,6 +157,18 @@ rte_memzone_walk(void (*fn)(const struct rte_memzone *mz, void *arg), void *arg)
 	let_go();
 }
 
+/* It frees by rte_free() what was not allocated by rte_malloc(). */
+PUBLIC int
+rte_memzone_free(const struct rte_memzone *mz)
+{
+	int ret;
+
+	fastmem_malloc_in_heap++;
+	ret = fastmem_malloc_eal()->memzone_free(mz);
+	fastmem_malloc_in_heap--;
+	return ret;
+}
+
 /* These take the lock of memory, maybe not by the functions above. */
 
 PUBLIC int
@@ -207,9 +220,12 @@ static void
 call_back(enum rte_mem_event event, const void *addr, size_t len, void *arg)
 {
 	const struct callback *callback = arg;
+	unsigned int in_heap = fastmem_malloc_in_heap;
 
 	hold();
+	fastmem_malloc_in_heap = 0; /* what it calls is the program's */
 	callback->fn(event, addr, len, callback->arg);
+	fastmem_malloc_in_heap = in_heap;
 	let_go();
 }
 

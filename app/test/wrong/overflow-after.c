@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/* Wrong: writes one byte behind the end of an object. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_eal.h>
+#include <rte_fastmem.h>
+
+#define NAME_LENGTH 13
+
+static void
+overflow_after(void)
+{
+	char *name = rte_fastmem_alloc(NAME_LENGTH, 0, 0);
+
+	if (name == NULL)
+		return;
+	memset(name, 'x', NAME_LENGTH);
+	name[NAME_LENGTH] = '\0'; /* WRONG */
+	printf("%s\n", name);
+	rte_fastmem_free(name);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (rte_eal_init(argc, argv) < 0 || rte_fastmem_init() < 0)
+		return 2;
+	overflow_after();
+	rte_fastmem_deinit();
+	rte_eal_cleanup();
+	return 0;
+}

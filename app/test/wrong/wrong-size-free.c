@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/* Wrong: frees an object with a size that is not its own. */
+
+#include <rte_eal.h>
+#include <rte_fastmem.h>
+
+static void
+wrong_size_free(void)
+{
+	void *obj = rte_fastmem_alloc(100, 0, 0);
+
+	if (obj == NULL)
+		return;
+	rte_fastmem_free_sized(obj, 1000, 0); /* WRONG */
+}
+
+int
+main(int argc, char **argv)
+{
+	if (rte_eal_init(argc, argv) < 0 || rte_fastmem_init() < 0)
+		return 2;
+	wrong_size_free();
+	rte_fastmem_deinit();
+	rte_eal_cleanup();
+	return 0;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef FASTMEM_DEBUG_H
+#define FASTMEM_DEBUG_H
+
+/*
+ * Checking at run time: what the files of it share, and where the others call it.
+ *
+ *   fastmem_debug.c       levels; what is checked when an object comes and goes
+ *   fastmem_conf.c        the environment and rte_fastmem_init_conf()
+ *   fastmem_record.c      a record for each slot, outside of what applications write to
+ *   fastmem_quarantine.c  freed objects that wait
+ *   fastmem_report.c      what is told of an error
+ *   fastmem_sample.c      one in N objects
+ *   fastmem_leaks.c       what is live, by place of allocation
+ *   fastmem_stack.c       backtraces
+ *   fastmem_track.c       what sanitizers and Valgrind are told
+ *
+ * The level is the primary's, in shared memory, and does not change between init and
+ * deinit. All state of objects is shared as well: any process can check what another
+ * has allocated.
+ *
+ * With a level of LIGHT or above, an object lies in its slot like this:
+ *
+ *	slot                object                        end of slot
+ *	| front: red zone   | size: the application's     | back: red zone or canary |
+ *
+ * front is 0 on level LIGHT and for pools. An object of a pool begins bin.header bytes into
+ * its slot, and what is before it is the application's as well.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "fastmem_private.h"
+#include "rte_fastmem_debug.h"
+
+/* Bytes of red zones and of freed memory: none that programs write often. */
+#define FASTMEM_ZONE_BYTE 0xb7
+#define FASTMEM_FREED_BYTE 0xd5
+
+#define FASTMEM_POOL_ZONE 16 /* least bytes behind an object of a pool */
+
+enum fastmem_record_state {
+	FASTMEM_RECORD_NEW, /* never handed out */
+	FASTMEM_RECORD_LIVE,
+	FASTMEM_RECORD_BUSY, /* a thread is about to free it, or to hand it out */
+	FASTMEM_RECORD_FREED, /* in quarantine, or free in a cache or slab */
+};
+
+/*
+ * What is known of a slot. In shared memory. Written by whoever has set state to BUSY, or
+ * has the slot from the layers below; who reads it without that, for a report or for leaks,
+ * finds what may be half of an old and half of a new story, but no invalid pointer.
+ */
+struct fastmem_record {
+	uint32_t state; /* enum fastmem_record_state. Atomic */
+	uint32_t front; /* bytes from the slot to its object */
+	uint32_t size; /* of the object, as asked for */
+	uint32_t align; /* as asked for */
+	uint32_t alloc_stack; /* see fastmem_stack.h; 0: not known */
+	uint32_t free_stack;
+	int32_t alloc_tid;
+	int32_t free_tid;
+	uint32_t alloc_pid;
+	uint32_t free_pid;
+	uint64_t alloc_time; /* cycles of the time stamp counter */
+	uint64_t free_time;
+	uint64_t sum; /* of a pool, once put: of what is in the object, which nobody may change */
+};
+
+/* Shared state of checking, in struct fastmem_ctl. */
+struct fastmem_debug {
+	/* Do not change after init. */
+	uint32_t level; /* enum rte_fastmem_debug_level */
+	uint32_t sample;
+	uint32_t depth;
+	uint32_t leaks;
+	uint64_t quarantine_max; /* bytes */
+	/* Under lock, a leaf: nothing is locked or allocated under it. */
+	pthread_mutex_t lock;
+	struct fastmem_record *unused[32]; /* arrays of 2^i records, linked by their first word */
+	void **ring; /* objects in quarantine: ring[head % size] came first */
+	uint32_t ring_size; /* a power of two */
+	uint64_t head;
+	uint64_t tail;
+	uint64_t bytes; /* in quarantine. Atomic for the statistics */
+	/* By bin: objects in quarantine, which the layers below take for objects in use. Atomic. */
+	uint32_t quarantined[RTE_FASTMEM_MAX_BINS];
+};
+
+/* What each process keeps for itself. Does not change between init and deinit. */
+struct fastmem_debug_process {
+	/* RTE_FASTMEM_DEBUG_OFF unless the caches of threads have no room: what the slow path asks. */
+	uint32_t level;
+	unsigned int tools; /* FASTMEM_TOOL_*: what this process runs under */
+	bool zones; /* red zones and freed memory have contents: not under Valgrind */
+	bool keep_running;
+	rte_fastmem_report_cb report;
+	void *report_arg;
+	FILE *report_file; /* NULL: where DPDK logs to */
+};
+extern struct fastmem_debug_process fastmem_debug;
+
+/* Whether calls are checked in this process. */
+static inline bool
+fastmem_debug_on(void)
+{
+	return unlikely(fastmem_debug.level != 0);
+}
+
+/* Of the slot that an address lies in. NULL: in none, or nothing is known of slots. */
+static inline struct fastmem_record *
+fastmem_record_of(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
+		const void *ptr)
+{
+	/* Pairs with the release in fastmem_records_make(). */
+	struct fastmem_record *records = __atomic_load_n(&slab->records, __ATOMIC_ACQUIRE);
+	uint64_t offset = (uintptr_t)ptr - (uintptr_t)fastmem_granule_addr(slab->head);
+	uint32_t i;
+
+	if (records == NULL || offset > UINT32_MAX)
+		return NULL;
+	i = rte_reciprocal_divide(offset, bin->slot_recip);
+	return i < slab->n_slots ? &records[i] : NULL;
+}
+
+/* Where the slot of a record begins. */
+static inline char *
+fastmem_record_slot(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
+		const struct fastmem_record *r)
+{
+	return fastmem_granule_addr(slab->head) + (size_t)(r - slab->records) * bin->slot_size;
+}
+
+/* Where its object begins. */
+static inline char *
+fastmem_record_object(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
+		const struct fastmem_record *r)
+{
+	return fastmem_record_slot(bin, slab, r) + bin->header + r->front;
+}
+
+/* What an object needs of its slot. */
+struct fastmem_shape {
+	size_t slot; /* bytes to ask for */
+	size_t size;
+	size_t align; /* as asked for */
+	size_t front;
+};
+
+/* What the caller of a free says of the object. */
+struct fastmem_expect {
+	enum {
+		FASTMEM_EXPECT_NOTHING,
+		FASTMEM_EXPECT_SIZE, /* exactly size and align */
+		FASTMEM_EXPECT_CLASS, /* a size of the same class */
+		FASTMEM_EXPECT_POOL,
+	} what;
+	size_t size;
+	size_t align;
+	const struct fastmem_pool *pool;
+};
+
+/* fastmem_debug.c */
+struct fastmem_shape fastmem_debug_shape(size_t size, size_t align);
+void *fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int flags);
+void fastmem_debug_free(void *ptr, const struct fastmem_expect *expect);
+void fastmem_debug_give_back(void *slot);
+bool fastmem_debug_resize(void *ptr, size_t *size, unsigned int *bin);
+size_t fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr);
+
+int fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow);
+void fastmem_debug_slab_enter(const struct fastmem_granule *slab);
+void fastmem_debug_slab_leave(const struct fastmem_granule *slab);
+void fastmem_debug_slab_end(struct fastmem_granule *slab);
+void fastmem_debug_memory_leaves(void *addr, size_t len);
+void fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *slab, void *obj,
+		bool begin);
+
+/* fastmem_conf.c */
+struct fastmem_settings {
+	struct rte_fastmem_conf conf;
+	char report_file[256]; /* empty: none */
+};
+int fastmem_conf_read(const struct rte_fastmem_conf *conf, struct fastmem_settings *s);
+int fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s);
+void fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_settings *s);
+void fastmem_debug_detach(void);
+
+/* fastmem_record.c */
+void fastmem_debug_lock(struct fastmem_debug *debug);
+int fastmem_records_make(struct fastmem_granule *slab, bool may_grow);
+void fastmem_records_drop(struct fastmem_granule *slab);
+/* Visit the records of all slots that were ever handed out, in all bins. */
+typedef void (*fastmem_record_cb)(struct fastmem_bin *bin, struct fastmem_granule *slab,
+		struct fastmem_record *r, void *arg);
+void fastmem_records_walk(fastmem_record_cb cb, void *arg);
+
+/* fastmem_quarantine.c */
+int fastmem_quarantine_init(struct fastmem_debug *debug);
+void fastmem_quarantine_repair(struct fastmem_debug *debug);
+void fastmem_quarantine_put(struct fastmem_bin *bin, void *slot);
+bool fastmem_quarantine_flush(const struct fastmem_bin *bin);
+void fastmem_quarantine_forget(const struct fastmem_bin *bin);
+
+/* fastmem_report.c: each tells of an error, and returns if the user wants to go on */
+void fastmem_report_damage(enum rte_fastmem_error error, struct fastmem_bin *bin,
+		struct fastmem_granule *slab, struct fastmem_record *r, const void *first);
+void fastmem_report_pointer(enum rte_fastmem_error error, struct fastmem_bin *bin,
+		struct fastmem_granule *slab, struct fastmem_record *r, const void *ptr);
+void fastmem_report_size(struct fastmem_bin *bin, struct fastmem_granule *slab,
+		struct fastmem_record *r, size_t said);
+void fastmem_report_pool(struct fastmem_bin *bin, struct fastmem_granule *slab,
+		struct fastmem_record *r, const char *said);
+void fastmem_report_pool_use(enum rte_fastmem_error error, const void *pool, const char *name,
+		uint64_t n);
+FILE *fastmem_report_stream(void);
+
+/* fastmem_leaks.c: in the primary, at init; and at deinit, before anything is given back */
+void fastmem_leaks_begin(bool wanted);
+void fastmem_leaks_at_end(void);
+
+#endif /* FASTMEM_DEBUG_H */
