@@ -93,6 +93,8 @@ run() {
 		timeout 120 tools/with-eal.sh ${eal[@]+"${eal[@]}"} --lcores "$lcores" --memory 3072 \
 			"$scratch/dpdk-test" ${extra[@]+"${extra[@]}"} "$@"
 	) >"$scratch/$suite.$how" 2>&1 </dev/null || status=$?
+	# A status that is a multiple of 256 is 0 as well.
+	! grep -aq '^Test Failed' "$scratch/$suite.$how" || status=1
 	case $status in
 	0) echo pass ;;
 	77) echo skip ;;
@@ -203,6 +205,7 @@ while read -r suite verdict uses args; do
 		echo "  $suite: left out, as it takes minutes without fastmem"
 		continue
 	fi
+	args=${args## }
 	# shellcheck disable=SC2086 # options
 	try_suite "$suite" "$verdict" "$uses" ${args%%#*}
 done <"$list"
