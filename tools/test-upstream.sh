@@ -27,7 +27,8 @@ usage() {
 
 	Names are those of suites; "testpmd" forwards with the driver; those of programs are: $programs
 
-	Environment: DPDK_TEST_PROGRAM (dpdk-test), DPDK_TESTPMD (dpdk-testpmd).
+	Environment: DPDK_TEST_PROGRAM (dpdk-test), DPDK_TESTPMD (dpdk-testpmd), PATIENCE (seconds for
+	a suite: 300).
 	END
 }
 
@@ -56,6 +57,7 @@ malloc=$build/lib/fastmem_malloc/librte_fastmem_malloc.so
 for f in "$build/drivers/librte_mempool_fastmem.so" "$all_mempools" "$malloc"; do
 	[ -e "$f" ] || die "not built: $f"
 done
+patience=${PATIENCE:-300}
 # EAL looks for a plug-in without a path where the linker does.
 export LD_LIBRARY_PATH=$build/drivers${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 driver=(-d librte_mempool_fastmem.so --mbuf-pool-ops-name=fastmem
@@ -90,7 +92,7 @@ run() {
 		malloc) FASTMEM_PRELOAD=$malloc ;;
 		malloc+all) FASTMEM_PRELOAD=$malloc:$all_mempools ;;
 		esac
-		timeout 120 tools/with-eal.sh ${eal[@]+"${eal[@]}"} --lcores "$lcores" --memory 3072 \
+		timeout "$patience" tools/with-eal.sh ${eal[@]+"${eal[@]}"} --lcores "$lcores" --memory 3072 \
 			"$scratch/dpdk-test" ${extra[@]+"${extra[@]}"} "$@"
 	) >"$scratch/$suite.$how" 2>&1 </dev/null || status=$?
 	# A status that is a multiple of 256 is 0 as well.
@@ -98,6 +100,7 @@ run() {
 	case $status in
 	0) echo pass ;;
 	77) echo skip ;;
+	124) echo late ;;
 	*) echo fail ;;
 	esac
 }
@@ -181,7 +184,9 @@ try_suite() {
 
 	shift 3
 	result=$(run "$suite" default "$@")
-	if [ "$verdict" = any ] && [ "$result" != pass ]; then
+	if [ "$result" = late ]; then
+		echo "  $suite: left out, as here it takes more than $patience s without fastmem"
+	elif [ "$verdict" = any ] && [ "$result" != pass ]; then
 		echo "  $suite: left out, as here it is \"$result\" without fastmem"
 	elif [ "$verdict" != any ] && [ "$result" != "$verdict" ]; then
 		promise "$suite: $verdict" is_as_listed "$suite" "$result" "$verdict"
