@@ -15,7 +15,7 @@ all: build
 help:
 	@echo 'make demo             install what is missing, build, compare fastmem with other allocators'
 	@echo 'make test             install what is missing, build in all variants, run all tests'
-	@echo 'make test-upstream    all of DPDK'"'"'s own tests with the mempool driver (some minutes)'
+	@echo 'make test-upstream    all of DPDK'"'"'s own tests, and programs, on fastmem (half an hour or more)'
 	@echo 'make test-kill        kill a thousand processes that use fastmem (several minutes, huge pages)'
 	@echo 'make bench            the whole benchmark: long rounds, more sizes (several minutes)'
 	@echo 'make ab               programs of DPDK with and without the rte_malloc replacement (minutes)'

@@ -121,9 +121,9 @@ promise 'traces: each has them, too' traces_are_complete
 promise 'malloc_perf_autotest: each line that there is' malloc_perf_is_complete
 promise 'load: by each name, with and without' load_is_complete
 promise 'programs: that nothing is replaced is found out' \
-	finds_out_that_nothing_is_replaced programs '0 reports'
+	finds_out_that_nothing_is_replaced programs 'has not reported'
 promise 'traces: that nothing is replaced is found out' \
-	finds_out_that_nothing_is_replaced traces '0 reports'
+	finds_out_that_nothing_is_replaced traces 'has not reported'
 promise 'load: that nothing is replaced is found out' \
 	finds_out_that_nothing_is_replaced load 'has not taken the names'
 

@@ -37,9 +37,8 @@ class SidedRun(programs.Run):
 
     def wrapper(self, name, preload):
         path = self.path("%s.%s.%d" % (name, self.mode, len(self.programs)))
-        self.wrappers.append(wrapper(path, name, self.mode if preload else PLAIN, self.args.library))
-        if preload:
-            self.reports.append(path + ".report")
+        self.wrappers.append(wrapper(path, name, self.mode if preload else PLAIN, self.args.library,
+                                     to=self.report()))
         return path
 
     def startup(self):
@@ -68,7 +67,10 @@ def run(args, name, mode):
         sided.give_up()
         del os.environ["RTE_FASTMEM_MALLOC"]
     wall = sided.wall() if sided.wrappers else time.time() - begin
-    return wall, sided.startup(), [report(path[:-len(".report")]) for path in sided.reports]
+    reports = [report(path) for path in sided.reports()]
+    if mode != PLAIN and not reports:
+        raise Failed("%s (%s): the library has not reported" % (name, mode))
+    return wall, sided.startup(), reports
 
 
 def make_figures():

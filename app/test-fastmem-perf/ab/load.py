@@ -32,8 +32,7 @@ PATIENCE = 900
 
 def run(args, mode, allocators):
     """The cycles by (allocator, metric), and the goals by name."""
-    path = wrapper(os.path.join(args.scratch, "load." + mode), args.perf, mode, args.library,
-                   reports=False)
+    path = wrapper(os.path.join(args.scratch, "load." + mode), args.perf, mode, args.library)
     options = ["--", "--scenario", "load", "--allocator", ",".join(allocators),
                "--json", path + ".json"]
     options += ["--quick", "--rounds", str(QUICK_ROUNDS)] if args.quick else ["--rounds", str(ROUNDS)]

@@ -8,7 +8,6 @@ leaves them to EAL's heap. SERVE has it serve them. So what is compared of the a
 COUNT with SERVE, measured by the same code, and of the whole program PLAIN with SERVE.
 """
 
-import glob
 import json
 import os
 import stat
@@ -31,17 +30,17 @@ def turn(number, modes):
     return modes[at:] + modes[:at]
 
 
-def wrapper(path, program, mode, library, reports=True):
+def wrapper(path, program, mode, library, to=None):
     """A script that is the program on that side: only it is preloaded, not what launches it.
 
-    It says in path.began when the program began; the library writes path.report, unless it is to
-    be without the clock that this takes.
+    It says in path.began when the program began. The library reports to a file, where one is given;
+    else it is without the clock that this takes.
     """
     lines = ["#!/bin/sh", "date +%%s.%%N >'%s.began'" % path]
     if mode != PLAIN:
         lines.append("export LD_PRELOAD='%s' RTE_FASTMEM_MALLOC=%s" % (library, mode))
-        if reports:
-            lines.append("export RTE_FASTMEM_MALLOC_REPORT='%s.report'" % path)
+        if to:
+            lines.append("export RTE_FASTMEM_MALLOC_REPORT='%s'" % to)
     lines.append("exec '%s' \"$@\"\n" % program)
     with open(path, "w", encoding="utf-8") as f:
         f.write("\n".join(lines))
@@ -56,20 +55,18 @@ def began(path):
 
 
 def report(path):
-    """What the library says of a wrapper's program, by key."""
-    # A secondary process adds its id to the name.
-    found = glob.glob(path + ".report*")
-    if len(found) != 1:
-        raise Failed("%s: %d reports of the library" % (path, len(found)))
-    with open(found[0], encoding="utf-8", errors="replace") as f:
-        words = [line.split() for line in f]
+    """What the library says of a program, by key."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            words = [line.split() for line in f]
+    except OSError as error:
+        raise Failed("the library has not reported: %s" % error) from None
     said = {w[0]: int(w[1]) for w in words if len(w) == 2 and w[0] in KEYS}
     missing = [key for key in KEYS if key not in said]
     if missing:
-        raise Failed("%s says no %s" % (found[0], ", ".join(missing)))
+        raise Failed("%s says no %s" % (path, ", ".join(missing)))
     if said["calls"] == 0:
-        raise Failed("%s: the library has seen no call" % found[0])
-    os.unlink(found[0])
+        raise Failed("%s: the library has seen no call" % path)
     return said
 
 

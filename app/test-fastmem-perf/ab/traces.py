@@ -42,7 +42,7 @@ def count_calls(args, trace):
 
 def measure_time(args, trace, scratch, figures, seconds):
     """seconds: what a cycle of each call takes, for all calls of the trace."""
-    path = wrapper(scratch + ".time", args.perf, SERVE, args.library, reports=False)
+    path = wrapper(scratch + ".time", args.perf, SERVE, args.library)
     found = replay(args, trace, path, "rte_malloc,rte_malloc_eal")
     cycles = {r["allocator"]: r["median"] for r in found["results"] if r["metric"] == "cycles_per_op"}
     goal = [g for g in found["goals"] if g["goal"] == GOAL]
@@ -55,9 +55,10 @@ def measure_time(args, trace, scratch, figures, seconds):
 def measure_peaks(args, trace, scratch, figures):
     peaks = {}
     for mode in turn(0, (COUNT, SERVE)):
-        path = wrapper("%s.%s" % (scratch, mode), args.perf, mode, args.library)
+        path = wrapper("%s.%s" % (scratch, mode), args.perf, mode, args.library,
+                       to="%s.%s.report" % (scratch, mode))
         replay(args, trace, path, "rte_malloc")
-        peaks[mode] = report(path)
+        peaks[mode] = report(path + ".report")
     figures["peak memory"].add(*(peak_bytes(peaks[m], args.no_huge) for m in (COUNT, SERVE)))
     figures["  used in EAL's heap"].add(*(peaks[m]["peak_heap_allocated_bytes"] for m in (COUNT, SERVE)))
     return peaks[SERVE]["tsc_hz"]
