@@ -191,13 +191,26 @@ fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_setting
 	fastmem_stack_set_depth(ctl->debug->depth);
 	fastmem_track_start();
 	/* Last: from now on calls are checked. */
-	fastmem_debug.level = ctl->debug->level;
+	if (ctl->debug->level != RTE_FASTMEM_DEBUG_SAMPLE) {
+		fastmem_debug.level = ctl->debug->level;
+		return;
+	}
+	fastmem_debug.sample = ctl->debug->sample;
+	fastmem_sample_start();
+}
+
+/* After the end of fastmem: calls fail, or do nothing, as they do without checking. */
+void
+fastmem_debug_close(void)
+{
+	fastmem_sample_stop();
+	fastmem_debug.level = 0;
 }
 
 void
 fastmem_debug_detach(void)
 {
-	fastmem_debug.level = 0;
+	fastmem_debug_close();
 	if (fastmem_debug.report_file != NULL)
 		fclose(fastmem_debug.report_file);
 	fastmem_debug.report_file = NULL;

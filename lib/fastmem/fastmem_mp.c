@@ -27,7 +27,7 @@
 #include <rte_errno.h>
 #include <rte_string_fns.h>
 
-#include "fastmem_private.h"
+#include "fastmem_debug.h"
 #include "fastmem_track.h"
 
 #define ASK_NAME "fastmem_ask"
@@ -230,6 +230,7 @@ void
 fastmem_close_here(struct fastmem_ctl *ctl)
 {
 	fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
+	fastmem_debug_close();
 	fastmem_threads_forget();
 	/* Pairs with the acquire in all_closed(). */
 	__atomic_store_n(&ctl->peers[fastmem_process.peer].closed, 1, __ATOMIC_RELEASE);

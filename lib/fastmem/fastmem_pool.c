@@ -908,6 +908,8 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 	bin = fastmem_pool_bin(pool);
 	fixed = pool->min == pool->max || bin->store != NULL;
 	t = fastmem_tcache_self(!fixed);
+	if (fastmem_sampling() && t != NULL)
+		fastmem_thread_rearm(t);
 	if (n > pool->max) {
 		fastmem_cache_nomem(t, bin, n);
 		return -ENOBUFS;
@@ -1034,6 +1036,8 @@ rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsi
 		put_checked(pool, objs, n);
 		return;
 	}
+	if (fastmem_sampling())
+		fastmem_thread_freed();
 	bin = fastmem_pool_bin(pool);
 	t = fastmem_tcache_self(false);
 	fastmem_caches_lock(bin);

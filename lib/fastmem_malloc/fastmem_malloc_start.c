@@ -11,12 +11,9 @@
  */
 
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -168,24 +165,12 @@ fastmem_malloc_stage(void)
 	return at;
 }
 
-/*
- * fastmem will do so itself when it starts; but the kernel then waits some milliseconds, as EAL has
- * made threads by that time, and it does not wait for a process that has registered before.
- */
-static void
-register_membarrier(void)
-{
-	if (fastmem_malloc_config.serve)
-		syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0);
-}
-
 __attribute__((constructor))
 static void
 begin_at_load(void)
 {
 	fastmem_malloc_eal();
 	begin_once();
-	register_membarrier();
 }
 
 /* Start. */
