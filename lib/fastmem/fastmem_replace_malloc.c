@@ -19,6 +19,7 @@
 
 #include "fastmem_private.h"
 #include "fastmem_replace.h"
+#include "fastmem_track.h"
 
 /* Changed before there is a second thread, if at all. */
 static struct rte_fastmem_replace_heap eal_heap = {
@@ -37,6 +38,12 @@ void
 rte_fastmem_replace_set_heap(const struct rte_fastmem_replace_heap *heap)
 {
 	eal_heap = *heap;
+}
+
+const struct rte_fastmem_replace_heap *
+rte_fastmem_replace_get_heap(void)
+{
+	return &eal_heap;
 }
 
 unsigned int
@@ -187,8 +194,10 @@ rte_fastmem_replace_malloc_validate(const void *ptr, size_t *size)
 {
 	if (!is_ours(ptr))
 		return eal_heap.validate(ptr, size);
-	if (size != NULL)
+	if (size != NULL) {
 		*size = size_of(ptr);
+		fastmem_track_wrote(size, sizeof(*size));
+	}
 	return 0;
 }
 
