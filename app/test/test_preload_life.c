@@ -19,6 +19,7 @@
 #include <rte_eal.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
+#include <rte_memzone.h>
 
 #include "test_preload.h"
 
@@ -221,6 +222,8 @@ preload_call_a_known_number(void)
 		rte_free(rte_calloc(NULL, 3, 2 << 20, 0)); /* EAL's */
 	moved = rte_realloc(NULL, 5000, 0);
 	rte_free(moved);
+	/* EAL frees it by rte_free(). */
+	rte_memzone_free(rte_memzone_reserve("test_preload", 50000, SOCKET_ID_ANY, 0));
 	return rte_malloc(NULL, (size_t)1 << 46, 0) == NULL ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
