@@ -296,6 +296,16 @@ reports_of_two_processes() {
 		[ "$1" = "$scratch/two.$(value "$1" pid)" ] && [ $# = 1 ]
 }
 
+# What is built on EAL's heap could not take its place. The drop-in names are not.
+is_independent_of_the_heap() {
+	local archive calls
+
+	archive=$(dirname "$library")/../../librte_fastmem.a
+	calls=$(nm -A -u "$archive" | grep -E ' U rte_([mzc]alloc|realloc|free|malloc_[a-z0-9_]+)(_socket)?$')
+	echo "$calls"
+	[ -n "$calls" ] && ! grep -v fastmem_replace_ <<<"$calls"
+}
+
 suites preload
 # The same off the fast path.
 suites preload_counted RTE_FASTMEM_MALLOC_REPORT="$scratch/report.suites"
@@ -304,6 +314,7 @@ promise on_is_on serves fastmem RTE_FASTMEM_MALLOC=on
 promise off_is_off serves EAL RTE_FASTMEM_MALLOC=off
 promise nothing_is_said says_nothing
 promise a_reserve_is_reserved serves fastmem RTE_FASTMEM_MALLOC_RESERVE=8M
+promise fastmem_itself_does_not_use_the_heap is_independent_of_the_heap
 promise a_wrong_value_is_named not_started_by_a_wrong_value
 promise a_wrong_size_is_named not_started_by_a_wrong_size
 promise checking_is_fastmems checking_is_passed_on
