@@ -346,7 +346,7 @@ ask_tools(struct symbols *s, const char *path, const unsigned int *of, unsigned 
 		args[7 + i] = addresses[i];
 	}
 	args[7 + n] = NULL;
-	for (i = 0; i < RTE_DIM(tools); i++) {
+	for (i = 0; i < RTE_DIM(tools) && now_ms() < s->deadline; i++) {
 		char *out = s->text + s->used;
 		size_t used;
 
