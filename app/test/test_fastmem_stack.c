@@ -9,8 +9,8 @@
  * This file is compiled with debug information, in all builds.
  */
 
-#include <pthread.h>
-#include <signal.h>
+#include <dlfcn.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -525,6 +525,56 @@ threads_agree_on_numbers(void)
 	return TEST_SUCCESS;
 }
 
+/* Code that comes and goes. */
+
+/* The stack of a call through a plugin, which is unloaded again. */
+static ONE_COPY int
+stack_through_plugin(const char *name, uint32_t *id)
+{
+	uint32_t (*plugin)(uint32_t (*)(void));
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 64);
+	void *handle;
+
+	TEST_ASSERT(n > 0);
+	path[n] = '\0';
+	strcpy(strrchr(path, '/') + 1, name);
+	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	TEST_ASSERT(handle != NULL, "%s", dlerror());
+	*(void **)&plugin = dlsym(handle, "plugin");
+	TEST_ASSERT(plugin != NULL);
+	*id = plugin(one_site);
+	TEST_ASSERT_EQUAL(dlclose(handle), 0);
+	return TEST_SUCCESS;
+}
+
+static ONE_COPY int
+code_in_the_place_of_other_code_is_not_mistaken_for_it(void)
+{
+	static const char *const names[] = { "one", "two" };
+	struct fastmem_stack_frame frames[3];
+	uint32_t ids[6];
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(ids); i++) {
+		char file[64], function[64];
+
+		snprintf(file, sizeof(file), "test_stack_plugin_%s.so", names[i % 2]);
+		snprintf(function, sizeof(function), " in_plugin_%s ", names[i % 2]);
+		TEST_CALL(stack_through_plugin(file, &ids[i]));
+		TEST_ASSERT(fastmem_stack_frames(ids[i], frames, RTE_DIM(frames)) > 4);
+		TEST_ASSERT(strstr(frames[1].module, file) != NULL, "%s", frames[1].module);
+		printed(ids[i]);
+		TEST_ASSERT(strstr(printed_frame(1), function) != NULL, "%s", text);
+		TEST_ASSERT(strstr(printed_frame(2), " plugin ") != NULL, "%s", text);
+		TEST_ASSERT(strstr(printed_frame(3), " stack_through_plugin ") != NULL,
+			"%s", text);
+		if (i >= 2)
+			TEST_ASSERT_EQUAL(ids[i], ids[i - 2], "in another life");
+	}
+	return TEST_SUCCESS;
+}
+
 /* Damage. */
 
 /* Another value for a word of this frame, or of those above it, while a stack is taken. */
@@ -673,6 +723,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(a_tool_that_misbehaves_does_no_harm),
 	TEST_CASE(any_thread_has_stacks),
 	TEST_CASE(threads_agree_on_numbers),
+	TEST_CASE(code_in_the_place_of_other_code_is_not_mistaken_for_it),
 	TEST_CASE(a_damaged_stack_does_no_harm),
 	TEST_CASES_END
 };

@@ -529,7 +529,7 @@ static struct rule
 rule_find(uintptr_t pc)
 {
 	struct rule none;
-	struct dwarf_eh_bases bases;
+	struct dwarf_eh_bases bases = { 0 }; /* MemorySanitizer does not see who writes it */
 	struct common common;
 	struct machine m;
 	struct reader code;
