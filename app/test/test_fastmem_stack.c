@@ -340,6 +340,86 @@ a_site_is_one_line(void)
 	return TEST_SUCCESS;
 }
 
+static A_FRAME uint32_t
+fastmem_inside(void)
+{
+	uint32_t id = fastmem_stack_capture();
+
+	STAY();
+	return id;
+}
+
+static A_FRAME uint32_t
+rte_fastmem_entry(void)
+{
+	uint32_t id = fastmem_inside();
+
+	STAY();
+	return id;
+}
+
+static inline __attribute__((always_inline)) uint32_t
+rte_fastmem_inlined(void)
+{
+	uint32_t id = rte_fastmem_entry();
+
+	STAY();
+	return id;
+}
+
+/* Known by their names, where the library is a part of the program. */
+static int
+functions_of_the_library_are_left_out(void)
+{
+	uint32_t id = rte_fastmem_inlined(); unsigned int line = __LINE__;
+	char site[256], wanted[64];
+
+	printed(id);
+	TEST_ASSERT(names(printed_frame(0), __func__, line), "%s", text);
+	TEST_ASSERT(strstr(text, "rte_fastmem_") == NULL, "%s", text);
+	fastmem_stack_site(id, site, sizeof(site));
+	snprintf(wanted, sizeof(wanted), "test_fastmem_stack.c:%u", line);
+	TEST_ASSERT(strncmp(site, __func__, strlen(__func__)) == 0, "%s", site);
+	TEST_ASSERT(strstr(site, wanted) != NULL, "%s", site);
+	return TEST_SUCCESS;
+}
+
+#define N_SITES 700 /* more than one run of addr2line takes */
+
+struct sites {
+	unsigned int n, wrong;
+	char lines[2][64]; /* their ends, by turns */
+};
+
+static void
+check_site(void *arg, unsigned int i, const char *site)
+{
+	struct sites *s = arg;
+	const char *function = i % 7 == 6 ? "(not known)" : i % 2 ? "other_site " : "one_site ";
+
+	s->wrong += i != s->n++ || strncmp(site, function, strlen(function)) != 0 ||
+		(i % 7 != 6 && strstr(site, s->lines[i % 2]) == NULL);
+}
+
+static int
+many_sites_are_found_at_once(void)
+{
+	uint32_t ids[N_SITES], both[2];
+	struct sites s = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		both[i] = i == 0 ? through_there(one_site) : through_there(other_site);
+		snprintf(s.lines[i], sizeof(s.lines[i]), "test_fastmem_stack.c:%u", site_line);
+	}
+	for (i = 0; i < N_SITES; i++)
+		ids[i] = i % 7 == 6 ? FASTMEM_STACK_NONE : both[i % 2];
+	fastmem_stack_sites(ids, N_SITES, check_site, &s);
+	TEST_ASSERT_EQUAL(s.n, N_SITES);
+	TEST_ASSERT_EQUAL(s.wrong, 0);
+	return TEST_SUCCESS;
+}
+
 static int
 no_number_is_printed_as_such(void)
 {
@@ -718,6 +798,8 @@ static const struct test_case cases[] = {
 	TEST_CASE(print_names_function_and_line),
 	TEST_CASE(inlined_calls_are_lines_of_their_own),
 	TEST_CASE(a_site_is_one_line),
+	TEST_CASE(functions_of_the_library_are_left_out),
+	TEST_CASE(many_sites_are_found_at_once),
 	TEST_CASE(no_number_is_printed_as_such),
 	TEST_CASE(without_addr2line_there_are_modules),
 	TEST_CASE(a_tool_that_misbehaves_does_no_harm),

@@ -13,9 +13,10 @@
  * To come from return addresses to (module, offset) takes some microseconds, once for each
  * stack in each process, which then knows the number (fastmem_known.c).
  *
- * When a shared object is unloaded and another one takes its place, a walk finds return
- * addresses that it does not know, or the same that were there before. In the first case the
- * dynamic linker is asked, and all that was known before is forgotten.
+ * When a shared object is unloaded and another one takes its place, a stack that leads through
+ * it is not known, and the dynamic linker says that something was unloaded: then all that was
+ * known before is forgotten. Only a stack that is the same in all return addresses is
+ * taken for what it was, as that of the same object which was loaded once more at its place.
  */
 
 #include <errno.h>
