@@ -496,6 +496,24 @@ remove_tool(const char *folder)
 	rmdir(folder);
 }
 
+/* As eu-addr2line writes: with columns, and with more than the name of what is inlined. */
+static int
+without_addr2line_that_of_elfutils_is_asked(void)
+{
+	char folder[] = "/tmp/fastmem-test-XXXXXX";
+	uint32_t id = one_site();
+
+	TEST_CALL(make_tool(folder, "case $0 in */addr2line) exit 1;; esac\n"
+		"for arg; do case $arg in 0x*) echo $arg\n"
+		"echo 'f inlined at /x/g.c:9:1 in g'; echo /x/f.c:7:3\n"
+		"echo g; echo '/x/g.c:9:1 (discriminator 2)';; esac; done"));
+	TEST_CALL(printed_with_path(id, folder));
+	remove_tool(folder);
+	TEST_ASSERT(strcmp(printed_frame(0), "> #0 f /x/f.c:7 (inlined)") == 0, "%s", text);
+	TEST_ASSERT(strncmp(printed_frame(1), "> #1 g /x/g.c:9 (", 17) == 0, "%s", text);
+	return TEST_SUCCESS;
+}
+
 /* What the tool writes is nonsense, endless, cut short, or not there; or it does not end. */
 static int
 a_tool_that_misbehaves_does_no_harm(void)
@@ -802,6 +820,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(many_sites_are_found_at_once),
 	TEST_CASE(no_number_is_printed_as_such),
 	TEST_CASE(without_addr2line_there_are_modules),
+	TEST_CASE(without_addr2line_that_of_elfutils_is_asked),
 	TEST_CASE(a_tool_that_misbehaves_does_no_harm),
 	TEST_CASE(any_thread_has_stacks),
 	TEST_CASE(threads_agree_on_numbers),

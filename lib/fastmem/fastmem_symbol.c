@@ -301,13 +301,36 @@ is_known(const char *s)
 }
 
 static void
+cut_at(char *s, const char *at)
+{
+	char *found = strstr(s, at);
+
+	if (found != NULL)
+		*found = '\0';
+}
+
+/* Of "file:line:column", which eu-addr2line writes. */
+static void
+cut_column(char *place)
+{
+	char *last = strrchr(place, ':'), *line;
+
+	if (last == NULL)
+		return;
+	*last = '\0';
+	line = strrchr(place, ':');
+	if (line == NULL || line[1] < '0' || line[1] > '9' || strchr(line, '/') != NULL)
+		*last = ':';
+}
+
+static void
 call_add(struct symbol *symbol, char *function, char *place)
 {
-	char *discriminator = strstr(place, " (discriminator");
 	const char *colon;
 
-	if (discriminator != NULL)
-		*discriminator = '\0';
+	cut_at(function, " inlined at ");
+	cut_at(place, " (discriminator");
+	cut_column(place);
 	if (!is_known(function) || symbol->n_calls == MAX_CALLS)
 		return;
 	colon = strrchr(place, ':');
