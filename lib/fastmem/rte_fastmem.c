@@ -970,7 +970,8 @@ rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket
 	void *obj;
 	int ret;
 
-	if (fastmem_debug_on())
+	/* In a secondary's first call, the level comes with this. */
+	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
 		return checked_alloc_one(size, align, flags, socket_id);
 	ret = request_init(&r, size, align, flags, socket_id);
 	if (ret != 0) {
@@ -988,7 +989,7 @@ rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t ali
 	struct request r;
 	int ret;
 
-	if (fastmem_debug_on())
+	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
 		return checked_alloc(ptrs, n, size, align, flags, socket_id);
 	ret = request_init(&r, size, align, flags, socket_id);
 	if (ret == 0)
