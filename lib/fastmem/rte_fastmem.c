@@ -20,6 +20,7 @@
 #include <rte_lcore.h>
 
 #include "fastmem_debug.h"
+#include "fastmem_layout.h"
 #include "fastmem_private.h"
 #include "fastmem_track.h"
 
@@ -31,7 +32,7 @@
 #define HANDLE_SLACK_SHIFT 19
 #define HANDLE_SLACK_MAX (UINT32_MAX >> HANDLE_SLACK_SHIFT)
 
-struct fastmem_process fastmem_process = { .peers_fd = -1 };
+struct fastmem_process fastmem_process = { .layout = &fastmem_layout, .peers_fd = -1 };
 struct rte_fastmem_map rte_fastmem_map;
 
 /* Init and deinit. */
