@@ -94,6 +94,7 @@
 #define FASTMEM_OWNER_MASK 0xffffffu
 
 struct fastmem_debug;
+struct fastmem_layout;
 struct fastmem_record;
 struct fastmem_stacks;
 struct fastmem_tcache;
@@ -451,6 +452,7 @@ extern __thread unsigned int fastmem_growth_held __attribute__((tls_model("initi
 
 /* What each process keeps for itself. */
 struct fastmem_process {
+	const struct fastmem_layout *layout; /* so that it is linked in, too */
 	uint32_t state; /* enum fastmem_process_state. Atomic: what calls go by */
 	struct fastmem_ctl *ctl; /* valid unless state is NONE. Set first, cleared last */
 	unsigned int peer; /* number of this process */

@@ -30,6 +30,7 @@
 #include <rte_errno.h>
 
 #include "fastmem_known.h"
+#include "fastmem_layout.h"
 #include "fastmem_private.h"
 #include "fastmem_stack_private.h"
 #include "fastmem_unwind.h"
@@ -430,3 +431,19 @@ fastmem_stack_frames(uint32_t id, struct fastmem_stack_frame *frames, unsigned i
 	}
 	return stack->n;
 }
+
+/* For debuggers. */
+
+#define FIELD(name, type, field) { #name "." #field, offsetof(type, field), \
+		sizeof(((type *)NULL)->field) }
+
+const struct fastmem_layout_entry fastmem_stack_entries[FASTMEM_STACK_ENTRIES] = {
+	{ "stacks", sizeof(struct fastmem_stacks), 0 },
+	FIELD(stacks, struct fastmem_stacks, modules),
+	FIELD(stacks, struct fastmem_stacks, blocks),
+	{ "stack", sizeof(struct stack), 0 },
+	FIELD(stack, struct stack, n),
+	{ "stack.frames", offsetof(struct stack, frames), 0 },
+	{ "STACK_BLOCK_SLOTS", BLOCK_SLOTS, 0 },
+	{ "STACK_OFFSET_BITS", OFFSET_BITS, 0 },
+};

@@ -20,6 +20,7 @@
 #include <rte_lcore.h>
 
 #include "fastmem_debug.h"
+#include "fastmem_layout.h"
 #include "fastmem_private.h"
 #include "fastmem_track.h"
 
@@ -31,7 +32,7 @@
 #define HANDLE_SLACK_SHIFT 19
 #define HANDLE_SLACK_MAX (UINT32_MAX >> HANDLE_SLACK_SHIFT)
 
-struct fastmem_process fastmem_process = { .peers_fd = -1 };
+struct fastmem_process fastmem_process = { .layout = &fastmem_layout, .peers_fd = -1 };
 struct rte_fastmem_map rte_fastmem_map;
 
 /* Init and deinit. */
@@ -978,7 +979,8 @@ rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket
 	void *obj;
 	int ret;
 
-	if (fastmem_debug_on())
+	/* In a secondary's first call, the level comes with this. */
+	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
 		return checked_alloc_one(size, align, flags, socket_id);
 	ret = request_init(&r, size, align, flags, socket_id);
 	if (ret != 0) {
@@ -996,7 +998,7 @@ rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t ali
 	struct request r;
 	int ret;
 
-	if (fastmem_debug_on())
+	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
 		return checked_alloc(ptrs, n, size, align, flags, socket_id);
 	ret = request_init(&r, size, align, flags, socket_id);
 	if (ret == 0)
