@@ -131,6 +131,8 @@ as_by_default() {
 
 	shift 3
 	result=$(run "$suite" "$how" "$@")
+	# Threads that wait for each other by polling take what time other load of the machine lets them.
+	[ "$result" != late ] || result=$(run "$suite" "$how" "$@")
 	echo "$how: $result"
 	if [ "$result" != "$verdict" ]; then
 		echo "instead of $verdict:"
