@@ -49,7 +49,6 @@
 
 #include <rte_atomic.h>
 #include <rte_debug.h>
-#include <rte_fbarray.h>
 #include <rte_log.h>
 #include <rte_memzone.h>
 #include <rte_reciprocal.h>
@@ -59,7 +58,7 @@
 #include "fastmem_compat.h"
 
 /* Changes with the layout of anything in this file or in rte_fastmem_core.h. */
-#define FASTMEM_LAYOUT_VERSION 4
+#define FASTMEM_LAYOUT_VERSION 5
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
@@ -78,6 +77,8 @@
 #define FASTMEM_RUN_LISTS 64 /* list i: runs of i + 1 granules; the last: longer too */
 
 #define FASTMEM_MAX_PEERS 64 /* processes */
+/* The granule map's place in the file of fastmem_peer.c: on a page of any size. */
+#define FASTMEM_MAP_OFFSET (64 << 10)
 
 /* Owner ids of magazines, beside those of thread caches. */
 #define FASTMEM_OWNER_DEPOT 0u
@@ -414,7 +415,6 @@ struct fastmem_ctl {
 	uint32_t n_tcaches; /* atomic */
 	uintptr_t first_granule;
 	uint64_t n_granules;
-	struct rte_fbarray map; /* bins by granule, then leaves */
 	struct fastmem_tcache *tcaches; /* atomic: pushed to, never popped from */
 	struct fastmem_stacks *stacks; /* atomic: set once, by the first capture */
 	pthread_mutex_t peers_lock;
@@ -450,7 +450,8 @@ struct fastmem_process {
 	const struct rte_memzone *ctl_zone;
 	uint16_t *bins; /* rte_fastmem_map.bins, to write to */
 	struct fastmem_leaf **leaves; /* NULL: no chunk there yet */
-	struct rte_fbarray map;
+	void *map; /* bins by granule, then leaves */
+	size_t map_bytes;
 	bool iova_is_va;
 	bool can_steal; /* by membarrier(2); if not, threads have no caches of pools */
 };
@@ -581,7 +582,7 @@ struct fastmem_magazine *fastmem_magazine_by_id(uint32_t id);
 int fastmem_map_span(uintptr_t *first, uint64_t *n_granules);
 int fastmem_map_create(struct fastmem_ctl *ctl);
 int fastmem_map_attach(const struct fastmem_ctl *ctl);
-void fastmem_map_detach(bool destroy);
+void fastmem_map_detach(void);
 int fastmem_map_add_leaves(uint32_t first, uint32_t n);
 
 /* fastmem_arena.c */

@@ -86,6 +86,31 @@ is_any_socket(int socket_id)
 		rte_malloc_heap_socket_is_external(socket_id) != 1);
 }
 
+static void *
+heap_try(const char *type, size_t size, unsigned int align, unsigned int flags, int socket_id)
+{
+	return flags & RTE_FASTMEM_F_ZERO ? eal_heap.zmalloc_socket(type, size, align, socket_id) :
+		eal_heap.malloc_socket(type, size, align, socket_id);
+}
+
+bool
+rte_fastmem_replace_make_room(void)
+{
+	return fastmem_growth_held == 0 && rte_fastmem_trim(0, SOCKET_ID_ANY) > 0;
+}
+
+/* What fastmem holds and has no object in, EAL's heap may have. */
+static void *
+heap_alloc(const char *type, size_t size, unsigned int align, unsigned int flags, int socket_id)
+{
+	void *ptr = heap_try(type, size, align, flags, socket_id);
+
+	if (ptr == NULL && size != 0 && (align & (align - 1)) == 0 &&
+			rte_fastmem_replace_make_room())
+		ptr = heap_try(type, size, align, flags, socket_id);
+	return ptr;
+}
+
 /* After an attempt by the fast path, which has set rte_errno. */
 void *
 rte_fastmem_replace_malloc_slow(const char *type, size_t size, unsigned int align,
@@ -100,8 +125,7 @@ rte_fastmem_replace_malloc_slow(const char *type, size_t size, unsigned int alig
 			any ? SOCKET_ID_ANY : socket_id);
 	if (ptr != NULL)
 		return ptr;
-	return flags & RTE_FASTMEM_F_ZERO ? eal_heap.zmalloc_socket(type, size, align, socket_id) :
-		eal_heap.malloc_socket(type, size, align, socket_id);
+	return heap_alloc(type, size, align, flags, socket_id);
 }
 
 void
@@ -133,8 +157,11 @@ rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, i
 		rte_fastmem_replace_free(ptr);
 		return NULL;
 	}
-	if (!is_ours(ptr))
-		return eal_heap.realloc_socket(ptr, size, align, socket_id);
+	if (!is_ours(ptr)) {
+		moved = eal_heap.realloc_socket(ptr, size, align, socket_id);
+		return moved != NULL || !rte_fastmem_replace_make_room() ? moved :
+			eal_heap.realloc_socket(ptr, size, align, socket_id);
+	}
 	/* As EAL does, for objects that there are: 65 becomes a power of two. */
 	align = RTE_CACHE_LINE_ROUNDUP(align);
 	if (is_any_socket(socket_id) || is_on_socket(ptr, socket_id)) {

@@ -150,12 +150,12 @@ primary_init(const struct fastmem_settings *settings)
 	peers_init(ctl);
 	ctl->first_granule = first_granule;
 	ctl->n_granules = n_granules;
-	if (fastmem_map_create(ctl) != 0) {
+	if (fastmem_peers_create(ctl) != 0) {
 		rte_memzone_free(mz);
 		return -ENOMEM;
 	}
-	if (fastmem_peers_create(ctl) != 0) {
-		fastmem_map_detach(true);
+	if (fastmem_map_create(ctl) != 0) {
+		fastmem_peers_destroy();
 		rte_memzone_free(mz);
 		return -ENOMEM;
 	}
@@ -212,7 +212,7 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 	ret = fastmem_peers_join(ctl);
 	if (ret != 0) {
 		fastmem_process.ctl = NULL;
-		fastmem_map_detach(false);
+		fastmem_map_detach();
 		return ret;
 	}
 	if (fastmem_mp_start() != 0)
@@ -227,7 +227,7 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 		fastmem_mp_stop();
 		fastmem_peers_leave(ctl);
 		fastmem_process.ctl = NULL;
-		fastmem_map_detach(false);
+		fastmem_map_detach();
 		return -ENODEV;
 	}
 	fastmem_debug_attach(ctl, &settings);
@@ -283,7 +283,7 @@ destroy(struct fastmem_ctl *ctl)
 	fastmem_debug_detach();
 	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
 	fastmem_process.ctl = NULL;
-	fastmem_map_detach(true);
+	fastmem_map_detach();
 	fastmem_peers_destroy();
 	for (i = 0; i < meta->n_zones; i++)
 		rte_memzone_free(meta->zones[i]);
@@ -362,7 +362,7 @@ secondary_deinit(struct fastmem_ctl *ctl)
 	fastmem_peers_leave(ctl);
 	fastmem_process.ctl = NULL;
 	fastmem_process.init_called = false;
-	fastmem_map_detach(false);
+	fastmem_map_detach();
 	pthread_mutex_unlock(&attach_lock);
 }
 

@@ -283,6 +283,11 @@ __rte_experimental
 unsigned int
 rte_fastmem_replace_hold_growth(int change);
 
+/* Give EAL what fastmem has reserved and does not need. Returns whether there was any. */
+__rte_experimental
+bool
+rte_fastmem_replace_make_room(void);
+
 /*
  * All memory of EAL's is gone from this process, after rte_eal_cleanup(); or, forked, it is
  * another's, whose copy this process is. From now on nothing is allocated, and what is freed is

@@ -32,6 +32,8 @@
 #define RTE_FASTMEM_REPLACE_NO_NAMES
 #include <rte_fastmem_replace.h>
 
+struct rte_fastmem_conf;
+
 #define PUBLIC __attribute__((visibility("default")))
 
 extern int fastmem_malloc_logtype;
@@ -70,6 +72,12 @@ struct fastmem_malloc_eal {
 	int (*init)(int argc, char **argv);
 	int (*cleanup)(void);
 	void (*memzone_walk)(void (*fn)(const struct rte_memzone *mz, void *arg), void *arg);
+	const struct rte_memzone *(*memzone_reserve)(const char *name, size_t len, int socket_id,
+		unsigned int flags);
+	const struct rte_memzone *(*memzone_reserve_aligned)(const char *name, size_t len,
+		int socket_id, unsigned int flags, unsigned int align);
+	const struct rte_memzone *(*memzone_reserve_bounded)(const char *name, size_t len,
+		int socket_id, unsigned int flags, unsigned int align, unsigned int bound);
 	int (*memzone_free)(const struct rte_memzone *mz);
 	int (*memseg_walk)(rte_memseg_walk_t fn, void *arg);
 	int (*memseg_contig_walk)(rte_memseg_contig_walk_t fn, void *arg);
@@ -81,6 +89,7 @@ struct fastmem_malloc_eal {
 	int (*event_register)(const char *name, rte_mem_event_callback_t clb, void *arg);
 	int (*event_unregister)(const char *name, void *arg);
 	int (*fastmem_init)(void);
+	int (*fastmem_init_conf)(const struct rte_fastmem_conf *conf);
 	void (*fastmem_deinit)(void);
 };
 

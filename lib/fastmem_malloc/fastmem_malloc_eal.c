@@ -80,6 +80,9 @@ resolve(void)
 	resolve_one(&eal.init, "rte_eal_init");
 	resolve_one(&eal.cleanup, "rte_eal_cleanup");
 	resolve_one(&eal.memzone_walk, "rte_memzone_walk");
+	resolve_one(&eal.memzone_reserve, "rte_memzone_reserve");
+	resolve_one(&eal.memzone_reserve_aligned, "rte_memzone_reserve_aligned");
+	resolve_one(&eal.memzone_reserve_bounded, "rte_memzone_reserve_bounded");
 	resolve_one(&eal.memzone_free, "rte_memzone_free");
 	resolve_one(&eal.memseg_walk, "rte_memseg_walk");
 	resolve_one(&eal.memseg_contig_walk, "rte_memseg_contig_walk");
@@ -91,6 +94,7 @@ resolve(void)
 	resolve_one(&eal.event_register, "rte_mem_event_callback_register");
 	resolve_one(&eal.event_unregister, "rte_mem_event_callback_unregister");
 	resolve_one(&eal.fastmem_init, "rte_fastmem_init");
+	resolve_one(&eal.fastmem_init_conf, "rte_fastmem_init_conf");
 	resolve_one(&eal.fastmem_deinit, "rte_fastmem_deinit");
 	found_heap = eal.heap;
 	eal.heap.zmalloc_socket = heap_zmalloc;
@@ -155,6 +159,55 @@ rte_memzone_walk(void (*fn)(const struct rte_memzone *mz, void *arg), void *arg)
 	hold();
 	fastmem_malloc_eal()->memzone_walk(fn, arg);
 	let_go();
+}
+
+/*
+ * Memory that fastmem has reserved and not in use would be EAL's without it: a zone that there
+ * is no memory for is tried once more without that. fastmem's own zones are not: it holds growth.
+ */
+static bool
+is_short(const struct rte_memzone *mz)
+{
+	return unlikely(mz == NULL && rte_errno == ENOMEM) &&
+		fastmem_malloc_stage() == STAGE_SERVE && rte_fastmem_replace_make_room();
+}
+
+PUBLIC const struct rte_memzone *
+rte_memzone_reserve(const char *name, size_t len, int socket_id, unsigned int flags)
+{
+	const struct rte_memzone *mz;
+
+	mz = fastmem_malloc_eal()->memzone_reserve(name, len, socket_id, flags);
+	if (is_short(mz))
+		mz = fastmem_malloc_eal()->memzone_reserve(name, len, socket_id, flags);
+	return mz;
+}
+
+PUBLIC const struct rte_memzone *
+rte_memzone_reserve_aligned(const char *name, size_t len, int socket_id, unsigned int flags,
+		unsigned int align)
+{
+	const struct rte_memzone *mz;
+
+	mz = fastmem_malloc_eal()->memzone_reserve_aligned(name, len, socket_id, flags, align);
+	if (is_short(mz))
+		mz = fastmem_malloc_eal()->memzone_reserve_aligned(name, len, socket_id, flags,
+			align);
+	return mz;
+}
+
+PUBLIC const struct rte_memzone *
+rte_memzone_reserve_bounded(const char *name, size_t len, int socket_id, unsigned int flags,
+		unsigned int align, unsigned int bound)
+{
+	const struct rte_memzone *mz;
+
+	mz = fastmem_malloc_eal()->memzone_reserve_bounded(name, len, socket_id, flags, align,
+		bound);
+	if (is_short(mz))
+		mz = fastmem_malloc_eal()->memzone_reserve_bounded(name, len, socket_id, flags,
+			align, bound);
+	return mz;
 }
 
 /* It frees by rte_free() what was not allocated by rte_malloc(). */

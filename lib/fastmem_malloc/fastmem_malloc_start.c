@@ -18,6 +18,7 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_fastmem_debug.h>
 #include <rte_fastmem_pool.h>
 
 #include "recorder.h"
@@ -272,18 +273,35 @@ rte_eal_cleanup(void)
 	return ret;
 }
 
-PUBLIC int
-rte_fastmem_init(void)
+/* The program's own start of fastmem, when it is up. */
+static int
+init_once_more(void)
 {
 	bool again;
 
-	if (fastmem_malloc_stage() != STAGE_SERVE)
-		return fastmem_malloc_eal()->fastmem_init();
 	pthread_mutex_lock(&start_lock);
 	again = program_has_init;
 	program_has_init = true;
 	pthread_mutex_unlock(&start_lock);
 	return again ? -EBUSY : 0;
+}
+
+PUBLIC int
+rte_fastmem_init(void)
+{
+	return fastmem_malloc_stage() == STAGE_SERVE ? init_once_more() :
+		fastmem_malloc_eal()->fastmem_init();
+}
+
+PUBLIC int
+rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
+{
+	if (fastmem_malloc_stage() != STAGE_SERVE)
+		return fastmem_malloc_eal()->fastmem_init_conf(conf);
+	if (conf != NULL)
+		MALLOC_LOG(WARNING, "rte_fastmem_init_conf() comes too late, fastmem serves "
+			"rte_malloc() already: use RTE_FASTMEM_DEBUG");
+	return init_once_more();
 }
 
 /* What rte_malloc() has given is there as well, and stays. */
