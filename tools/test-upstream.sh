@@ -137,6 +137,7 @@ as_by_default() {
 	if [ "$result" != "$verdict" ]; then
 		echo "instead of $verdict:"
 		tail -20 "$scratch/$suite.$how"
+		echo
 		ret=1
 	fi
 	cases "$scratch/$suite.$how" >"$scratch/cases.$how"
@@ -177,6 +178,7 @@ suite_holds() {
 is_as_listed() {
 	echo "default: $2 instead of $3"
 	tail -20 "$scratch/$1.default"
+	echo
 	[ "$2" = "$3" ]
 }
 
