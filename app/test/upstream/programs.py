@@ -326,8 +326,9 @@ def openvswitch(run):
     options = ["--no-huge"] if run.no_huge() else []
     if run.preload:
         options += ["--preload", run.args.library, "--report", run.report()]
-    program = Program([os.path.join(os.path.dirname(os.path.abspath(__file__)), "openvswitch.sh")]
-                      + options)
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "openvswitch.sh")
+    # Its bridges are network interfaces: those of this machine may have the same names.
+    program = Program(["unshare", "--net", script] + options)
     run.programs.append(program)
     run.ended(program, program.end())
 
