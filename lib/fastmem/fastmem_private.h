@@ -561,7 +561,8 @@ fastmem_cache_len(const struct rte_fastmem_cache *c)
 
 /* What fastmem has of a socket. */
 struct fastmem_socket_figures {
-	uint64_t n_chunks;
+	uint64_t n_zones; /* chunks, and of the bookkeeping */
+	uint64_t meta_bytes; /* of the bookkeeping */
 	uint64_t bytes; /* in chunks */
 	uint64_t used_bytes; /* live objects of the size classes, slabs of pools */
 	uint64_t n_used; /* such objects and slabs */
@@ -582,6 +583,7 @@ void fastmem_mutex_repaired(pthread_mutex_t *mutex);
 void fastmem_mutex_unlock(pthread_mutex_t *mutex);
 void fastmem_meta_init(struct fastmem_meta *meta, const struct rte_memzone *mz, size_t used);
 int fastmem_meta_grow(size_t size);
+void fastmem_meta_read(int socket_id, struct fastmem_socket_figures *out);
 void *fastmem_meta_alloc(size_t size, bool may_grow);
 int fastmem_meta_stock(void);
 size_t fastmem_magazine_bytes(uint32_t kind);
