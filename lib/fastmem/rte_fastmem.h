@@ -260,17 +260,17 @@ rte_fastmem_classes(size_t *sizes);
 /**@{*/
 
 /** @cond */ /* declared first, for the attributes below */
+#ifdef RTE_FASTMEM_HAS_PAIRS
+void rte_fastmem_free_sized_unmodelled(void *ptr, size_t size, size_t align)
+	__asm__("rte_fastmem_free_sized");
+#endif
 __rte_experimental void rte_fastmem_hfree(rte_fastmem_handle_t handle, void *ptr)
 	__rte_fastmem_takes(2);
 __rte_experimental void rte_fastmem_free(void *ptr) __rte_fastmem_takes(1);
 __rte_experimental void rte_fastmem_free_sized(void *ptr, size_t size, size_t align)
 	__rte_fastmem_takes(1);
-/* See rte_fastmem_model.h. The first does nothing. */
+/* Does nothing: see rte_fastmem_model.h. */
 __rte_experimental void rte_fastmem_moved(void *ptr);
-#ifdef RTE_FASTMEM_HAS_PAIRS
-__rte_experimental void rte_fastmem_free_sized_unmodelled(void *ptr, size_t size, size_t align)
-	__asm__("rte_fastmem_free_sized");
-#endif
 /** @endcond */
 
 /**
