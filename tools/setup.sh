@@ -26,6 +26,7 @@ missing_packages() {
 	command -v gnuplot >/dev/null || echo gnuplot-nox
 	[ "$1" = test ] || return 0
 	command -v make >/dev/null || echo make
+	command -v addr2line >/dev/null || echo binutils
 	command -v g++ >/dev/null || echo g++
 	command -v clang >/dev/null || echo clang
 	# clang's sanitizer and fuzzer runtimes are a package of their own since Debian 13.

@@ -42,6 +42,8 @@
 #define FASTMEM_ZONE_BYTE 0xb7
 #define FASTMEM_FREED_BYTE 0xd5
 
+#define FASTMEM_POOL_ZONE 16 /* least bytes behind an object of a pool */
+
 enum fastmem_record_state {
 	FASTMEM_RECORD_NEW, /* never handed out */
 	FASTMEM_RECORD_LIVE,
@@ -58,7 +60,8 @@ struct fastmem_record {
 	uint32_t state; /* enum fastmem_record_state. Atomic */
 	uint32_t front; /* bytes from the slot to its object */
 	uint32_t size; /* of the object, as asked for */
-	uint32_t align; /* as asked for */
+	uint32_t align; /* as asked for; of an object by handle: the slots of its bin, and this: */
+#define FASTMEM_BY_HANDLE UINT32_C(0x80000000)
 	uint32_t alloc_stack; /* see fastmem_stack.h; 0: not known */
 	uint32_t free_stack;
 	int32_t alloc_tid;
@@ -77,6 +80,7 @@ struct fastmem_debug {
 	uint32_t sample;
 	uint32_t depth;
 	uint32_t leaks;
+	uint32_t zones; /* whether red zones and freed memory have contents: not under Valgrind */
 	uint64_t quarantine_max; /* bytes */
 	/* Under lock, a leaf: nothing is locked or allocated under it. */
 	pthread_mutex_t lock;
@@ -92,9 +96,11 @@ struct fastmem_debug {
 
 /* What each process keeps for itself. Does not change between init and deinit. */
 struct fastmem_debug_process {
-	/* RTE_FASTMEM_DEBUG_OFF unless the caches of threads have no room: what the slow path asks. */
+	/* LIGHT or FULL: the caches of threads have no room, and each call is checked; else 0. */
 	uint32_t level;
+	uint32_t sample; /* one in so many objects is checked; 0: none. Atomic: the timer reads it */
 	unsigned int tools; /* FASTMEM_TOOL_*: what this process runs under */
+	bool zones; /* as in struct fastmem_debug */
 	bool keep_running;
 	rte_fastmem_report_cb report;
 	void *report_arg;
@@ -102,26 +108,138 @@ struct fastmem_debug_process {
 };
 extern struct fastmem_debug_process fastmem_debug;
 
-/* Whether calls are checked in this process. */
+/* Whether all calls of this process are checked. */
 static inline bool
 fastmem_debug_on(void)
 {
 	return unlikely(fastmem_debug.level != 0);
 }
 
+/* Whether some objects are. */
+static inline bool
+fastmem_sampling(void)
+{
+	return unlikely(fastmem_debug.sample != 0);
+}
+
+/* Of the slot that an address lies in. NULL: in none, or nothing is known of slots. */
+static inline struct fastmem_record *
+fastmem_record_of(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
+		const void *ptr)
+{
+	/* Pairs with the release in fastmem_records_make(). */
+	struct fastmem_record *records = __atomic_load_n(&slab->records, __ATOMIC_ACQUIRE);
+	uint64_t offset = (uintptr_t)ptr - (uintptr_t)fastmem_granule_addr(slab->head);
+	uint32_t i;
+
+	if (records == NULL || offset > UINT32_MAX)
+		return NULL;
+	i = rte_reciprocal_divide(offset, bin->slot_recip);
+	return i < slab->n_slots ? &records[i] : NULL;
+}
+
+/* Where the slot of a record begins. */
+static inline char *
+fastmem_record_slot(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
+		const struct fastmem_record *r)
+{
+	return fastmem_granule_addr(slab->head) + (size_t)(r - slab->records) * bin->slot_size;
+}
+
+/* Where its object begins. */
+static inline char *
+fastmem_record_object(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
+		const struct fastmem_record *r)
+{
+	return fastmem_record_slot(bin, slab, r) + bin->header + r->front;
+}
+
+/* What an object needs of its slot. */
+struct fastmem_shape {
+	size_t slot; /* bytes to ask for */
+	size_t size;
+	size_t align; /* as asked for */
+	size_t front;
+};
+
+/* What the caller of a free says of the object. */
+struct fastmem_expect {
+	enum {
+		FASTMEM_EXPECT_NOTHING,
+		FASTMEM_EXPECT_SIZE, /* exactly size and align */
+		FASTMEM_EXPECT_CLASS, /* size: of the slots of its class */
+		FASTMEM_EXPECT_POOL,
+	} what;
+	size_t size;
+	size_t align;
+	const struct fastmem_pool *pool;
+};
+
+/* fastmem_debug.c */
+struct fastmem_shape fastmem_debug_shape(size_t size, size_t align);
+void *fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int flags);
+void fastmem_debug_free(void *ptr, const struct fastmem_expect *expect);
+void fastmem_debug_give_back(void *slot);
+bool fastmem_debug_resize(void *ptr, size_t *size, unsigned int *bin);
+size_t fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr);
+
+int fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow);
+void fastmem_debug_slab_enter(const struct fastmem_granule *slab);
+void fastmem_debug_slab_leave(const struct fastmem_granule *slab);
+void fastmem_debug_slab_end(struct fastmem_granule *slab);
+void fastmem_debug_memory_leaves(void *addr, size_t len);
+void fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *slab, void *obj,
+		bool begin);
+
+/* fastmem_conf.c */
+struct fastmem_settings {
+	struct rte_fastmem_conf conf;
+	char report_file[256]; /* empty: none */
+};
+int fastmem_conf_read(const struct rte_fastmem_conf *conf, struct fastmem_settings *s);
+int fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s);
+void fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_settings *s);
+void fastmem_debug_close(void);
+void fastmem_debug_detach(void);
+
 /* fastmem_record.c */
+void fastmem_debug_lock(struct fastmem_debug *debug);
 int fastmem_records_make(struct fastmem_granule *slab, bool may_grow);
 void fastmem_records_drop(struct fastmem_granule *slab);
-struct fastmem_record *fastmem_record_of(const struct fastmem_bin *bin,
-		const struct fastmem_granule *slab, const void *ptr);
-char *fastmem_record_object(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
-		const struct fastmem_record *r);
 /* Visit the records of all slots that were ever handed out, in all bins. */
 typedef void (*fastmem_record_cb)(struct fastmem_bin *bin, struct fastmem_granule *slab,
 		struct fastmem_record *r, void *arg);
 void fastmem_records_walk(fastmem_record_cb cb, void *arg);
 
-/* fastmem_leaks.c: at deinit, and at the end of a process that has not called it */
+/* fastmem_quarantine.c */
+int fastmem_quarantine_init(struct fastmem_debug *debug);
+void fastmem_quarantine_repair(struct fastmem_debug *debug);
+void fastmem_quarantine_put(struct fastmem_bin *bin, void *slot);
+bool fastmem_quarantine_flush(const struct fastmem_bin *bin);
+void fastmem_quarantine_forget(const struct fastmem_bin *bin);
+
+/* fastmem_sample.c */
+void fastmem_sample_start(void);
+void fastmem_sample_stop(void);
+bool fastmem_sample_is_exact(void);
+struct fastmem_bin *fastmem_sample_bin(unsigned int socket, size_t slot, size_t align);
+bool fastmem_sample_due(struct fastmem_tcache *t, const struct fastmem_bin *bin);
+
+/* fastmem_report.c: each tells of an error, and returns if the user wants to go on */
+void fastmem_report_damage(enum rte_fastmem_error error, struct fastmem_bin *bin,
+		struct fastmem_granule *slab, struct fastmem_record *r, const void *first);
+void fastmem_report_pointer(enum rte_fastmem_error error, struct fastmem_bin *bin,
+		struct fastmem_granule *slab, struct fastmem_record *r, const void *ptr);
+void fastmem_report_size(struct fastmem_bin *bin, struct fastmem_granule *slab,
+		struct fastmem_record *r, size_t said);
+void fastmem_report_pool(struct fastmem_bin *bin, struct fastmem_granule *slab,
+		struct fastmem_record *r, const char *said);
+void fastmem_report_pool_use(enum rte_fastmem_error error, const void *pool, const char *name,
+		uint64_t n);
+FILE *fastmem_report_stream(void);
+
+/* fastmem_leaks.c: in the primary, at init; and at deinit, before anything is given back */
+void fastmem_leaks_begin(bool wanted);
 void fastmem_leaks_at_end(void);
 
 #endif /* FASTMEM_DEBUG_H */

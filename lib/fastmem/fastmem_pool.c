@@ -27,7 +27,8 @@
 #include <rte_rcu_qsbr.h>
 #include <rte_string_fns.h>
 
-#include "fastmem_private.h"
+#include "fastmem_debug.h"
+#include "fastmem_track.h"
 
 #define KNOWN_FLAGS (RTE_FASTMEM_POOL_F_CONTIG | RTE_FASTMEM_POOL_F_SHRINK | \
 		RTE_FASTMEM_POOL_F_EXTERNAL | RTE_FASTMEM_POOL_F_NO_SPREAD)
@@ -117,6 +118,7 @@ slab_for_each(struct fastmem_pool *pool, const struct fastmem_granule *slab,
 	for (i = 0; i < slab->n_slots; i++) {
 		size_t offset = (size_t)i * bin->slot_size + bin->header;
 
+		fastmem_track_calls();
 		cb(&pool->user, pool->arg, base + offset, slab->iova == RTE_BAD_IOVA ?
 			RTE_BAD_IOVA : slab->iova + offset, slab->first_index + i);
 	}
@@ -145,6 +147,8 @@ pool_add_slab(struct fastmem_pool *pool, unsigned int flags)
 	if (pool->mem_added != NULL) {
 		struct rte_fastmem_pool_mem mem = slab_mem(slab);
 
+		fastmem_track_wrote(&mem, sizeof(mem));
+		fastmem_track_calls();
 		pool->mem_added(&pool->user, pool->arg, &mem);
 	}
 	if (pool->ctor != NULL)
@@ -156,11 +160,14 @@ pool_add_slab(struct fastmem_pool *pool, unsigned int flags)
 static void
 slab_finish(struct fastmem_pool *pool, struct fastmem_granule *slab, bool functions)
 {
+	fastmem_debug_slab_leave(slab);
 	if (functions && pool->dtor != NULL)
 		slab_for_each(pool, slab, pool->dtor);
 	if (functions && pool->mem_removed != NULL) {
 		struct rte_fastmem_pool_mem mem = slab_mem(slab);
 
+		fastmem_track_wrote(&mem, sizeof(mem));
+		fastmem_track_calls();
 		pool->mem_removed(&pool->user, pool->arg, &mem);
 	}
 	fastmem_slab_end(fastmem_pool_bin(pool), slab);
@@ -322,6 +329,10 @@ static size_t
 stride_of(const struct rte_fastmem_pool_params *p, size_t align)
 {
 	size_t stride = RTE_ALIGN_CEIL(RTE_MAX(p->header + p->size, (size_t)8), align);
+
+	/* With checking, there is a zone behind each object. */
+	if (fastmem_debug_on())
+		stride = RTE_ALIGN_CEIL(p->header + p->size + FASTMEM_POOL_ZONE, align);
 
 	if ((p->flags & RTE_FASTMEM_POOL_F_NO_SPREAD) == 0 && align <= RTE_CACHE_LINE_SIZE &&
 			stride % (SPREAD_LINES * RTE_CACHE_LINE_SIZE) == 0 &&
@@ -525,6 +536,7 @@ pool_setup(struct fastmem_pool *pool, const struct rte_fastmem_pool_params *p, u
 	pool->creator = fastmem_process.peer;
 	pool->creator_pid = getpid();
 	pool->flags = p->flags;
+	pool->size = p->size;
 	pool->min = p->min;
 	pool->max = p->max != 0 ? p->max : UINT32_MAX;
 	pool->max_granules = p->max_bytes != 0 ? p->max_bytes >> RTE_FASTMEM_GRANULE_SHIFT :
@@ -608,6 +620,7 @@ pool_end(struct fastmem_ctl *ctl, struct fastmem_pool *pool, bool functions)
 
 	/* To whoever still uses it: a cache without room, and the slow path sees the rest. */
 	pool->user.cache = 0;
+	fastmem_quarantine_forget(bin);
 	fastmem_caches_lock(bin);
 	/* Pairs with the release in tcache_make(). */
 	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next)
@@ -711,6 +724,12 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params)
 	return &pool->user;
 }
 
+static void
+report_no_pool(const struct fastmem_pool *pool)
+{
+	fastmem_report_pool_use(RTE_FASTMEM_ERROR_POOL_FREED, &pool->user, pool->name, 0);
+}
+
 void
 rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 {
@@ -732,11 +751,17 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 	}
 	fastmem_mutex_unlock(&ctl->pools_lock);
 	if (!live) {
-		FASTMEM_LOG(ERR, "%p is no pool, or was freed before", (void *)user);
+		if (fastmem_debug_on())
+			report_no_pool(pool);
+		else
+			FASTMEM_LOG(ERR, "%p is no pool, or was freed before", (void *)user);
 		return;
 	}
 	fastmem_bin_read(ctl, pool->bin, &figures);
-	if (figures.in_use != 0)
+	if (figures.in_use != 0 && fastmem_debug_on())
+		fastmem_report_pool_use(RTE_FASTMEM_ERROR_POOL_IN_USE, user, pool->name,
+			figures.in_use);
+	else if (figures.in_use != 0)
 		FASTMEM_LOG(WARNING, "pool %s is freed with %" PRId64 " objects in use",
 			pool->name, (int64_t)figures.in_use);
 	fastmem_peers_lock(ctl);
@@ -869,7 +894,7 @@ pool_reclaim(struct fastmem_ctl *ctl, struct fastmem_pool *pool, struct fastmem_
 }
 
 static int
-pool_get(struct rte_fastmem_pool *user, void **objs, unsigned int n)
+pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 {
 	struct rte_fastmem_cache *own = rte_fastmem_pool_cache(user);
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
@@ -881,11 +906,16 @@ pool_get(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 
 	/* Pairs with the acquire in cache_limit(): the fast path has popped nothing. */
 	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE);
-	if (ctl == NULL || !is_live(pool))
+	if (ctl == NULL || !is_live(pool)) {
+		if (ctl != NULL && fastmem_debug_on())
+			report_no_pool(pool);
 		return -ENODEV;
+	}
 	bin = fastmem_pool_bin(pool);
 	fixed = pool->min == pool->max || bin->store != NULL;
 	t = fastmem_tcache_self(!fixed);
+	if (fastmem_sampling() && t != NULL)
+		fastmem_thread_rearm(t);
 	if (n > pool->max) {
 		fastmem_cache_nomem(t, bin, n);
 		return -ENOBUFS;
@@ -899,6 +929,8 @@ pool_get(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 
 		if (n == 0 || take_anywhere(t, bin, objs, n, all_made, &popping))
 			return 0;
+		if (n_slots >= pool->max && fastmem_quarantine_flush(bin))
+			continue;
 		if (grow_for(pool, n_slots, n))
 			continue;
 		if (tries++ == TRIES)
@@ -913,6 +945,21 @@ pool_get(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 	}
 	fastmem_cache_nomem(t, bin, n);
 	return pool_slots(bin) >= pool->max || bin->store != NULL ? -ENOBUFS : -ENOMEM;
+}
+
+static int
+pool_get(struct rte_fastmem_pool *user, void **objs, unsigned int n)
+{
+	const struct fastmem_shape shape = { .size = fastmem_pool(user)->size };
+	int ret = pool_get_slots(user, objs, n);
+	unsigned int i;
+
+	if (ret != 0 || !fastmem_debug_on() ||
+			(fastmem_pool(user)->flags & RTE_FASTMEM_POOL_F_EXTERNAL) != 0)
+		return ret;
+	for (i = 0; i < n; i++)
+		objs[i] = fastmem_debug_take(objs[i], &shape, 0);
+	return 0;
 }
 
 /* More than there can be, or than there is memory to note. */
@@ -957,11 +1004,23 @@ rte_fastmem_pool_get_bulk_slow(struct rte_fastmem_pool *pool, void **objs, unsig
 			return pool_get_nothing(pool, n);
 	}
 	ret = pool_get(pool, array, n);
-	if (ret == 0)
+	if (ret == 0) {
 		memcpy(objs, array, n * sizeof(array[0]));
+		fastmem_track_wrote(objs, n * sizeof(objs[0]));
+	}
 	if (array != few)
 		free(array);
 	return ret;
+}
+
+static void
+put_checked(const struct fastmem_pool *pool, void *const *objs, unsigned int n)
+{
+	const struct fastmem_expect expect = { .what = FASTMEM_EXPECT_POOL, .pool = pool };
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		fastmem_debug_free(objs[i], &expect);
 }
 
 void
@@ -974,10 +1033,19 @@ rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsi
 	if (fastmem_ctl_get() == NULL || n == 0 || (n == 1 && objs[0] == NULL))
 		return;
 	if (!is_live(pool)) {
-		FASTMEM_LOG(ERR, "put of %u objects to %p, which is no pool; ignored", n,
-			(void *)user);
+		if (fastmem_debug_on())
+			report_no_pool(pool);
+		else
+			FASTMEM_LOG(ERR, "put of %u objects to %p, which is no pool; ignored", n,
+				(void *)user);
 		return;
 	}
+	if (fastmem_debug_on() && (pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0) {
+		put_checked(pool, objs, n);
+		return;
+	}
+	if (fastmem_sampling())
+		fastmem_thread_freed();
 	bin = fastmem_pool_bin(pool);
 	t = fastmem_tcache_self(false);
 	fastmem_caches_lock(bin);

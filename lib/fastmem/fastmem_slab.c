@@ -28,7 +28,7 @@
 
 #include <rte_errno.h>
 
-#include "fastmem_private.h"
+#include "fastmem_debug.h"
 
 #define EMPTY_SLABS_KEPT 1
 #define BATCH FASTMEM_MAGAZINE_LARGE_CAPACITY
@@ -495,6 +495,7 @@ slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	count_empty(bin, -1);
 	bin->releases++;
 	slab_set_bins(slab, 0);
+	fastmem_debug_slab_end(slab);
 	fastmem_run_free(&fastmem_ctl()->arenas[bin->socket], slab->head);
 }
 
@@ -580,6 +581,16 @@ slab_run(const struct fastmem_bin *bin, unsigned int flags)
 	}
 }
 
+/* Of a slab that nobody has entered. */
+static void
+slab_undo(struct fastmem_bin *bin, struct fastmem_granule *slab)
+{
+	fastmem_bin_lock(bin);
+	slab_set_bins(slab, 0);
+	fastmem_mutex_unlock(&bin->lock);
+	fastmem_run_free(&fastmem_ctl()->arenas[bin->socket], slab->head);
+}
+
 /*
  * Make a slab of up to so many slots, which the map then says is the bin's, and nobody
  * can get objects of yet. NULL: no memory.
@@ -599,6 +610,10 @@ fastmem_slab_make(struct fastmem_bin *bin, unsigned int flags, uint32_t max_slot
 	fastmem_bin_lock(bin);
 	slab_format(bin, slab, max_slots);
 	fastmem_mutex_unlock(&bin->lock);
+	if (fastmem_debug_slab(slab, (flags & RTE_FASTMEM_F_NOGROW) == 0) != 0) {
+		slab_undo(bin, slab);
+		return NULL;
+	}
 	return slab;
 }
 
@@ -606,6 +621,7 @@ fastmem_slab_make(struct fastmem_bin *bin, unsigned int flags, uint32_t max_slot
 void
 fastmem_slab_enter(struct fastmem_bin *bin, struct fastmem_granule *slab)
 {
+	fastmem_debug_slab_enter(slab);
 	fastmem_bin_lock(bin);
 	slab_set_state(slab, FASTMEM_SLAB);
 	list_push_tail(bin, slab);
@@ -686,6 +702,7 @@ fastmem_slab_end(struct fastmem_bin *bin, struct fastmem_granule *slab)
 		slab_uncount(bin, slab);
 	bin->releases++;
 	slab_set_bins(slab, 0);
+	fastmem_debug_slab_end(slab);
 	fastmem_mutex_unlock(&bin->lock);
 	fastmem_run_free(&fastmem_ctl()->arenas[bin->socket], slab->head);
 }

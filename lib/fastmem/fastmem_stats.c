@@ -20,7 +20,8 @@
 #include <rte_lcore.h>
 #include <rte_pause.h>
 
-#include "fastmem_private.h"
+#include "fastmem_debug.h"
+#include "fastmem_track.h"
 
 #define READ_TRIES 1000
 
@@ -166,6 +167,13 @@ bin_tally(const struct fastmem_ctl *ctl, unsigned int bin, int key, struct tally
 			cache_tally(t, bin, sum);
 	if (key == KEY_EVERYONE || key == KEY_SHARED)
 		direct_tally(&ctl->bins[bin], sum);
+	if (key == KEY_EVERYONE && ctl->debug != NULL) {
+		/* Freed by somebody, and not back yet. */
+		uint32_t n = __atomic_load_n(&ctl->debug->quarantined[bin], __ATOMIC_RELAXED);
+
+		sum->free += n;
+		sum->in_use -= n;
+	}
 }
 
 /* What is done with a bin, by everyone. */
@@ -181,6 +189,42 @@ fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
 	out->nomem = t.nomem;
 	out->in_use = t.in_use;
 	out->cached = t.cached;
+}
+
+/* What fastmem has of a socket. False: it has none of that number. */
+bool
+fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct fastmem_bin_figures figures;
+	unsigned int i, socket;
+
+	memset(out, 0, sizeof(*out));
+	for (socket = 0; ctl != NULL && socket < ctl->n_sockets; socket++)
+		if (ctl->arenas[socket].socket_id == socket_id)
+			break;
+	if (ctl == NULL || socket == ctl->n_sockets)
+		return false;
+	fastmem_arena_read(&ctl->arenas[socket], out);
+	for (i = 1; i < ctl->n_bins; i++) {
+		struct fastmem_bin *bin = &ctl->bins[i];
+		uint64_t n;
+
+		if (bin->socket != socket)
+			continue;
+		if (i < ctl->first_pool_bin) {
+			fastmem_bin_read(ctl, i, &figures);
+			out->n_used += figures.in_use;
+			out->used_bytes += figures.in_use * bin->slot_size;
+			continue;
+		}
+		fastmem_bin_lock(bin);
+		n = bin->n_slabs + bin->n_limbo;
+		out->n_used += n;
+		out->used_bytes += n * bin->slab_granules << RTE_FASTMEM_GRANULE_SHIFT;
+		fastmem_mutex_unlock(&bin->lock);
+	}
+	return true;
 }
 
 /* The class of a size; RTE_FASTMEM_N_CLASSES: no class has that size. */
@@ -236,6 +280,7 @@ rte_fastmem_stats(struct rte_fastmem_stats *stats)
 	if (ctl == NULL)
 		return -ENODEV;
 	memset(stats, 0, sizeof(*stats));
+	fastmem_track_wrote(stats, sizeof(*stats));
 	for (i = 1; i < ctl->n_bins; i++) {
 		struct tally t = { 0 };
 
@@ -274,6 +319,7 @@ rte_fastmem_stats_class(size_t class_size, struct rte_fastmem_class_stats *stats
 	if (ctl == NULL)
 		return -ENODEV;
 	memset(stats, 0, sizeof(*stats));
+	fastmem_track_wrote(stats, sizeof(*stats));
 	t = size_tally(ctl, class_size, KEY_EVERYONE);
 	stats->class_size = class_size;
 	stats->in_use = t.in_use;
@@ -313,6 +359,7 @@ key_class_stats(int key, size_t class_size, struct rte_fastmem_lcore_class_stats
 	if (key != KEY_SHARED && !lcore_exists(ctl, key))
 		return -EINVAL;
 	t = size_tally(ctl, class_size, key);
+	fastmem_track_wrote(stats, sizeof(*stats));
 	stats->class_size = class_size;
 	stats->alloc_cache_hits = t.alloc - t.alloc_misses;
 	stats->alloc_cache_misses = t.alloc_misses;
@@ -330,6 +377,7 @@ key_stats(int key, struct rte_fastmem_lcore_stats *stats)
 
 	if (ret != 0)
 		return ret;
+	fastmem_track_wrote(stats, sizeof(*stats));
 	stats->alloc_cache_hits = all.alloc_cache_hits;
 	stats->alloc_cache_misses = all.alloc_cache_misses;
 	stats->alloc_nomem = all.alloc_nomem;

@@ -9,7 +9,8 @@
  * What sanitizers and Valgrind are told of objects.
  *
  * The library need not be built with a sanitizer: it finds out at run time whether the
- * program has one. Called on the checking path only.
+ * program has one. Called on the checking path only, but for what is said of MSan at the end of
+ * this file, which may be called anywhere.
  */
 
 #include <stdbool.h>
@@ -18,7 +19,7 @@
 #define FASTMEM_TOOL_ASAN 0x1u
 #define FASTMEM_TOOL_MSAN 0x2u
 #define FASTMEM_TOOL_TSAN 0x4u
-#define FASTMEM_TOOL_VALGRIND 0x8u
+#define FASTMEM_TOOL_VALGRIND 0x8u /* memcheck; its other tools do not count */
 
 /* The tools that this process runs under. */
 unsigned int fastmem_track_tools(void);
@@ -26,14 +27,26 @@ unsigned int fastmem_track_tools(void);
 /* At init, in each process: from now on the other functions may be called, and reports be asked for. */
 void fastmem_track_start(void);
 
-/* Memory becomes a slab: nobody may access it but for objects. And it becomes plain memory again. */
+/*
+ * At deinit, before memory goes, and in a primary before the first other process gets
+ * objects: all slabs become plain memory, and the other functions do nothing but for TSan.
+ */
+void fastmem_track_stop(void);
+
+/*
+ * Memory becomes a slab: nobody may access it but for objects. When it is none any more,
+ * nobody may access it at all, until another slab or other memory is made of it.
+ */
 void fastmem_track_slab(void *addr, size_t len);
 void fastmem_track_unslab(void *addr, size_t len);
+
+/* It is memory as any other. */
+void fastmem_track_plain(void *addr, size_t len);
 
 /*
  * An object is handed out: size bytes at obj, of a slot that has front bytes before and back
  * bytes behind. kept: its contents are what the last user has left (a pool's); zeroed: it is
- * all zero; else it has no contents yet.
+ * all zero; else it has no contents yet. Nobody else may have the slot.
  */
 void fastmem_track_alloc(void *obj, size_t size, size_t front, size_t back, bool zeroed, bool kept);
 
@@ -42,12 +55,25 @@ void fastmem_track_free(void *obj, size_t size, size_t front, size_t back, bool 
 
 /*
  * From one to the other, the caller may access this memory although nobody may. For memory that is
- * not handed out (canaries, freed objects).
+ * not handed out (canaries, freed objects). By the same thread, and not nested.
  */
 void fastmem_track_peek(void *addr, size_t len);
 void fastmem_track_unpeek(void *addr, size_t len);
 
 /* Whether the contents of red zones and freed memory can be read and written: not under Valgrind. */
 bool fastmem_track_allows_zones(void);
+
+/* The library has written to memory of its caller: MSan would take it for uninitialised. */
+void fastmem_track_wrote(const void *addr, size_t len);
+
+/*
+ * From one to the other, the calling thread is in EAL, which MSan sees nothing of but what it
+ * passes to functions of libc. Can be nested.
+ */
+void fastmem_track_enter_eal(void);
+void fastmem_track_leave_eal(void);
+
+/* The library is about to call a function of the application: MSan does not see what is passed. */
+void fastmem_track_calls(void);
 
 #endif /* FASTMEM_TRACK_H */

@@ -19,9 +19,17 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 
+#include "fastmem_debug.h"
 #include "fastmem_private.h"
+#include "fastmem_track.h"
 
 #define BULK_ON_STACK 512 /* objects; a larger bulk takes memory from libc */
+
+/* Of handles, with checking only: how many sockets; and bytes of the slot that were not asked for. */
+#define HANDLE_ONE_SOCKET UINT32_C(0x20000)
+#define HANDLE_ALL_SOCKETS UINT32_C(0x40000)
+#define HANDLE_SLACK_SHIFT 19
+#define HANDLE_SLACK_MAX (UINT32_MAX >> HANDLE_SLACK_SHIFT)
 
 struct fastmem_process fastmem_process = { .peers_fd = -1 };
 struct rte_fastmem_map rte_fastmem_map;
@@ -83,10 +91,13 @@ socket_init(struct fastmem_ctl *ctl, unsigned int socket)
 	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
 		size_t align = FASTMEM_GRANULE;
 		size_t size = i < RTE_FASTMEM_N_CLASSES ? class_size(i) :
-			overaligned_size(i - RTE_FASTMEM_N_CLASSES, &align);
+			i < FASTMEM_FIRST_SAMPLED ?
+				overaligned_size(i - RTE_FASTMEM_N_CLASSES, &align) :
+				(size_t)256 << 2 * (i - FASTMEM_FIRST_SAMPLED);
 
 		fastmem_bin_init(&ctl->bins[arena->first_bin + i], arena->first_bin + i, socket,
 			size, align >> RTE_FASTMEM_GRANULE_SHIFT);
+		ctl->bins[arena->first_bin + i].sampled = i >= FASTMEM_FIRST_SAMPLED;
 	}
 }
 
@@ -100,8 +111,10 @@ peers_init(struct fastmem_ctl *ctl)
 		ctl->peers[i].held = held + i * ctl->n_bins;
 }
 
+static void destroy(struct fastmem_ctl *ctl);
+
 static int
-primary_init(void)
+primary_init(const struct fastmem_settings *settings)
 {
 	unsigned int n_sockets = RTE_MIN(rte_socket_count(),
 			(RTE_FASTMEM_MAX_BINS - RTE_FASTMEM_MAX_POOLS - 1u) /
@@ -141,12 +154,12 @@ primary_init(void)
 	peers_init(ctl);
 	ctl->first_granule = first_granule;
 	ctl->n_granules = n_granules;
-	if (fastmem_map_create(ctl) != 0) {
+	if (fastmem_peers_create(ctl) != 0) {
 		rte_memzone_free(mz);
 		return -ENOMEM;
 	}
-	if (fastmem_peers_create(ctl) != 0) {
-		fastmem_map_detach(true);
+	if (fastmem_map_create(ctl) != 0) {
+		fastmem_peers_destroy();
 		rte_memzone_free(mz);
 		return -ENOMEM;
 	}
@@ -157,6 +170,12 @@ primary_init(void)
 	fastmem_process.ctl_zone = mz;
 	fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
 	fastmem_process.ctl = ctl;
+	if (fastmem_debug_create(ctl, settings) != 0) {
+		FASTMEM_LOG(ERR, "no memory for what checking needs");
+		destroy(ctl);
+		return -ENOMEM;
+	}
+	fastmem_debug_attach(ctl, settings);
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	if (fastmem_mp_start() != 0)
 		FASTMEM_LOG(WARNING, "no secondary process can ask for memory: %s",
@@ -167,14 +186,17 @@ primary_init(void)
 }
 
 static int
-attach_to(struct fastmem_ctl *ctl)
+attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 {
 	static bool refused;
+	struct fastmem_settings settings;
 	int ret;
 
 	/* Pairs with the release in primary_init(). */
 	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
 		return -ENODEV;
+	if (fastmem_conf_read(conf, &settings) != 0)
+		return -EINVAL;
 	if (ctl->version != FASTMEM_LAYOUT_VERSION || ctl->size_of_ctl != sizeof(*ctl)) {
 		if (!refused) /* each call comes here, and one line will do */
 			FASTMEM_LOG(ERR, "the primary process has fastmem of layout %u (%u bytes), "
@@ -194,7 +216,7 @@ attach_to(struct fastmem_ctl *ctl)
 	ret = fastmem_peers_join(ctl);
 	if (ret != 0) {
 		fastmem_process.ctl = NULL;
-		fastmem_map_detach(false);
+		fastmem_map_detach();
 		return ret;
 	}
 	if (fastmem_mp_start() != 0)
@@ -209,9 +231,12 @@ attach_to(struct fastmem_ctl *ctl)
 		fastmem_mp_stop();
 		fastmem_peers_leave(ctl);
 		fastmem_process.ctl = NULL;
-		fastmem_map_detach(false);
+		fastmem_map_detach();
 		return -ENODEV;
 	}
+	fastmem_debug_attach(ctl, &settings);
+	if (fastmem_debug_on())
+		fastmem_mp_share();
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	return 0;
 }
@@ -220,7 +245,7 @@ attach_to(struct fastmem_ctl *ctl)
 static pthread_mutex_t attach_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int
-secondary_attach(void)
+secondary_attach(const struct rte_fastmem_conf *conf)
 {
 	int ret = 0;
 
@@ -228,7 +253,7 @@ secondary_attach(void)
 	if (fastmem_process_state() == FASTMEM_PROCESS_NONE) {
 		struct fastmem_ctl *ctl = fastmem_peers_open();
 
-		ret = ctl != NULL ? attach_to(ctl) : -ENODEV;
+		ret = ctl != NULL ? attach_to(ctl, conf) : -ENODEV;
 		if (ctl != NULL && fastmem_process.ctl == NULL)
 			fastmem_peers_leave(NULL);
 	}
@@ -256,11 +281,13 @@ destroy(struct fastmem_ctl *ctl)
 
 	/* Until now, a secondary that asked for memory had an answer. */
 	fastmem_mp_stop();
+	fastmem_track_stop();
 	for (i = 0; i < ctl->n_sockets; i++)
 		fastmem_arena_destroy(&ctl->arenas[i]);
+	fastmem_debug_detach();
 	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
 	fastmem_process.ctl = NULL;
-	fastmem_map_detach(true);
+	fastmem_map_detach();
 	fastmem_peers_destroy();
 	for (i = 0; i < meta->n_zones; i++)
 		rte_memzone_free(meta->zones[i]);
@@ -280,28 +307,38 @@ destroy_closed(struct fastmem_ctl *ctl)
 
 /* A call before this one may have attached already: that is no reason to fail. */
 static int
-secondary_init(void)
+secondary_init(const struct rte_fastmem_conf *conf)
 {
 	int ret;
 
-	if (fastmem_process.init_called || fastmem_process_state() == FASTMEM_PROCESS_CLOSED)
+	if (fastmem_process.init_called || fastmem_process_state() >= FASTMEM_PROCESS_CLOSED)
 		return -EBUSY;
-	ret = secondary_attach();
+	ret = secondary_attach(conf);
 	fastmem_process.init_called = ret == 0;
 	return ret;
 }
 
 int
-rte_fastmem_init(void)
+rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
 {
 	enum fastmem_process_state state = fastmem_process_state();
+	struct fastmem_settings settings;
+	int ret = fastmem_conf_read(conf, &settings);
 
+	if (ret != 0)
+		return ret;
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
-		return secondary_init();
-	if (state == FASTMEM_PROCESS_OPEN ||
+		return secondary_init(conf);
+	if (state == FASTMEM_PROCESS_OPEN || state == FASTMEM_PROCESS_FORGOTTEN ||
 			(state == FASTMEM_PROCESS_CLOSED && destroy_closed(fastmem_ctl()) != 0))
 		return -EBUSY;
-	return primary_init();
+	return primary_init(&settings);
+}
+
+int
+rte_fastmem_init(void)
+{
+	return rte_fastmem_init_conf(NULL);
 }
 
 /* The shared state, if there is one for this process. */
@@ -311,7 +348,7 @@ fastmem_ctl_get(void)
 	enum fastmem_process_state state = fastmem_process_state();
 
 	if (unlikely(state == FASTMEM_PROCESS_NONE) &&
-			rte_eal_process_type() == RTE_PROC_SECONDARY && secondary_attach() == 0)
+			rte_eal_process_type() == RTE_PROC_SECONDARY && secondary_attach(NULL) == 0)
 		state = FASTMEM_PROCESS_OPEN;
 	return state == FASTMEM_PROCESS_OPEN ? fastmem_ctl() : NULL;
 }
@@ -325,10 +362,11 @@ secondary_deinit(struct fastmem_ctl *ctl)
 	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
 		fastmem_threads_leave();
 	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
+	fastmem_debug_detach();
 	fastmem_peers_leave(ctl);
 	fastmem_process.ctl = NULL;
 	fastmem_process.init_called = false;
-	fastmem_map_detach(false);
+	fastmem_map_detach();
 	pthread_mutex_unlock(&attach_lock);
 }
 
@@ -338,7 +376,7 @@ rte_fastmem_deinit(void)
 	enum fastmem_process_state state = fastmem_process_state();
 	struct fastmem_ctl *ctl = fastmem_ctl();
 
-	if (state == FASTMEM_PROCESS_NONE)
+	if (state == FASTMEM_PROCESS_NONE || state == FASTMEM_PROCESS_FORGOTTEN)
 		return;
 	fastmem_defer_end_all();
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
@@ -346,9 +384,13 @@ rte_fastmem_deinit(void)
 		return;
 	}
 	if (state == FASTMEM_PROCESS_OPEN) {
+		/* What was written to after its end is not found otherwise, if nobody needs the memory. */
+		rte_fastmem_debug_check();
+		fastmem_leaks_at_end();
 		/* Nobody comes after this, and those who are there, fail from now on. */
 		__atomic_exchange_n(&ctl->ready, 0, __ATOMIC_ACQ_REL); /* see attach_to() */
 		fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
+		fastmem_debug_close();
 		fastmem_threads_forget();
 		if (fastmem_peers_others(ctl))
 			fastmem_mp_close(ctl);
@@ -357,6 +399,29 @@ rte_fastmem_deinit(void)
 		FASTMEM_LOG(NOTICE, "secondary processes are attached: the memory stays until they "
 			"have ended, or called rte_fastmem_deinit(), and this process calls it or "
 			"rte_fastmem_init() again");
+}
+
+/*
+ * The shared state is gone, or belongs to the process that this one was forked from. What was an
+ * object, the map still tells, for frees to be ignored.
+ */
+void
+fastmem_forget(bool forked)
+{
+	if (fastmem_process_state() == FASTMEM_PROCESS_NONE)
+		return;
+	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
+	if (forked) {
+		pthread_mutex_init(&attach_lock, NULL);
+		fastmem_threads_forget_forked();
+		fastmem_peers_leave(NULL); /* the lock stays the other's */
+	} else {
+		fastmem_threads_forget();
+		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+			fastmem_peers_destroy();
+		else
+			fastmem_peers_leave(NULL);
+	}
 }
 
 /* Backing memory. */
@@ -482,6 +547,7 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id)
 
 	if (ctl == NULL)
 		return 0;
+	fastmem_quarantine_flush(NULL);
 	rte_fastmem_cache_flush();
 	fastmem_peers_take_back(ctl);
 	fastmem_pools_shrink(ctl, socket_id);
@@ -557,6 +623,8 @@ rte_fastmem_classes(size_t *sizes)
 
 	for (i = 0; sizes != NULL && i < RTE_FASTMEM_N_CLASSES; i++)
 		sizes[i] = class_size(i);
+	if (sizes != NULL)
+		fastmem_track_wrote(sizes, RTE_FASTMEM_N_CLASSES * sizeof(sizes[0]));
 	return RTE_FASTMEM_N_CLASSES;
 }
 
@@ -652,7 +720,8 @@ request_by_handle(struct request *r, rte_fastmem_handle_t handle, unsigned int f
 	r->t = fastmem_tcache_self((flags & RTE_FASTMEM_F_NOGROW) == 0);
 	r->first_socket = (bin - 1) / FASTMEM_BINS_PER_SOCKET;
 	r->offset = (bin - 1) % FASTMEM_BINS_PER_SOCKET;
-	r->n_sockets = handle & RTE_FASTMEM_HANDLE_ANY ? r->ctl->n_sockets : 1;
+	r->n_sockets = (handle & (RTE_FASTMEM_HANDLE_ANY | HANDLE_ALL_SOCKETS)) != 0 &&
+		(handle & HANDLE_ONE_SOCKET) == 0 ? r->ctl->n_sockets : 1;
 	return 0;
 }
 
@@ -664,7 +733,9 @@ request_reclaim(const struct request *r)
 
 	if (r->t != NULL)
 		fastmem_tcache_flush(r->t, false);
-	fastmem_peers_take_back(r->ctl);
+	/* The order of locks: this thread may have that of an arena's growth. */
+	if (fastmem_growth_held == 0)
+		fastmem_peers_take_back(r->ctl);
 	for (i = 0; i < r->n_sockets; i++)
 		fastmem_depots_drain(&r->ctl->arenas[request_bin(r, i)->socket]);
 }
@@ -747,17 +818,167 @@ request_bulk(const struct request *r, void **ptrs, unsigned int n, size_t zero,
 	return ret;
 }
 
-void *
-rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket_id)
+/* Checked calls: the slot that an object needs of the layers below, made an object. */
+
+/* Bytes and alignment that a handle stands for. */
+static void
+handle_size(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle, size_t *size,
+		size_t *align)
 {
+	size_t slot_size = ctl->bins[handle & RTE_FASTMEM_HANDLE_BIN].slot_size;
+
+	*align = RTE_MIN(slot_size & -slot_size, (size_t)FASTMEM_GRANULE);
+	*size = slot_size - (handle >> HANDLE_SLACK_SHIFT);
+}
+
+static int
+checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs, unsigned int n,
+		unsigned int flags)
+{
+	const unsigned int zero = flags & RTE_FASTMEM_F_ZERO;
+	unsigned int i;
+	int ret;
+
+	flags &= ~RTE_FASTMEM_F_ZERO;
+	do {
+		ret = n == 1 ? request_serve(r, objs, 1, flags) : request_bulk(r, objs, n, 0, flags);
+	} while (ret == -ENOMEM && fastmem_quarantine_flush(NULL));
+	for (i = 0; ret == 0 && i < n; i++)
+		objs[i] = fastmem_debug_take(objs[i], shape, zero);
+	if (ret == 0)
+		fastmem_track_wrote(objs, n * sizeof(objs[0]));
+	return ret;
+}
+
+static int
+checked_alloc(void **objs, unsigned int n, size_t size, size_t align, unsigned int flags,
+		int socket_id)
+{
+	struct fastmem_shape shape;
 	struct request r;
-	int ret = request_init(&r, size, align, flags, socket_id);
+	unsigned int offset;
+	/* What is wrong with the request is so without the zones. */
+	int ret = size <= RTE_FASTMEM_MAX_SIZE ? 0 : bin_offset(size, align, &offset);
+
+	if (ret == 0) {
+		shape = fastmem_debug_shape(size, align);
+		ret = request_init(&r, shape.slot, align, flags, socket_id);
+	}
+	return ret != 0 ? ret : checked_serve(&r, &shape, objs, n, flags);
+}
+
+static void *
+checked_alloc_one(size_t size, size_t align, unsigned int flags, int socket_id)
+{
+	void *obj;
+	int ret = checked_alloc(&obj, 1, size, align, flags, socket_id);
 
 	if (ret != 0) {
 		rte_errno = -ret;
 		return NULL;
 	}
-	return request_one(&r, size, flags);
+	return obj;
+}
+
+/* By handle: r is made for it. */
+static int
+checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs, unsigned int n,
+		unsigned int flags)
+{
+	struct fastmem_shape shape;
+	size_t size, align;
+	int ret;
+
+	handle_size(r->ctl, handle, &size, &align);
+	shape = fastmem_debug_shape(size, align);
+	shape.align = FASTMEM_BY_HANDLE | request_bin(r, 0)->slot_size;
+	ret = bin_offset(shape.slot, align, &r->offset);
+	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
+}
+
+/* A checked object in place of one that would not be. NULL: none is due, or to be had. */
+static void *
+sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle, unsigned int flags)
+{
+	struct fastmem_shape shape;
+	struct fastmem_bin *bin;
+	void *slot;
+
+	if (!fastmem_sampling() || !fastmem_sample_due(r->t, request_bin(r, 0)))
+		return NULL;
+	shape = fastmem_debug_shape(size, align);
+	if (by_handle)
+		shape.align = FASTMEM_BY_HANDLE | request_bin(r, 0)->slot_size;
+	bin = fastmem_sample_bin(request_bin(r, 0)->socket, shape.slot, align);
+	slot = bin != NULL ? fastmem_cache_alloc(r->t, bin, flags) : NULL;
+	return slot != NULL ? fastmem_debug_take(slot, &shape, flags) : NULL;
+}
+
+/* The same in place of one of many that there are. */
+static void
+sampled_exchange(struct request *r, void **obj, size_t size, size_t align, unsigned int flags)
+{
+	void *sampled = sampled_alloc(r, size, align, false, flags);
+
+	if (sampled == NULL)
+		return;
+	rte_fastmem_free_slow(*obj);
+	*obj = sampled;
+}
+
+/* Whether an object is checked. */
+static bool
+is_checked(const struct fastmem_ctl *ctl, const void *ptr)
+{
+	return fastmem_debug_on() ||
+		(fastmem_sampling() && ctl->bins[rte_fastmem_bin_of(ptr)].sampled);
+}
+
+static void free_bulk_one_by_one(struct fastmem_ctl *ctl, void *const *ptrs, unsigned int n);
+
+static void
+checked_free_bulk(void *const *ptrs, unsigned int n, const struct fastmem_expect *expect)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (ptrs[i] == NULL)
+			continue;
+		if (is_checked(fastmem_ctl(), ptrs[i]))
+			fastmem_debug_free(ptrs[i], expect);
+		else
+			free_bulk_one_by_one(fastmem_ctl(), &ptrs[i], 1);
+	}
+	if (fastmem_sampling())
+		fastmem_thread_freed();
+}
+
+/* What is to be freed if a handle is right. */
+static struct fastmem_expect
+expect_handle(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle)
+{
+	return (struct fastmem_expect){
+		.what = FASTMEM_EXPECT_CLASS,
+		.size = ctl->bins[handle & RTE_FASTMEM_HANDLE_BIN].slot_size,
+	};
+}
+
+void *
+rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket_id)
+{
+	struct request r;
+	void *obj;
+	int ret;
+
+	if (fastmem_debug_on())
+		return checked_alloc_one(size, align, flags, socket_id);
+	ret = request_init(&r, size, align, flags, socket_id);
+	if (ret != 0) {
+		rte_errno = -ret;
+		return NULL;
+	}
+	obj = sampled_alloc(&r, size, align, false, flags);
+	return obj != NULL ? obj : request_one(&r, size, flags);
 }
 
 int
@@ -765,9 +986,16 @@ rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t ali
 		unsigned int flags, int socket_id)
 {
 	struct request r;
-	int ret = request_init(&r, size, align, flags, socket_id);
+	int ret;
 
-	return ret != 0 ? ret : request_bulk(&r, ptrs, n, size, flags);
+	if (fastmem_debug_on())
+		return checked_alloc(ptrs, n, size, align, flags, socket_id);
+	ret = request_init(&r, size, align, flags, socket_id);
+	if (ret == 0)
+		ret = request_bulk(&r, ptrs, n, size, flags);
+	if (ret == 0 && n > 0)
+		sampled_exchange(&r, &ptrs[0], size, align, flags);
+	return ret;
 }
 
 /* Objects that are all of one bin, which is not bin 0. */
@@ -839,8 +1067,14 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 	if (n == 0)
 		return;
 	/* After the primary's deinit, the map still knows what was an object. */
-	if (ctl == NULL && fastmem_process_state() == FASTMEM_PROCESS_CLOSED)
+	if (ctl == NULL && fastmem_process_state() >= FASTMEM_PROCESS_CLOSED)
 		return;
+	if (ctl != NULL && (fastmem_debug_on() || fastmem_sampling())) {
+		static const struct fastmem_expect nothing = { .what = FASTMEM_EXPECT_NOTHING };
+
+		checked_free_bulk(ptrs, n, &nothing);
+		return;
+	}
 	bin = rte_fastmem_bin_of(ptrs[0]);
 	if (bin != 0 && rte_fastmem_same_bin_slow(ptrs, n))
 		free_to_bin(ctl, bin, ptrs, n);
@@ -851,30 +1085,47 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 void
 rte_fastmem_free_slow(void *ptr)
 {
-	if (ptr != NULL)
+	static const struct fastmem_expect nothing = { .what = FASTMEM_EXPECT_NOTHING };
+
+	if (ptr == NULL)
+		return;
+	if (fastmem_debug_on())
+		fastmem_debug_free(ptr, &nothing);
+	else
 		rte_fastmem_free_bulk_slow(&ptr, 1);
 }
 
 void
 rte_fastmem_free_sized_slow(void *ptr, size_t size, size_t align)
 {
-	RTE_SET_USED(size);
-	RTE_SET_USED(align);
-	rte_fastmem_free_slow(ptr);
+	const struct fastmem_expect expect = {
+		.what = FASTMEM_EXPECT_SIZE, .size = size, .align = align,
+	};
+
+	if (fastmem_ctl_get() != NULL && (fastmem_debug_on() || fastmem_sampling()))
+		checked_free_bulk(&ptr, 1, &expect);
+	else
+		rte_fastmem_free_slow(ptr);
 }
 
 void
 rte_fastmem_hfree_slow(rte_fastmem_handle_t handle, void *ptr)
 {
-	RTE_SET_USED(handle);
-	rte_fastmem_free_slow(ptr);
+	rte_fastmem_hfree_bulk_slow(handle, &ptr, 1);
 }
 
 void
 rte_fastmem_hfree_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n)
 {
-	RTE_SET_USED(handle);
-	rte_fastmem_free_bulk_slow(ptrs, n);
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+
+	if (ctl != NULL && (fastmem_debug_on() || fastmem_sampling())) {
+		struct fastmem_expect expect = expect_handle(ctl, handle);
+
+		checked_free_bulk(ptrs, n, &expect);
+	} else if (n != 1 || ptrs[0] != NULL) {
+		rte_fastmem_free_bulk_slow(ptrs, n);
+	}
 }
 
 static void *
@@ -904,6 +1155,8 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 		id = rte_fastmem_bin_of(ptr);
 		if (id == 0)
 			ret = -EINVAL;
+		if (id == 0 && fastmem_debug_on())
+			fastmem_report_pointer(RTE_FASTMEM_ERROR_REALLOC, NULL, NULL, NULL, ptr);
 	}
 	if (ret != 0) {
 		rte_errno = -ret;
@@ -915,6 +1168,16 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 		return NULL;
 	}
 	bin = &ctl->bins[id];
+	if (is_checked(ctl, ptr)) {
+		size_t old_size;
+
+		if (!fastmem_debug_resize(ptr, &old_size, &id)) {
+			rte_errno = EINVAL;
+			return NULL;
+		}
+		return realloc_move(ptr, old_size, size, align,
+			ctl->arenas[bin->socket].socket_id);
+	}
 	if (id == ctl->arenas[bin->socket].first_bin + offset)
 		return ptr;
 	return realloc_move(ptr, bin->slot_size - bin->header, size, align,
@@ -927,7 +1190,11 @@ rte_fastmem_usable_size(const void *ptr)
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	unsigned int id = rte_fastmem_bin_of(ptr);
 
-	return ctl != NULL && id != 0 ? ctl->bins[id].slot_size - ctl->bins[id].header : 0;
+	if (ctl == NULL || id == 0)
+		return 0;
+	if (is_checked(ctl, ptr))
+		return fastmem_debug_usable(&ctl->bins[id], ptr);
+	return ctl->bins[id].slot_size - ctl->bins[id].header;
 }
 
 bool
@@ -951,6 +1218,23 @@ rte_fastmem_virt2iova(const void *ptr)
 
 /* Handles. */
 
+/*
+ * With checking, an object is to be as large as was asked for. When sampling, what is freed
+ * by handle may be of another bin than that, so its bin is looked up; when all is checked,
+ * the slow path is to see the handle.
+ */
+static rte_fastmem_handle_t
+checked_handle(const struct fastmem_bin *bin, size_t size, unsigned int n_sockets)
+{
+	rte_fastmem_handle_t handle = bin->id;
+	size_t slack = bin->slot_size - size;
+
+	handle |= n_sockets > 1 ? HANDLE_ALL_SOCKETS : HANDLE_ONE_SOCKET;
+	if (fastmem_sampling())
+		handle |= RTE_FASTMEM_HANDLE_ANY;
+	return handle | (slack <= HANDLE_SLACK_MAX ? slack << HANDLE_SLACK_SHIFT : 0);
+}
+
 int
 rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle_t *handle)
 {
@@ -965,6 +1249,9 @@ rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle
 	*handle = request_bin(&r, 0)->id;
 	if (r.n_sockets > 1)
 		*handle |= RTE_FASTMEM_HANDLE_ANY;
+	if (fastmem_debug_on() || fastmem_sampling())
+		*handle = checked_handle(request_bin(&r, 0), size, r.n_sockets);
+	fastmem_track_wrote(handle, sizeof(*handle));
 	return 0;
 }
 
@@ -978,6 +1265,19 @@ rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags)
 		rte_errno = -ret;
 		return NULL;
 	}
+	if (fastmem_debug_on() || fastmem_sampling()) {
+		size_t size, align;
+		void *obj = NULL;
+
+		handle_size(r.ctl, handle, &size, &align);
+		if (fastmem_debug_on() && (ret = checked_halloc(&r, handle, &obj, 1, flags)) != 0)
+			rte_errno = -ret;
+		if (fastmem_debug_on())
+			return obj;
+		obj = sampled_alloc(&r, size, align, true, flags);
+		if (obj != NULL)
+			return obj;
+	}
 	return request_one(&r, request_bin(&r, 0)->slot_size, flags);
 }
 
@@ -988,5 +1288,7 @@ rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned 
 	struct request r;
 	int ret = request_by_handle(&r, handle, flags);
 
+	if (ret == 0 && fastmem_debug_on())
+		return checked_halloc(&r, handle, ptrs, n, flags);
 	return ret != 0 ? ret : request_bulk(&r, ptrs, n, request_bin(&r, 0)->slot_size, flags);
 }

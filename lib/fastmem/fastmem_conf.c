@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * How much is checked: the environment, what the program says, and what it runs under.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_string_fns.h>
+
+#include "fastmem_debug.h"
+#include "fastmem_stack.h"
+#include "fastmem_track.h"
+
+#define VARIABLE "RTE_FASTMEM_DEBUG"
+#define SAMPLE_DEFAULT 1000u
+#define QUARANTINE_DEFAULT ((size_t)8 << 20)
+#define DEPTH_DEFAULT 8u
+#define DEPTH_MAX 16u
+
+static int
+complain(const char *setting, const char *expected)
+{
+	FASTMEM_LOG(ERR, VARIABLE ": '%s' makes no sense; expected is %s", setting, expected);
+	return -EINVAL;
+}
+
+/* A number with k, M or G behind it. */
+static int
+parse_number(const char *text, uint64_t max, uint64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	if (text == NULL || *text < '0' || *text > '9')
+		return -EINVAL;
+	*out = strtoull(text, &end, 0);
+	if (errno != 0)
+		return -EINVAL;
+	if (*end != '\0') {
+		unsigned int shift = *end == 'k' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+
+		if (shift == 0 || end[1] != '\0' || *out > UINT64_MAX >> shift)
+			return -EINVAL;
+		*out <<= shift;
+	}
+	return *out <= max ? 0 : -EINVAL;
+}
+
+static int
+parse_setting(const char *name, const char *value, struct fastmem_settings *s)
+{
+	uint64_t number;
+
+	if (strcmp(name, "off") == 0 && value == NULL) {
+		s->conf.debug = RTE_FASTMEM_DEBUG_OFF;
+	} else if (strcmp(name, "light") == 0 && value == NULL) {
+		s->conf.debug = RTE_FASTMEM_DEBUG_LIGHT;
+	} else if (strcmp(name, "full") == 0 && value == NULL) {
+		s->conf.debug = RTE_FASTMEM_DEBUG_FULL;
+	} else if (strcmp(name, "sample") == 0) {
+		if (parse_number(value, UINT32_MAX, &number) != 0 || number == 0)
+			return complain(name, "sample=N, one object in N");
+		s->conf.debug = RTE_FASTMEM_DEBUG_SAMPLE;
+		s->conf.sample = number;
+	} else if (strcmp(name, "on-error") == 0) {
+		if (value == NULL || (strcmp(value, "abort") != 0 && strcmp(value, "continue") != 0))
+			return complain(name, "on-error=abort or on-error=continue");
+		s->conf.keep_running = strcmp(value, "continue") == 0;
+	} else if (strcmp(name, "leaks") == 0) {
+		if (value == NULL || (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0))
+			return complain(name, "leaks=yes or leaks=no");
+		s->conf.no_leaks = strcmp(value, "no") == 0;
+	} else if (strcmp(name, "quarantine") == 0) {
+		if (parse_number(value, SIZE_MAX, &number) != 0)
+			return complain(name, "quarantine=BYTES, such as 16M");
+		s->conf.quarantine = number;
+	} else if (strcmp(name, "depth") == 0) {
+		if (parse_number(value, DEPTH_MAX, &number) != 0 || number == 0)
+			return complain(name, "depth=FRAMES, from 1 to 16");
+		s->conf.depth = number;
+	} else if (strcmp(name, "report") == 0) {
+		if (value == NULL || *value == '\0' ||
+				strlcpy(s->report_file, value, sizeof(s->report_file)) >=
+					sizeof(s->report_file))
+			return complain(name, "report=FILE");
+	} else {
+		return complain(name, "off, light, full or sample=N, and behind a comma "
+			"on-error=, leaks=, quarantine=, depth= or report=");
+	}
+	return 0;
+}
+
+static int
+parse_environment(const char *text, struct fastmem_settings *s)
+{
+	char *copy = strdup(text), *rest = copy, *setting;
+	int ret = copy != NULL ? 0 : -ENOMEM;
+
+	while (ret == 0 && (setting = strsep(&rest, ",")) != NULL) {
+		char *value = strchr(setting, '=');
+
+		if (value != NULL)
+			*value++ = '\0';
+		if (*setting != '\0')
+			ret = parse_setting(setting, value, s);
+	}
+	free(copy);
+	return ret;
+}
+
+/* What to be: the program's words, overruled by the environment, or by nobody's. */
+int
+fastmem_conf_read(const struct rte_fastmem_conf *conf, struct fastmem_settings *s)
+{
+	const char *environment = getenv(VARIABLE);
+	unsigned int tools = fastmem_track_tools();
+
+	memset(s, 0, sizeof(*s));
+	if (conf != NULL)
+		s->conf = *conf;
+	if (s->conf.debug > RTE_FASTMEM_DEBUG_SAMPLE || s->conf.depth > DEPTH_MAX)
+		return -EINVAL;
+	if (environment != NULL && parse_environment(environment, s) != 0)
+		return -EINVAL;
+	if (s->conf.debug == RTE_FASTMEM_DEBUG_DEFAULT)
+		s->conf.debug = tools == 0 ? RTE_FASTMEM_DEBUG_OFF :
+			tools == FASTMEM_TOOL_TSAN ? RTE_FASTMEM_DEBUG_LIGHT :
+			RTE_FASTMEM_DEBUG_FULL;
+	if (s->conf.sample == 0)
+		s->conf.sample = SAMPLE_DEFAULT;
+	if (s->conf.quarantine == 0)
+		s->conf.quarantine = QUARANTINE_DEFAULT;
+	if (s->conf.depth == 0)
+		s->conf.depth = DEPTH_DEFAULT;
+	return 0;
+}
+
+/* In the primary: the shared state of checking, if there is any. Returns 0 or -ENOMEM. */
+int
+fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s)
+{
+	struct fastmem_debug *debug;
+
+	if (s->conf.debug == RTE_FASTMEM_DEBUG_OFF)
+		return 0;
+	debug = fastmem_meta_alloc(sizeof(*debug), true);
+	if (debug == NULL)
+		return -ENOMEM;
+	fastmem_mutex_init(&debug->lock);
+	debug->level = s->conf.debug;
+	debug->sample = s->conf.sample;
+	debug->depth = s->conf.depth;
+	debug->leaks = !s->conf.no_leaks;
+	debug->zones = fastmem_track_allows_zones();
+	debug->quarantine_max = s->conf.quarantine;
+	if (fastmem_quarantine_init(debug) != 0)
+		return -ENOMEM;
+	ctl->debug = debug;
+	fastmem_leaks_begin(debug->leaks);
+	return 0;
+}
+
+/* In each process that has the shared state: check what the primary wants checked. */
+void
+fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_settings *s)
+{
+	unsigned int tools = fastmem_track_tools();
+
+	memset(&fastmem_debug, 0, sizeof(fastmem_debug));
+	fastmem_debug.tools = tools;
+	fastmem_debug.keep_running = s->conf.keep_running;
+	fastmem_debug.report = s->conf.report;
+	fastmem_debug.report_arg = s->conf.report_arg;
+	if (ctl->debug == NULL) {
+		if (s->conf.debug != RTE_FASTMEM_DEBUG_OFF)
+			FASTMEM_LOG(WARNING, "nothing is checked, as the primary process decides: "
+				"set " VARIABLE " there as well");
+		return;
+	}
+	if (s->report_file[0] != '\0') {
+		fastmem_debug.report_file = fopen(s->report_file, "ae");
+		if (fastmem_debug.report_file == NULL)
+			FASTMEM_LOG(ERR, "cannot write reports to %s: %s", s->report_file,
+				strerror(errno));
+	}
+	fastmem_stack_set_depth(ctl->debug->depth);
+	/* What this process runs under does not matter: others have written zones, or not. */
+	fastmem_debug.zones = ctl->debug->zones != 0;
+	fastmem_track_start();
+	/* Last: from now on calls are checked. */
+	if (ctl->debug->level != RTE_FASTMEM_DEBUG_SAMPLE) {
+		fastmem_debug.level = ctl->debug->level;
+		return;
+	}
+	fastmem_debug.sample = ctl->debug->sample;
+	fastmem_sample_start();
+}
+
+/* After the end of fastmem: calls fail, or do nothing, as they do without checking. */
+void
+fastmem_debug_close(void)
+{
+	fastmem_sample_stop();
+	fastmem_debug.level = 0;
+}
+
+void
+fastmem_debug_detach(void)
+{
+	fastmem_debug_close();
+	if (fastmem_debug.report_file != NULL)
+		fclose(fastmem_debug.report_file);
+	fastmem_debug.report_file = NULL;
+	fastmem_debug.report = NULL;
+}
+
+enum rte_fastmem_debug_level
+rte_fastmem_debug_level(void)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl_get();
+
+	if (ctl == NULL)
+		return RTE_FASTMEM_DEBUG_DEFAULT;
+	return ctl->debug != NULL ? (enum rte_fastmem_debug_level)ctl->debug->level :
+		RTE_FASTMEM_DEBUG_OFF;
+}

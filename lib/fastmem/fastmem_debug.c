@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * What is checked when an object comes and goes.
+ *
+ * Between the interface and the thread caches: the interface asks here how large a slot
+ * an object needs, gets the slot from the layers below, and has it made an object; and
+ * what is freed is checked here before it goes back. A slot's record says what it is; who
+ * changes its state from LIVE to BUSY, by one atomic exchange, is the one who frees it.
+ */
+
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+
+#include "fastmem_debug.h"
+#include "fastmem_stack.h"
+#include "fastmem_track.h"
+
+#define ZONE_LIGHT 8u /* least bytes behind an object */
+#define ZONE_FULL 16u
+/* A red zone in front takes as much as the alignment: not worth it above. */
+#define FRONT_MAX 4096u
+
+struct fastmem_debug_process fastmem_debug;
+
+static uint32_t
+state_of(const struct fastmem_record *r)
+{
+	/* Pairs with the release in set_state(). */
+	return __atomic_load_n(&r->state, __ATOMIC_ACQUIRE);
+}
+
+static void
+set_state(struct fastmem_record *r, enum fastmem_record_state state)
+{
+	/* Pairs with the acquires in state_of() and claim(): the record is complete. */
+	__atomic_store_n(&r->state, state, __ATOMIC_RELEASE);
+}
+
+/* From LIVE to BUSY, for one thread only. Returns the state before. */
+static uint32_t
+claim(struct fastmem_record *r)
+{
+	uint32_t state = FASTMEM_RECORD_LIVE;
+
+	/* Pairs with the release in set_state(). */
+	__atomic_compare_exchange_n(&r->state, &state, FASTMEM_RECORD_BUSY, false,
+		__ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE);
+	return state;
+}
+
+static bool
+is_full_level(void)
+{
+	return fastmem_debug.level != RTE_FASTMEM_DEBUG_LIGHT;
+}
+
+/* As rte_gettid(), without the call that its variable takes from a shared object. */
+static int
+own_tid(void)
+{
+	static __thread int tid __attribute__((tls_model("initial-exec")));
+
+	if (unlikely(tid == 0))
+		tid = rte_gettid();
+	return tid;
+}
+
+static uint32_t
+own_pid(void)
+{
+	return fastmem_ctl()->peers[fastmem_process.peer].pid;
+}
+
+/* How an object is to lie in its slot. */
+
+static size_t
+round_up(size_t size, size_t align)
+{
+	return (size + align - 1) & ~(align - 1);
+}
+
+/*
+ * The slot for an object: what to ask of the layers below. An object that has no room for
+ * zones beside it goes without.
+ */
+struct fastmem_shape
+fastmem_debug_shape(size_t size, size_t align)
+{
+	struct fastmem_shape shape = { .size = size, .align = align };
+	size_t a = align != 0 ? align : RTE_FASTMEM_ALIGN_DEFAULT;
+	size_t back = is_full_level() ? ZONE_FULL : ZONE_LIGHT;
+
+	if (is_full_level() && a <= FRONT_MAX)
+		shape.front = RTE_MAX(a, (size_t)ZONE_FULL);
+	if (round_up(shape.front + size + back, a) > RTE_FASTMEM_MAX_SIZE) {
+		shape.front = 0;
+		back = RTE_MIN(back, RTE_FASTMEM_MAX_SIZE - size);
+	}
+	shape.slot = shape.front + size + back;
+	/* A slot of the next larger class may do what rounding up would not. */
+	if (round_up(shape.slot, a) > RTE_FASTMEM_MAX_SIZE)
+		shape.slot = size;
+	return shape;
+}
+
+/* Bytes that programs are not to write to. */
+
+/* Reads what nobody may access, for tools that this library may be built with. */
+#define UNCHECKED __attribute__((noinline, no_sanitize("address", "thread", "undefined")))
+
+/*
+ * The first byte of an area that is not as it was left; n: none. Not for tools to object
+ * to: nobody may access this memory, but for this.
+ */
+UNCHECKED static size_t
+first_changed(const uint8_t *p, size_t n, uint8_t byte)
+{
+	typedef uint64_t words __attribute__((vector_size(16), aligned(1), may_alias));
+	const uint64_t word = UINT64_C(0x0101010101010101) * byte;
+	const words want = { word, word };
+	words differ = { 0, 0 };
+	uint8_t rest = 0;
+	size_t i = 0;
+
+	/* Almost always nothing has: so there is one test, at the end. */
+	for (; i + 64 <= n; i += 64) {
+		const words *w = (const words *)(p + i);
+
+		differ |= (w[0] ^ want) | (w[1] ^ want) | (w[2] ^ want) | (w[3] ^ want);
+	}
+	for (; i + 16 <= n; i += 16)
+		differ |= *(const words *)(p + i) ^ want;
+	for (; i < n; i++)
+		rest |= p[i] ^ byte;
+	if (likely((differ[0] | differ[1] | rest) == 0))
+		return n;
+	for (i = 0; p[i] == byte; i++)
+		;
+	return i;
+}
+
+/* A sum that a changed byte changes, but for chance (FNV-1a by words, of Fowler, Noll and Vo). */
+UNCHECKED static uint64_t
+sum_of(const uint8_t *p, size_t n)
+{
+	uint64_t sum = UINT64_C(0xcbf29ce484222325);
+	size_t i = 0;
+
+	for (; i + 8 <= n; i += 8) {
+		uint64_t word;
+
+		__builtin_memcpy(&word, p + i, 8);
+		sum = (sum ^ word) * UINT64_C(0x100000001b3);
+		sum ^= sum >> 32;
+	}
+	for (; i < n; i++)
+		sum = (sum ^ p[i]) * UINT64_C(0x100000001b3);
+	return sum;
+}
+
+/* What there is around an object. */
+struct place {
+	struct fastmem_bin *bin;
+	struct fastmem_granule *slab;
+	struct fastmem_record *r;
+	uint8_t *slot;
+	uint8_t *obj;
+	uint8_t *end; /* of the slot */
+};
+
+static struct place
+place_of(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_record *r)
+{
+	struct place p = { .bin = bin, .slab = slab, .r = r };
+
+	p.slot = (uint8_t *)fastmem_record_slot(bin, slab, r);
+	p.obj = (uint8_t *)fastmem_record_object(bin, slab, r);
+	p.end = p.slot + bin->slot_size;
+	return p;
+}
+
+static size_t
+front_of(const struct place *p)
+{
+	return p->r->front;
+}
+
+static size_t
+back_of(const struct place *p)
+{
+	return p->end - p->obj - p->r->size;
+}
+
+/* Fill what nobody may access. */
+static void
+rewrite_area(uint8_t *area, size_t len, uint8_t byte)
+{
+	if (len == 0)
+		return;
+	if (fastmem_debug.tools != 0)
+		fastmem_track_peek(area, len);
+	memset(area, byte, len);
+	if (fastmem_debug.tools != 0)
+		fastmem_track_unpeek(area, len);
+}
+
+/* The zones beside an object, and the object if it is freed. */
+static void
+rewrite(const struct place *p, bool freed)
+{
+	rewrite_area(p->obj - front_of(p), front_of(p), FASTMEM_ZONE_BYTE);
+	rewrite_area(p->obj + p->r->size, back_of(p), FASTMEM_ZONE_BYTE);
+	if (freed)
+		rewrite_area(p->obj, p->r->size, FASTMEM_FREED_BYTE);
+}
+
+/* Whether the zones beside an object are as they were left. If not, that is reported. */
+static bool
+zones_hold(const struct place *p)
+{
+	size_t front = front_of(p), back = back_of(p), at;
+
+	if (!fastmem_debug.zones)
+		return true;
+	at = first_changed(p->obj - front, front, FASTMEM_ZONE_BYTE);
+	if (at < front) {
+		fastmem_report_damage(RTE_FASTMEM_ERROR_UNDERFLOW, p->bin, p->slab, p->r,
+			p->obj - front + at);
+		return false;
+	}
+	at = first_changed(p->obj + p->r->size, back, FASTMEM_ZONE_BYTE);
+	if (at < back) {
+		fastmem_report_damage(RTE_FASTMEM_ERROR_OVERFLOW, p->bin, p->slab, p->r,
+			p->obj + p->r->size + at);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * A pool has no zone in front of its objects, but the one behind the slot before. That is
+ * of the neighbour, if that is what it was when this pool's memory was made.
+ */
+static bool
+zone_before_holds(const struct place *p)
+{
+	struct place before;
+	size_t back, at;
+
+	if (p->bin->pool == NULL || p->r == p->slab->records || !fastmem_debug.zones)
+		return true;
+	before = place_of(p->bin, p->slab, p->r - 1);
+	if (state_of(before.r) == FASTMEM_RECORD_NEW)
+		return true;
+	back = back_of(&before);
+	at = first_changed(before.end - back, back, FASTMEM_ZONE_BYTE);
+	if (at == back)
+		return true;
+	fastmem_report_damage(RTE_FASTMEM_ERROR_UNDERFLOW, p->bin, p->slab, p->r,
+		before.end - back + at);
+	return false;
+}
+
+/* Whether nobody has written to an object since it was freed. If not, that is reported. */
+static bool
+freed_holds(const struct place *p)
+{
+	size_t at;
+
+	if (!fastmem_debug.zones)
+		return true;
+	if (p->bin->pool != NULL) {
+		if (!is_full_level() || p->r->sum == sum_of(p->obj, p->r->size))
+			return true;
+		fastmem_report_damage(RTE_FASTMEM_ERROR_WRITE_AFTER_FREE, p->bin, p->slab, p->r,
+			NULL);
+		return false;
+	}
+	at = first_changed(p->obj, p->r->size, FASTMEM_FREED_BYTE);
+	if (at < p->r->size) {
+		fastmem_report_damage(RTE_FASTMEM_ERROR_WRITE_AFTER_FREE, p->bin, p->slab, p->r,
+			p->obj + at);
+		return false;
+	}
+	/* Those of level LIGHT were checked when it was freed. */
+	return !is_full_level() || zones_hold(p);
+}
+
+/* After a report: the damage is mended, so that it is told once. */
+static void
+mend(const struct place *p)
+{
+	if (p->bin->pool != NULL)
+		p->r->sum = sum_of(p->obj, p->r->size);
+	rewrite(p, p->bin->pool == NULL && state_of(p->r) == FASTMEM_RECORD_FREED);
+}
+
+/* Objects come. */
+
+/*
+ * A slot from the layers below becomes an object. flags: RTE_FASTMEM_F_ZERO. The slot is
+ * this thread's alone.
+ */
+void *
+fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int flags)
+{
+	struct fastmem_bin *bin = &fastmem_ctl()->bins[rte_fastmem_bin_of(slot)];
+	struct fastmem_granule *slab = fastmem_slab_of(slot);
+	struct fastmem_record *r = fastmem_record_of(bin, slab, slot);
+	bool same = false; /* where the zones are, and what is in them */
+	struct place p;
+
+	p = place_of(bin, slab, r);
+	if (state_of(r) == FASTMEM_RECORD_FREED) {
+		if (!freed_holds(&p))
+			mend(&p);
+		same = bin->pool == NULL && r->front == shape->front && r->size == shape->size;
+	}
+	set_state(r, FASTMEM_RECORD_BUSY);
+	p.obj += shape->front - (size_t)r->front;
+	r->front = shape->front;
+	r->size = shape->size;
+	r->align = shape->align;
+	r->alloc_tid = own_tid();
+	r->alloc_pid = own_pid();
+	if (is_full_level()) {
+		r->alloc_stack = fastmem_stack_capture();
+		r->alloc_time = rte_rdtsc();
+	}
+	if (fastmem_debug.zones && !same)
+		rewrite(&p, false);
+	if (fastmem_debug.tools != 0)
+		fastmem_track_alloc(p.obj, r->size, front_of(&p), back_of(&p),
+			(flags & RTE_FASTMEM_F_ZERO) != 0, bin->pool != NULL);
+	if (flags & RTE_FASTMEM_F_ZERO)
+		memset(p.obj, 0, r->size);
+	set_state(r, FASTMEM_RECORD_LIVE);
+	return p.obj;
+}
+
+/* Objects go. */
+
+/* A slot that nobody has is the layers' below again. Not under a lock. */
+static void
+slot_back(struct fastmem_bin *bin, void *slot)
+{
+	struct fastmem_tcache *t = fastmem_tcache_self(bin->pool == NULL);
+
+	fastmem_caches_lock(bin);
+	fastmem_cache_free(t, bin, slot);
+	fastmem_caches_unlock(bin);
+}
+
+/* The same, of an object that has waited in quarantine. */
+void
+fastmem_debug_give_back(void *slot)
+{
+	struct fastmem_bin *bin = &fastmem_ctl()->bins[rte_fastmem_bin_of(slot)];
+	struct fastmem_granule *slab = fastmem_slab_of(slot);
+	struct place p = place_of(bin, slab, fastmem_record_of(bin, slab, slot));
+
+	if (!freed_holds(&p))
+		mend(&p);
+	slot_back(bin, slot);
+}
+
+/*
+ * What an address that is to be freed points to. NULL: to nothing that could be, which was
+ * reported; then the caller does nothing.
+ */
+static struct fastmem_record *
+find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
+{
+	unsigned int id = rte_fastmem_bin_of(ptr);
+	struct fastmem_record *r;
+	uint32_t state;
+
+	if (id == 0) {
+		fastmem_report_pointer(wrong == RTE_FASTMEM_ERROR_REALLOC ? wrong :
+			RTE_FASTMEM_ERROR_FREE_FOREIGN, NULL, NULL, NULL, ptr);
+		return NULL;
+	}
+	p->bin = &fastmem_ctl()->bins[id];
+	p->slab = fastmem_slab_of(ptr);
+	r = fastmem_record_of(p->bin, p->slab, ptr);
+	state = r != NULL ? state_of(r) : FASTMEM_RECORD_NEW;
+	if (state == FASTMEM_RECORD_NEW) {
+		fastmem_report_pointer(wrong == RTE_FASTMEM_ERROR_REALLOC ? wrong :
+			RTE_FASTMEM_ERROR_FREE_FOREIGN, p->bin, p->slab, NULL, ptr);
+		return NULL;
+	}
+	*p = place_of(p->bin, p->slab, r);
+	if (ptr != p->obj) {
+		fastmem_report_pointer(wrong == RTE_FASTMEM_ERROR_REALLOC ? wrong :
+			RTE_FASTMEM_ERROR_FREE_INTERIOR, p->bin, p->slab, r, ptr);
+		return NULL;
+	}
+	if (wrong == RTE_FASTMEM_ERROR_REALLOC) {
+		if (state == FASTMEM_RECORD_LIVE)
+			return r;
+	} else if (claim(r) == FASTMEM_RECORD_LIVE) {
+		return r;
+	}
+	fastmem_report_pointer(wrong, p->bin, p->slab, r, ptr);
+	return NULL;
+}
+
+/* The size of the slots that an object would have one of without checking; 0: not known. */
+static size_t
+class_size_of(const struct fastmem_record *r)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+	size_t i;
+
+	if (r->align & FASTMEM_BY_HANDLE)
+		return r->align & ~FASTMEM_BY_HANDLE;
+	i = rte_fastmem_class(r->size, r->align);
+	return i < RTE_FASTMEM_N_CLASSES ? ctl->bins[ctl->arenas[0].first_bin + i].slot_size : 0;
+}
+
+/* Whether what the caller says of the object is true of it. If not, that is reported. */
+static bool
+as_expected(const struct place *p, const struct fastmem_expect *expect)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	switch (expect->what) {
+	case FASTMEM_EXPECT_SIZE:
+		if (p->bin->pool == NULL && p->r->size == expect->size &&
+				(p->r->align == expect->align ||
+				(p->r->align & FASTMEM_BY_HANDLE) != 0))
+			return true;
+		fastmem_report_size(p->bin, p->slab, p->r, expect->size);
+		return false;
+	case FASTMEM_EXPECT_CLASS:
+		if (p->bin->pool == NULL && (class_size_of(p->r) == expect->size ||
+				class_size_of(p->r) == 0))
+			return true;
+		fastmem_report_size(p->bin, p->slab, p->r, expect->size);
+		return false;
+	case FASTMEM_EXPECT_POOL:
+		if (p->bin == &ctl->bins[expect->pool->bin])
+			return true;
+		fastmem_report_pool(p->bin, p->slab, p->r, expect->pool->name);
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* Free an object, if it is one, and one that may be freed like this. */
+void
+fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
+{
+	struct place p;
+	struct fastmem_record *r = find_live(ptr, RTE_FASTMEM_ERROR_DOUBLE_FREE, &p);
+
+	if (r == NULL)
+		return;
+	if (!as_expected(&p, expect)) {
+		set_state(r, FASTMEM_RECORD_LIVE);
+		return;
+	}
+	if (!zones_hold(&p) || !zone_before_holds(&p))
+		mend(&p);
+	r->free_tid = own_tid();
+	r->free_pid = own_pid();
+	if (is_full_level()) {
+		r->free_stack = fastmem_stack_capture();
+		r->free_time = rte_rdtsc();
+	}
+	if (fastmem_debug.zones) {
+		if (p.bin->pool == NULL)
+			memset(p.obj, FASTMEM_FREED_BYTE, r->size);
+		else if (is_full_level())
+			r->sum = sum_of(p.obj, r->size);
+	}
+	if (fastmem_debug.tools != 0)
+		fastmem_track_free(p.obj, r->size, front_of(&p), back_of(&p), p.bin->pool != NULL);
+	set_state(r, FASTMEM_RECORD_FREED);
+	if (is_full_level())
+		fastmem_quarantine_put(p.bin, p.slot + p.bin->header);
+	else
+		slot_back(p.bin, p.slot + p.bin->header);
+}
+
+/*
+ * The size of a live object that is to be resized, and where it is. False: it is none, which
+ * was reported.
+ */
+bool
+fastmem_debug_resize(void *ptr, size_t *size, unsigned int *bin)
+{
+	struct place p;
+	struct fastmem_record *r = find_live(ptr, RTE_FASTMEM_ERROR_REALLOC, &p);
+
+	if (r == NULL)
+		return false;
+	*size = r->size;
+	*bin = p.bin->id;
+	return true;
+}
+
+/* Bytes that an object's holder may use. */
+size_t
+fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr)
+{
+	const struct fastmem_record *r = fastmem_record_of(bin, fastmem_slab_of(ptr), ptr);
+
+	return r != NULL && state_of(r) == FASTMEM_RECORD_LIVE ? r->size :
+		bin->slot_size - bin->header;
+}
+
+/* Slabs come and go. */
+
+/* A slab is made. Returns 0 or -ENOMEM. */
+int
+fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	/* When sampling, most objects are not checked. */
+	if (ctl->debug == NULL || (ctl->debug->level == RTE_FASTMEM_DEBUG_SAMPLE &&
+			!ctl->bins[slab->bin].sampled))
+		return 0;
+	return fastmem_records_make(slab, may_grow);
+}
+
+static size_t
+slab_bytes(const struct fastmem_granule *slab)
+{
+	return (size_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT;
+}
+
+/* Its objects are constructed: from now on, who has none may not access it. */
+void
+fastmem_debug_slab_enter(const struct fastmem_granule *slab)
+{
+	if (fastmem_debug.tools != 0)
+		fastmem_track_slab(fastmem_granule_addr(slab->head), slab_bytes(slab));
+}
+
+/* Its objects are to be destroyed: the functions of the pool may access it. */
+void
+fastmem_debug_slab_leave(const struct fastmem_granule *slab)
+{
+	if (fastmem_debug.tools != 0)
+		fastmem_track_plain(fastmem_granule_addr(slab->head), slab_bytes(slab));
+}
+
+/* It is no slab any more. Under bin.lock. */
+void
+fastmem_debug_slab_end(struct fastmem_granule *slab)
+{
+	fastmem_records_drop(slab);
+	if (fastmem_debug.tools != 0)
+		fastmem_track_unslab(fastmem_granule_addr(slab->head), slab_bytes(slab));
+}
+
+/* Memory is EAL's again. */
+void
+fastmem_debug_memory_leaves(void *addr, size_t len)
+{
+	if (fastmem_debug.tools != 0)
+		fastmem_track_plain(addr, len);
+}
+
+/*
+ * From one to the other, a function of the user may look at an object of a pool, in use or
+ * not.
+ */
+void
+fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *slab, void *obj,
+		bool begin)
+{
+	const struct fastmem_record *r;
+
+	if (fastmem_debug.tools == 0)
+		return;
+	r = fastmem_record_of(bin, slab, obj);
+	if (r == NULL || state_of(r) == FASTMEM_RECORD_LIVE)
+		return;
+	if (begin)
+		fastmem_track_peek(obj, bin->pool->size);
+	else
+		fastmem_track_unpeek(obj, bin->pool->size);
+}
+
+/* All objects there are. */
+
+static void
+check_one(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_record *r,
+		void *arg)
+{
+	struct place p = place_of(bin, slab, r);
+	unsigned int *n_wrong = arg;
+	bool holds = true;
+
+	if (state_of(r) == FASTMEM_RECORD_LIVE)
+		holds = zones_hold(&p);
+	else if (state_of(r) == FASTMEM_RECORD_FREED)
+		holds = freed_holds(&p);
+	if (holds)
+		return;
+	mend(&p);
+	(*n_wrong)++;
+}
+
+unsigned int
+rte_fastmem_debug_check(void)
+{
+	unsigned int n_wrong = 0;
+
+	if (fastmem_ctl_get() != NULL)
+		fastmem_records_walk(check_one, &n_wrong);
+	return n_wrong;
+}

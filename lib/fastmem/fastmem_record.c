@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Records: what is known of each slot, in the memory of the bookkeeping.
+ *
+ * A slab has an array of them from before its first slot is handed out until its memory
+ * goes back. Arrays are kept for reuse by powers of two. Their memory stays what it is until
+ * deinit, so that whoever reads a record of a slab that has gone reads an old story.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fastmem_debug.h"
+
+/* Arrays in the lists are linked by their first word. */
+struct unused_records {
+	struct fastmem_record *next;
+};
+
+static unsigned int
+records_log2(const struct fastmem_granule *slab)
+{
+	return rte_log2_u32(slab->n_slots);
+}
+
+void
+fastmem_debug_lock(struct fastmem_debug *debug)
+{
+	if (fastmem_mutex_lock(&debug->lock)) {
+		/* A list of arrays changes by one store. */
+		fastmem_quarantine_repair(debug);
+		fastmem_mutex_repaired(&debug->lock);
+	}
+}
+
+/* Before the slab is entered. Returns 0 or -ENOMEM. */
+int
+fastmem_records_make(struct fastmem_granule *slab, bool may_grow)
+{
+	struct fastmem_debug *debug = fastmem_ctl()->debug;
+	unsigned int log2 = records_log2(slab);
+	size_t bytes = sizeof(struct fastmem_record) << log2;
+	struct fastmem_record *records;
+
+	fastmem_debug_lock(debug);
+	records = debug->unused[log2];
+	if (records != NULL)
+		MOVE(debug->unused[log2], ((struct unused_records *)records)->next);
+	fastmem_mutex_unlock(&debug->lock);
+	if (records != NULL)
+		memset(records, 0, bytes);
+	else
+		records = fastmem_meta_alloc(bytes, may_grow);
+	/* Pairs with the acquire in fastmem_record_of(): they are zeroed. */
+	__atomic_store_n(&slab->records, records, __ATOMIC_RELEASE);
+	return records != NULL ? 0 : -ENOMEM;
+}
+
+/* No slot of the slab is in use any more. Under bin.lock, or before anybody knows the slab. */
+void
+fastmem_records_drop(struct fastmem_granule *slab)
+{
+	struct fastmem_debug *debug = fastmem_ctl()->debug;
+	unsigned int log2 = records_log2(slab);
+	struct fastmem_record *records = slab->records;
+
+	if (records == NULL)
+		return;
+	/* Readers find no slab here from now on, or records that are about to be others'. */
+	__atomic_store_n(&slab->records, NULL, __ATOMIC_RELAXED);
+	fastmem_debug_lock(debug);
+	((struct unused_records *)records)->next = debug->unused[log2];
+	MOVE(debug->unused[log2], records);
+	fastmem_mutex_unlock(&debug->lock);
+}
+
+struct span {
+	uint32_t first;
+	uint32_t n;
+};
+
+/* The chunks of an arena, for the caller to free(). NULL: none, or no memory. */
+static struct span *
+chunks_of(struct fastmem_arena *arena, unsigned int *n)
+{
+	struct span *spans = NULL;
+	unsigned int room;
+	uint32_t first;
+
+	do {
+		room = *n = 0;
+		fastmem_arena_lock(arena);
+		for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next)
+			room++;
+		fastmem_mutex_unlock(&arena->lock);
+		free(spans);
+		spans = calloc(room + 1, sizeof(spans[0]));
+		if (spans == NULL)
+			return NULL;
+		fastmem_arena_lock(arena);
+		for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next) {
+			if (*n < room)
+				spans[*n] = (struct span){ first, fastmem_granule(first)->chunk_n };
+			(*n)++;
+		}
+		fastmem_mutex_unlock(&arena->lock);
+	} while (*n > room); /* it has grown meanwhile */
+	return spans;
+}
+
+static void
+walk_slab(uint32_t head, fastmem_record_cb cb, void *arg)
+{
+	struct fastmem_granule *slab = fastmem_granule(head);
+	/* Pairs with the release in fastmem_records_make(). */
+	struct fastmem_record *records = __atomic_load_n(&slab->records, __ATOMIC_ACQUIRE);
+	uint32_t i, n = slab->n_slots;
+	unsigned int bin = __atomic_load_n(&rte_fastmem_map.bins[head], __ATOMIC_RELAXED);
+
+	if (fastmem_state(slab) != FASTMEM_SLAB || slab->head != head || records == NULL ||
+			bin == 0)
+		return;
+	for (i = 0; i < n; i++)
+		if (__atomic_load_n(&records[i].state, __ATOMIC_ACQUIRE) != FASTMEM_RECORD_NEW)
+			cb(&fastmem_ctl()->bins[bin], slab, &records[i], arg);
+}
+
+/*
+ * Visit the records of slots that were ever handed out. Nothing is locked meanwhile: slabs
+ * that come or go are missed, or visited as they were.
+ */
+void
+fastmem_records_walk(fastmem_record_cb cb, void *arg)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	unsigned int socket, i, n;
+	uint32_t g;
+
+	if (ctl->debug == NULL)
+		return;
+	for (socket = 0; socket < ctl->n_sockets; socket++) {
+		struct span *spans = chunks_of(&ctl->arenas[socket], &n);
+
+		for (i = 0; spans != NULL && i < n; i++)
+			for (g = spans[i].first; g < spans[i].first + spans[i].n; g++)
+				walk_slab(g, cb, arg);
+		free(spans);
+	}
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef FASTMEM_STACK_H
+#define FASTMEM_STACK_H
+
+/*
+ * Call stacks as numbers of 16 bits, which mean the same in all processes that share
+ * fastmem. See fastmem_stack.c for how they are taken, fastmem_symbol.c for how they are
+ * printed.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define FASTMEM_STACK_NONE 0u /* no memory for it, or nothing was captured */
+#define FASTMEM_STACK_MANY UINT16_MAX /* there are too many stacks already */
+#define FASTMEM_STACK_MAX 16384u /* different stacks */
+#define FASTMEM_STACK_MAX_DEPTH 16u /* frames */
+#define FASTMEM_STACK_DEPTH 12u /* unless another one is set */
+
+/* A frame: the return address of a call, relative to where its module is loaded. */
+struct fastmem_stack_frame {
+	const char *module; /* path of the file; NULL: not known, offset is an address */
+	uint64_t offset; /* the address that the file's symbol table has for it */
+};
+
+/**
+ * The stack of the calling thread, from the caller of the library on. The frames of the
+ * library itself are left out where it is a shared object; in programs that contain it,
+ * they are there, and left out in print.
+ *
+ * Costs some tens of nanoseconds, unless the stack is new. Not to be called with a lock of
+ * fastmem's, as a new stack may need memory. Within the caller's signal handlers, and within
+ * itself, it captures nothing. Any thread may call it.
+ *
+ * @return
+ *   Number of the stack, up to 65535: the same for the same stack, until deinit.
+ *   FASTMEM_STACK_NONE or FASTMEM_STACK_MANY if there is none.
+ */
+uint32_t fastmem_stack_capture(void);
+
+/**
+ * How many frames this process captures: 1 to FASTMEM_STACK_MAX_DEPTH, others mean the
+ * nearest of these. They include those of the library, two or three.
+ */
+void fastmem_stack_set_depth(unsigned int depth);
+
+/**
+ * Write a stack: a line for each frame, the innermost first, and for each inlined call.
+ *
+ *     #0 function at file.c:123 (module+0x1234)
+ *
+ * As much of it as can be found: by addr2line or eu-addr2line, if there is one, and debug
+ * information; by dladdr() for what this process has loaded; else the module alone.
+ * Takes up to some seconds if the program is large. Any thread may call it.
+ *
+ * @param f
+ *   Where to write.
+ * @param id
+ *   What fastmem_stack_capture() has returned, in any process.
+ * @param indent
+ *   Begins each line.
+ */
+void fastmem_stack_print(FILE *f, uint32_t id, const char *indent);
+
+/**
+ * The frames of a stack.
+ *
+ * @return
+ *   Number of frames, of which the first n are written to frames. 0: there is no such stack.
+ */
+unsigned int fastmem_stack_frames(uint32_t id, struct fastmem_stack_frame *frames,
+		unsigned int n);
+
+/**
+ * The innermost frame that is not of fastmem, in a line without its end: "function
+ * file.c:123" or "module+0x1234".
+ *
+ * @return
+ *   As snprintf(). If there is no such stack, what is written says so.
+ */
+int fastmem_stack_site(uint32_t id, char *buf, size_t len);
+
+#endif /* FASTMEM_STACK_H */

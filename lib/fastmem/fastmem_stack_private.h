@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef FASTMEM_STACK_PRIVATE_H
+#define FASTMEM_STACK_PRIVATE_H
+
+/* Between fastmem_stack.c, which keeps stacks, and fastmem_symbol.c, which prints them. */
+
+#include <link.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fastmem_stack.h"
+
+#define FASTMEM_STACK_MODULES 256u
+
+/* What the linker has marked a file with, so that another one at its path is not taken for it. */
+struct fastmem_build_id {
+	uint8_t size; /* 0: it has none */
+	uint8_t bytes[31];
+};
+
+/* A program or a shared object, in shared memory. Does not change. */
+struct fastmem_module {
+	struct fastmem_build_id build_id;
+	bool is_library; /* it is fastmem, and nothing else */
+	char path[];
+};
+
+/* By its number in a frame; NULL: not known. */
+const struct fastmem_module *fastmem_module(unsigned int number);
+
+/* For how long addr2line may take for a stack. Tests are less patient. */
+extern int fastmem_symbol_patience_ms;
+
+/* The build id of what is loaded in this process. */
+void fastmem_build_id_loaded(const struct dl_phdr_info *info, struct fastmem_build_id *id);
+
+#endif /* FASTMEM_STACK_PRIVATE_H */

@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Stacks in print: what functions, files and lines their frames are.
+ *
+ * Debug information is read by addr2line, or by the one of elfutils, in a process of its
+ * own: once for each module of a stack, for a bounded time, with a bare environment (no
+ * preloaded library, no server to ask for debug information). Where that finds nothing, there are
+ * the dynamic symbols of what this process has loaded. It all works for stacks of other
+ * processes, as these are kept by module and offset.
+ *
+ * This runs when the application has damaged its memory: it uses no malloc, and what it needs
+ * lies in pages of its own.
+ */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_common.h>
+
+#include "fastmem_stack_private.h"
+
+#define MAX_CALLS 8 /* in a frame: a function, and those that are inlined there */
+#define TEXT_SIZE (64u << 10)
+#define NOTE_SIZE 1024
+
+struct call {
+	const char *function;
+	const char *place; /* file:line; NULL: not known */
+};
+
+struct symbol {
+	unsigned int n_calls; /* the innermost first */
+	struct call calls[MAX_CALLS];
+	unsigned long function_offset; /* into the function, if the place is not known */
+};
+
+/* Of a stack. In pages of its own. */
+struct symbols {
+	struct fastmem_stack_frame frames[FASTMEM_STACK_MAX_DEPTH];
+	struct symbol symbols[FASTMEM_STACK_MAX_DEPTH]; /* of each frame */
+	unsigned int n;
+	int64_t deadline;
+	size_t used; /* of text */
+	char text[TEXT_SIZE];
+};
+
+int fastmem_symbol_patience_ms = 10000;
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Build ids. */
+
+static void
+build_id_of_notes(const uint8_t *notes, size_t size, size_t align, struct fastmem_build_id *id)
+{
+	while (size >= sizeof(ElfW(Nhdr))) {
+		ElfW(Nhdr) head;
+		size_t name, desc, all;
+
+		memcpy(&head, notes, sizeof(head));
+		name = sizeof(head);
+		desc = name + RTE_ALIGN_CEIL((size_t)head.n_namesz, (size_t)4);
+		desc = RTE_ALIGN_CEIL(desc, align);
+		all = desc + RTE_ALIGN_CEIL((size_t)head.n_descsz, align);
+		if (desc + head.n_descsz > size)
+			return;
+		if (head.n_type == NT_GNU_BUILD_ID && head.n_namesz == 4 &&
+				memcmp(notes + name, "GNU", 4) == 0) {
+			id->size = RTE_MIN((size_t)head.n_descsz, sizeof(id->bytes));
+			memcpy(id->bytes, notes + desc, id->size);
+			return;
+		}
+		if (all >= size)
+			return;
+		notes += all;
+		size -= all;
+	}
+}
+
+static size_t
+note_align(const ElfW(Phdr) *ph)
+{
+	return ph->p_align == 8 ? 8 : 4;
+}
+
+void
+fastmem_build_id_loaded(const struct dl_phdr_info *info, struct fastmem_build_id *id)
+{
+	unsigned int i;
+
+	memset(id, 0, sizeof(*id));
+	for (i = 0; i < info->dlpi_phnum && id->size == 0; i++) {
+		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+
+		if (ph->p_type == PT_NOTE)
+			build_id_of_notes((const uint8_t *)(info->dlpi_addr + ph->p_vaddr),
+				ph->p_memsz, note_align(ph), id);
+	}
+}
+
+static void
+build_id_of_file(int fd, struct fastmem_build_id *id)
+{
+	uint8_t notes[NOTE_SIZE];
+	ElfW(Ehdr) eh;
+	ElfW(Phdr) ph;
+	unsigned int i;
+
+	memset(id, 0, sizeof(*id));
+	if (pread(fd, &eh, sizeof(eh), 0) != (ssize_t)sizeof(eh) ||
+			memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_phentsize != sizeof(ph))
+		return;
+	for (i = 0; i < eh.e_phnum && id->size == 0; i++) {
+		ssize_t n;
+
+		if (pread(fd, &ph, sizeof(ph), eh.e_phoff + i * sizeof(ph)) !=
+				(ssize_t)sizeof(ph))
+			return;
+		if (ph.p_type != PT_NOTE)
+			continue;
+		n = pread(fd, notes, RTE_MIN(sizeof(notes), (size_t)ph.p_filesz), ph.p_offset);
+		if (n > 0)
+			build_id_of_notes(notes, n, note_align(&ph), id);
+	}
+}
+
+/* Whether the file is still the one that the stack was taken in. */
+static bool
+file_is_same(const struct fastmem_module *m)
+{
+	struct fastmem_build_id id;
+	int fd = open(m->path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	build_id_of_file(fd, &id);
+	close(fd);
+	return memcmp(&id, &m->build_id, sizeof(id)) == 0;
+}
+
+/* addr2line. */
+
+static pid_t
+tool_spawn(const char *const *args, int output)
+{
+	static const char *const environment[] = { "LC_ALL=C", NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t signals;
+	pid_t pid;
+	int ret;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+#ifdef __GLIBC_PREREQ
+#if __GLIBC_PREREQ(2, 34)
+	/* Locks of EAL's on open files would last as long as the child has them. */
+	posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+#endif
+#endif
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	sigemptyset(&signals);
+	posix_spawnattr_setsigmask(&attr, &signals);
+	sigfillset(&signals);
+	posix_spawnattr_setsigdefault(&attr, &signals);
+	ret = posix_spawnp(&pid, args[0], &actions, &attr, (char **)(uintptr_t)args,
+			(char **)(uintptr_t)environment);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&actions);
+	return ret == 0 ? pid : -1;
+}
+
+/* All that it writes, up to size. Returns false if it takes too long. */
+static bool
+tool_read(int fd, char *out, size_t size, size_t *n, int64_t deadline)
+{
+	*n = 0;
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		int64_t left = deadline - now_ms();
+		char rest[256];
+		ssize_t got;
+
+		if (left <= 0)
+			return false;
+		if (poll(&p, 1, left) <= 0)
+			continue; /* by a signal, or time is up */
+		got = *n < size ? read(fd, out + *n, size - *n) : read(fd, rest, sizeof(rest));
+		if (got == 0)
+			return true;
+		if (got < 0 && errno != EINTR)
+			return true;
+		if (got > 0 && *n < size)
+			*n += got;
+	}
+}
+
+/*
+ * Wait for the end of the child, which comes soon, or else bring it about. If an application
+ * that waits for any child has been faster, its number may be that of another process: which
+ * is not killed, as it is no child of ours. Returns false if it has failed.
+ */
+static bool
+tool_end(pid_t pid, int64_t deadline)
+{
+	bool killed = false;
+	int status = 0;
+
+	for (;;) {
+		pid_t ret = waitpid(pid, &status, killed ? 0 : WNOHANG);
+
+		if (ret == pid || (ret < 0 && errno != EINTR))
+			return !killed && status == 0;
+		if (ret == 0 && now_ms() >= deadline) {
+			kill(pid, SIGKILL);
+			killed = true;
+		} else if (ret == 0) {
+			poll(NULL, 0, 1);
+		}
+	}
+}
+
+/* Run a command. Returns false if it does not exist or has failed. */
+static bool
+tool_run(const char *const *args, char *out, size_t size, size_t *n, int64_t deadline)
+{
+	int ends[2];
+	pid_t pid;
+	bool done;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return false;
+	pid = tool_spawn(args, ends[1]);
+	close(ends[1]);
+	if (pid < 0) {
+		close(ends[0]);
+		return false;
+	}
+	done = tool_read(ends[0], out, size, n, deadline);
+	close(ends[0]);
+	return tool_end(pid, done ? deadline : 0) && done;
+}
+
+/* Cut the first line off. Returns NULL after the last one. */
+static char *
+line_take(char **text, const char *end)
+{
+	char *line = *text, *newline;
+
+	if (line >= end)
+		return NULL;
+	newline = memchr(line, '\n', end - line);
+	if (newline == NULL)
+		return NULL; /* it was cut short */
+	*newline = '\0';
+	*text = newline + 1;
+	return line;
+}
+
+static bool
+is_known(const char *s)
+{
+	return s[0] != '?' && s[0] != '\0';
+}
+
+static void
+call_add(struct symbol *symbol, char *function, char *place)
+{
+	char *discriminator = strstr(place, " (discriminator");
+	const char *colon;
+
+	if (discriminator != NULL)
+		*discriminator = '\0';
+	if (!is_known(function) || symbol->n_calls == MAX_CALLS)
+		return;
+	colon = strrchr(place, ':');
+	/* A file without a line is but the name of a source file in the symbol table. */
+	if (colon == NULL || !is_known(place) || colon[1] == '?' || strcmp(colon, ":0") == 0)
+		place = NULL;
+	symbol->calls[symbol->n_calls].function = function;
+	symbol->calls[symbol->n_calls].place = place;
+	symbol->n_calls++;
+}
+
+/* For each address, a line with it, and then a function and its place by turns. */
+static void
+parse(struct symbols *s, const unsigned int *of, unsigned int n, char *text, const char *end)
+{
+	struct symbol *symbol = NULL;
+	unsigned int next = 0;
+	char *line, *place;
+
+	while ((line = line_take(&text, end)) != NULL) {
+		if (strncmp(line, "0x", 2) == 0) {
+			if (next == n)
+				return;
+			symbol = &s->symbols[of[next++]];
+			continue;
+		}
+		place = line_take(&text, end);
+		if (symbol == NULL || place == NULL)
+			return;
+		call_add(symbol, line, place);
+	}
+}
+
+/* The frames `of' are all of one module, which is a file that can be read. */
+static void
+ask_tools(struct symbols *s, const char *path, const unsigned int *of, unsigned int n)
+{
+	/* Binutils', as of 2.40, sees no inlined calls in what clang has compiled. */
+	static const char *const tools[] = { "llvm-addr2line", "addr2line", "eu-addr2line" };
+	const char *args[7 + FASTMEM_STACK_MAX_DEPTH + 1] = { NULL, "-C", "-f", "-i", "-a", "-e",
+		path };
+	char addresses[FASTMEM_STACK_MAX_DEPTH][20];
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		/* The call, which is before the return address. */
+		snprintf(addresses[i], sizeof(addresses[i]), "0x%" PRIx64,
+			s->frames[of[i]].offset - 1);
+		args[7 + i] = addresses[i];
+	}
+	args[7 + n] = NULL;
+	for (i = 0; i < RTE_DIM(tools); i++) {
+		char *out = s->text + s->used;
+		size_t used;
+
+		args[0] = tools[i];
+		if (!tool_run(args, out, TEXT_SIZE - s->used, &used, s->deadline))
+			continue;
+		s->used += used;
+		parse(s, of, n, out, out + used);
+		return;
+	}
+}
+
+/* Symbols of this process. */
+
+struct loaded {
+	const struct fastmem_module *module;
+	uintptr_t base;
+	bool found;
+};
+
+static int
+is_loaded(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct loaded *l = arg;
+	struct fastmem_build_id id;
+	const char *name = strrchr(info->dlpi_name, '/');
+	const char *wanted = strrchr(l->module->path, '/');
+
+	RTE_SET_USED(size);
+	fastmem_build_id_loaded(info, &id);
+	if (memcmp(&id, &l->module->build_id, sizeof(id)) != 0)
+		return 0;
+	if (id.size == 0 && (name == NULL || wanted == NULL || strcmp(name, wanted) != 0))
+		return 0;
+	l->base = info->dlpi_addr;
+	l->found = true;
+	return 1;
+}
+
+static void
+ask_linker(struct symbols *s, const struct fastmem_module *m, unsigned int frame)
+{
+	struct symbol *symbol = &s->symbols[frame];
+	struct loaded l = { .module = m };
+	Dl_info info;
+	uintptr_t addr;
+
+	dl_iterate_phdr(is_loaded, &l);
+	if (!l.found)
+		return;
+	addr = l.base + s->frames[frame].offset;
+	if (dladdr((void *)(addr - 1), &info) == 0 || info.dli_sname == NULL)
+		return;
+	symbol->calls[0] = (struct call){ .function = info.dli_sname };
+	symbol->n_calls = 1;
+	symbol->function_offset = addr - (uintptr_t)info.dli_saddr;
+}
+
+/* All frames of the module that the frame `first' is of. */
+static void
+look_up_module(struct symbols *s, const struct fastmem_module *m, unsigned int first)
+{
+	unsigned int of[FASTMEM_STACK_MAX_DEPTH], n = 0, i;
+
+	for (i = first; i < s->n; i++)
+		if (s->frames[i].module == m->path)
+			of[n++] = i;
+	if (file_is_same(m))
+		ask_tools(s, m->path, of, n);
+	for (i = 0; i < n; i++)
+		if (s->symbols[of[i]].n_calls == 0)
+			ask_linker(s, m, of[i]);
+}
+
+static const struct fastmem_module *
+module_of(const struct fastmem_stack_frame *frame)
+{
+	return frame->module == NULL ? NULL : (const struct fastmem_module *)
+		RTE_PTR_SUB(frame->module, offsetof(struct fastmem_module, path));
+}
+
+/* What the frames of a stack are. NULL: there is no such stack, or no memory. */
+static struct symbols *
+symbols_make(uint32_t id)
+{
+	struct symbols *s;
+	unsigned int i, k;
+
+	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (s == MAP_FAILED)
+		return NULL;
+	s->n = fastmem_stack_frames(id, s->frames, FASTMEM_STACK_MAX_DEPTH);
+	s->deadline = now_ms() + fastmem_symbol_patience_ms;
+	for (i = 0; i < s->n; i++) {
+		for (k = 0; k < i && s->frames[k].module != s->frames[i].module; k++)
+			;
+		if (k == i && s->frames[i].module != NULL)
+			look_up_module(s, module_of(&s->frames[i]), i);
+	}
+	return s;
+}
+
+static void
+symbols_free(struct symbols *s)
+{
+	munmap(s, sizeof(*s));
+}
+
+/* Lines. */
+
+static const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+static bool
+is_of_library(const struct call *call)
+{
+	static const char *const names[] = { "rte_fastmem_", "fastmem_" };
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(names); i++)
+		if (strncmp(call->function, names[i], strlen(names[i])) == 0)
+			return true;
+	/* In a header, it may be what has called an inline function that the tool does not see. */
+	return call->place != NULL && strstr(call->place, "lib/fastmem/") != NULL &&
+		strstr(call->place, ".c:") != NULL;
+}
+
+/* The first call to show. Library functions that are in the program itself come before it. */
+static void
+skip_library(const struct symbols *s, unsigned int *frame, unsigned int *call)
+{
+	for (*frame = 0; *frame < s->n; (*frame)++) {
+		const struct symbol *symbol = &s->symbols[*frame];
+
+		for (*call = 0; *call < symbol->n_calls; (*call)++)
+			if (!is_of_library(&symbol->calls[*call]))
+				return;
+		if (symbol->n_calls == 0)
+			return;
+	}
+	*frame = *call = 0; /* there is nothing else */
+}
+
+static int
+format_module(char *buf, size_t len, const struct fastmem_stack_frame *frame)
+{
+	return snprintf(buf, len, "%s+0x%" PRIx64,
+		frame->module != NULL ? base_name(frame->module) : "", frame->offset);
+}
+
+static int
+format_call(char *buf, size_t len, const struct symbol *symbol, unsigned int call)
+{
+	const struct call *c = &symbol->calls[call];
+
+	if (c->place != NULL)
+		return snprintf(buf, len, "%s %s", c->function, c->place);
+	if (symbol->function_offset != 0)
+		return snprintf(buf, len, "%s+0x%lx", c->function, symbol->function_offset);
+	return snprintf(buf, len, "%s", c->function);
+}
+
+static void
+print_frame(FILE *f, const char *indent, unsigned int *number, const struct symbols *s,
+		unsigned int frame, unsigned int call)
+{
+	const struct symbol *symbol = &s->symbols[frame];
+	char module[256], text[1024];
+
+	format_module(module, sizeof(module), &s->frames[frame]);
+	if (symbol->n_calls == 0) {
+		fprintf(f, "%s#%u %s\n", indent, (*number)++, module);
+		return;
+	}
+	for (; call < symbol->n_calls; call++) {
+		format_call(text, sizeof(text), symbol, call);
+		fprintf(f, "%s#%u %s (%s)\n", indent, (*number)++, text,
+			call + 1 < symbol->n_calls ? "inlined" : module);
+	}
+}
+
+/* For what is no stack; or NULL. */
+static const char *
+no_stack(uint32_t id, const struct symbols *s)
+{
+	if (id == FASTMEM_STACK_MANY)
+		return "not kept: there are too many different stacks";
+	if (id == FASTMEM_STACK_NONE)
+		return "not known";
+	return s == NULL || s->n == 0 ? "not there any more" : NULL;
+}
+
+void
+fastmem_stack_print(FILE *f, uint32_t id, const char *indent)
+{
+	struct symbols *s = symbols_make(id);
+	unsigned int frame, call, number = 0;
+
+	if (no_stack(id, s) != NULL) {
+		fprintf(f, "%s(%s)\n", indent, no_stack(id, s));
+	} else {
+		skip_library(s, &frame, &call);
+		for (; frame < s->n; frame++, call = 0)
+			print_frame(f, indent, &number, s, frame, call);
+	}
+	if (s != NULL)
+		symbols_free(s);
+}
+
+int
+fastmem_stack_site(uint32_t id, char *buf, size_t len)
+{
+	struct symbols *s = symbols_make(id);
+	unsigned int frame, call;
+	int ret;
+
+	if (no_stack(id, s) != NULL) {
+		ret = snprintf(buf, len, "(%s)", no_stack(id, s));
+	} else {
+		skip_library(s, &frame, &call);
+		ret = s->symbols[frame].n_calls == 0 ?
+			format_module(buf, len, &s->frames[frame]) :
+			format_call(buf, len, &s->symbols[frame], call);
+	}
+	if (s != NULL)
+		symbols_free(s);
+	return ret;
+}

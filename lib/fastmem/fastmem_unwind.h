@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef FASTMEM_UNWIND_H
+#define FASTMEM_UNWIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FASTMEM_UNWIND_MAX 16 /* frames */
+
+/*
+ * A walk up a stack: the return addresses that it found, from the innermost one on, and
+ * what it went by. Two walks from the same address that find the same values in all words
+ * (in that order) are the same walk.
+ */
+struct fastmem_walk {
+	unsigned int n;
+	unsigned int n_words;
+	uintptr_t frames[FASTMEM_UNWIND_MAX];
+	const uintptr_t *words[3 * FASTMEM_UNWIND_MAX];
+	uintptr_t values[3 * FASTMEM_UNWIND_MAX];
+};
+
+/*
+ * Walk up the stack of the calling thread. It does not take a lock of fastmem's, and uses
+ * malloc only where the C library's backtrace() has to serve.
+ *
+ * @param frame
+ *   Of the calling function: its __builtin_frame_address(0).
+ * @param max
+ *   Most frames to find, up to FASTMEM_UNWIND_MAX. The first one is the return address of
+ *   the calling function.
+ */
+void fastmem_unwind(const uintptr_t *frame, unsigned int max, struct fastmem_walk *walk);
+
+/* The mapping that the stack of this thread is in, as it was found last. */
+struct fastmem_stack_span {
+	uintptr_t low, high;
+};
+extern __thread struct fastmem_stack_span fastmem_stack_span
+	__attribute__((tls_model("initial-exec")));
+
+/* Forget what is known of the code at any address, as some of it has been unloaded. */
+void fastmem_unwind_forget(void);
+
+/*
+ * For functions that read the words of other functions' frames, and code: sanitizers know
+ * nothing of either.
+ */
+#ifdef __clang__
+#define FASTMEM_UNCHECKED __attribute__((no_sanitize("address", "memory", "thread", "undefined")))
+#else
+#define FASTMEM_UNCHECKED __attribute__((no_sanitize_address, no_sanitize_thread, \
+	no_sanitize_undefined))
+#endif
+
+#endif /* FASTMEM_UNWIND_H */
