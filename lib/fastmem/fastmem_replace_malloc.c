@@ -40,6 +40,12 @@ rte_fastmem_replace_set_heap(const struct rte_fastmem_replace_heap *heap)
 	eal_heap = *heap;
 }
 
+const struct rte_fastmem_replace_heap *
+rte_fastmem_replace_get_heap(void)
+{
+	return &eal_heap;
+}
+
 unsigned int
 rte_fastmem_replace_hold_growth(int change)
 {

@@ -319,6 +319,9 @@ struct rte_fastmem_replace_heap {
 __rte_experimental
 void
 rte_fastmem_replace_set_heap(const struct rte_fastmem_replace_heap *heap);
+__rte_experimental
+const struct rte_fastmem_replace_heap *
+rte_fastmem_replace_get_heap(void);
 
 /*
  * Add to the number of reasons why the calling thread must not call into EAL for memory: it
