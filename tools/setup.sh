@@ -10,7 +10,7 @@ usage() {
 
 	Installs the Debian packages that are missing, by apt-get, as root or with sudo:
 	  demo   to build, and to run the benchmark (the default)
-	  test   and to run all tests: clang, sanitizers, fuzzing
+	  test   and to run all tests: clang, sanitizers, fuzzing, static analysers
 	END
 }
 
@@ -31,6 +31,8 @@ missing_packages() {
 	command -v clang >/dev/null || echo clang
 	# clang's sanitizer and fuzzer runtimes are a package of their own since Debian 13.
 	clang_runs_fuzzers || echo clang "$(clang_runtime_package)"
+	command -v clang-tidy >/dev/null || echo clang-tidy
+	command -v cppcheck >/dev/null || echo cppcheck
 	command -v doxygen >/dev/null || echo doxygen
 	command -v setarch >/dev/null || echo util-linux
 	command -v spin >/dev/null || echo spin

@@ -56,6 +56,9 @@
 #include <rte_memzone.h>
 #include <rte_reciprocal.h>
 
+#ifndef RTE_FASTMEM_INLINE
+#define RTE_FASTMEM_INLINE /* the functions themselves, not what analysers are told */
+#endif
 #include "rte_fastmem.h"
 #include "rte_fastmem_pool.h"
 #include "fastmem_compat.h"
