@@ -223,9 +223,9 @@ end_primary() {
 
 # wait_for FILE TEXT: until a line holds it, for at most 20 s
 wait_for() {
-	local i
+	local _
 
-	for i in $(seq 200); do
+	for _ in $(seq 200); do
 		! grep -F "$2" "$1" || return 0
 		sleep 0.1
 	done
