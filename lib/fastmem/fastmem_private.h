@@ -577,6 +577,7 @@ struct fastmem_socket_figures {
 struct fastmem_ctl *fastmem_ctl_get(void);
 void fastmem_close_attached(void);
 void fastmem_forget(bool forked);
+void fastmem_end(void);
 unsigned int fastmem_bin_class(const struct fastmem_bin *bin);
 
 /* fastmem_meta.c */

@@ -425,6 +425,25 @@ fastmem_forget(bool forked)
 	}
 }
 
+/*
+ * EAL is about to end here, and takes the memory with it. As rte_fastmem_deinit(), but without a
+ * word to secondaries, which EAL's end leaves with the memory they have.
+ */
+void
+fastmem_end(void)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	if (fastmem_process_state() != FASTMEM_PROCESS_OPEN)
+		return;
+	fastmem_defer_end_all();
+	if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+		fastmem_leaks_at_end();
+	else
+		secondary_deinit(ctl);
+	fastmem_forget(false);
+}
+
 /* Backing memory. */
 
 static struct fastmem_arena *
