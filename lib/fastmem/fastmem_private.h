@@ -21,7 +21,10 @@
  *   fastmem_arena.c  per socket: chunks (memzones), runs of granules, growth
  *   fastmem_meta.c   the memory of all bookkeeping, magazines, the granule map
  *   fastmem_mp.c     what a secondary process asks of the primary: growth
- *   fastmem_stack.c  call stacks as numbers (fastmem_unwind.c takes, fastmem_symbol.c prints them)
+ *   fastmem_stack.c  call stacks, kept as numbers
+ *   fastmem_known.c  the stacks that this process has walked before
+ *   fastmem_unwind.c walks up the stack of a thread
+ *   fastmem_symbol.c prints call stacks
  *   fastmem_peer.c   which processes there are, and what dead ones leave behind
  *   fastmem_stats.c  reads all of the above, for the statistics and the dump
  *   fastmem_verify.c reads all of the above, for tests
@@ -556,7 +559,8 @@ fastmem_cache_len(const struct rte_fastmem_cache *c)
 
 /* What fastmem has of a socket. */
 struct fastmem_socket_figures {
-	uint64_t n_chunks;
+	uint64_t n_zones; /* chunks, and of the bookkeeping */
+	uint64_t meta_bytes; /* of the bookkeeping */
 	uint64_t bytes; /* in chunks */
 	uint64_t used_bytes; /* live objects of the size classes, slabs of pools */
 	uint64_t n_used; /* such objects and slabs */
@@ -568,6 +572,7 @@ struct fastmem_socket_figures {
 struct fastmem_ctl *fastmem_ctl_get(void);
 void fastmem_close_attached(void);
 void fastmem_forget(bool forked);
+void fastmem_end(void);
 unsigned int fastmem_bin_class(const struct fastmem_bin *bin);
 
 /* fastmem_meta.c */
@@ -577,6 +582,7 @@ void fastmem_mutex_repaired(pthread_mutex_t *mutex);
 void fastmem_mutex_unlock(pthread_mutex_t *mutex);
 void fastmem_meta_init(struct fastmem_meta *meta, const struct rte_memzone *mz, size_t used);
 int fastmem_meta_grow(size_t size);
+void fastmem_meta_read(int socket_id, struct fastmem_socket_figures *out);
 void *fastmem_meta_alloc(size_t size, bool may_grow);
 int fastmem_meta_stock(void);
 size_t fastmem_magazine_bytes(uint32_t kind);

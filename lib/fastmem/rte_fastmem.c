@@ -384,6 +384,8 @@ rte_fastmem_deinit(void)
 		return;
 	}
 	if (state == FASTMEM_PROCESS_OPEN) {
+		/* What was written to after its end is not found otherwise, if nobody needs the memory. */
+		rte_fastmem_debug_check();
 		fastmem_leaks_at_end();
 		/* Nobody comes after this, and those who are there, fail from now on. */
 		__atomic_exchange_n(&ctl->ready, 0, __ATOMIC_ACQ_REL); /* see attach_to() */
@@ -420,6 +422,25 @@ fastmem_forget(bool forked)
 		else
 			fastmem_peers_leave(NULL);
 	}
+}
+
+/*
+ * EAL is about to end here, and takes the memory with it. As rte_fastmem_deinit(), but without a
+ * word to secondaries, which EAL's end leaves with the memory they have.
+ */
+void
+fastmem_end(void)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	if (fastmem_process_state() != FASTMEM_PROCESS_OPEN)
+		return;
+	fastmem_defer_end_all();
+	if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+		fastmem_leaks_at_end();
+	else
+		secondary_deinit(ctl);
+	fastmem_forget(false);
 }
 
 /* Backing memory. */
@@ -621,6 +642,8 @@ rte_fastmem_classes(size_t *sizes)
 
 	for (i = 0; sizes != NULL && i < RTE_FASTMEM_N_CLASSES; i++)
 		sizes[i] = class_size(i);
+	if (sizes != NULL)
+		fastmem_track_wrote(sizes, RTE_FASTMEM_N_CLASSES * sizeof(sizes[0]));
 	return RTE_FASTMEM_N_CLASSES;
 }
 
@@ -841,6 +864,8 @@ checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs,
 	} while (ret == -ENOMEM && fastmem_quarantine_flush(NULL));
 	for (i = 0; ret == 0 && i < n; i++)
 		objs[i] = fastmem_debug_take(objs[i], shape, zero);
+	if (ret == 0)
+		fastmem_track_wrote(objs, n * sizeof(objs[0]));
 	return ret;
 }
 
@@ -885,7 +910,7 @@ checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs, unsi
 
 	handle_size(r->ctl, handle, &size, &align);
 	shape = fastmem_debug_shape(size, align);
-	shape.align = FASTMEM_ALIGN_UNKNOWN;
+	shape.align = FASTMEM_BY_HANDLE | request_bin(r, 0)->slot_size;
 	ret = bin_offset(shape.slot, align, &r->offset);
 	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
 }
@@ -902,7 +927,7 @@ sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle, unsi
 		return NULL;
 	shape = fastmem_debug_shape(size, align);
 	if (by_handle)
-		shape.align = FASTMEM_ALIGN_UNKNOWN;
+		shape.align = FASTMEM_BY_HANDLE | request_bin(r, 0)->slot_size;
 	bin = fastmem_sample_bin(request_bin(r, 0)->socket, shape.slot, align);
 	slot = bin != NULL ? fastmem_cache_alloc(r->t, bin, flags) : NULL;
 	return slot != NULL ? fastmem_debug_take(slot, &shape, flags) : NULL;
@@ -947,14 +972,14 @@ checked_free_bulk(void *const *ptrs, unsigned int n, const struct fastmem_expect
 		fastmem_thread_freed();
 }
 
-/* What is to be freed if a handle, or a size, is right. */
+/* What is to be freed if a handle is right. */
 static struct fastmem_expect
 expect_handle(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle)
 {
-	struct fastmem_expect expect = { .what = FASTMEM_EXPECT_CLASS };
-
-	handle_size(ctl, handle, &expect.size, &expect.align);
-	return expect;
+	return (struct fastmem_expect){
+		.what = FASTMEM_EXPECT_CLASS,
+		.size = ctl->bins[handle & RTE_FASTMEM_HANDLE_BIN].slot_size,
+	};
 }
 
 void *
@@ -1245,6 +1270,7 @@ rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle
 		*handle |= RTE_FASTMEM_HANDLE_ANY;
 	if (fastmem_debug_on() || fastmem_sampling())
 		*handle = checked_handle(request_bin(&r, 0), size, r.n_sockets);
+	fastmem_track_wrote(handle, sizeof(*handle));
 	return 0;
 }
 

@@ -291,14 +291,20 @@ __rte_experimental
 bool
 rte_fastmem_replace_make_room(void);
 
+/* Why there is no fastmem in this process any more. */
+enum rte_fastmem_replace_end {
+	RTE_FASTMEM_REPLACE_ENDING, /* EAL is about to unmap all memory: objects are of no use */
+	RTE_FASTMEM_REPLACE_GONE, /* it has done so */
+	RTE_FASTMEM_REPLACE_FORKED, /* this process is a copy of one that goes on with it */
+};
+
 /*
- * All memory of EAL's is gone from this process, after rte_eal_cleanup(); or, forked, it is
- * another's, whose copy this process is. From now on nothing is allocated, and what is freed is
- * ignored. No other thread may be inside a call.
+ * From now on nothing is allocated, and what is freed is ignored. No other thread may be inside a
+ * call.
  */
 __rte_experimental
 void
-rte_fastmem_replace_forget(bool forked);
+rte_fastmem_replace_forget(enum rte_fastmem_replace_end end);
 
 /*
  * rte_malloc() never aligns to less than a cache line, so no two objects share one. What
@@ -308,14 +314,21 @@ static __rte_always_inline void *
 rte_fastmem_replace_alloc(const char *type, size_t size, unsigned int align, unsigned int flags,
 		int socket_id)
 {
-	void *ptr;
+	size_t class_id;
+	void *ptr = NULL;
 
 	if (unlikely(size == 0 || (align & (align - 1)) != 0))
 		return NULL;
-	ptr = rte_fastmem_alloc_socket(size, align > RTE_CACHE_LINE_SIZE ? align :
-		RTE_CACHE_LINE_SIZE, flags, socket_id);
+	/* As rte_fastmem_alloc_socket(), with one call for all that is not at hand. */
+	class_id = rte_fastmem_class(size, align > RTE_CACHE_LINE_SIZE ? align :
+		RTE_CACHE_LINE_SIZE);
+	if (likely(class_id < RTE_FASTMEM_N_CLASSES &&
+			(socket_id == SOCKET_ID_ANY || socket_id == rte_fastmem_tls.socket_id)))
+		ptr = rte_fastmem_pop(&rte_fastmem_tls.classes[class_id]);
 	if (unlikely(ptr == NULL))
 		return rte_fastmem_replace_malloc_slow(type, size, align, flags, socket_id);
+	if (flags & RTE_FASTMEM_F_ZERO)
+		memset(ptr, 0, size);
 	return ptr;
 }
 
