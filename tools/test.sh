@@ -18,6 +18,7 @@ usage() {
 	  tsan      ThreadSanitizer and assertions
 	  fuzz      libFuzzer harness, a fixed number of runs
 	  models    models of the protocols, all states of them
+	  ab        the quick comparison of programs with and without the rte_malloc replacement
 	  upstream  some of DPDK's own tests, and programs, with the mempool driver and the
 	            preloaded rte_malloc, on DPDK 22.11
 
@@ -29,7 +30,7 @@ usage() {
 	END
 }
 
-all_variants=(gcc clang asan tsan fuzz models upstream)
+all_variants=(gcc clang asan tsan fuzz models ab upstream)
 case "${1:-}" in
 -h|--help) usage; exit ;;
 esac
@@ -163,6 +164,16 @@ test_fuzz() {
 
 test_models() {
 	run tools/test-models.sh
+}
+
+test_ab() {
+	if [ ! -e "$BUILD/test/gcc/lib/fastmem_malloc/librte_fastmem_malloc.so" ] &&
+			! CC=gcc build_in "$BUILD/test/gcc" --buildtype=release --prefix /usr/local; then
+		fail "gcc does not build"
+		return
+	fi
+	say "ab: tests"
+	run tools/test-ab.sh "$BUILD/test/gcc" "${eal[@]}"
 }
 
 # What those tests find without the driver is listed for that version only. Those here need

@@ -65,7 +65,10 @@ struct thread {
 	struct thread *next, *prev;
 	struct rte_fastmem_tls *tls;
 	struct fastmem_tcache *tcache; /* NULL: none, or forgotten by deinit */
+	uint32_t frees; /* since its caches were taken from it, for sampling */
 };
+
+#define DISARMED_FREES 8 /* until a thread that does nothing but free has its caches back */
 
 static __thread struct thread self;
 static struct thread *threads; /* under threads_lock */
@@ -722,7 +725,7 @@ direct_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 static bool
 has_cache(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
 {
-	if (t == NULL)
+	if (t == NULL || bin->sampled)
 		return false;
 	if (t->caches[bin->id].loaded != NULL) {
 		cache_restore(t, bin);
@@ -1041,6 +1044,21 @@ make_exit_key(void)
 		FASTMEM_LOG(ERR, "no thread-specific data key is left: threads have no caches");
 }
 
+/*
+ * Let the fast path use the caches. Under threads_lock: if the primary's deinit comes now,
+ * the slow path is to say so. With checking, that is to see each call.
+ */
+static void
+thread_arm(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
+{
+	if (fastmem_process_state() != FASTMEM_PROCESS_OPEN || fastmem_debug_on() ||
+			fastmem_sample_is_exact())
+		return;
+	rte_fastmem_tls.caches = t->caches;
+	rte_fastmem_tls.classes = &t->caches[ctl->arenas[t->socket].first_bin];
+	rte_fastmem_tls.socket_id = ctl->arenas[t->socket].socket_id;
+}
+
 static void
 thread_join(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
 {
@@ -1056,15 +1074,7 @@ thread_join(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
 		threads = &self;
 	}
 	self.tcache = t;
-	/*
-	 * If the primary's deinit comes now, the slow path is to say so; and with checking, it
-	 * is to see each call.
-	 */
-	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN && !fastmem_debug_on()) {
-		rte_fastmem_tls.caches = t->caches;
-		rte_fastmem_tls.classes = &t->caches[ctl->arenas[t->socket].first_bin];
-		rte_fastmem_tls.socket_id = ctl->arenas[t->socket].socket_id;
-	}
+	thread_arm(ctl, t);
 	pthread_mutex_unlock(&threads_lock);
 	if (!known)
 		pthread_setspecific(exit_key, &self);
@@ -1099,6 +1109,47 @@ fastmem_tcache_self(bool may_grow)
 	t->socket = socket_index(ctl);
 	thread_join(ctl, t);
 	return t;
+}
+
+/*
+ * For sampling: the next call of each thread takes the slow path. The owner may be within
+ * the fast path, and then goes on with its caches once more.
+ */
+void
+fastmem_threads_disarm(void)
+{
+	struct thread *thread;
+
+	pthread_mutex_lock(&threads_lock);
+	for (thread = threads; thread != NULL; thread = thread->next) {
+		/* Relaxed: each of both, old or new, is a place with caches of this thread or none. */
+		__atomic_store_n(&thread->tls->caches, no_cache, __ATOMIC_RELAXED);
+		__atomic_store_n(&thread->tls->classes, no_cache, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&threads_lock);
+}
+
+/* Of the calling thread. Returns whether its caches had been taken from it. */
+bool
+fastmem_thread_rearm(struct fastmem_tcache *t)
+{
+	if (__atomic_load_n(&rte_fastmem_tls.caches, __ATOMIC_RELAXED) == t->caches &&
+			__atomic_load_n(&rte_fastmem_tls.classes, __ATOMIC_RELAXED) != no_cache)
+		return false;
+	pthread_mutex_lock(&threads_lock);
+	self.frees = 0;
+	if (self.tcache == t)
+		thread_arm(fastmem_ctl(), t);
+	pthread_mutex_unlock(&threads_lock);
+	return true;
+}
+
+/* The same, for a thread that has freed something: the next allocation is to come here first. */
+void
+fastmem_thread_freed(void)
+{
+	if (self.tcache != NULL && ++self.frees >= DISARMED_FREES)
+		fastmem_thread_rearm(self.tcache);
 }
 
 /* For a secondary's deinit: the caches of all its threads go back. */

@@ -156,6 +156,7 @@ fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s)
 	debug->sample = s->conf.sample;
 	debug->depth = s->conf.depth;
 	debug->leaks = !s->conf.no_leaks;
+	debug->zones = fastmem_track_allows_zones();
 	debug->quarantine_max = s->conf.quarantine;
 	if (fastmem_quarantine_init(debug) != 0)
 		return -ENOMEM;
@@ -172,7 +173,6 @@ fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_setting
 
 	memset(&fastmem_debug, 0, sizeof(fastmem_debug));
 	fastmem_debug.tools = tools;
-	fastmem_debug.zones = fastmem_track_allows_zones();
 	fastmem_debug.keep_running = s->conf.keep_running;
 	fastmem_debug.report = s->conf.report;
 	fastmem_debug.report_arg = s->conf.report_arg;
@@ -189,15 +189,30 @@ fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_setting
 				strerror(errno));
 	}
 	fastmem_stack_set_depth(ctl->debug->depth);
+	/* What this process runs under does not matter: others have written zones, or not. */
+	fastmem_debug.zones = ctl->debug->zones != 0;
 	fastmem_track_start();
 	/* Last: from now on calls are checked. */
-	fastmem_debug.level = ctl->debug->level;
+	if (ctl->debug->level != RTE_FASTMEM_DEBUG_SAMPLE) {
+		fastmem_debug.level = ctl->debug->level;
+		return;
+	}
+	fastmem_debug.sample = ctl->debug->sample;
+	fastmem_sample_start();
+}
+
+/* After the end of fastmem: calls fail, or do nothing, as they do without checking. */
+void
+fastmem_debug_close(void)
+{
+	fastmem_sample_stop();
+	fastmem_debug.level = 0;
 }
 
 void
 fastmem_debug_detach(void)
 {
-	fastmem_debug.level = 0;
+	fastmem_debug_close();
 	if (fastmem_debug.report_file != NULL)
 		fclose(fastmem_debug.report_file);
 	fastmem_debug.report_file = NULL;

@@ -59,6 +59,17 @@ is_full_level(void)
 	return fastmem_debug.level != RTE_FASTMEM_DEBUG_LIGHT;
 }
 
+/* As rte_gettid(), without the call that its variable takes from a shared object. */
+static int
+own_tid(void)
+{
+	static __thread int tid __attribute__((tls_model("initial-exec")));
+
+	if (unlikely(tid == 0))
+		tid = rte_gettid();
+	return tid;
+}
+
 static uint32_t
 own_pid(void)
 {
@@ -99,41 +110,42 @@ fastmem_debug_shape(size_t size, size_t align)
 
 /* Bytes that programs are not to write to. */
 
+/* Reads what nobody may access, for tools that this library may be built with. */
+#define UNCHECKED __attribute__((noinline, no_sanitize("address", "thread", "undefined")))
+
 /*
  * The first byte of an area that is not as it was left; n: none. Not for tools to object
  * to: nobody may access this memory, but for this.
  */
-__attribute__((noinline, no_sanitize("address", "thread", "undefined")))
-static size_t
+UNCHECKED static size_t
 first_changed(const uint8_t *p, size_t n, uint8_t byte)
 {
 	typedef uint64_t words __attribute__((vector_size(16), aligned(1), may_alias));
 	const uint64_t word = UINT64_C(0x0101010101010101) * byte;
 	const words want = { word, word };
+	words differ = { 0, 0 };
+	uint8_t rest = 0;
 	size_t i = 0;
 
+	/* Almost always nothing has: so there is one test, at the end. */
 	for (; i + 64 <= n; i += 64) {
 		const words *w = (const words *)(p + i);
-		words differ = (w[0] ^ want) | (w[1] ^ want) | (w[2] ^ want) | (w[3] ^ want);
 
-		if ((differ[0] | differ[1]) != 0)
-			break;
+		differ |= (w[0] ^ want) | (w[1] ^ want) | (w[2] ^ want) | (w[3] ^ want);
 	}
-	for (; i + 16 <= n; i += 16) {
-		words differ = *(const words *)(p + i) ^ want;
-
-		if ((differ[0] | differ[1]) != 0)
-			break;
-	}
+	for (; i + 16 <= n; i += 16)
+		differ |= *(const words *)(p + i) ^ want;
 	for (; i < n; i++)
-		if (p[i] != byte)
-			break;
+		rest |= p[i] ^ byte;
+	if (likely((differ[0] | differ[1] | rest) == 0))
+		return n;
+	for (i = 0; p[i] == byte; i++)
+		;
 	return i;
 }
 
 /* A sum that a changed byte changes, but for chance (FNV-1a by words, of Fowler, Noll and Vo). */
-__attribute__((noinline, no_sanitize("address", "thread", "undefined")))
-static uint64_t
+UNCHECKED static uint64_t
 sum_of(const uint8_t *p, size_t n)
 {
 	uint64_t sum = UINT64_C(0xcbf29ce484222325);
@@ -310,14 +322,16 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 		same = bin->pool == NULL && r->front == shape->front && r->size == shape->size;
 	}
 	set_state(r, FASTMEM_RECORD_BUSY);
+	p.obj += shape->front - (size_t)r->front;
 	r->front = shape->front;
 	r->size = shape->size;
 	r->align = shape->align;
-	r->alloc_stack = is_full_level() ? fastmem_stack_capture() : 0;
-	r->alloc_tid = rte_gettid();
+	r->alloc_tid = own_tid();
 	r->alloc_pid = own_pid();
-	r->alloc_time = rte_rdtsc();
-	p = place_of(bin, slab, r);
+	if (is_full_level()) {
+		r->alloc_stack = fastmem_stack_capture();
+		r->alloc_time = rte_rdtsc();
+	}
 	if (fastmem_debug.zones && !same)
 		rewrite(&p, false);
 	if (fastmem_debug.tools != 0)
@@ -332,25 +346,27 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 /* Objects go. */
 
 /* A slot that nobody has is the layers' below again. Not under a lock. */
-void
-fastmem_debug_give_back(void *slot)
+static void
+slot_back(struct fastmem_bin *bin, void *slot)
 {
-	struct fastmem_ctl *ctl = fastmem_ctl();
-	struct fastmem_bin *bin = &ctl->bins[rte_fastmem_bin_of(slot)];
-	struct fastmem_granule *slab = fastmem_slab_of(slot);
-	struct fastmem_record *r = fastmem_record_of(bin, slab, slot);
-	struct fastmem_tcache *t = fastmem_tcache_self(bin->id < ctl->first_pool_bin);
-	struct place p;
+	struct fastmem_tcache *t = fastmem_tcache_self(bin->pool == NULL);
 
-	/* Without quarantine, it was freed a moment ago. */
-	if (is_full_level()) {
-		p = place_of(bin, slab, r);
-		if (!freed_holds(&p))
-			mend(&p);
-	}
 	fastmem_caches_lock(bin);
 	fastmem_cache_free(t, bin, slot);
 	fastmem_caches_unlock(bin);
+}
+
+/* The same, of an object that has waited in quarantine. */
+void
+fastmem_debug_give_back(void *slot)
+{
+	struct fastmem_bin *bin = &fastmem_ctl()->bins[rte_fastmem_bin_of(slot)];
+	struct fastmem_granule *slab = fastmem_slab_of(slot);
+	struct place p = place_of(bin, slab, fastmem_record_of(bin, slab, slot));
+
+	if (!freed_holds(&p))
+		mend(&p);
+	slot_back(bin, slot);
 }
 
 /*
@@ -394,6 +410,19 @@ find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
 	return NULL;
 }
 
+/* The size of the slots that an object would have one of without checking; 0: not known. */
+static size_t
+class_size_of(const struct fastmem_record *r)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+	size_t i;
+
+	if (r->align & FASTMEM_BY_HANDLE)
+		return r->align & ~FASTMEM_BY_HANDLE;
+	i = rte_fastmem_class(r->size, r->align);
+	return i < RTE_FASTMEM_N_CLASSES ? ctl->bins[ctl->arenas[0].first_bin + i].slot_size : 0;
+}
+
 /* Whether what the caller says of the object is true of it. If not, that is reported. */
 static bool
 as_expected(const struct place *p, const struct fastmem_expect *expect)
@@ -403,13 +432,14 @@ as_expected(const struct place *p, const struct fastmem_expect *expect)
 	switch (expect->what) {
 	case FASTMEM_EXPECT_SIZE:
 		if (p->bin->pool == NULL && p->r->size == expect->size &&
-				p->r->align == expect->align)
+				(p->r->align == expect->align ||
+				(p->r->align & FASTMEM_BY_HANDLE) != 0))
 			return true;
 		fastmem_report_size(p->bin, p->slab, p->r, expect->size);
 		return false;
 	case FASTMEM_EXPECT_CLASS:
-		if (p->bin->pool == NULL && rte_fastmem_class(p->r->size, p->r->align) ==
-				rte_fastmem_class(expect->size, expect->align))
+		if (p->bin->pool == NULL && (class_size_of(p->r) == expect->size ||
+				class_size_of(p->r) == 0))
 			return true;
 		fastmem_report_size(p->bin, p->slab, p->r, expect->size);
 		return false;
@@ -438,7 +468,7 @@ fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
 	}
 	if (!zones_hold(&p) || !zone_before_holds(&p))
 		mend(&p);
-	r->free_tid = rte_gettid();
+	r->free_tid = own_tid();
 	r->free_pid = own_pid();
 	if (is_full_level()) {
 		r->free_stack = fastmem_stack_capture();
@@ -456,7 +486,7 @@ fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
 	if (is_full_level())
 		fastmem_quarantine_put(p.bin, p.slot + p.bin->header);
 	else
-		fastmem_debug_give_back(p.slot + p.bin->header);
+		slot_back(p.bin, p.slot + p.bin->header);
 }
 
 /*
@@ -492,7 +522,13 @@ fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr)
 int
 fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow)
 {
-	return fastmem_ctl()->debug != NULL ? fastmem_records_make(slab, may_grow) : 0;
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	/* When sampling, most objects are not checked. */
+	if (ctl->debug == NULL || (ctl->debug->level == RTE_FASTMEM_DEBUG_SAMPLE &&
+			!ctl->bins[slab->bin].sampled))
+		return 0;
+	return fastmem_records_make(slab, may_grow);
 }
 
 static size_t
@@ -580,7 +616,7 @@ rte_fastmem_debug_check(void)
 {
 	unsigned int n_wrong = 0;
 
-	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
+	if (fastmem_ctl_get() != NULL)
 		fastmem_records_walk(check_one, &n_wrong);
 	return n_wrong;
 }

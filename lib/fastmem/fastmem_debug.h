@@ -60,7 +60,8 @@ struct fastmem_record {
 	uint32_t state; /* enum fastmem_record_state. Atomic */
 	uint32_t front; /* bytes from the slot to its object */
 	uint32_t size; /* of the object, as asked for */
-	uint32_t align; /* as asked for */
+	uint32_t align; /* as asked for; of an object by handle: the slots of its bin, and this: */
+#define FASTMEM_BY_HANDLE UINT32_C(0x80000000)
 	uint32_t alloc_stack; /* see fastmem_stack.h; 0: not known */
 	uint32_t free_stack;
 	int32_t alloc_tid;
@@ -79,6 +80,7 @@ struct fastmem_debug {
 	uint32_t sample;
 	uint32_t depth;
 	uint32_t leaks;
+	uint32_t zones; /* whether red zones and freed memory have contents: not under Valgrind */
 	uint64_t quarantine_max; /* bytes */
 	/* Under lock, a leaf: nothing is locked or allocated under it. */
 	pthread_mutex_t lock;
@@ -94,10 +96,11 @@ struct fastmem_debug {
 
 /* What each process keeps for itself. Does not change between init and deinit. */
 struct fastmem_debug_process {
-	/* RTE_FASTMEM_DEBUG_OFF unless the caches of threads have no room: what the slow path asks. */
+	/* LIGHT or FULL: the caches of threads have no room, and each call is checked; else 0. */
 	uint32_t level;
+	uint32_t sample; /* one in so many objects is checked; 0: none. Atomic: the timer reads it */
 	unsigned int tools; /* FASTMEM_TOOL_*: what this process runs under */
-	bool zones; /* red zones and freed memory have contents: not under Valgrind */
+	bool zones; /* as in struct fastmem_debug */
 	bool keep_running;
 	rte_fastmem_report_cb report;
 	void *report_arg;
@@ -105,11 +108,18 @@ struct fastmem_debug_process {
 };
 extern struct fastmem_debug_process fastmem_debug;
 
-/* Whether calls are checked in this process. */
+/* Whether all calls of this process are checked. */
 static inline bool
 fastmem_debug_on(void)
 {
 	return unlikely(fastmem_debug.level != 0);
+}
+
+/* Whether some objects are. */
+static inline bool
+fastmem_sampling(void)
+{
+	return unlikely(fastmem_debug.sample != 0);
 }
 
 /* Of the slot that an address lies in. NULL: in none, or nothing is known of slots. */
@@ -157,7 +167,7 @@ struct fastmem_expect {
 	enum {
 		FASTMEM_EXPECT_NOTHING,
 		FASTMEM_EXPECT_SIZE, /* exactly size and align */
-		FASTMEM_EXPECT_CLASS, /* a size of the same class */
+		FASTMEM_EXPECT_CLASS, /* size: of the slots of its class */
 		FASTMEM_EXPECT_POOL,
 	} what;
 	size_t size;
@@ -189,6 +199,7 @@ struct fastmem_settings {
 int fastmem_conf_read(const struct rte_fastmem_conf *conf, struct fastmem_settings *s);
 int fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s);
 void fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_settings *s);
+void fastmem_debug_close(void);
 void fastmem_debug_detach(void);
 
 /* fastmem_record.c */
@@ -206,6 +217,13 @@ void fastmem_quarantine_repair(struct fastmem_debug *debug);
 void fastmem_quarantine_put(struct fastmem_bin *bin, void *slot);
 bool fastmem_quarantine_flush(const struct fastmem_bin *bin);
 void fastmem_quarantine_forget(const struct fastmem_bin *bin);
+
+/* fastmem_sample.c */
+void fastmem_sample_start(void);
+void fastmem_sample_stop(void);
+bool fastmem_sample_is_exact(void);
+struct fastmem_bin *fastmem_sample_bin(unsigned int socket, size_t slot, size_t align);
+bool fastmem_sample_due(struct fastmem_tcache *t, const struct fastmem_bin *bin);
 
 /* fastmem_report.c: each tells of an error, and returns if the user wants to go on */
 void fastmem_report_damage(enum rte_fastmem_error error, struct fastmem_bin *bin,

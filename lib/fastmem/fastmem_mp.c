@@ -27,7 +27,7 @@
 #include <rte_errno.h>
 #include <rte_string_fns.h>
 
-#include "fastmem_private.h"
+#include "fastmem_debug.h"
 #include "fastmem_track.h"
 
 #define ASK_NAME "fastmem_ask"
@@ -166,6 +166,7 @@ ask_primary(const struct ask *ask)
 	if (!fastmem_peer_alive(0))
 		return -ENOMEM;
 	pthread_mutex_lock(&lock);
+	fastmem_track_enter_eal();
 	if (rte_mp_request_sync(&msg, &got, &patience) != 0)
 		FASTMEM_LOG(ERR, "cannot ask the primary process for memory: %s",
 			rte_strerror(rte_errno));
@@ -173,6 +174,7 @@ ask_primary(const struct ask *ask)
 		FASTMEM_LOG(ERR, "cannot ask the primary process for memory: it has ended");
 	else if (got.msgs[0].len_param == sizeof(answer))
 		memcpy(&answer, got.msgs[0].param, sizeof(answer));
+	fastmem_track_leave_eal();
 	pthread_mutex_unlock(&lock);
 	free(got.msgs);
 	return answer.value;
@@ -230,6 +232,7 @@ void
 fastmem_close_here(struct fastmem_ctl *ctl)
 {
 	fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
+	fastmem_debug_close();
 	fastmem_threads_forget();
 	/* Pairs with the acquire in all_closed(). */
 	__atomic_store_n(&ctl->peers[fastmem_process.peer].closed, 1, __ATOMIC_RELEASE);
@@ -286,20 +289,25 @@ int
 fastmem_mp_start(void)
 {
 	bool primary = rte_eal_process_type() == RTE_PROC_PRIMARY;
-	int ret = primary ? rte_mp_action_register(ASK_NAME, handle_ask) :
-			rte_mp_action_register(CLOSE_NAME, handle_close);
+	int ret;
 
+	fastmem_track_enter_eal();
+	ret = primary ? rte_mp_action_register(ASK_NAME, handle_ask) :
+			rte_mp_action_register(CLOSE_NAME, handle_close);
+	fastmem_track_leave_eal();
 	return ret == 0 || rte_errno == ENOTSUP || rte_errno == EEXIST ? 0 : -rte_errno;
 }
 
 void
 fastmem_mp_stop(void)
 {
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
-		rte_mp_action_unregister(CLOSE_NAME);
+	bool primary = rte_eal_process_type() == RTE_PROC_PRIMARY;
+
+	fastmem_track_enter_eal();
+	rte_mp_action_unregister(primary ? ASK_NAME : CLOSE_NAME);
+	fastmem_track_leave_eal();
+	if (!primary)
 		return;
-	}
-	rte_mp_action_unregister(ASK_NAME);
 	/* What was asked before still finds the arenas there. */
 	while (__atomic_load_n(&n_bundles, __ATOMIC_ACQUIRE) != 0)
 		rte_delay_us_sleep(100);

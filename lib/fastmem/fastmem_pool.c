@@ -28,6 +28,7 @@
 #include <rte_string_fns.h>
 
 #include "fastmem_debug.h"
+#include "fastmem_track.h"
 
 #define KNOWN_FLAGS (RTE_FASTMEM_POOL_F_CONTIG | RTE_FASTMEM_POOL_F_SHRINK | \
 		RTE_FASTMEM_POOL_F_EXTERNAL | RTE_FASTMEM_POOL_F_NO_SPREAD)
@@ -117,6 +118,7 @@ slab_for_each(struct fastmem_pool *pool, const struct fastmem_granule *slab,
 	for (i = 0; i < slab->n_slots; i++) {
 		size_t offset = (size_t)i * bin->slot_size + bin->header;
 
+		fastmem_track_calls();
 		cb(&pool->user, pool->arg, base + offset, slab->iova == RTE_BAD_IOVA ?
 			RTE_BAD_IOVA : slab->iova + offset, slab->first_index + i);
 	}
@@ -145,6 +147,8 @@ pool_add_slab(struct fastmem_pool *pool, unsigned int flags)
 	if (pool->mem_added != NULL) {
 		struct rte_fastmem_pool_mem mem = slab_mem(slab);
 
+		fastmem_track_wrote(&mem, sizeof(mem));
+		fastmem_track_calls();
 		pool->mem_added(&pool->user, pool->arg, &mem);
 	}
 	if (pool->ctor != NULL)
@@ -162,6 +166,8 @@ slab_finish(struct fastmem_pool *pool, struct fastmem_granule *slab, bool functi
 	if (functions && pool->mem_removed != NULL) {
 		struct rte_fastmem_pool_mem mem = slab_mem(slab);
 
+		fastmem_track_wrote(&mem, sizeof(mem));
+		fastmem_track_calls();
 		pool->mem_removed(&pool->user, pool->arg, &mem);
 	}
 	fastmem_slab_end(fastmem_pool_bin(pool), slab);
@@ -908,6 +914,8 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 	bin = fastmem_pool_bin(pool);
 	fixed = pool->min == pool->max || bin->store != NULL;
 	t = fastmem_tcache_self(!fixed);
+	if (fastmem_sampling() && t != NULL)
+		fastmem_thread_rearm(t);
 	if (n > pool->max) {
 		fastmem_cache_nomem(t, bin, n);
 		return -ENOBUFS;
@@ -996,8 +1004,10 @@ rte_fastmem_pool_get_bulk_slow(struct rte_fastmem_pool *pool, void **objs, unsig
 			return pool_get_nothing(pool, n);
 	}
 	ret = pool_get(pool, array, n);
-	if (ret == 0)
+	if (ret == 0) {
 		memcpy(objs, array, n * sizeof(array[0]));
+		fastmem_track_wrote(objs, n * sizeof(objs[0]));
+	}
 	if (array != few)
 		free(array);
 	return ret;
@@ -1034,6 +1044,8 @@ rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsi
 		put_checked(pool, objs, n);
 		return;
 	}
+	if (fastmem_sampling())
+		fastmem_thread_freed();
 	bin = fastmem_pool_bin(pool);
 	t = fastmem_tcache_self(false);
 	fastmem_caches_lock(bin);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "fastmem_debug.h"
+#include "fastmem_track.h"
 
 static void
 figures(const struct fastmem_pool *pool, struct fastmem_bin_figures *out)
@@ -96,6 +97,7 @@ rte_fastmem_pool_stats(const struct rte_fastmem_pool *user, struct rte_fastmem_p
 	fastmem_mutex_unlock(&bin->lock);
 
 	memset(stats, 0, sizeof(*stats));
+	fastmem_track_wrote(stats, sizeof(*stats));
 	stats->objects = n_slots;
 	/* Below 0 if objects were put twice, or are not this pool's. */
 	stats->in_use = (int64_t)f.in_use < 0 ? 0 : f.in_use;
@@ -150,10 +152,13 @@ rte_fastmem_pool_walk(void (*cb)(struct rte_fastmem_pool *pool, void *arg), void
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	unsigned int i;
 
-	for (i = 0; ctl != NULL && i < RTE_FASTMEM_MAX_POOLS; i++)
+	for (i = 0; ctl != NULL && i < RTE_FASTMEM_MAX_POOLS; i++) {
 		/* Pairs with the release in set_state(). */
-		if (__atomic_load_n(&ctl->pools[i].state, __ATOMIC_ACQUIRE) == FASTMEM_POOL_LIVE)
-			cb(&ctl->pools[i].user, arg);
+		if (__atomic_load_n(&ctl->pools[i].state, __ATOMIC_ACQUIRE) != FASTMEM_POOL_LIVE)
+			continue;
+		fastmem_track_calls();
+		cb(&ctl->pools[i].user, arg);
+	}
 }
 
 uint32_t
@@ -191,6 +196,14 @@ slabs_by_index(const struct fastmem_pool *pool, struct fastmem_granule ***slabs)
 }
 
 static void
+call_back(const struct fastmem_pool *pool, void *obj, rte_iova_t iova, uint32_t index,
+		rte_fastmem_pool_obj_cb cb, void *arg)
+{
+	fastmem_track_calls();
+	cb((struct rte_fastmem_pool *)(uintptr_t)&pool->user, arg, obj, iova, index);
+}
+
+static void
 visit(const struct fastmem_pool *pool, const struct fastmem_granule *slab, uint32_t slot,
 		rte_fastmem_pool_obj_cb cb, void *arg)
 {
@@ -199,9 +212,8 @@ visit(const struct fastmem_pool *pool, const struct fastmem_granule *slab, uint3
 	char *obj = fastmem_granule_addr(slab->head) + offset;
 
 	fastmem_debug_look(bin, slab, obj, true);
-	cb((struct rte_fastmem_pool *)(uintptr_t)&pool->user, arg, obj,
-		slab->iova == RTE_BAD_IOVA ? RTE_BAD_IOVA : slab->iova + offset,
-		slab->first_index + slot);
+	call_back(pool, obj, slab->iova == RTE_BAD_IOVA ? RTE_BAD_IOVA : slab->iova + offset,
+		slab->first_index + slot, cb, arg);
 	fastmem_debug_look(bin, slab, obj, false);
 }
 
@@ -218,8 +230,7 @@ store_iter(const struct fastmem_pool *pool, rte_fastmem_pool_obj_cb cb, void *ar
 	fastmem_caches_unlock(bin);
 	n = bin->n_stored;
 	for (i = 0; i < n; i++)
-		cb((struct rte_fastmem_pool *)(uintptr_t)&pool->user, arg, bin->store[i],
-			RTE_BAD_IOVA, i);
+		call_back(pool, bin->store[i], RTE_BAD_IOVA, i, cb, arg);
 	return n;
 }
 
@@ -267,6 +278,8 @@ rte_fastmem_pool_mem_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_mem_cb
 			.len = (size_t)slabs[i]->n << RTE_FASTMEM_GRANULE_SHIFT,
 		};
 
+		fastmem_track_wrote(&mem, sizeof(mem));
+		fastmem_track_calls();
 		cb(user, arg, &mem);
 	}
 	fastmem_pool_look_end(fastmem_pool(user));

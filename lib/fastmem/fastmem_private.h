@@ -21,7 +21,10 @@
  *   fastmem_arena.c  per socket: chunks (memzones), runs of granules, growth
  *   fastmem_meta.c   the memory of all bookkeeping, magazines, the granule map
  *   fastmem_mp.c     what a secondary process asks of the primary: growth
- *   fastmem_stack.c  call stacks as numbers (fastmem_unwind.c takes, fastmem_symbol.c prints them)
+ *   fastmem_stack.c  call stacks, kept as numbers
+ *   fastmem_known.c  the stacks that this process has walked before
+ *   fastmem_unwind.c walks up the stack of a thread
+ *   fastmem_symbol.c prints call stacks
  *   fastmem_peer.c   which processes there are, and what dead ones leave behind
  *   fastmem_stats.c  reads all of the above, for the statistics and the dump
  *   fastmem_verify.c reads all of the above, for tests
@@ -68,7 +71,10 @@
 
 /* Bins for alignments above a granule: 1..8 x 128K, 1..4 x 256K, 1..2 x 512K, 1M. */
 #define FASTMEM_N_OVERALIGNED 15
-#define FASTMEM_BINS_PER_SOCKET (RTE_FASTMEM_N_CLASSES + FASTMEM_N_OVERALIGNED)
+/* Bins for sampled objects, of no thread's caches: 256 bytes to 1 MiB, by factors of 4. */
+#define FASTMEM_N_SAMPLED 7
+#define FASTMEM_FIRST_SAMPLED (RTE_FASTMEM_N_CLASSES + FASTMEM_N_OVERALIGNED)
+#define FASTMEM_BINS_PER_SOCKET (FASTMEM_FIRST_SAMPLED + FASTMEM_N_SAMPLED)
 
 #define FASTMEM_MAX_META_ZONES 256
 #define FASTMEM_DEPOT_SLOTS 64
@@ -251,6 +257,7 @@ struct fastmem_bin {
 	uint16_t first_capacity; /* of a fresh cache */
 	uint16_t max_full; /* magazines in the depot */
 	uint16_t magazine_kind;
+	bool sampled; /* for sampled objects: see fastmem_sample.c */
 	uint32_t header; /* of a pool: bytes from a slot to its object */
 	struct fastmem_pool *pool; /* NULL: a size class */
 	/* Set once, under lock; read with acquire. */
@@ -343,6 +350,8 @@ struct fastmem_counts {
 	uint64_t alloc_misses;
 	uint64_t free_misses;
 	uint64_t nomem;
+	uint64_t sampled_at; /* objects allocated, when one was checked last: see fastmem_sample.c */
+	uint64_t n_sampled;
 	uint64_t spare_owned; /* owner word of the spare magazine when it became that */
 	/* What former users of this cache have got from it, less returned. Atomic. */
 	int64_t held_before;
@@ -550,7 +559,8 @@ fastmem_cache_len(const struct rte_fastmem_cache *c)
 
 /* What fastmem has of a socket. */
 struct fastmem_socket_figures {
-	uint64_t n_chunks;
+	uint64_t n_zones; /* chunks, and of the bookkeeping */
+	uint64_t meta_bytes; /* of the bookkeeping */
 	uint64_t bytes; /* in chunks */
 	uint64_t used_bytes; /* live objects of the size classes, slabs of pools */
 	uint64_t n_used; /* such objects and slabs */
@@ -571,6 +581,7 @@ void fastmem_mutex_repaired(pthread_mutex_t *mutex);
 void fastmem_mutex_unlock(pthread_mutex_t *mutex);
 void fastmem_meta_init(struct fastmem_meta *meta, const struct rte_memzone *mz, size_t used);
 int fastmem_meta_grow(size_t size);
+void fastmem_meta_read(int socket_id, struct fastmem_socket_figures *out);
 void *fastmem_meta_alloc(size_t size, bool may_grow);
 int fastmem_meta_stock(void);
 size_t fastmem_magazine_bytes(uint32_t kind);
@@ -667,6 +678,9 @@ void fastmem_depots_drain(struct fastmem_arena *arena);
 void fastmem_depots_drain_idle(struct fastmem_arena *arena);
 void fastmem_threads_forget(void);
 void fastmem_threads_leave(void);
+void fastmem_threads_disarm(void);
+bool fastmem_thread_rearm(struct fastmem_tcache *t);
+void fastmem_thread_freed(void);
 
 /* fastmem_steal.c */
 void fastmem_steal_init(void);

@@ -73,6 +73,9 @@ text_end(struct text *t)
 		fclose(t->f);
 	t->report.text = t->buf != NULL ? t->buf : "";
 	if (fastmem_debug.report != NULL) {
+		fastmem_track_wrote(&t->report, sizeof(t->report));
+		fastmem_track_wrote(t->report.text, strlen(t->report.text) + 1);
+		fastmem_track_calls();
 		fastmem_debug.report(&t->report, fastmem_debug.report_arg);
 	} else {
 		fputs(t->report.text, out);

@@ -21,6 +21,7 @@
 #include <rte_pause.h>
 
 #include "fastmem_debug.h"
+#include "fastmem_track.h"
 
 #define READ_TRIES 1000
 
@@ -205,6 +206,7 @@ fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out)
 	if (ctl == NULL || socket == ctl->n_sockets)
 		return false;
 	fastmem_arena_read(&ctl->arenas[socket], out);
+	fastmem_meta_read(socket_id, out);
 	for (i = 1; i < ctl->n_bins; i++) {
 		struct fastmem_bin *bin = &ctl->bins[i];
 		uint64_t n;
@@ -279,6 +281,7 @@ rte_fastmem_stats(struct rte_fastmem_stats *stats)
 	if (ctl == NULL)
 		return -ENODEV;
 	memset(stats, 0, sizeof(*stats));
+	fastmem_track_wrote(stats, sizeof(*stats));
 	for (i = 1; i < ctl->n_bins; i++) {
 		struct tally t = { 0 };
 
@@ -317,6 +320,7 @@ rte_fastmem_stats_class(size_t class_size, struct rte_fastmem_class_stats *stats
 	if (ctl == NULL)
 		return -ENODEV;
 	memset(stats, 0, sizeof(*stats));
+	fastmem_track_wrote(stats, sizeof(*stats));
 	t = size_tally(ctl, class_size, KEY_EVERYONE);
 	stats->class_size = class_size;
 	stats->in_use = t.in_use;
@@ -356,6 +360,7 @@ key_class_stats(int key, size_t class_size, struct rte_fastmem_lcore_class_stats
 	if (key != KEY_SHARED && !lcore_exists(ctl, key))
 		return -EINVAL;
 	t = size_tally(ctl, class_size, key);
+	fastmem_track_wrote(stats, sizeof(*stats));
 	stats->class_size = class_size;
 	stats->alloc_cache_hits = t.alloc - t.alloc_misses;
 	stats->alloc_cache_misses = t.alloc_misses;
@@ -373,6 +378,7 @@ key_stats(int key, struct rte_fastmem_lcore_stats *stats)
 
 	if (ret != 0)
 		return ret;
+	fastmem_track_wrote(stats, sizeof(*stats));
 	stats->alloc_cache_hits = all.alloc_cache_hits;
 	stats->alloc_cache_misses = all.alloc_cache_misses;
 	stats->alloc_nomem = all.alloc_nomem;

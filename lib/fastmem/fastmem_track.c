@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #ifdef __has_include
 #if __has_include(<valgrind/memcheck.h>)
@@ -103,11 +104,23 @@ fastmem_track_allows_zones(void)
 	return !on_memcheck();
 }
 
+/* Of an access, or of a free(), which is only in the text. */
+static const void *
+reported_address(const char *report)
+{
+	const void *addr = __asan_get_report_address();
+	const char *error = strstr(report, "ERROR: AddressSanitizer");
+
+	if (addr == NULL && error != NULL)
+		error = strstr(error, " 0x");
+	return addr == NULL && error != NULL ? (void *)(uintptr_t)strtoull(error, NULL, 16) : addr;
+}
+
 /* ASan has written its report, and ends the process after this. */
 static void
-add_to_report(const char *report __rte_unused)
+add_to_report(const char *report)
 {
-	void *addr = __asan_get_report_address();
+	const void *addr = reported_address(report);
 
 	if (addr != NULL && rte_fastmem_bin_of(addr) != 0)
 		rte_fastmem_object_dump(stderr, addr);
@@ -431,4 +444,18 @@ fastmem_track_calls(void)
 {
 	if (__msan_unpoison_param != NULL)
 		__msan_unpoison_param(6);
+}
+
+void
+fastmem_track_enter_eal(void)
+{
+	if (__msan_scoped_disable_interceptor_checks != NULL)
+		__msan_scoped_disable_interceptor_checks();
+}
+
+void
+fastmem_track_leave_eal(void)
+{
+	if (__msan_scoped_enable_interceptor_checks != NULL)
+		__msan_scoped_enable_interceptor_checks();
 }

@@ -9,8 +9,8 @@
  * What sanitizers and Valgrind are told of objects.
  *
  * The library need not be built with a sanitizer: it finds out at run time whether the
- * program has one. Called on the checking path only, but for fastmem_track_wrote() and
- * fastmem_track_calls(), which may be called anywhere.
+ * program has one. Called on the checking path only, but for what is said of MSan at the end of
+ * this file, which may be called anywhere.
  */
 
 #include <stdbool.h>
@@ -65,6 +65,13 @@ bool fastmem_track_allows_zones(void);
 
 /* The library has written to memory of its caller: MSan would take it for uninitialised. */
 void fastmem_track_wrote(const void *addr, size_t len);
+
+/*
+ * From one to the other, the calling thread is in EAL, which MSan sees nothing of but what it
+ * passes to functions of libc. Can be nested.
+ */
+void fastmem_track_enter_eal(void);
+void fastmem_track_leave_eal(void);
 
 /* The library is about to call a function of the application: MSan does not see what is passed. */
 void fastmem_track_calls(void);

@@ -25,9 +25,10 @@
 
 #define BULK_ON_STACK 512 /* objects; a larger bulk takes memory from libc */
 
-/* Of handles, with checking only: no fallback; and bytes of the slot that were not asked for. */
+/* Of handles, with checking only: how many sockets; and bytes of the slot that were not asked for. */
 #define HANDLE_ONE_SOCKET UINT32_C(0x20000)
-#define HANDLE_SLACK_SHIFT 18
+#define HANDLE_ALL_SOCKETS UINT32_C(0x40000)
+#define HANDLE_SLACK_SHIFT 19
 #define HANDLE_SLACK_MAX (UINT32_MAX >> HANDLE_SLACK_SHIFT)
 
 struct fastmem_process fastmem_process = { .peers_fd = -1 };
@@ -90,10 +91,13 @@ socket_init(struct fastmem_ctl *ctl, unsigned int socket)
 	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
 		size_t align = FASTMEM_GRANULE;
 		size_t size = i < RTE_FASTMEM_N_CLASSES ? class_size(i) :
-			overaligned_size(i - RTE_FASTMEM_N_CLASSES, &align);
+			i < FASTMEM_FIRST_SAMPLED ?
+				overaligned_size(i - RTE_FASTMEM_N_CLASSES, &align) :
+				(size_t)256 << 2 * (i - FASTMEM_FIRST_SAMPLED);
 
 		fastmem_bin_init(&ctl->bins[arena->first_bin + i], arena->first_bin + i, socket,
 			size, align >> RTE_FASTMEM_GRANULE_SHIFT);
+		ctl->bins[arena->first_bin + i].sampled = i >= FASTMEM_FIRST_SAMPLED;
 	}
 }
 
@@ -380,10 +384,13 @@ rte_fastmem_deinit(void)
 		return;
 	}
 	if (state == FASTMEM_PROCESS_OPEN) {
+		/* What was written to after its end is not found otherwise, if nobody needs the memory. */
+		rte_fastmem_debug_check();
 		fastmem_leaks_at_end();
 		/* Nobody comes after this, and those who are there, fail from now on. */
 		__atomic_exchange_n(&ctl->ready, 0, __ATOMIC_ACQ_REL); /* see attach_to() */
 		fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
+		fastmem_debug_close();
 		fastmem_threads_forget();
 		if (fastmem_peers_others(ctl))
 			fastmem_mp_close(ctl);
@@ -616,6 +623,8 @@ rte_fastmem_classes(size_t *sizes)
 
 	for (i = 0; sizes != NULL && i < RTE_FASTMEM_N_CLASSES; i++)
 		sizes[i] = class_size(i);
+	if (sizes != NULL)
+		fastmem_track_wrote(sizes, RTE_FASTMEM_N_CLASSES * sizeof(sizes[0]));
 	return RTE_FASTMEM_N_CLASSES;
 }
 
@@ -711,8 +720,8 @@ request_by_handle(struct request *r, rte_fastmem_handle_t handle, unsigned int f
 	r->t = fastmem_tcache_self((flags & RTE_FASTMEM_F_NOGROW) == 0);
 	r->first_socket = (bin - 1) / FASTMEM_BINS_PER_SOCKET;
 	r->offset = (bin - 1) % FASTMEM_BINS_PER_SOCKET;
-	r->n_sockets = (handle & (RTE_FASTMEM_HANDLE_ANY | HANDLE_ONE_SOCKET)) ==
-		RTE_FASTMEM_HANDLE_ANY ? r->ctl->n_sockets : 1;
+	r->n_sockets = (handle & (RTE_FASTMEM_HANDLE_ANY | HANDLE_ALL_SOCKETS)) != 0 &&
+		(handle & HANDLE_ONE_SOCKET) == 0 ? r->ctl->n_sockets : 1;
 	return 0;
 }
 
@@ -836,25 +845,33 @@ checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs,
 	} while (ret == -ENOMEM && fastmem_quarantine_flush(NULL));
 	for (i = 0; ret == 0 && i < n; i++)
 		objs[i] = fastmem_debug_take(objs[i], shape, zero);
+	if (ret == 0)
+		fastmem_track_wrote(objs, n * sizeof(objs[0]));
 	return ret;
 }
 
-/* size was found possible, and so r made for it. */
 static int
-checked_alloc(struct request *r, void **objs, unsigned int n, size_t size, size_t align,
-		unsigned int flags)
+checked_alloc(void **objs, unsigned int n, size_t size, size_t align, unsigned int flags,
+		int socket_id)
 {
-	struct fastmem_shape shape = fastmem_debug_shape(size, align);
-	int ret = bin_offset(shape.slot, align, &r->offset);
+	struct fastmem_shape shape;
+	struct request r;
+	unsigned int offset;
+	/* What is wrong with the request is so without the zones. */
+	int ret = size <= RTE_FASTMEM_MAX_SIZE ? 0 : bin_offset(size, align, &offset);
 
-	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
+	if (ret == 0) {
+		shape = fastmem_debug_shape(size, align);
+		ret = request_init(&r, shape.slot, align, flags, socket_id);
+	}
+	return ret != 0 ? ret : checked_serve(&r, &shape, objs, n, flags);
 }
 
 static void *
-checked_alloc_one(struct request *r, size_t size, size_t align, unsigned int flags)
+checked_alloc_one(size_t size, size_t align, unsigned int flags, int socket_id)
 {
 	void *obj;
-	int ret = checked_alloc(r, &obj, 1, size, align, flags);
+	int ret = checked_alloc(&obj, 1, size, align, flags, socket_id);
 
 	if (ret != 0) {
 		rte_errno = -ret;
@@ -863,39 +880,105 @@ checked_alloc_one(struct request *r, size_t size, size_t align, unsigned int fla
 	return obj;
 }
 
+/* By handle: r is made for it. */
+static int
+checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs, unsigned int n,
+		unsigned int flags)
+{
+	struct fastmem_shape shape;
+	size_t size, align;
+	int ret;
+
+	handle_size(r->ctl, handle, &size, &align);
+	shape = fastmem_debug_shape(size, align);
+	shape.align = FASTMEM_BY_HANDLE | request_bin(r, 0)->slot_size;
+	ret = bin_offset(shape.slot, align, &r->offset);
+	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
+}
+
+/* A checked object in place of one that would not be. NULL: none is due, or to be had. */
+static void *
+sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle, unsigned int flags)
+{
+	struct fastmem_shape shape;
+	struct fastmem_bin *bin;
+	void *slot;
+
+	if (!fastmem_sampling() || !fastmem_sample_due(r->t, request_bin(r, 0)))
+		return NULL;
+	shape = fastmem_debug_shape(size, align);
+	if (by_handle)
+		shape.align = FASTMEM_BY_HANDLE | request_bin(r, 0)->slot_size;
+	bin = fastmem_sample_bin(request_bin(r, 0)->socket, shape.slot, align);
+	slot = bin != NULL ? fastmem_cache_alloc(r->t, bin, flags) : NULL;
+	return slot != NULL ? fastmem_debug_take(slot, &shape, flags) : NULL;
+}
+
+/* The same in place of one of many that there are. */
+static void
+sampled_exchange(struct request *r, void **obj, size_t size, size_t align, unsigned int flags)
+{
+	void *sampled = sampled_alloc(r, size, align, false, flags);
+
+	if (sampled == NULL)
+		return;
+	rte_fastmem_free_slow(*obj);
+	*obj = sampled;
+}
+
+/* Whether an object is checked. */
+static bool
+is_checked(const struct fastmem_ctl *ctl, const void *ptr)
+{
+	return fastmem_debug_on() ||
+		(fastmem_sampling() && ctl->bins[rte_fastmem_bin_of(ptr)].sampled);
+}
+
+static void free_bulk_one_by_one(struct fastmem_ctl *ctl, void *const *ptrs, unsigned int n);
+
 static void
 checked_free_bulk(void *const *ptrs, unsigned int n, const struct fastmem_expect *expect)
 {
 	unsigned int i;
 
-	for (i = 0; i < n; i++)
-		if (ptrs[i] != NULL)
+	for (i = 0; i < n; i++) {
+		if (ptrs[i] == NULL)
+			continue;
+		if (is_checked(fastmem_ctl(), ptrs[i]))
 			fastmem_debug_free(ptrs[i], expect);
+		else
+			free_bulk_one_by_one(fastmem_ctl(), &ptrs[i], 1);
+	}
+	if (fastmem_sampling())
+		fastmem_thread_freed();
 }
 
-/* What is to be freed if a handle, or a size, is right. */
+/* What is to be freed if a handle is right. */
 static struct fastmem_expect
 expect_handle(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle)
 {
-	struct fastmem_expect expect = { .what = FASTMEM_EXPECT_CLASS };
-
-	handle_size(ctl, handle, &expect.size, &expect.align);
-	return expect;
+	return (struct fastmem_expect){
+		.what = FASTMEM_EXPECT_CLASS,
+		.size = ctl->bins[handle & RTE_FASTMEM_HANDLE_BIN].slot_size,
+	};
 }
 
 void *
 rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket_id)
 {
 	struct request r;
-	int ret = request_init(&r, size, align, flags, socket_id);
+	void *obj;
+	int ret;
 
+	if (fastmem_debug_on())
+		return checked_alloc_one(size, align, flags, socket_id);
+	ret = request_init(&r, size, align, flags, socket_id);
 	if (ret != 0) {
 		rte_errno = -ret;
 		return NULL;
 	}
-	if (fastmem_debug_on())
-		return checked_alloc_one(&r, size, align, flags);
-	return request_one(&r, size, flags);
+	obj = sampled_alloc(&r, size, align, false, flags);
+	return obj != NULL ? obj : request_one(&r, size, flags);
 }
 
 int
@@ -903,11 +986,16 @@ rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t ali
 		unsigned int flags, int socket_id)
 {
 	struct request r;
-	int ret = request_init(&r, size, align, flags, socket_id);
+	int ret;
 
-	if (ret == 0 && fastmem_debug_on())
-		return checked_alloc(&r, ptrs, n, size, align, flags);
-	return ret != 0 ? ret : request_bulk(&r, ptrs, n, size, flags);
+	if (fastmem_debug_on())
+		return checked_alloc(ptrs, n, size, align, flags, socket_id);
+	ret = request_init(&r, size, align, flags, socket_id);
+	if (ret == 0)
+		ret = request_bulk(&r, ptrs, n, size, flags);
+	if (ret == 0 && n > 0)
+		sampled_exchange(&r, &ptrs[0], size, align, flags);
+	return ret;
 }
 
 /* Objects that are all of one bin, which is not bin 0. */
@@ -981,7 +1069,7 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 	/* After the primary's deinit, the map still knows what was an object. */
 	if (ctl == NULL && fastmem_process_state() >= FASTMEM_PROCESS_CLOSED)
 		return;
-	if (ctl != NULL && fastmem_debug_on()) {
+	if (ctl != NULL && (fastmem_debug_on() || fastmem_sampling())) {
 		static const struct fastmem_expect nothing = { .what = FASTMEM_EXPECT_NOTHING };
 
 		checked_free_bulk(ptrs, n, &nothing);
@@ -997,7 +1085,13 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 void
 rte_fastmem_free_slow(void *ptr)
 {
-	if (ptr != NULL)
+	static const struct fastmem_expect nothing = { .what = FASTMEM_EXPECT_NOTHING };
+
+	if (ptr == NULL)
+		return;
+	if (fastmem_debug_on())
+		fastmem_debug_free(ptr, &nothing);
+	else
 		rte_fastmem_free_bulk_slow(&ptr, 1);
 }
 
@@ -1008,7 +1102,7 @@ rte_fastmem_free_sized_slow(void *ptr, size_t size, size_t align)
 		.what = FASTMEM_EXPECT_SIZE, .size = size, .align = align,
 	};
 
-	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
+	if (fastmem_ctl_get() != NULL && (fastmem_debug_on() || fastmem_sampling()))
 		checked_free_bulk(&ptr, 1, &expect);
 	else
 		rte_fastmem_free_slow(ptr);
@@ -1025,7 +1119,7 @@ rte_fastmem_hfree_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned i
 {
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 
-	if (ctl != NULL && fastmem_debug_on()) {
+	if (ctl != NULL && (fastmem_debug_on() || fastmem_sampling())) {
 		struct fastmem_expect expect = expect_handle(ctl, handle);
 
 		checked_free_bulk(ptrs, n, &expect);
@@ -1074,7 +1168,7 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 		return NULL;
 	}
 	bin = &ctl->bins[id];
-	if (fastmem_debug_on()) {
+	if (is_checked(ctl, ptr)) {
 		size_t old_size;
 
 		if (!fastmem_debug_resize(ptr, &old_size, &id)) {
@@ -1098,7 +1192,7 @@ rte_fastmem_usable_size(const void *ptr)
 
 	if (ctl == NULL || id == 0)
 		return 0;
-	if (fastmem_debug_on())
+	if (is_checked(ctl, ptr))
 		return fastmem_debug_usable(&ctl->bins[id], ptr);
 	return ctl->bins[id].slot_size - ctl->bins[id].header;
 }
@@ -1125,20 +1219,20 @@ rte_fastmem_virt2iova(const void *ptr)
 /* Handles. */
 
 /*
- * With checking, an object is to be as large as was asked for, and what is freed by handle
- * may be of another bin than that: so its bin is looked up.
+ * With checking, an object is to be as large as was asked for. When sampling, what is freed
+ * by handle may be of another bin than that, so its bin is looked up; when all is checked,
+ * the slow path is to see the handle.
  */
 static rte_fastmem_handle_t
 checked_handle(const struct fastmem_bin *bin, size_t size, unsigned int n_sockets)
 {
+	rte_fastmem_handle_t handle = bin->id;
 	size_t slack = bin->slot_size - size;
-	rte_fastmem_handle_t more = RTE_FASTMEM_HANDLE_ANY;
 
-	if (n_sockets == 1)
-		more |= HANDLE_ONE_SOCKET;
-	if (slack <= HANDLE_SLACK_MAX)
-		more |= slack << HANDLE_SLACK_SHIFT;
-	return more;
+	handle |= n_sockets > 1 ? HANDLE_ALL_SOCKETS : HANDLE_ONE_SOCKET;
+	if (fastmem_sampling())
+		handle |= RTE_FASTMEM_HANDLE_ANY;
+	return handle | (slack <= HANDLE_SLACK_MAX ? slack << HANDLE_SLACK_SHIFT : 0);
 }
 
 int
@@ -1155,8 +1249,9 @@ rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle
 	*handle = request_bin(&r, 0)->id;
 	if (r.n_sockets > 1)
 		*handle |= RTE_FASTMEM_HANDLE_ANY;
-	if (fastmem_debug_on())
-		*handle |= checked_handle(request_bin(&r, 0), size, r.n_sockets);
+	if (fastmem_debug_on() || fastmem_sampling())
+		*handle = checked_handle(request_bin(&r, 0), size, r.n_sockets);
+	fastmem_track_wrote(handle, sizeof(*handle));
 	return 0;
 }
 
@@ -1170,11 +1265,18 @@ rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags)
 		rte_errno = -ret;
 		return NULL;
 	}
-	if (fastmem_debug_on()) {
+	if (fastmem_debug_on() || fastmem_sampling()) {
 		size_t size, align;
+		void *obj = NULL;
 
 		handle_size(r.ctl, handle, &size, &align);
-		return checked_alloc_one(&r, size, align, flags);
+		if (fastmem_debug_on() && (ret = checked_halloc(&r, handle, &obj, 1, flags)) != 0)
+			rte_errno = -ret;
+		if (fastmem_debug_on())
+			return obj;
+		obj = sampled_alloc(&r, size, align, true, flags);
+		if (obj != NULL)
+			return obj;
 	}
 	return request_one(&r, request_bin(&r, 0)->slot_size, flags);
 }
@@ -1186,11 +1288,7 @@ rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned 
 	struct request r;
 	int ret = request_by_handle(&r, handle, flags);
 
-	if (ret == 0 && fastmem_debug_on()) {
-		size_t size, align;
-
-		handle_size(r.ctl, handle, &size, &align);
-		return checked_alloc(&r, ptrs, n, size, align, flags);
-	}
+	if (ret == 0 && fastmem_debug_on())
+		return checked_halloc(&r, handle, ptrs, n, flags);
 	return ret != 0 ? ret : request_bulk(&r, ptrs, n, request_bin(&r, 0)->slot_size, flags);
 }

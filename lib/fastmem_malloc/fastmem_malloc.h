@@ -12,6 +12,7 @@
  *   fastmem_malloc_start.c      when: the program's start, end and fork; the environment
  *   fastmem_malloc_eal.c        EAL's own functions; which of its locks a thread holds
  *   fastmem_malloc_report.c     counts, and the report at exit
+ *   fastmem_malloc_pages.c      how much memory EAL has mapped
  *   fastmem_malloc_processes.c  other processes that do not have this library
  *
  * What the functions do is in lib/fastmem/fastmem_replace_malloc.c, shared with the names of
@@ -129,6 +130,10 @@ void fastmem_malloc_count(const struct fastmem_malloc_event *event);
 size_t fastmem_malloc_size(const void *ptr);
 void fastmem_malloc_sample(void);
 void fastmem_malloc_count_start(uint64_t cycles);
+
+/* fastmem_malloc_pages.c */
+void fastmem_malloc_watch_pages(void);
+void fastmem_malloc_report_pages(FILE *f);
 
 /* fastmem_malloc_processes.c */
 void fastmem_malloc_watch(void);

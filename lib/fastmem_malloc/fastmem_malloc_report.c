@@ -49,6 +49,7 @@ struct counts {
 	struct counts *next; /* never changes */
 	uint32_t used; /* by a thread that lives. Atomic */
 	struct count calls[N_CALLS];
+	struct count small; /* of calls, those for objects that fastmem can serve */
 	struct count modules[N_MODULES];
 	uint64_t sizes[N_SIZES];
 	uint64_t asked; /* bytes */
@@ -336,6 +337,11 @@ fastmem_malloc_count(const struct fastmem_malloc_event *event)
 	add(&counts->calls[event->call].cycles, event->cycles);
 	add(&module->calls, 1);
 	add(&module->cycles, event->cycles);
+	/* All else is EAL's in any case. */
+	if (RTE_MAX(event->asked, event->before) <= rte_fastmem_max_size()) {
+		add(&counts->small.calls, 1);
+		add(&counts->small.cycles, event->cycles);
+	}
 	count_result(counts, event);
 }
 
@@ -377,6 +383,8 @@ sum_up(struct counts *sum)
 			sum->calls[i].calls += get(&counts->calls[i].calls);
 			sum->calls[i].cycles += get(&counts->calls[i].cycles);
 		}
+		sum->small.calls += get(&counts->small.calls);
+		sum->small.cycles += get(&counts->small.cycles);
 		for (i = 0; i < N_MODULES; i++) {
 			sum->modules[i].calls += get(&counts->modules[i].calls);
 			sum->modules[i].cycles += get(&counts->modules[i].cycles);
@@ -411,6 +419,8 @@ report_calls(FILE *f, const struct counts *sum, uint64_t measuring)
 	for (i = 0; i < N_CALLS; i++)
 		fprintf(f, "calls.%s %" PRIu64 "\ncycles.%s %" PRIu64 "\n", names[i],
 			sum->calls[i].calls, names[i], net(&sum->calls[i], measuring));
+	fprintf(f, "calls.small %" PRIu64 "\ncycles.small %" PRIu64 "\n", sum->small.calls,
+		net(&sum->small, measuring));
 	fprintf(f, "start_cycles %" PRIu64 "\n", start_cycles);
 	fprintf(f, "calls_failed %" PRIu64 "\nallocations_by_fastmem %" PRIu64 "\n"
 		"bytes_asked %" PRIu64 "\n", sum->failed, sum->by_fastmem, sum->asked);
@@ -421,6 +431,7 @@ report_memory(FILE *f)
 {
 	fprintf(f, "peak_bytes %" PRId64 "\npeak_objects %" PRId64 "\nlive_bytes %" PRId64 "\n"
 		"live_objects %" PRId64 "\n", peak_bytes, peak_objects, live_bytes, live_objects);
+	fastmem_malloc_report_pages(f);
 	fprintf(f, "peak_heap_bytes %" PRIu64 "\npeak_heap_allocated_bytes %" PRIu64 "\n",
 		peak.heap_total, peak.heap_alloc);
 	fprintf(f, "peak_fastmem_backing_bytes %" PRIu64 "\npeak_fastmem_metadata_bytes %" PRIu64

@@ -228,6 +228,8 @@ fastmem_malloc_try_start(void)
 		bool primary = rte_eal_process_type() == RTE_PROC_PRIMARY;
 		uint64_t start = rte_rdtsc();
 
+		if (fastmem_malloc_config.count)
+			fastmem_malloc_watch_pages();
 		set_stage(primary ? start_primary() : start_secondary());
 		if (primary && fastmem_malloc_stage() == STAGE_SERVE)
 			fastmem_malloc_watch();

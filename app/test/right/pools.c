@@ -37,20 +37,21 @@ flow_construct(struct rte_fastmem_pool *pool, void *arg, void *obj, rte_iova_t i
 static unsigned int
 read_what_is_constructed(struct rte_fastmem_pool *flows)
 {
-	struct flow *f = rte_fastmem_pool_get(flows);
-	unsigned int sum;
+	struct flow *f = rte_fastmem_pool_get(flows), *all[N_FLOWS];
+	unsigned int sum, i;
 
 	if (f == NULL)
 		return 0;
 	sum = f->packets + (f->index < N_FLOWS) + (strcmp(f->name, "flow") == 0);
 	f->packets = 3;
 	rte_fastmem_pool_put(flows, f);
-	f = rte_fastmem_pool_get(flows);
-	if (f == NULL)
+	if (rte_fastmem_pool_get_bulk(flows, (void **)all, N_FLOWS) < 0)
 		return 0;
-	sum += f->packets; /* last in, first out */
-	f->packets = 0;
-	rte_fastmem_pool_put(flows, f);
+	for (i = 0; i < N_FLOWS; i++) {
+		sum += all[i]->packets;
+		all[i]->packets = 0;
+	}
+	rte_fastmem_pool_put_bulk(flows, (void **)all, N_FLOWS);
 	return sum;
 }
 

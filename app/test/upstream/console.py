@@ -24,6 +24,7 @@ class Program:
                                         cwd=cwd, start_new_session=True)
         os.close(end)
         self.said = ""
+        self.heard = []  # (time, how much it had said by then)
 
     def read(self):
         """What it says next; b"" when it has ended."""
@@ -38,6 +39,7 @@ class Program:
         ready = select.select([self.terminal], [], [], left)[0]
         text = self.read() if ready else b""
         self.said += text.decode(errors="replace")
+        self.heard.append((time.time(), len(self.said)))
         if not ready:
             raise TimeoutError("it took too long")
         return bool(text)
@@ -54,6 +56,11 @@ class Program:
                 raise TimeoutError("%s to say %s" % (error, pattern)) from None
             if not alive:
                 raise TimeoutError("it ended before it said %s" % pattern)
+
+    def when(self, pattern):
+        """The time at which it had said this; None if it never did."""
+        found = re.search(pattern, self.said)
+        return found and next(when for when, length in self.heard if length >= found.end())
 
     def ask(self, command, pattern):
         since = len(self.said)

@@ -35,7 +35,8 @@ record()
 	done
 	shift
 	if [ -n "$library" ]; then
-		export LD_PRELOAD="$library" RTE_FASTMEM_MALLOC=on RTE_FASTMEM_MALLOC_REPORT="$report"
+		export LD_PRELOAD="$library" RTE_FASTMEM_MALLOC="${RTE_FASTMEM_MALLOC:-on}" \
+			RTE_FASTMEM_MALLOC_REPORT="$report"
 	fi
 	exec "$@" >"$work/out" 2>&1
 }

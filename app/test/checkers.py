@@ -1,0 +1,336 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+"""Runs programs that are wrong, and some that are right, under checkers.
+
+Each program of wrong/ is built as a user builds it, with the ordinary library, and run with each
+level of checking and under each run-time tool. It is caught if the run reports the error and, where
+the tool has the notion, names the line that has allocated the object. What is not caught must be
+listed with the reason in wrong/cannot.tsv, and what is listed there must not be caught.
+
+With programs of right/, no tool may report anything.
+
+The results, joined with those of static tools, are the table in the guide. Without --write, a
+table that differs is a failure.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import fnmatch
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+TABLE = os.path.join(TOP, "doc/guides/prog_guide/fastmem_checking_table.rst")
+WITH_EAL = os.path.join(TOP, "tools/with-eal.sh")
+TIMEOUT = 120
+
+# The start of a report of fastmem's own, by kind of error.
+OWN = {
+    "overflow-after": "write behind an object",
+    "overflow-before": "write in front of an object",
+    "read-after-free": None,
+    "write-after-free": "write after free",
+    "double-free": "double free",
+    "double-free-after-reuse": "double free",
+    "free-interior": "free of an address that is not where its object begins",
+    "free-stack": "free of an address that was never allocated by fastmem",
+    "free-foreign": "free of an address that was never allocated by fastmem",
+    "wrong-pool": "put to the wrong pool",
+    "wrong-size-free": "free with the wrong size",
+    "wrong-deallocator": None,
+    "leak": "live: ",
+    "uninitialised-read": None,
+    "realloc-misuse": "write after free",
+    "pool-after-free": "use of 0x[0-9a-f]+, which is no pool",
+    "lcore-overflow": "write behind an object",
+    "lcore-read-after-free": None,
+    "lcore-double-free": "double free",
+    "process-overflow": "write behind an object",
+    "process-double-free": "double free",
+    "process-write-after-free": "write after free",
+    "process-leak": "live: ",
+}
+OWN_REPORT = r"FASTMEM: (ERROR: )?%s"
+
+# Kinds of error that are not about an object: there is no line that has allocated it.
+NO_SITE = {"free-stack", "free-foreign", "pool-after-free"}
+
+ALLOCATES = re.compile(r"\brte_fastmem_(alloc|pool_get)\w*\(")
+
+
+class Tool:
+    """A way to run a program: what it is built with, and what a report looks like."""
+
+    def __init__(self, name, title, cc="gcc", flags=(), extra=(), env=None, wrapper=(), own=True,
+                 native=None, sites=True, what=None):
+        self.name = name
+        self.title = title
+        self.cc = cc
+        self.flags = list(flags)
+        self.extra = list(extra)  # sources and linker options
+        self.env = env or {}
+        self.wrapper = list(wrapper)
+        self.own = own  # whether fastmem's checks are on
+        self.native = native  # what begins a report of the tool's own
+        self.sites = sites  # whether it knows who has allocated
+        self.what = what  # kinds that it is run with; None: all
+
+    def build_key(self):
+        return self.cc, tuple(self.flags), tuple(self.extra)
+
+    def caught_by(self, kind, output, site):
+        """How a wrong program was caught: "tool", "fastmem", or "", and what is amiss."""
+        by = ""
+        if self.native and re.search(self.native, output):
+            by = "tool"
+        elif self.own and OWN.get(kind) and re.search(OWN_REPORT % OWN[kind], output):
+            by = "fastmem"
+        # Where memory was freed is all that MSan knows of it then.
+        if by == "tool" and self.name == "msan" and "after-free" in kind:
+            return by, ""
+        if by and self.sites and site and site not in output:
+            return "", "the report does not name %s" % site
+        return by, ""
+
+
+VALGRIND = ["valgrind", "--quiet", "--track-origins=yes", "--error-exitcode=99", "--leak-check=full",
+            "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"]
+MSAN = ["-fsanitize=memory", "-fsanitize-memory-track-origins", "-fno-omit-frame-pointer"]
+MSAN_EAL = [os.path.join(HERE, "wrong/msan_eal.c"),
+            "-Wl,--wrap=rte_eal_init,--wrap=rte_eal_cleanup"]
+ASAN_ENV = {"LSAN_OPTIONS": "suppressions=%s:print_suppressions=0"
+            % os.path.join(TOP, "tools/lsan.supp")}
+
+TOOLS = [
+    Tool("light", "``light``", env={"RTE_FASTMEM_DEBUG": "light"}, sites=False),
+    Tool("full", "``full``", env={"RTE_FASTMEM_DEBUG": "full"}),
+    Tool("sample", "``sample=1``", env={"RTE_FASTMEM_DEBUG": "sample=1"}),
+    Tool("asan-gcc", "ASan, gcc", flags=["-fsanitize=address"], env=ASAN_ENV,
+         native=r"ERROR: AddressSanitizer"),
+    Tool("asan-clang", "ASan, clang", cc="clang", flags=["-fsanitize=address"], env=ASAN_ENV,
+         native=r"ERROR: AddressSanitizer"),
+    Tool("valgrind", "Valgrind", wrapper=VALGRIND,
+         native=r"==\d+== (Invalid|Mismatched|Conditional jump|Use of uninit|[\d,]+ bytes in [\d,]+ blocks)"),
+    Tool("msan", "MSan", cc="clang", flags=MSAN, extra=MSAN_EAL,
+         env={"MSAN_OPTIONS": "fast_unwind_on_malloc=0"}, native=r"WARNING: MemorySanitizer"),
+    Tool("tsan-gcc", "TSan, gcc", flags=["-fsanitize=thread"], what="lcore-*",
+         native=r"WARNING: ThreadSanitizer"),
+    Tool("tsan-clang", "TSan, clang", cc="clang", flags=["-fsanitize=thread"], what="lcore-*",
+         native=r"WARNING: ThreadSanitizer"),
+]
+
+
+def kinds(folder):
+    return sorted(f[:-2] for f in os.listdir(os.path.join(HERE, folder))
+                  if f.endswith(".c") and f != "msan_eal.c")
+
+
+def source(folder, kind):
+    return os.path.join(HERE, folder, kind + ".c")
+
+
+def allocation_site(kind):
+    """FILE:LINE of the first line that allocates; None: there is none to be named."""
+    if kind in NO_SITE:
+        return None
+    with open(source("wrong", kind), encoding="utf-8") as f:
+        for number, line in enumerate(f, 1):
+            if ALLOCATES.search(line):
+                return "%s.c:%d" % (kind, number)
+    return None
+
+
+def pkg_config(*args):
+    done = subprocess.run(["pkg-config", *args, "libdpdk"], check=True, capture_output=True,
+                          text=True)
+    return shlex.split(done.stdout)
+
+
+class Bench:
+    """Builds and runs programs. Thread-safe."""
+
+    def __init__(self, args, scratch):
+        self.args = args
+        self.scratch = scratch
+        self.cflags = ["-g", "-O2", "-w", "-DALLOW_EXPERIMENTAL_API", "-D_GNU_SOURCE",
+                       "-I" + os.path.join(TOP, "lib/fastmem"), *pkg_config("--cflags")]
+        self.shared = ["-L" + args.build, "-lrte_fastmem", "-Wl,-rpath," + args.build,
+                       *pkg_config("--libs")]
+
+    def build(self, tool, folder, kind):
+        name = "%s-%s-%s" % (folder, kind, abs(hash(tool.build_key())))
+        program = os.path.join(self.scratch, name)
+        command = [tool.cc, *self.cflags, *tool.flags, "-o", program, source(folder, kind),
+                   *tool.extra, *self.shared, "-pthread"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError("%s does not build:\n%s" % (kind, done.stderr))
+        return program
+
+    def wrap(self, tool, program):
+        """with-eal.sh puts EAL's options behind the program."""
+        if not tool.wrapper:
+            return program
+        path = "%s.%s" % (program, tool.name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write('#!/bin/sh\nexec %s %s "$@"\n' % (shlex.join(tool.wrapper), program))
+        os.chmod(path, 0o755)
+        return path
+
+    def run(self, tool, program, pages):
+        command = [WITH_EAL, "--" + pages, "--memory", "64", "--lcores", "2",
+                   self.wrap(tool, program)]
+        if pages == "huge":
+            # Where AddressSanitizer leaves addresses free in each process.
+            command += ["--base-virtaddr=0x200000000000"]
+        if "thread" in str(tool.flags) and shutil.which("setarch"):
+            command = ["setarch", os.uname().machine, "-R", *command]
+        env = {k: v for k, v in os.environ.items() if k != "RTE_FASTMEM_DEBUG"}
+        env.update(tool.env)
+        done = subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT, env=env,
+                              stdin=subprocess.DEVNULL)
+        return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
+
+
+def judge_wrong(bench, tool, kind, program, pages):
+    """Verdict of a run: "tool", "fastmem" or "", and the output with what is amiss."""
+    status, output = bench.run(tool, program, pages)
+    if status in (2, 77) or "Cannot init memory" in output:
+        return "", "the program did not get as far as its error\n" + output
+    by, amiss = tool.caught_by(kind, output, allocation_site(kind))
+    return by, "status %d %s\n%s" % (status, amiss, output)
+
+
+def judge_right(bench, tool, program, pages):
+    status, output = bench.run(tool, program, pages)
+    objects = re.search(OWN_REPORT % "", output) or (
+        tool.native and re.search(tool.native, output))
+    return status == 0 and not objects, "status %d\n%s" % (status, output)
+
+
+class Reasons:
+    """What tools cannot find, and why: wrong/cannot.tsv. Kinds and tools are patterns."""
+
+    def __init__(self):
+        self.lines = []
+        with open(os.path.join(HERE, "wrong/cannot.tsv"), encoding="utf-8") as f:
+            for line in f:
+                if line.strip() and not line.startswith("#"):
+                    self.lines.append(line.rstrip("\n").split("\t"))
+
+    def why(self, kind, tool):
+        for kind_pattern, tool_pattern, reason in self.lines:
+            if fnmatch.fnmatch(kind, kind_pattern) and fnmatch.fnmatch(tool, tool_pattern):
+                return reason
+        return None
+
+
+Cell = collections.namedtuple("Cell", "kind tool by reason")
+
+
+class Report:
+    """Promises kept and broken, printed as they come."""
+
+    def __init__(self, verbose):
+        self.verbose = verbose
+        self.passed = 0
+        self.failed = 0
+
+    def say(self, name, good, log=""):
+        if good:
+            self.passed += 1
+        else:
+            self.failed += 1
+        if not good or self.verbose:
+            print("checkers.%s: %s" % (name, "ok" if good else "FAILED"))
+        if not good:
+            lines = [line for line in log.splitlines() if not line.startswith("EAL: ")]
+            print("\n".join("    | " + line for line in lines[:60]), flush=True)
+
+
+def pages_of(kind):
+    """EAL shares ordinary pages with nobody."""
+    return "huge" if kind.startswith("process-") else "no-huge"
+
+
+def run_wrong(bench, report, reasons, pool, tools, names):
+    jobs = []
+    builds = {}
+    for kind in names:
+        for tool in tools:
+            if tool.what and not fnmatch.fnmatch(kind, tool.what):
+                continue
+            key = (tool.build_key(), kind)
+            if key not in builds:
+                builds[key] = pool.submit(bench.build, tool, "wrong", kind)
+            jobs.append((kind, tool, pool.submit(
+                lambda t, k, b: judge_wrong(bench, t, k, b.result(), pages_of(k)),
+                tool, kind, builds[key])))
+    cells = []
+    for kind, tool, job in jobs:
+        by, log = job.result()
+        reason = reasons.why(kind, tool.name)
+        if by and reason:
+            log = "it is caught, but wrong/cannot.tsv says: %s\n%s" % (reason, log)
+        report.say("%s_catches_%s" % (tool.name, kind) if not reason else
+                   "%s_does_not_see_%s" % (tool.name, kind), bool(by) != bool(reason), log)
+        cells.append(Cell(kind, tool.name, by, reason))
+    return cells
+
+
+def run_right(bench, report, pool, tools, names):
+    builds = {}
+    jobs = []
+    for kind in names:
+        for tool in tools:
+            key = (tool.build_key(), kind)
+            if key not in builds:
+                builds[key] = pool.submit(bench.build, tool, "right", kind)
+            jobs.append((kind, tool, pool.submit(
+                lambda t, b: judge_right(bench, t, b.result(), pages_of(kind)),
+                tool, builds[key])))
+    for kind, tool, job in jobs:
+        good, log = job.result()
+        report.say("%s_does_not_object_to_%s" % (tool.name, kind), good, log)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0],
+                                     epilog="\n".join(__doc__.splitlines()[2:]),
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", help="build folder, with librte_fastmem.so", type=os.path.abspath)
+    parser.add_argument("--kind", default="*", help="only programs of this name (a pattern)")
+    parser.add_argument("--tool", default="*", help="only these tools (a pattern)")
+    parser.add_argument("--pages", choices=["huge", "no-huge"],
+                        help="only programs that need such pages (default: all)")
+    parser.add_argument("--write", action="store_true", help="write the table into the guide")
+    parser.add_argument("-v", "--verbose", action="store_true")
+    args = parser.parse_args()
+
+    def wanted(kind):
+        return fnmatch.fnmatch(kind, args.kind) and args.pages in (None, pages_of(kind))
+
+    tools = [t for t in TOOLS if fnmatch.fnmatch(t.name, args.tool) and shutil.which(t.cc) and
+             (not t.wrapper or shutil.which(t.wrapper[0]))]
+    report = Report(args.verbose)
+    with tempfile.TemporaryDirectory() as scratch, \
+            concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        bench = Bench(args, scratch)
+        cells = run_wrong(bench, report, Reasons(), pool, tools,
+                          [k for k in kinds("wrong") if wanted(k)])
+        run_right(bench, report, pool, tools, [k for k in kinds("right") if wanted(k)])
+    print("%d passed, %d failed" % (report.passed, report.failed))
+    return report.failed != 0 or report.passed == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

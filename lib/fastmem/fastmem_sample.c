@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Sampling: one in N objects is checked as on level FULL, the others take the fast path.
+ *
+ * A sampled object has a slot of a bin that is only for such objects, and of which no thread
+ * has a cache: so to free it takes the slow path by itself, whichever way, and the fast path
+ * has no test for it. To allocate one takes a visit to the slow path, which a thread that
+ * frees what it allocates never makes by itself. So a timer of EAL takes its caches from each
+ * thread once in a millisecond; its next allocation is slow, may be the one to be checked, and
+ * puts the caches back.
+ *
+ * That also bounds the cost: a thread has at most a thousand objects checked in a second,
+ * however many it allocates. With a small N, cost is not the point, but that it is every
+ * N-th: then threads have no caches at all.
+ */
+
+#include <rte_alarm.h>
+#include <rte_errno.h>
+
+#include "fastmem_debug.h"
+
+#define TICK_US 1000
+#define EXACT_MAX 100u /* the largest N with which it is every N-th */
+
+bool
+fastmem_sample_is_exact(void)
+{
+	return fastmem_debug.sample != 0 && fastmem_debug.sample <= EXACT_MAX;
+}
+
+/* In EAL's interrupt thread. */
+static void
+tick(void *arg __rte_unused)
+{
+	/* Pairs with the release in fastmem_sample_stop(). */
+	if (__atomic_load_n(&fastmem_debug.sample, __ATOMIC_ACQUIRE) == 0)
+		return;
+	fastmem_threads_disarm();
+	rte_eal_alarm_set(TICK_US, tick, NULL);
+}
+
+void
+fastmem_sample_start(void)
+{
+	/* Sizes and handles do not tell the bin of an object: it is looked up. */
+	rte_fastmem_map.n_sockets = 0;
+	if (!fastmem_sample_is_exact() && rte_eal_alarm_set(TICK_US, tick, NULL) != 0)
+		FASTMEM_LOG(WARNING, "no timer for sampling: %s. Nothing is checked",
+			rte_strerror(rte_errno));
+}
+
+/* Not from EAL's interrupt thread. */
+void
+fastmem_sample_stop(void)
+{
+	if (fastmem_debug.sample == 0)
+		return;
+	/* Pairs with the acquire in tick(). */
+	__atomic_store_n(&fastmem_debug.sample, 0, __ATOMIC_RELEASE);
+	/* Waits for one that is running; that may have set another one just before. */
+	rte_eal_alarm_cancel(tick, (void *)-1);
+	rte_eal_alarm_cancel(tick, (void *)-1);
+}
+
+/* The bin for a sampled object with a slot of so many bytes; NULL: there is none. */
+struct fastmem_bin *
+fastmem_sample_bin(unsigned int socket, size_t slot, size_t align)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	uint32_t i = ctl->arenas[socket].first_bin + FASTMEM_FIRST_SAMPLED;
+	uint32_t end = i + FASTMEM_N_SAMPLED;
+
+	/* Slots are as large as powers of two, and so aligned, up to a granule. */
+	for (; i < end && align <= FASTMEM_GRANULE; i++)
+		if (ctl->bins[i].slot_size >= RTE_MAX(slot, align))
+			return &ctl->bins[i];
+	return NULL;
+}
+
+/*
+ * Whether the next object that the thread allocates of this bin is to be checked. t may be
+ * NULL: a thread that has no caches.
+ */
+bool
+fastmem_sample_due(struct fastmem_tcache *t, const struct fastmem_bin *bin)
+{
+	struct fastmem_counts *counts;
+	uint64_t n;
+
+	if (t == NULL || (!fastmem_sample_is_exact() && !fastmem_thread_rearm(t)))
+		return false;
+	counts = &t->counts[bin->id];
+	n = t->caches[bin->id].n_alloc + counts->n_sampled + 1;
+	if (n - counts->sampled_at < fastmem_debug.sample)
+		return false;
+	counts->sampled_at = n;
+	counts->n_sampled++;
+	return true;
+}
