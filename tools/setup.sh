@@ -41,7 +41,10 @@ missing_packages() {
 	command -v dpdk-proc-info >/dev/null || echo dpdk-dev
 	[ -x /usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk ] || echo openvswitch-switch-dpdk
 	command -v python3 >/dev/null || echo python3
+	gdb_runs_python || echo gdb
 }
+
+gdb_runs_python() { gdb --batch -nx -ex 'python print(1)' 2>/dev/null | grep -q 1; }
 
 clang_runs_fuzzers() {
 	command -v clang >/dev/null && [ -e "$(clang -print-file-name=libclang_rt.fuzzer-x86_64.a)" -o \

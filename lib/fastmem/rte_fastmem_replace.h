@@ -356,14 +356,21 @@ static __rte_always_inline void *
 rte_fastmem_replace_alloc(const char *type, size_t size, unsigned int align, unsigned int flags,
 		int socket_id)
 {
-	void *ptr;
+	size_t class_id;
+	void *ptr = NULL;
 
 	if (unlikely(size == 0 || (align & (align - 1)) != 0))
 		return NULL;
-	ptr = rte_fastmem_alloc_socket(size, align > RTE_CACHE_LINE_SIZE ? align :
-		RTE_CACHE_LINE_SIZE, flags, socket_id);
+	/* As rte_fastmem_alloc_socket(), with one call for all that is not at hand. */
+	class_id = rte_fastmem_class(size, align > RTE_CACHE_LINE_SIZE ? align :
+		RTE_CACHE_LINE_SIZE);
+	if (likely(class_id < RTE_FASTMEM_N_CLASSES &&
+			(socket_id == SOCKET_ID_ANY || socket_id == rte_fastmem_tls.socket_id)))
+		ptr = rte_fastmem_pop(&rte_fastmem_tls.classes[class_id]);
 	if (unlikely(ptr == NULL))
 		return rte_fastmem_replace_malloc_slow(type, size, align, flags, socket_id);
+	if (flags & RTE_FASTMEM_F_ZERO)
+		memset(ptr, 0, size);
 	return ptr;
 }
 
