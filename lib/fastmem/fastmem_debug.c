@@ -178,6 +178,7 @@ place_of(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_r
 {
 	struct place p = { .bin = bin, .slab = slab, .r = r };
 
+	RTE_ASSERT(r != NULL); /* slabs have records where objects are checked */
 	p.slot = (uint8_t *)fastmem_record_slot(bin, slab, r);
 	p.obj = (uint8_t *)fastmem_record_object(bin, slab, r);
 	p.end = p.slot + bin->slot_size;

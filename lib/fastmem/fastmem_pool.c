@@ -830,7 +830,7 @@ rte_fastmem_pool_add(struct rte_fastmem_pool *user, void *const *objs, unsigned 
 	fastmem_bin_lock(bin);
 	if (n > pool->max - bin->n_slots) {
 		ret = -ENOBUFS;
-	} else {
+	} else if (n > 0) {
 		/* In this order, if killed: more than there are is what nobody has got. */
 		memcpy(bin->store + bin->n_stored, objs, n * sizeof(objs[0]));
 		__atomic_store_n(&bin->n_slots, bin->n_slots + n, __ATOMIC_RELAXED);

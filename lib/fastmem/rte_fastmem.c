@@ -694,8 +694,10 @@ struct request {
 static struct fastmem_bin *
 request_bin(const struct request *r, unsigned int i)
 {
-	unsigned int socket = (r->first_socket + i) % r->ctl->n_sockets;
+	unsigned int socket;
 
+	RTE_ASSERT(r->ctl->n_sockets > 0);
+	socket = (r->first_socket + i) % r->ctl->n_sockets;
 	return &r->ctl->bins[r->ctl->arenas[socket].first_bin + r->offset];
 }
 
@@ -1035,6 +1037,7 @@ free_to_bin(struct fastmem_ctl *ctl, unsigned int bin, void *const *ptrs, unsign
 
 	if (rte_fastmem_push_bulk(&rte_fastmem_tls.caches[bin], ptrs, n))
 		return;
+	RTE_ASSERT(ctl != NULL); /* without, the map that the bin is from is empty */
 	t = fastmem_tcache_self(bin < ctl->first_pool_bin);
 	fastmem_caches_lock(&ctl->bins[bin]);
 	if (n == 1)
