@@ -31,6 +31,7 @@ const struct perf_scenario *const perf_scenarios[] = {
 	&scenario_types,
 	&scenario_churn,
 	&scenario_replay,
+	&scenario_debug,
 	&scenario_threads,
 	&scenario_oversubscribed,
 };

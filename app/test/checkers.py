@@ -23,6 +23,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 TABLE = os.path.join(TOP, "doc/guides/prog_guide/fastmem_checking_table.rst")
 WITH_EAL = os.path.join(TOP, "tools/with-eal.sh")
-TIMEOUT = 120
+TIMEOUT = 60
 
 # The start of a report of fastmem's own, by kind of error.
 OWN = {
@@ -94,8 +95,9 @@ class Tool:
             by = "tool"
         elif self.own and OWN.get(kind) and re.search(OWN_REPORT % OWN[kind], output):
             by = "fastmem"
-        # Where memory was freed is all that MSan knows of it then.
-        if by == "tool" and self.name == "msan" and "after-free" in kind:
+        # MSan only knows where memory was freed, or what is no address of its own.
+        if by == "tool" and self.name == "msan" and (
+                "after-free" in kind or kind == "wrong-deallocator"):
             return by, ""
         if by and self.sites and site and site not in output:
             return "", "the report does not name %s" % site
@@ -121,7 +123,7 @@ TOOLS = [
     Tool("valgrind", "Valgrind", wrapper=VALGRIND,
          native=r"==\d+== (Invalid|Mismatched|Conditional jump|Use of uninit|[\d,]+ bytes in [\d,]+ blocks)"),
     Tool("msan", "MSan", cc="clang", flags=MSAN, extra=MSAN_EAL,
-         env={"MSAN_OPTIONS": "fast_unwind_on_malloc=0"}, native=r"WARNING: MemorySanitizer"),
+         env={"MSAN_OPTIONS": "fast_unwind_on_malloc=0"}, native=r"(WARNING: MemorySanitizer|MemorySanitizer: bad pointer)"),
     Tool("tsan-gcc", "TSan, gcc", flags=["-fsanitize=thread"], what="lcore-*",
          native=r"WARNING: ThreadSanitizer"),
     Tool("tsan-clang", "TSan, clang", cc="clang", flags=["-fsanitize=thread"], what="lcore-*",
@@ -189,16 +191,21 @@ class Bench:
     def run(self, tool, program, pages):
         command = [WITH_EAL, "--" + pages, "--memory", "64", "--lcores", "2",
                    self.wrap(tool, program)]
-        if pages == "huge":
-            # Where AddressSanitizer leaves addresses free in each process.
+        if pages == "huge" and "-fsanitize=address" in tool.flags:
+            # It leaves addresses free there, in each process.
             command += ["--base-virtaddr=0x200000000000"]
         if "thread" in str(tool.flags) and shutil.which("setarch"):
             command = ["setarch", os.uname().machine, "-R", *command]
         env = {k: v for k, v in os.environ.items() if k != "RTE_FASTMEM_DEBUG"}
         env.update(tool.env)
-        done = subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT, env=env,
-                              stdin=subprocess.DEVNULL)
-        return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env,
+                              stdin=subprocess.DEVNULL, start_new_session=True) as process:
+            try:
+                output = process.communicate(timeout=TIMEOUT)[0]
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                output = process.communicate()[0] + b"\nit did not end in time\n"
+        return process.returncode, output.decode(errors="replace")
 
 
 def judge_wrong(bench, tool, kind, program, pages):

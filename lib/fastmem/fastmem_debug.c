@@ -410,6 +410,14 @@ find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
 	return NULL;
 }
 
+/* The class that an object would have without checking. */
+static size_t
+class_of(const struct fastmem_record *r, const struct fastmem_expect *expect)
+{
+	return rte_fastmem_class(r->size, r->align != FASTMEM_ALIGN_UNKNOWN ? r->align :
+			expect->align);
+}
+
 /* Whether what the caller says of the object is true of it. If not, that is reported. */
 static bool
 as_expected(const struct place *p, const struct fastmem_expect *expect)
@@ -419,12 +427,13 @@ as_expected(const struct place *p, const struct fastmem_expect *expect)
 	switch (expect->what) {
 	case FASTMEM_EXPECT_SIZE:
 		if (p->bin->pool == NULL && p->r->size == expect->size &&
-				p->r->align == expect->align)
+				(p->r->align == expect->align ||
+				p->r->align == FASTMEM_ALIGN_UNKNOWN))
 			return true;
 		fastmem_report_size(p->bin, p->slab, p->r, expect->size);
 		return false;
 	case FASTMEM_EXPECT_CLASS:
-		if (p->bin->pool == NULL && rte_fastmem_class(p->r->size, p->r->align) ==
+		if (p->bin->pool == NULL && class_of(p->r, expect) ==
 				rte_fastmem_class(expect->size, expect->align))
 			return true;
 		fastmem_report_size(p->bin, p->slab, p->r, expect->size);

@@ -60,7 +60,8 @@ struct fastmem_record {
 	uint32_t state; /* enum fastmem_record_state. Atomic */
 	uint32_t front; /* bytes from the slot to its object */
 	uint32_t size; /* of the object, as asked for */
-	uint32_t align; /* as asked for */
+	uint32_t align; /* as asked for; or FASTMEM_ALIGN_UNKNOWN, of an object by handle */
+#define FASTMEM_ALIGN_UNKNOWN UINT32_MAX
 	uint32_t alloc_stack; /* see fastmem_stack.h; 0: not known */
 	uint32_t free_stack;
 	int32_t alloc_tid;

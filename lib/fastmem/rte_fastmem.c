@@ -25,9 +25,10 @@
 
 #define BULK_ON_STACK 512 /* objects; a larger bulk takes memory from libc */
 
-/* Of handles, with checking only: no fallback; and bytes of the slot that were not asked for. */
+/* Of handles, with checking only: how many sockets; and bytes of the slot that were not asked for. */
 #define HANDLE_ONE_SOCKET UINT32_C(0x20000)
-#define HANDLE_SLACK_SHIFT 18
+#define HANDLE_ALL_SOCKETS UINT32_C(0x40000)
+#define HANDLE_SLACK_SHIFT 19
 #define HANDLE_SLACK_MAX (UINT32_MAX >> HANDLE_SLACK_SHIFT)
 
 struct fastmem_process fastmem_process = { .peers_fd = -1 };
@@ -696,8 +697,8 @@ request_by_handle(struct request *r, rte_fastmem_handle_t handle, unsigned int f
 	r->t = fastmem_tcache_self((flags & RTE_FASTMEM_F_NOGROW) == 0);
 	r->first_socket = (bin - 1) / FASTMEM_BINS_PER_SOCKET;
 	r->offset = (bin - 1) % FASTMEM_BINS_PER_SOCKET;
-	r->n_sockets = (handle & (RTE_FASTMEM_HANDLE_ANY | HANDLE_ONE_SOCKET)) ==
-		RTE_FASTMEM_HANDLE_ANY ? r->ctl->n_sockets : 1;
+	r->n_sockets = (handle & (RTE_FASTMEM_HANDLE_ANY | HANDLE_ALL_SOCKETS)) != 0 &&
+		(handle & HANDLE_ONE_SOCKET) == 0 ? r->ctl->n_sockets : 1;
 	return 0;
 }
 
@@ -865,13 +866,14 @@ checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs, unsi
 
 	handle_size(r->ctl, handle, &size, &align);
 	shape = fastmem_debug_shape(size, align);
+	shape.align = FASTMEM_ALIGN_UNKNOWN;
 	ret = bin_offset(shape.slot, align, &r->offset);
 	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
 }
 
 /* A checked object in place of one that would not be. NULL: none is due, or to be had. */
 static void *
-sampled_alloc(struct request *r, size_t size, size_t align, unsigned int flags)
+sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle, unsigned int flags)
 {
 	struct fastmem_shape shape;
 	struct fastmem_bin *bin;
@@ -880,6 +882,8 @@ sampled_alloc(struct request *r, size_t size, size_t align, unsigned int flags)
 	if (!fastmem_sampling() || !fastmem_sample_due(r->t, request_bin(r, 0)))
 		return NULL;
 	shape = fastmem_debug_shape(size, align);
+	if (by_handle)
+		shape.align = FASTMEM_ALIGN_UNKNOWN;
 	bin = fastmem_sample_bin(request_bin(r, 0)->socket, shape.slot, align);
 	slot = bin != NULL ? fastmem_cache_alloc(r->t, bin, flags) : NULL;
 	return slot != NULL ? fastmem_debug_take(slot, &shape, flags) : NULL;
@@ -889,7 +893,7 @@ sampled_alloc(struct request *r, size_t size, size_t align, unsigned int flags)
 static void
 sampled_exchange(struct request *r, void **obj, size_t size, size_t align, unsigned int flags)
 {
-	void *sampled = sampled_alloc(r, size, align, flags);
+	void *sampled = sampled_alloc(r, size, align, false, flags);
 
 	if (sampled == NULL)
 		return;
@@ -948,7 +952,7 @@ rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket
 		rte_errno = -ret;
 		return NULL;
 	}
-	obj = sampled_alloc(&r, size, align, flags);
+	obj = sampled_alloc(&r, size, align, false, flags);
 	return obj != NULL ? obj : request_one(&r, size, flags);
 }
 
@@ -1190,20 +1194,20 @@ rte_fastmem_virt2iova(const void *ptr)
 /* Handles. */
 
 /*
- * With checking, an object is to be as large as was asked for, and what is freed by handle
- * may be of another bin than that: so its bin is looked up.
+ * With checking, an object is to be as large as was asked for. When sampling, what is freed
+ * by handle may be of another bin than that, so its bin is looked up; when all is checked,
+ * the slow path is to see the handle.
  */
 static rte_fastmem_handle_t
 checked_handle(const struct fastmem_bin *bin, size_t size, unsigned int n_sockets)
 {
+	rte_fastmem_handle_t handle = bin->id;
 	size_t slack = bin->slot_size - size;
-	rte_fastmem_handle_t more = RTE_FASTMEM_HANDLE_ANY;
 
-	if (n_sockets == 1)
-		more |= HANDLE_ONE_SOCKET;
-	if (slack <= HANDLE_SLACK_MAX)
-		more |= slack << HANDLE_SLACK_SHIFT;
-	return more;
+	handle |= n_sockets > 1 ? HANDLE_ALL_SOCKETS : HANDLE_ONE_SOCKET;
+	if (fastmem_sampling())
+		handle |= RTE_FASTMEM_HANDLE_ANY;
+	return handle | (slack <= HANDLE_SLACK_MAX ? slack << HANDLE_SLACK_SHIFT : 0);
 }
 
 int
@@ -1221,7 +1225,7 @@ rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle
 	if (r.n_sockets > 1)
 		*handle |= RTE_FASTMEM_HANDLE_ANY;
 	if (fastmem_debug_on() || fastmem_sampling())
-		*handle |= checked_handle(request_bin(&r, 0), size, r.n_sockets);
+		*handle = checked_handle(request_bin(&r, 0), size, r.n_sockets);
 	fastmem_track_wrote(handle, sizeof(*handle));
 	return 0;
 }
@@ -1245,7 +1249,7 @@ rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags)
 			rte_errno = -ret;
 		if (fastmem_debug_on())
 			return obj;
-		obj = sampled_alloc(&r, size, align, flags);
+		obj = sampled_alloc(&r, size, align, true, flags);
 		if (obj != NULL)
 			return obj;
 	}

@@ -446,7 +446,7 @@ __rte_fastmem_inline void
 rte_fastmem_hfree(rte_fastmem_handle_t handle, void *ptr)
 {
 	/* A handle of any socket may have given an object of another bin. */
-	unsigned int bin = handle;
+	unsigned int bin = handle & RTE_FASTMEM_HANDLE_BIN;
 
 	if (unlikely(handle & RTE_FASTMEM_HANDLE_ANY))
 		bin = rte_fastmem_bin_of(ptr);
@@ -457,9 +457,11 @@ rte_fastmem_hfree(rte_fastmem_handle_t handle, void *ptr)
 __rte_fastmem_inline void
 rte_fastmem_hfree_bulk(rte_fastmem_handle_t handle, void **ptrs, unsigned int n)
 {
+	struct rte_fastmem_cache *c = &rte_fastmem_tls.caches[handle & RTE_FASTMEM_HANDLE_BIN];
+
 	if (unlikely(handle & RTE_FASTMEM_HANDLE_ANY))
 		rte_fastmem_free_bulk(ptrs, n);
-	else if (unlikely(!rte_fastmem_push_bulk(&rte_fastmem_tls.caches[handle], ptrs, n)))
+	else if (unlikely(!rte_fastmem_push_bulk(c, ptrs, n)))
 		rte_fastmem_hfree_bulk_slow(handle, ptrs, n);
 }
 
