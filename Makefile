@@ -7,7 +7,7 @@ BUILD ?= build
 MESON_ARGS ?=
 export BUILD
 
-.PHONY: all build demo test test-kill test-upstream bench debian-matrix fresh check-dpdk-tree doc \
+.PHONY: all build demo test test-kill test-upstream bench ab debian-matrix fresh check-dpdk-tree doc \
 	install uninstall clean help
 
 all: build
@@ -15,9 +15,10 @@ all: build
 help:
 	@echo 'make demo             install what is missing, build, compare fastmem with other allocators'
 	@echo 'make test             install what is missing, build in all variants, run all tests'
-	@echo 'make test-upstream    all of DPDK'"'"'s own tests with the mempool driver (some minutes)'
+	@echo 'make test-upstream    all of DPDK'"'"'s own tests, and programs, on fastmem (half an hour or more)'
 	@echo 'make test-kill        kill a thousand processes that use fastmem (several minutes, huge pages)'
 	@echo 'make bench            the whole benchmark: long rounds, more sizes (several minutes)'
+	@echo 'make ab               programs of DPDK with and without the rte_malloc replacement (minutes)'
 	@echo 'make build            build only, into $$BUILD ($(BUILD))'
 	@echo 'make doc              API documentation into build/doc (doxygen)'
 	@echo 'make install          install library, header and tools (DESTDIR and meson --prefix work)'
@@ -27,7 +28,7 @@ help:
 	@echo 'make fresh            "make demo" and "make test" on a clone in a minimal Debian 12'
 	@echo 'make check-dpdk-tree  build lib/fastmem inside the source tree of DPDK (needs deb-src in apt)'
 	@echo
-	@echo 'Variables: BUILD=dir  MESON_ARGS="-Dasserts=true ..."  HUGE=auto|yes|no'
+	@echo 'Variables: BUILD=dir  MESON_ARGS="-Dasserts=true ..."  HUGE=auto|yes|no  AB_ARGS=--quick'
 
 # Arguments that are given apply to a build that is there, too.
 build: $(BUILD)/build.ninja
@@ -51,6 +52,9 @@ test-kill:
 
 bench:
 	@tools/bench.sh
+
+ab:
+	@tools/ab.sh $(AB_ARGS)
 
 doc:
 	mkdir -p build/doc

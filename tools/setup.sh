@@ -36,6 +36,8 @@ missing_packages() {
 	command -v spin >/dev/null || echo spin
 	command -v dpdk-testpmd >/dev/null || echo dpdk-dev
 	command -v dpdk-test >/dev/null || echo dpdk-dev
+	command -v dpdk-proc-info >/dev/null || echo dpdk-dev
+	[ -x /usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk ] || echo openvswitch-switch-dpdk
 	command -v python3 >/dev/null || echo python3
 }
 
@@ -51,6 +53,15 @@ clang_runtime_package() {
 	[ -z "$version" ] || echo "libclang-rt-$version-dev"
 }
 
+# Open vSwitch is there for tests that start their own: that of the system is not started, now.
+policy=/usr/sbin/policy-rc.d
+start_no_services() {
+	[ ! -e $policy ] || return 0
+	trap 'as_root rm -f $policy' EXIT
+	printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+	as_root chmod +x $policy
+}
+
 install_missing() {
 	local packages
 
@@ -64,6 +75,7 @@ install_missing() {
 	# Once more: which runtime package there is, is known only now.
 	packages=$(missing_packages "$1" | xargs -n1 | sort -u | xargs)
 	say "packages: installing $packages"
+	start_no_services
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 		$packages </dev/null >/dev/null
 }

@@ -2,20 +2,33 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The fastmem authors
 
-# Tests the mempool driver with DPDK's own tests, and with testpmd, as Debian has built them.
+# Tests the mempool driver and the preloaded rte_malloc with DPDK's own tests, and with programs of
+# DPDK, as Debian has built them.
 
 list=app/test/upstream/suites.txt
+programs='replace-testpmd replace-eventdev-order replace-eventdev-perf replace-eventdev-timer
+	  replace-pipeline-none replace-pipeline-stub replace-pipeline-lpm replace-pipeline-acl
+	  replace-fib replace-fib-rib replace-fib6 replace-proc-info replace-proc-info-primary
+	  replace-proc-info-secondary replace-openvswitch'
 
 usage() {
 	cat <<-END
-	usage: tools/test-upstream.sh BUILD_DIR [option of with-eal.sh...] [-- suite...]
+	usage: tools/test-upstream.sh BUILD_DIR [option of with-eal.sh...] [-- name...]
 
-	Runs the suites of $list, or those named, by dpdk-test (package dpdk-dev):
-	with the default mempool driver, with fastmem as the driver of mbufs, and as that of all
-	mempools. Each must have the verdict that the list says, and pass the same cases, in all
-	three. Then dpdk-testpmd forwards packets. BUILD_DIR has the plug-in.
+	Runs the suites of $list by dpdk-test (package dpdk-dev), in these ways:
+	  default      as it is
+	  mbuf         with fastmem as the mempool driver of mbufs
+	  all          with fastmem as the driver of all mempools
+	  malloc       with librte_fastmem_malloc.so preloaded
+	  malloc+all   with both
+	Each must have the verdict that the list says, and pass the same cases, in all of them. Then
+	dpdk-testpmd forwards packets with the driver; and programs must say the same with the library
+	preloaded as without it. BUILD_DIR has the plug-in and the library.
 
-	Environment: DPDK_TEST_PROGRAM (dpdk-test), DPDK_TESTPMD (dpdk-testpmd).
+	Names are those of suites; "testpmd" forwards with the driver; those of programs are: $programs
+
+	Environment: DPDK_TEST_PROGRAM (dpdk-test), DPDK_TESTPMD (dpdk-testpmd), PATIENCE (seconds for
+	a suite: 300).
 	END
 }
 
@@ -39,10 +52,12 @@ only=" $* "
 
 dpdk_test=$(command -v "${DPDK_TEST_PROGRAM:-dpdk-test}") || die "no dpdk-test: apt-get install dpdk-dev"
 testpmd=$(command -v "${DPDK_TESTPMD:-dpdk-testpmd}") || die "no dpdk-testpmd: apt-get install dpdk-dev"
-preload=$build/app/test/upstream/libfastmem_all_mempools.so
-for f in "$build/drivers/librte_mempool_fastmem.so" "$preload"; do
+all_mempools=$build/app/test/upstream/libfastmem_all_mempools.so
+malloc=$build/lib/fastmem_malloc/librte_fastmem_malloc.so
+for f in "$build/drivers/librte_mempool_fastmem.so" "$all_mempools" "$malloc"; do
 	[ -e "$f" ] || die "not built: $f"
 done
+patience=${PATIENCE:-300}
 # EAL looks for a plug-in without a path where the linker does.
 export LD_LIBRARY_PATH=$build/drivers${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 driver=(-d librte_mempool_fastmem.so --mbuf-pool-ops-name=fastmem
@@ -50,21 +65,42 @@ driver=(-d librte_mempool_fastmem.so --mbuf-pool-ops-name=fastmem
 export no_huge=
 [[ " ${eal[*]-} " != *" --no-huge "* ]] || no_huge=yes
 
-# run SUITE HOW [EAL option...]: by dpdk-test. Prints the verdict; the output goes to a file.
+# The lcores that the options ask for, as in lcores=5.
+lcores_of() {
+	case " $* " in
+	*" lcores="*) echo "$*" | grep -o 'lcores=[0-9]*' | cut -d= -f2 ;;
+	*) echo 2 ;;
+	esac
+}
+
+# run SUITE HOW [lcores=N] [EAL option...]: by dpdk-test. Prints the verdict; the output goes to a
+# file, the library's report to one for each process.
 run() {
-	local suite=$1 how=$2 status=0 extra=()
+	local suite=$1 how=$2 status=0 extra=() lcores
 
 	shift 2
-	[ "$how" = default ] || extra=("${driver[@]}")
+	lcores=$(lcores_of "$@")
+	[[ "${1:-}" != lcores=* ]] || shift
+	case $how in
+	mbuf|*all) extra=("${driver[@]}") ;;
+	esac
 	(
-		export DPDK_TEST=$suite
-		[ "$how" != all ] || export FASTMEM_PRELOAD=$preload
-		timeout 120 tools/with-eal.sh ${eal[@]+"${eal[@]}"} --lcores 2 --memory 3072 \
+		export DPDK_TEST=$suite FASTMEM_PRELOAD=
+		export RTE_FASTMEM_MALLOC=on RTE_FASTMEM_MALLOC_REPORT=$scratch/$suite.$how.%p.report
+		case $how in
+		all) FASTMEM_PRELOAD=$all_mempools ;;
+		malloc) FASTMEM_PRELOAD=$malloc ;;
+		malloc+all) FASTMEM_PRELOAD=$malloc:$all_mempools ;;
+		esac
+		timeout "$patience" tools/with-eal.sh ${eal[@]+"${eal[@]}"} --lcores "$lcores" --memory 3072 \
 			"$scratch/dpdk-test" ${extra[@]+"${extra[@]}"} "$@"
 	) >"$scratch/$suite.$how" 2>&1 </dev/null || status=$?
+	# A status that is a multiple of 256 is 0 as well.
+	! grep -aq '^Test Failed' "$scratch/$suite.$how" || status=1
 	case $status in
 	0) echo pass ;;
 	77) echo skip ;;
+	124) echo late ;;
 	*) echo fail ;;
 	esac
 }
@@ -86,30 +122,79 @@ cases() { grep -aoE 'TestCase \[ *[0-9]+\] : .* (succeeded|failed|skipped|unsupp
 
 has_mempools() { grep -aq 'MEMPOOL_FASTMEM: mempool ' "$1"; }
 
-# suite_holds SUITE VERDICT USES [EAL option...]
-suite_holds() {
-	local suite=$1 verdict=$2 uses=$3 how result ret=0
+# Allocations that fastmem has served in all processes of a run, says the library.
+n_served() { cat "$scratch/$1.$2".*.report | awk '$1 == "allocations_by_fastmem" { n += $2 } END { print n + 0 }'; }
+
+# as_by_default SUITE HOW VERDICT [option...]: same verdict, same cases
+as_by_default() {
+	local suite=$1 how=$2 verdict=$3 result ret=0
 
 	shift 3
-	for how in default mbuf all; do
-		result=$(run "$suite" $how "$@")
-		echo "$how: $result"
-		if [ "$result" != "$verdict" ]; then
-			echo "instead of $verdict:"
-			tail -20 "$scratch/$suite.$how"
-			ret=1
-		fi
-		cases "$scratch/$suite.$how" >"$scratch/cases.$how"
-		diff "$scratch/cases.default" "$scratch/cases.$how" || ret=1
-	done
-	for how in mbuf all; do
-		case $uses in
-		mbuf) has_mempools "$scratch/$suite.$how" ;;
-		all) [ $how = mbuf ] || has_mempools "$scratch/$suite.$how" ;;
-		none) ! has_mempools "$scratch/$suite.$how" ;;
-		esac || { echo "$how: not as said: mempools of the driver: $uses"; ret=1; }
+	result=$(run "$suite" "$how" "$@")
+	echo "$how: $result"
+	if [ "$result" != "$verdict" ]; then
+		echo "instead of $verdict:"
+		tail -20 "$scratch/$suite.$how"
+		ret=1
+	fi
+	cases "$scratch/$suite.$how" >"$scratch/cases.$how"
+	diff "$scratch/cases.default" "$scratch/cases.$how" || ret=1
+	if [ "$result" = pass ] && [[ $how == malloc* ]] && [ "$(n_served "$suite" "$how")" = 0 ]; then
+		echo "$how: the library has served nothing"
+		ret=1
+	fi
+	return $ret
+}
+
+# uses_mempools SUITE HOW USES: it does, or does not, use those of the driver, as the list says
+uses_mempools() {
+	case "$3.$2" in
+	mbuf.*|all.*all) has_mempools "$scratch/$1.$2" && return ;;
+	none.*) has_mempools "$scratch/$1.$2" || return 0 ;;
+	*) return 0 ;;
+	esac
+	echo "$2: not as said: mempools of the driver: $3"
+	return 1
+}
+
+# suite_holds SUITE VERDICT USES [option...]: after it has run by default
+suite_holds() {
+	local suite=$1 verdict=$2 uses=$3 how ways ret=0
+
+	shift 3
+	# What uses no mempool need not run with the driver alone.
+	[ "$uses" = none ] && ways='malloc malloc+all' || ways='mbuf all malloc malloc+all'
+	cases "$scratch/$suite.default" >"$scratch/cases.default"
+	for how in $ways; do
+		as_by_default "$suite" $how "$verdict" "$@" || ret=1
+		[ $how = malloc ] || uses_mempools "$suite" $how "$uses" || ret=1
 	done
 	return $ret
+}
+
+is_as_listed() {
+	echo "default: $2 instead of $3"
+	tail -20 "$scratch/$1.default"
+	[ "$2" = "$3" ]
+}
+
+# try_suite SUITE VERDICT USES [option...]: where the verdict is "any", that of this machine
+try_suite() {
+	local suite=$1 verdict=$2 uses=$3 result
+
+	shift 3
+	result=$(run "$suite" default "$@")
+	if [ "$result" = late ]; then
+		echo "  $suite: left out, as here it takes more than $patience s without fastmem"
+	elif [ "$verdict" = any ] && [ "$result" != pass ]; then
+		echo "  $suite: left out, as here it is \"$result\" without fastmem"
+	elif [ "$verdict" != any ] && [ "$result" != "$verdict" ]; then
+		promise "$suite: $verdict" is_as_listed "$suite" "$result" "$verdict"
+	else
+		promise "$suite: $result, as without fastmem" \
+			suite_holds "$suite" "$result" "$uses" "$@"
+	fi
+	rm -f "$scratch/$suite".*
 }
 
 is_asked_for() { [ -z "$only" ] || [[ "$only" == *" $1 "* ]]; }
@@ -121,10 +206,24 @@ while read -r suite verdict uses args; do
 		args=${args#huge}
 		[ -z "$no_huge" ] || { echo "  $suite: left out without huge pages"; continue; }
 	fi
+	if [ "$verdict" = long ]; then
+		echo "  $suite: left out, as it takes minutes without fastmem"
+		continue
+	fi
+	args=${args## }
 	# shellcheck disable=SC2086 # options
-	promise "$suite: $verdict, as with the default driver" \
-		suite_holds "$suite" "$verdict" "$uses" ${args%%#*}
+	try_suite "$suite" "$verdict" "$uses" ${args%%#*}
 done <"$list"
+
+# All that dpdk-test says it can run, it runs here.
+list_is_complete() {
+	printf '?\nquit\n' | tools/with-eal.sh ${eal[@]+"${eal[@]}"} --lcores 1 "$dpdk_test" 2>/dev/null |
+		tr -d '\r' | sed -n 's/^ \([a-z0-9_]*\) .*: \(launch autotest\|dump status\)$/\1/p' |
+		sort -u >"$scratch/suites.there"
+	grep -o '^[a-z0-9_]\+' "$list" | sort -u >"$scratch/suites.listed"
+	[ -s "$scratch/suites.there" ] && diff "$scratch/suites.listed" "$scratch/suites.there"
+}
+[ -n "$only" ] || promise "the list has all suites of dpdk-test" list_is_complete
 
 forward() {
 	timeout 120 app/test/upstream/forward.py --testpmd "$scratch/dpdk-testpmd" --scratch "$scratch" "$@" -- \
@@ -139,11 +238,28 @@ if is_asked_for testpmd; then
 	done
 	if [ -z "$no_huge" ]; then
 		# testpmd does not ask for mempool ops here.
-		FASTMEM_PRELOAD=$preload \
+		FASTMEM_PRELOAD=$all_mempools \
 			promise 'testpmd forwards in anonymous memory' forward --mp-alloc anon null null
 		promise 'testpmd forwards in a heap of its own' forward --mp-alloc xmem null null
 		promise 'testpmd forwards in buffers of its own' forward --mp-alloc xbuf null null
 	fi
 fi
+
+# says_the_same PROGRAM: see app/test/upstream/programs.py
+says_the_same() {
+	timeout 300 app/test/upstream/programs.py --library "$malloc" --scratch "$scratch" "$1" -- \
+		tools/with-eal.sh ${eal[@]+"${eal[@]}"} --memory 1024
+}
+
+for program in $programs; do
+	is_asked_for "$program" || continue
+	reason=$(app/test/upstream/programs.py --scratch "$scratch" --why-not "${program#replace-}" -- \
+		tools/with-eal.sh ${eal[@]+"${eal[@]}"})
+	if [ -n "$reason" ]; then
+		echo "  $program: left out, $reason"
+	else
+		promise "$program: says the same" says_the_same "${program#replace-}"
+	fi
+done
 
 promises_end

@@ -18,17 +18,19 @@ usage() {
 	  tsan      ThreadSanitizer and assertions
 	  fuzz      libFuzzer harness, a fixed number of runs
 	  models    models of the protocols, all states of them
-	  upstream  some of DPDK's own tests with the mempool driver, on DPDK 22.11
+	  ab        the quick comparison of programs with and without the rte_malloc replacement
+	  upstream  some of DPDK's own tests, and programs, with the mempool driver and the
+	            preloaded rte_malloc, on DPDK 22.11
 
 	Only if named:
-	  upstream_all  all of those tests, and testpmd: 2 GiB of huge pages or 3 of others, some minutes
+	  upstream_all  all of those: 2 GiB of huge pages or 3 of others, half an hour or more
 
 	Environment: HUGE=auto|yes|no (huge pages), BUILD=dir, FUZZ_RUNS=N.
 	The last line is the sum over all: N passed, N failed.
 	END
 }
 
-all_variants=(gcc clang asan tsan fuzz models upstream)
+all_variants=(gcc clang asan tsan fuzz models ab upstream)
 case "${1:-}" in
 -h|--help) usage; exit ;;
 esac
@@ -164,6 +166,16 @@ test_models() {
 	run tools/test-models.sh
 }
 
+test_ab() {
+	if [ ! -e "$BUILD/test/gcc/lib/fastmem_malloc/librte_fastmem_malloc.so" ] &&
+			! CC=gcc build_in "$BUILD/test/gcc" --buildtype=release --prefix /usr/local; then
+		fail "gcc does not build"
+		return
+	fi
+	say "ab: tests"
+	run tools/test-ab.sh "$BUILD/test/gcc" "${eal[@]}"
+}
+
 # What those tests find without the driver is listed for that version only. Those here need
 # little memory; "make test-upstream" runs all.
 upstream() {
@@ -182,7 +194,10 @@ upstream() {
 
 test_upstream() {
 	upstream -- mempool_autotest mbuf_autotest ring_pmd_autotest distributor_autotest \
-		reorder_autotest ipfrag_autotest
+		reorder_autotest ipfrag_autotest malloc_autotest memzone_autotest hash_autotest \
+		fib_autotest eventdev_selftest_sw replace-testpmd replace-eventdev-order \
+		replace-pipeline-lpm replace-fib replace-proc-info replace-proc-info-primary \
+		replace-openvswitch
 }
 
 test_upstream_all() {

@@ -24,6 +24,11 @@
 #include <rte_malloc.h>
 #include <rte_mempool.h>
 
+/* The names behind the names: those of EAL stay what they are. */
+#define RTE_FASTMEM_REPLACE_MALLOC
+#define RTE_FASTMEM_REPLACE_NO_NAMES
+#include <rte_fastmem_replace.h>
+
 #include "perf.h"
 
 struct alloc_ops {
@@ -289,6 +294,48 @@ rte_malloc_free(const struct instance *in, void *ptr)
 
 PERF_BULK_BY_SINGLES(rte_malloc)
 PERF_OPS(rte_malloc);
+
+/*
+ * rte_malloc_header: what rte_malloc() is to a program that is compiled with the drop-in names.
+ */
+
+static __rte_always_inline void *
+rte_malloc_header_alloc(const struct instance *in, size_t size)
+{
+	RTE_SET_USED(in);
+	return rte_fastmem_replace_malloc(NULL, size, 0);
+}
+
+static __rte_always_inline void
+rte_malloc_header_free(const struct instance *in, void *ptr)
+{
+	RTE_SET_USED(in);
+	rte_fastmem_replace_free(ptr);
+}
+
+PERF_BULK_BY_SINGLES(rte_malloc_header)
+PERF_OPS(rte_malloc_header);
+
+/*
+ * rte_malloc_eal: where a preloaded library has the names, what they were.
+ */
+
+static __rte_always_inline void *
+rte_malloc_eal_alloc(const struct instance *in, size_t size)
+{
+	RTE_SET_USED(in);
+	return perf_eal_heap->malloc_socket(NULL, size, 0, SOCKET_ID_ANY);
+}
+
+static __rte_always_inline void
+rte_malloc_eal_free(const struct instance *in, void *ptr)
+{
+	RTE_SET_USED(in);
+	perf_eal_heap->free(ptr);
+}
+
+PERF_BULK_BY_SINGLES(rte_malloc_eal)
+PERF_OPS(rte_malloc_eal);
 
 static __rte_always_inline void *
 libc_alloc(const struct instance *in, size_t size)

@@ -309,6 +309,20 @@ const struct perf_allocator perf_allocators[PERF_N_ALLOCATORS] = {
 		.destroy = destroy_nothing,
 		.backing = rte_malloc_backing,
 	},
+	[PERF_rte_malloc_header] = {
+		.name = "rte_malloc_header",
+		.what = "if named: rte_malloc() as rte_fastmem_replace.h renames it",
+		.create = create_nothing,
+		.destroy = destroy_nothing,
+		.backing = fastmem_backing,
+	},
+	[PERF_rte_malloc_eal] = {
+		.name = "rte_malloc_eal",
+		.what = "if named: EAL's own rte_malloc(), where a preloaded library replaces it",
+		.create = create_nothing,
+		.destroy = destroy_nothing,
+		.backing = backing_unknown,
+	},
 	[PERF_libc] = {
 		.name = "libc",
 		.what = "aligned_alloc(64, size), free(): of libc, or of what is LD_PRELOADed",
@@ -338,7 +352,8 @@ perf_fastmem_start(uint32_t allocators)
 		return 0;
 	ret = rte_fastmem_init();
 	if (ret != 0)
-		perf_warn("rte_fastmem_init: %s", strerror(-ret));
+		perf_warn("rte_fastmem_init: %s%s", strerror(-ret), perf_malloc_is_replaced() ?
+			" (a preloaded library has fastmem already)" : "");
 	return ret;
 }
 

@@ -323,6 +323,8 @@ static const struct {
 	{ "bulk32", PERF_mempool_fastmem_uncached, PERF_mempool_uncached, 0.8 },
 	{ "pipeline", PERF_mempool_fastmem_uncached, PERF_mempool_uncached, 0.8 },
 	{ "pipeline_bulk32", PERF_mempool_fastmem_uncached, PERF_mempool_uncached, 0.8 },
+	/* Where a preloaded library has the names. */
+	{ "replay", PERF_rte_malloc, PERF_rte_malloc_eal, 0.1 },
 };
 
 static const struct contender *
@@ -354,6 +356,10 @@ add_goals(const struct cell *cell, size_t size, const struct contenders *cs)
 		if (strcmp(cell->scenario->name, goals[i].scenario) != 0 || c == NULL ||
 				other == NULL)
 			continue;
+		if (other->id == PERF_rte_malloc_eal && !perf_malloc_is_replaced())
+			continue;
+		if (cell->input != NULL)
+			snprintf(goal.input, sizeof(goal.input), "%s", cell->input);
 		snprintf(goal.name, sizeof(goal.name), "%s_over_%s",
 			perf_allocators[c->id].name, perf_allocators[other->id].name);
 		for (round = 0; round < perf_options.rounds; round++)

@@ -56,16 +56,16 @@ void
 perf_goals_print(void)
 {
 	const struct perf_goal *g;
-	char size[24];
+	char what[40];
 
 	if (perf_n_goals == 0)
 		return;
 	printf("\nGoals: medians of each round's ratio\n\n");
 	for (g = perf_goals; g < perf_goals + perf_n_goals; g++) {
-		size[0] = '\0';
+		snprintf(what, sizeof(what), "%s", g->input);
 		if (g->size != 0)
-			snprintf(size, sizeof(size), "%" PRIu64 " B", g->size);
-		printf("  %-15s %-7s %-46s ", g->scenario->name, size, g->name);
+			snprintf(what, sizeof(what), "%" PRIu64 " B", g->size);
+		printf("  %-15s %-16s %-46s ", g->scenario->name, what, g->name);
 		if (g->why[0] != '\0')
 			printf("%s\n", g->why);
 		else

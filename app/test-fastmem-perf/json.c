@@ -51,6 +51,8 @@ write_goal(FILE *f, const struct perf_goal *g)
 	fprintf(f, "  {\"scenario\": \"%s\", \"size\": %" PRIu64 ", \"goal\": \"%s\", "
 		"\"%s\": %.10g, ", g->scenario->name, g->size, g->name,
 		g->at_least ? "at_least" : "at_most", g->bound);
+	if (g->input[0] != '\0')
+		fprintf(f, "\"trace\": \"%s\", ", g->input);
 	if (g->why[0] != '\0')
 		fprintf(f, "\"median\": null, \"met\": null, \"why\": \"%s\"}", g->why);
 	else

@@ -34,6 +34,7 @@ const struct perf_scenario *const perf_scenarios[] = {
 	&scenario_debug,
 	&scenario_threads,
 	&scenario_oversubscribed,
+	&scenario_load,
 };
 
 const unsigned int perf_n_scenarios = RTE_DIM(perf_scenarios);
@@ -255,7 +256,7 @@ set_defaults(void)
 	for (i = 0; !any && i < perf_n_scenarios; i++)
 		perf_options.scenarios[i] = true;
 	if (perf_options.allocators == 0)
-		perf_options.allocators = PERF_ALL_ALLOCATORS;
+		perf_options.allocators = PERF_ALL_ALLOCATORS & ~PERF_NAMED_ALLOCATORS;
 	if (perf_options.rounds == 0)
 		perf_options.rounds = perf_options.quick ? PERF_MIN_ROUNDS : DEFAULT_ROUNDS;
 	if (perf_options.n_sizes == 0) {

@@ -20,6 +20,7 @@
 #include <rte_fastmem.h>
 
 struct rte_fastmem_pool;
+struct rte_fastmem_replace_heap;
 struct rte_mempool;
 
 #define PERF_CACHE_SIZE 512 /* of mempools, where nothing else is said */
@@ -45,6 +46,8 @@ struct rte_mempool;
 	X(arg, mempool_uncached) \
 	X(arg, mempool_fastmem_uncached) \
 	X(arg, rte_malloc) \
+	X(arg, rte_malloc_header) \
+	X(arg, rte_malloc_eal) \
 	X(arg, libc)
 
 enum perf_allocator_id {
@@ -58,10 +61,12 @@ enum perf_allocator_id {
 #define PERF_HANDLE_ALLOCATORS (PERF_BIT(fastmem) | PERF_BIT(fastmem_handle))
 /* Those that need rte_fastmem_init(). */
 #define PERF_FASTMEM_ALLOCATORS (PERF_HANDLE_ALLOCATORS | PERF_BIT(fastmem_pool) | \
-		PERF_BIT(mempool_fastmem) | PERF_BIT(mempool_fastmem_uncached))
+		PERF_BIT(rte_malloc_header) | PERF_BIT(mempool_fastmem) | PERF_BIT(mempool_fastmem_uncached))
 /* Mempools without a cache, as they are where threads are no lcores. */
 #define PERF_UNCACHED_ALLOCATORS (PERF_BIT(mempool_uncached) | \
 		PERF_BIT(mempool_fastmem_uncached))
+/* Other names of those that are there anyway: they run only if the user names them. */
+#define PERF_NAMED_ALLOCATORS (PERF_BIT(rte_malloc_header) | PERF_BIT(rte_malloc_eal))
 #define PERF_ALL_ALLOCATORS ((1u << PERF_N_ALLOCATORS) - 1)
 
 struct perf_options {
@@ -153,7 +158,7 @@ extern const struct perf_scenario scenario_bulk8, scenario_bulk32;
 extern const struct perf_scenario scenario_pipeline, scenario_pipeline_bulk32;
 extern const struct perf_scenario scenario_mixed, scenario_latency, scenario_types;
 extern const struct perf_scenario scenario_churn, scenario_replay, scenario_debug;
-extern const struct perf_scenario scenario_threads, scenario_oversubscribed;
+extern const struct perf_scenario scenario_threads, scenario_oversubscribed, scenario_load;
 
 /* cell.c: the rounds of a cell. */
 
@@ -203,6 +208,11 @@ int cell_run_sizes(const struct cell *cell, unsigned int n_objects);
 /** Measure a cell whose scenario has sizes of its own. */
 int cell_run(const struct cell *cell, size_t size, unsigned int n_objects);
 
+/** EAL's own heap, whoever has the names of its calls. */
+extern const struct rte_fastmem_replace_heap *const perf_eal_heap;
+/** The names of rte_malloc() are those of a library that was preloaded. */
+bool perf_malloc_is_replaced(void);
+
 /** Start fastmem anew when a contender needs it, so that no cell inherits another's memory. */
 int perf_fastmem_start(uint32_t allocators);
 void perf_fastmem_stop(void);
@@ -249,6 +259,7 @@ void perf_result_input(const struct perf_result *r, char *text, size_t len);
 /* goals.c */
 struct perf_goal {
 	const struct perf_scenario *scenario;
+	char input[40]; /* a trace's name, or empty */
 	uint64_t size; /* of the objects; 0 where the scenario has sizes of its own */
 	char name[64]; /* "a_over_b" */
 	double bound;

@@ -149,6 +149,8 @@ print_overview_heading(void)
 				id == PERF_mempool_fastmem ? "..fastmem" :
 				id == PERF_mempool_uncached ? "uncached" :
 				id == PERF_mempool_fastmem_uncached ? "..fastmem" :
+				id == PERF_rte_malloc_header ? "..header" :
+				id == PERF_rte_malloc_eal ? "..eal" :
 				perf_allocators[id].name);
 	printf("\n");
 }

@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_cycles.h>
 #include <rte_lcore.h>
 
 #include "allocator_ops.h"
+#include "call_clock.h"
 #include "perf.h"
 #include "rng.h"
 
@@ -55,22 +55,6 @@ struct latency {
 	void *queue[MAX_LIVE + 1];
 };
 
-/* No instruction of what is timed may pass the clock. */
-static __rte_always_inline uint64_t
-clock_read(void)
-{
-#ifdef RTE_ARCH_X86
-	uint64_t cycles;
-
-	__asm__ volatile("lfence" : : : "memory");
-	cycles = rte_rdtsc();
-	__asm__ volatile("lfence" : : : "memory");
-	return cycles;
-#else
-	return rte_rdtsc_precise();
-#endif
-}
-
 static __rte_always_inline void
 note(struct latency *l, unsigned int call, uint64_t cycles)
 {
@@ -83,11 +67,11 @@ note(struct latency *l, unsigned int call, uint64_t cycles)
 static __rte_always_inline bool
 time_alloc(const struct alloc_ops *ops, const struct instance *in, size_t size, struct latency *l)
 {
-	uint64_t start = clock_read();
+	uint64_t start = call_clock_read();
 	void *ptr = ops->alloc(in, size);
 
 	PERF_USE(ptr);
-	note(l, ALLOC, clock_read() - start);
+	note(l, ALLOC, call_clock_read() - start);
 	l->queue[l->tail++ & MAX_LIVE] = ptr;
 	return ptr != NULL;
 }
@@ -99,9 +83,9 @@ time_free(const struct alloc_ops *ops, const struct instance *in, struct latency
 	uint64_t start;
 
 	PERF_USE(ptr);
-	start = clock_read();
+	start = call_clock_read();
 	ops->free(in, ptr);
-	note(l, FREE, clock_read() - start);
+	note(l, FREE, call_clock_read() - start);
 }
 
 /* n allocations and, in the end, as many frees. */
@@ -133,20 +117,6 @@ latency(const struct alloc_ops *ops, const struct contender *c, uint64_t n)
 PERF_FOR_EACH_ALLOCATOR(PERF_INSTANTIATE, latency)
 
 static uint64_t
-time_clock(void)
-{
-	uint64_t cycles, least = UINT64_MAX;
-	unsigned int i;
-
-	for (i = 0; i < 1000; i++) {
-		cycles = clock_read();
-		cycles = clock_read() - cycles;
-		least = RTE_MIN(least, cycles);
-	}
-	return least;
-}
-
-static uint64_t
 repetitions(void)
 {
 	return perf_options.quick ? 100000 : 500000;
@@ -162,7 +132,7 @@ begin(const struct contender *c, uint64_t n)
 
 	RTE_SET_USED(n);
 	l->rng.state = UINT64_C(0x9e3779b97f4a7c15);
-	l->clock_cycles = time_clock();
+	l->clock_cycles = call_clock_cost();
 	for (i = 0; i < N_CALLS; i++) {
 		l->times[i].cycles = calloc(repetitions(), sizeof(uint32_t));
 		if (l->times[i].cycles == NULL)

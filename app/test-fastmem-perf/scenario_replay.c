@@ -25,6 +25,11 @@
 #include <rte_malloc.h>
 #include <rte_pause.h>
 
+/* The names behind the names: those of EAL stay what they are. */
+#define RTE_FASTMEM_REPLACE_MALLOC
+#define RTE_FASTMEM_REPLACE_NO_NAMES
+#include <rte_fastmem_replace.h>
+
 #include "perf.h"
 #include "replay_input.h"
 
@@ -85,6 +90,30 @@ static __rte_always_inline void
 rte_malloc_replay_free(void *ptr)
 {
 	rte_free(ptr);
+}
+
+static __rte_always_inline void *
+rte_malloc_eal_replay_alloc(size_t size, size_t align)
+{
+	return perf_eal_heap->malloc_socket(NULL, size, align, SOCKET_ID_ANY);
+}
+
+static __rte_always_inline void *
+rte_malloc_eal_replay_zalloc(size_t size, size_t align)
+{
+	return perf_eal_heap->zmalloc_socket(NULL, size, align, SOCKET_ID_ANY);
+}
+
+static __rte_always_inline void *
+rte_malloc_eal_replay_realloc(void *ptr, size_t size, size_t align)
+{
+	return perf_eal_heap->realloc_socket(ptr, size, align, SOCKET_ID_ANY);
+}
+
+static __rte_always_inline void
+rte_malloc_eal_replay_free(void *ptr)
+{
+	perf_eal_heap->free(ptr);
 }
 
 /* The alignment that the others give by default is no default of libc's. */
@@ -152,6 +181,7 @@ libc_replay_free(void *ptr)
 
 REPLAY_OPS(fastmem);
 REPLAY_OPS(rte_malloc);
+REPLAY_OPS(rte_malloc_eal);
 REPLAY_OPS(libc);
 
 /* What the lcores of one round share. */
@@ -405,6 +435,7 @@ find_heap_peak(const struct contender *c)
 
 REPLAY(fastmem)
 REPLAY(rte_malloc)
+REPLAY(rte_malloc_eal)
 REPLAY(libc)
 
 static uint64_t
@@ -471,6 +502,7 @@ replay_trace(const struct perf_scenario *scenario, const char *path)
 	static const perf_round_fn rounds[PERF_N_ALLOCATORS] = {
 		[PERF_fastmem] = replay_fastmem,
 		[PERF_rte_malloc] = replay_rte_malloc,
+		[PERF_rte_malloc_eal] = replay_rte_malloc_eal,
 		[PERF_libc] = replay_libc,
 	};
 	struct cell cell = {
@@ -518,7 +550,8 @@ const struct perf_scenario scenario_replay = {
 	.name = "replay",
 	.what = "recorded calls of real programs, on as many lcores as they had threads",
 	/* A mempool has one size. */
-	.allocators = PERF_BIT(fastmem) | PERF_BIT(rte_malloc) | PERF_BIT(libc),
+	.allocators = PERF_BIT(fastmem) | PERF_BIT(rte_malloc) | PERF_BIT(rte_malloc_eal) |
+		PERF_BIT(libc),
 	.lcores = 1,
 	.run = run_replay,
 };

@@ -17,7 +17,7 @@ import xml.etree.ElementTree
 PROGRAM = sys.argv.pop(1)
 EAL = ["--no-huge", "-m", "640", "--no-pci", "--no-shconf", "--no-telemetry"]
 ONE_LCORE = {"tight", "batch_fifo", "batch_lifo", "bulk8", "bulk32", "mixed", "latency", "types",
-             "churn", "threads", "oversubscribed"}
+             "churn", "threads", "oversubscribed", "load"}
 TWO_LCORES = {"pipeline", "pipeline_bulk32"}
 HUGE_PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 THREADS = {"lcore", "pthread", "registered", "control"}
@@ -168,6 +168,41 @@ class Perf(unittest.TestCase):
         goal = self.goals()["ns_per_op_16_threads_over_2_threads"]
         self.assertEqual(goal["at_most"], 2)
         self.assertGreater(goal["median"], 0)
+
+    def test_an_lcores_calls_are_measured_with_and_without_a_control_thread(self):
+        allocators = {"floor", "fastmem", "rte_malloc", "rte_malloc_header"}
+        results, _ = self.measure("--scenario", "load", "--allocator", ",".join(allocators))
+        figures = {(r["allocator"], r["metric"]): r["median"] for r in results}
+        self.assertEqual(set(figures), {
+            (a, "%s_cycles_%s" % (q, condition)) for a in allocators
+            for q in ("p50", "p99_9", "max") for condition in ("without", "busy", "with")})
+        for allocator in allocators:
+            for condition in ("without", "busy", "with"):
+                p50, p99_9, most = (figures[allocator, "%s_cycles_%s" % (q, condition)]
+                                    for q in ("p50", "p99_9", "max"))
+                self.assertLessEqual(p50, p99_9, (allocator, condition))
+                self.assertLessEqual(p99_9, most, (allocator, condition))
+        # A lock costs more than an array, and a goal is said for what fastmem serves.
+        self.assertGreater(figures["rte_malloc", "p50_cycles_without"],
+                           figures["floor", "p50_cycles_without"])
+        goals = self.goals()
+        self.assertEqual(set(goals), {"fastmem_p99_9_with_over_without",
+                                      "rte_malloc_header_p99_9_with_over_without"})
+        for goal in goals.values():
+            self.assertEqual(goal["at_most"], 1.2)
+            self.assertEqual(goal["met"], goal["median"] <= 1.2)
+
+    def test_other_names_of_an_allocator_run_only_if_named(self):
+        results, _ = self.measure("--scenario", "tight", "--size", "64")
+        self.assertFalse({r["allocator"] for r in results} & {"rte_malloc_header",
+                                                              "rte_malloc_eal"})
+        results, _ = self.measure("--scenario", "tight", "--size", "64", "--allocator",
+                                  "rte_malloc,rte_malloc_header,rte_malloc_eal")
+        cycles = {r["allocator"]: r["median"] for r in results}
+        self.assertEqual(len(cycles), 3)
+        # Where nothing is preloaded, these are the same.
+        self.assertGreater(cycles["rte_malloc_eal"], cycles["rte_malloc"] / 2)
+        self.assertLess(cycles["rte_malloc_eal"], cycles["rte_malloc"] * 2)
 
     def test_sizes_and_allocators_are_those_asked_for(self):
         results, _ = self.measure("--scenario", "bulk8", "--size", "128,192",

@@ -19,44 +19,19 @@
 
 #include <rte_common.h>
 #include <rte_errno.h>
-#include <rte_fastmem.h>
+#include <rte_fastmem_debug.h>
 #include <rte_lcore.h>
 
-#include "fastmem_model.h"
+#include "fastmem_model_private.h"
 #include "fastmem_verify.h"
 #include "pattern.h"
 
-#define MAX_LIVE 4096u
 #define MAX_BULK 700u
 #define MAX_BYTES ((size_t)40 << 20) /* of live objects */
 #define MAX_SIZE ((size_t)1 << 20)
 
-struct object {
-	char *ptr;
-	size_t size, align; /* as asked for */
-	size_t usable;
-	uint64_t tag;
-	rte_fastmem_handle_t handle; /* of its class */
-};
-
-struct model {
-	struct object objects[MAX_LIVE];
-	unsigned int n;
-	size_t bytes; /* usable */
-	bool limited; /* ENOMEM is an answer */
-	uint64_t allocated, freed, refused;
-	uint64_t next_tag;
-	unsigned int n_classes;
-	size_t classes[256];
-	/* The bytes. */
-	const uint8_t *in;
-	size_t left;
-};
-
-#define FAULT(...) (fprintf(stderr, "model: " __VA_ARGS__), fputc('\n', stderr), -1)
-
-static unsigned int
-take(struct model *m, unsigned int n_bytes)
+unsigned int
+model_take(struct model *m, unsigned int n_bytes)
 {
 	unsigned int value = 0;
 
@@ -75,22 +50,22 @@ take_size(struct model *m)
 {
 	static const size_t special[] = { 0, MAX_SIZE, MAX_SIZE - 1, MAX_SIZE + 1, SIZE_MAX,
 		SIZE_MAX - 62, (size_t)1 << 32, SIZE_MAX / 2 };
-	unsigned int kind = take(m, 1), i;
+	unsigned int kind = model_take(m, 1), i;
 
 	switch (kind % 8) {
 	case 0:
 	case 1:
 	case 2:
-		return 1 + take(m, 1);
+		return 1 + model_take(m, 1);
 	case 3:
-		return take(m, 2) % 4097;
+		return model_take(m, 2) % 4097;
 	case 4:
-		i = take(m, 1);
+		i = model_take(m, 1);
 		return m->classes[i % m->n_classes] + kind / 8 % 3 - 1;
 	case 5:
-		return take(m, 2);
+		return model_take(m, 2);
 	case 6:
-		return take(m, 3) % (MAX_SIZE + 1);
+		return model_take(m, 3) % (MAX_SIZE + 1);
 	default:
 		return special[kind / 8 % RTE_DIM(special)];
 	}
@@ -99,7 +74,7 @@ take_size(struct model *m)
 static size_t
 take_align(struct model *m)
 {
-	unsigned int kind = take(m, 1);
+	unsigned int kind = model_take(m, 1);
 
 	switch (kind % 8) {
 	case 0:
@@ -159,8 +134,8 @@ object_add(struct model *m, void *ptr, size_t size, size_t align, unsigned int f
 	return 0;
 }
 
-static void
-object_remove(struct model *m, unsigned int i)
+void
+model_forget(struct model *m, unsigned int i)
 {
 	m->bytes -= m->objects[i].usable;
 	m->objects[i] = m->objects[--m->n];
@@ -195,7 +170,7 @@ refusal_check(struct model *m, int error, int expected, unsigned int n, unsigned
 static bool
 has_room(const struct model *m, size_t size, size_t align, unsigned int n)
 {
-	if (m->n + n > MAX_LIVE)
+	if (m->n + n > MODEL_MAX_LIVE)
 		return false;
 	return request_error(size, align) != 0 ||
 		m->bytes + n * RTE_MAX(size, align) * 9 / 8 <= MAX_BYTES;
@@ -205,7 +180,7 @@ static int
 do_alloc(struct model *m)
 {
 	size_t size = take_size(m), align = take_align(m);
-	unsigned int how = take(m, 1), flags = how & 3;
+	unsigned int how = model_take(m, 1), flags = how & 3;
 	int expected = request_error(size, align);
 	rte_fastmem_handle_t handle;
 	void *ptr;
@@ -241,7 +216,7 @@ static int
 do_alloc_bulk(struct model *m)
 {
 	size_t size = take_size(m), align = take_align(m);
-	unsigned int how = take(m, 1), flags = how & 3, n = take(m, 2), i;
+	unsigned int how = model_take(m, 1), flags = how & 3, n = model_take(m, 2), i;
 	int expected = request_error(size, align), ret;
 	void *ptrs[MAX_BULK];
 	rte_fastmem_handle_t handle;
@@ -279,7 +254,7 @@ do_alloc_bulk(struct model *m)
 static int
 do_free(struct model *m)
 {
-	unsigned int i = take(m, 2), how = take(m, 1) % 3;
+	unsigned int i = model_take(m, 2), how = model_take(m, 1) % 3;
 	struct object *o;
 
 	if (m->n == 0) {
@@ -296,14 +271,14 @@ do_free(struct model *m)
 	else
 		rte_fastmem_hfree(o->handle, o->ptr);
 	m->freed++;
-	object_remove(m, i % m->n);
+	model_forget(m, i % m->n);
 	return 0;
 }
 
 static int
 do_free_bulk(struct model *m)
 {
-	unsigned int n = take(m, 2), step = take(m, 1), i, at;
+	unsigned int n = model_take(m, 2), step = model_take(m, 1), i, at;
 	void *ptrs[MAX_BULK];
 
 	n = RTE_MIN(step & 1 ? n % MAX_BULK : n % 40, m->n);
@@ -314,7 +289,7 @@ do_free_bulk(struct model *m)
 		if (object_check(&m->objects[at]) != 0)
 			return -1;
 		ptrs[i] = m->objects[at].ptr;
-		object_remove(m, at);
+		model_forget(m, at);
 	}
 	rte_fastmem_free_bulk(ptrs, n);
 	m->freed += n;
@@ -325,7 +300,7 @@ static int
 do_realloc(struct model *m)
 {
 	size_t size = take_size(m), align = take_align(m), kept;
-	unsigned int i = take(m, 2);
+	unsigned int i = model_take(m, 2);
 	int expected = request_error(size, align);
 	struct object old;
 	void *ptr;
@@ -340,7 +315,7 @@ do_realloc(struct model *m)
 	ptr = rte_fastmem_realloc(old.ptr, size, align);
 	if (ptr == NULL && size == 0 && expected == 0) {
 		m->freed++;
-		object_remove(m, i);
+		model_forget(m, i);
 		return rte_errno == 0 ? 0 : FAULT("errno %d after a realloc to 0", rte_errno);
 	}
 	if (ptr == NULL) {
@@ -360,14 +335,14 @@ do_realloc(struct model *m)
 		return FAULT("%zu bytes reallocated to %zu: contents lost", old.size, size);
 	if (old.size <= size && !pattern_holds(ptr, old.size, old.tag))
 		return FAULT("%zu bytes reallocated to %zu: contents lost", old.size, size);
-	object_remove(m, i);
+	model_forget(m, i);
 	return object_add(m, ptr, size, align, 0);
 }
 
 static int
 do_other(struct model *m)
 {
-	unsigned int what = take(m, 1), bytes = take(m, 3);
+	unsigned int what = model_take(m, 1), bytes = model_take(m, 3);
 	int ret;
 
 	switch (what % 8) {
@@ -402,6 +377,9 @@ model_create(void)
 	struct model *m = calloc(1, sizeof(*m));
 
 	if (m != NULL) {
+		enum rte_fastmem_debug_level level = rte_fastmem_debug_level();
+
+		m->checked = level != RTE_FASTMEM_DEBUG_OFF;
 		m->n_classes = rte_fastmem_classes(m->classes);
 		rte_fastmem_stats_reset();
 	}
@@ -416,9 +394,11 @@ model_run(struct model *m, const uint8_t *bytes, size_t n)
 	m->in = bytes;
 	m->left = n;
 	while (m->left > 0 && ret == 0) {
-		unsigned int op = take(m, 1) % 32;
+		unsigned int op = model_take(m, 1) % (m->faults ? 36 : 32);
 
-		if (op < 10)
+		if (op >= 32)
+			ret = model_fault(m);
+		else if (op < 10)
 			ret = do_alloc(m);
 		else if (op < 13)
 			ret = do_alloc_bulk(m);
@@ -430,6 +410,8 @@ model_run(struct model *m, const uint8_t *bytes, size_t n)
 			ret = do_realloc(m);
 		else
 			ret = do_other(m);
+		if (ret == 0)
+			ret = model_no_report();
 	}
 	return ret;
 }
@@ -459,7 +441,7 @@ model_check(struct model *m)
 	}
 	if (rte_fastmem_stats(&s) != 0)
 		return FAULT("no statistics");
-	if (s.bytes_in_use != m->bytes)
+	if (m->checked ? s.bytes_in_use < m->bytes : s.bytes_in_use != m->bytes)
 		return FAULT("%" PRIu64 " bytes in use instead of %zu", s.bytes_in_use, m->bytes);
 	if (s.alloc_total != m->allocated || s.free_total != m->freed)
 		return FAULT("%" PRIu64 " allocated instead of %" PRIu64 ", %" PRIu64
@@ -468,7 +450,9 @@ model_check(struct model *m)
 	if (s.alloc_nomem != m->refused)
 		return FAULT("%" PRIu64 " refused instead of %" PRIu64, s.alloc_nomem,
 			m->refused);
-	return fastmem_verify(stderr) == 0 ? 0 : -1;
+	if (rte_fastmem_debug_check() != 0)
+		return FAULT("objects are damaged");
+	return fastmem_verify(stderr) == 0 && model_no_report() == 0 ? 0 : -1;
 }
 
 int
@@ -479,7 +463,7 @@ model_destroy(struct model *m)
 	while (m->n > 0) {
 		rte_fastmem_free(m->objects[m->n - 1].ptr);
 		m->freed++;
-		object_remove(m, m->n - 1);
+		model_forget(m, m->n - 1);
 	}
 	if (ret == 0)
 		ret = model_check(m);

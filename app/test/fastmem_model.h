@@ -23,6 +23,16 @@ struct model *model_create(void);
  */
 int model_run(struct model *model, const uint8_t *bytes, size_t n);
 
+/*
+ * From now on, bytes stand for wrong operations as well: overruns, writes after free, frees of
+ * what is no object, and so on. fastmem must have been initialised with what model_conf() has
+ * filled in: each of these must be reported, and nothing else.
+ */
+struct rte_fastmem_conf;
+void model_conf(struct rte_fastmem_conf *conf);
+void model_plant_faults(struct model *model);
+unsigned int model_faults(const struct model *model); /* planted so far */
+
 /* Check all live objects, the statistics and the structures of fastmem. 0 or -1. */
 int model_check(struct model *model);
 

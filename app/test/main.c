@@ -39,6 +39,8 @@ static const struct test_suite *const suites[] = {
 	&suite_shared_stats,
 	&suite_depot,
 	&suite_stack,
+	&suite_stack_shapes,
+	&suite_stack_cost,
 	&suite_threads,
 	&suite_idle,
 	&suite_pool,
@@ -59,6 +61,9 @@ static const struct test_suite *const suites[] = {
 	&suite_mempool_processes,
 	&suite_pool_processes,
 	&suite_stack_processes,
+	&suite_debug_light,
+	&suite_debug_full,
+	&suite_debug_model,
 };
 
 const remote_t *const remote_functions[] = { calls, kill_calls, steps_calls, mempool_calls,
@@ -71,7 +76,7 @@ void
 test_report(const char *file, int line, const char *function, const char *what,
 		const char *format, ...)
 {
-	char message[256];
+	char message[4096]; /* reports of fastmem are long */
 	va_list ap;
 
 	va_start(ap, format);

@@ -6,8 +6,10 @@
  * Random operations, checked against a model: see fastmem_model.c.
  */
 
+#include <stdlib.h>
+
 #include "fastmem_model.h"
-#include "test_fastmem.h"
+#include "test_debug.h"
 
 #define BATCH_BYTES 16384
 
@@ -20,10 +22,9 @@
 
 /* Operations that have little in common, from one seed each. */
 static int
-run_batches(unsigned int n_batches, uint64_t stream, size_t limit)
+run_model(struct model *model, unsigned int n_batches, uint64_t stream, size_t limit)
 {
 	static uint8_t bytes[BATCH_BYTES];
-	struct model *model = model_create();
 	unsigned int i, j;
 	struct rng rng;
 	int ret = 0;
@@ -48,6 +49,12 @@ run_batches(unsigned int n_batches, uint64_t stream, size_t limit)
 	TEST_ASSERT_EQUAL(model_destroy(model) | ret, 0, "batch %u, FASTMEM_TEST_SEED=%" PRIu64,
 		i - 1, test_seed());
 	return TEST_SUCCESS;
+}
+
+static int
+run_batches(unsigned int n_batches, uint64_t stream, size_t limit)
+{
+	return run_model(model_create(), n_batches, stream, limit);
 }
 
 static int
@@ -82,6 +89,90 @@ static const struct test_case cases[] = {
 	TEST_CASES_END
 };
 
+/* The same with checking: nothing is reported unless it is wrong. */
+
+static int
+model_up_checked(enum rte_fastmem_debug_level level)
+{
+	struct rte_fastmem_conf conf = { .debug = level, .sample = 10 };
+
+	model_conf(&conf);
+	unsetenv("RTE_FASTMEM_DEBUG");
+	TEST_ASSERT_EQUAL(rte_fastmem_init_conf(&conf), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_debug_level(), level);
+	return TEST_SUCCESS;
+}
+
+static int
+with_level(enum rte_fastmem_debug_level level, size_t limit, bool faults)
+{
+	struct model *model;
+
+	TEST_CALL(model_up_checked(level));
+	model = model_create();
+	TEST_ASSERT(model != NULL);
+	if (faults)
+		model_plant_faults(model);
+	TEST_CALL(run_model(model, MANY(30), 200 + level, limit));
+	return fastmem_down();
+}
+
+static int
+right_operations_are_not_reported_at_level_light(void)
+{
+	return with_level(RTE_FASTMEM_DEBUG_LIGHT, 0, false);
+}
+
+static int
+right_operations_are_not_reported_at_level_full(void)
+{
+	return with_level(RTE_FASTMEM_DEBUG_FULL, 0, false);
+}
+
+static int
+right_operations_are_not_reported_at_level_sample(void)
+{
+	return with_level(RTE_FASTMEM_DEBUG_SAMPLE, 0, false);
+}
+
+static int
+right_operations_short_of_memory_are_not_reported(void)
+{
+	TEST_CALL(with_level(RTE_FASTMEM_DEBUG_LIGHT, 12 * MIB, false));
+	TEST_CALL(with_level(RTE_FASTMEM_DEBUG_FULL, 12 * MIB, false));
+	return with_level(RTE_FASTMEM_DEBUG_SAMPLE, 12 * MIB, false);
+}
+
+static int
+wrong_operations_are_reported_at_level_light(void)
+{
+	return with_level(RTE_FASTMEM_DEBUG_LIGHT, 0, true);
+}
+
+static int
+wrong_operations_are_reported_at_level_full(void)
+{
+	return with_level(RTE_FASTMEM_DEBUG_FULL, 0, true);
+}
+
+static int
+wrong_operations_short_of_memory_are_reported(void)
+{
+	TEST_CALL(with_level(RTE_FASTMEM_DEBUG_LIGHT, 12 * MIB, true));
+	return with_level(RTE_FASTMEM_DEBUG_FULL, 12 * MIB, true);
+}
+
+static const struct test_case checked_cases[] = {
+	TEST_CASE(right_operations_are_not_reported_at_level_light),
+	TEST_CASE(right_operations_are_not_reported_at_level_full),
+	TEST_CASE(right_operations_are_not_reported_at_level_sample),
+	TEST_CASE(right_operations_short_of_memory_are_not_reported),
+	TEST_CASE(wrong_operations_are_reported_at_level_light),
+	TEST_CASE(wrong_operations_are_reported_at_level_full),
+	TEST_CASE(wrong_operations_short_of_memory_are_reported),
+	TEST_CASES_END
+};
+
 const struct test_suite suite_model = {
 	.name = "model",
 	.about = "random operations, checked against a model",
@@ -89,4 +180,11 @@ const struct test_suite suite_model = {
 	.teardown = fastmem_down,
 	.rescue = fastmem_rescue,
 	.cases = cases,
+};
+
+const struct test_suite suite_debug_model = {
+	.name = "debug_model",
+	.about = "random operations with checking, right and wrong ones",
+	.rescue = fastmem_rescue,
+	.cases = checked_cases,
 };

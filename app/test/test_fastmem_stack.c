@@ -32,12 +32,13 @@
 #define STAY() asm volatile("" ::: "memory")
 /* ONE_COPY is for loops: each of their calls is in one place of the code, not in several. */
 
-static unsigned int site_line; /* of the last capture */
+static unsigned int site_line; /* of the last capture. Atomic: threads set it at once */
+#define NOTE_LINE() __atomic_store_n(&site_line, __LINE__, __ATOMIC_RELAXED)
 
 static A_FRAME uint32_t
 one_site(void)
 {
-	uint32_t id = fastmem_stack_capture(); site_line = __LINE__;
+	uint32_t id = fastmem_stack_capture(); NOTE_LINE();
 
 	STAY();
 	return id;
@@ -46,7 +47,7 @@ one_site(void)
 static A_FRAME uint32_t
 other_site(void)
 {
-	uint32_t id = fastmem_stack_capture(); site_line = __LINE__;
+	uint32_t id = fastmem_stack_capture(); NOTE_LINE();
 
 	STAY();
 	return id;
@@ -190,24 +191,26 @@ the_depth_can_be_set(void)
 	return TEST_SUCCESS;
 }
 
-static int
+static ONE_COPY int
 there_is_no_stack_without_fastmem(void)
 {
-	uint32_t id = one_site();
+	unsigned int i;
+	uint32_t id;
 	char line[64];
 
-	TEST_ASSERT(id != FASTMEM_STACK_NONE);
-	rte_fastmem_deinit();
-	TEST_ASSERT_EQUAL(one_site(), FASTMEM_STACK_NONE);
-	TEST_ASSERT_EQUAL(fastmem_stack_frames(id, NULL, 0), 0);
-	printed(id);
-	TEST_ASSERT(fastmem_stack_site(id, line, sizeof(line)) > 0);
-	TEST_ASSERT_EQUAL(rte_fastmem_init(), 0);
-	/* What this process knew of before is not taken for what there is. */
-	TEST_ASSERT_EQUAL(fastmem_stack_frames(id, NULL, 0), 0);
-	id = one_site();
-	TEST_ASSERT(fastmem_stack_frames(id, NULL, 0) > 2);
-	TEST_ASSERT(names(printed(id), "one_site", site_line), "%s", text);
+	for (i = 0; i < 3; i++) {
+		id = one_site();
+		/* What this process knew of before is not taken for what there is. */
+		TEST_ASSERT(fastmem_stack_frames(id, NULL, 0) > 2);
+		TEST_ASSERT(names(printed(id), "one_site", site_line), "%s", text);
+		rte_fastmem_deinit();
+		TEST_ASSERT_EQUAL(one_site(), FASTMEM_STACK_NONE);
+		TEST_ASSERT_EQUAL(fastmem_stack_frames(id, NULL, 0), 0);
+		printed(id);
+		TEST_ASSERT(fastmem_stack_site(id, line, sizeof(line)) > 0);
+		TEST_ASSERT_EQUAL(rte_fastmem_init(), 0);
+		TEST_ASSERT_EQUAL(fastmem_stack_frames(id, NULL, 0), 0);
+	}
 	return TEST_SUCCESS;
 }
 
@@ -221,9 +224,11 @@ many_ways(unsigned int n, unsigned int way)
 		id = fastmem_stack_capture();
 		STAY();
 	} else if (way & 1) {
+		asm volatile("/* the one */" ::: "memory");
 		id = many_ways(n - 1, way >> 1);
 		asm volatile("/* the one */" ::: "memory");
 	} else {
+		asm volatile("/* the other */" ::: "memory");
 		id = many_ways(n - 1, way >> 1);
 		asm volatile("/* the other */" ::: "memory");
 	}
@@ -522,10 +527,11 @@ threads_agree_on_numbers(void)
 
 /* Damage. */
 
-/* A word of the caller's frames, for a while. */
-static A_FRAME uint32_t
-with_word(uintptr_t *word, uintptr_t value)
+/* Another value for a word of this frame, or of those above it, while a stack is taken. */
+FASTMEM_UNCHECKED static A_FRAME uint32_t
+with_word(unsigned int n, uintptr_t value)
 {
+	uintptr_t *word = (uintptr_t *)__builtin_frame_address(0) + n;
 	uintptr_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
 	uint32_t id;
 
@@ -537,21 +543,26 @@ with_word(uintptr_t *word, uintptr_t value)
 	return id;
 }
 
-/* Each of the words above this frame takes values of all kinds; then there still is a stack. */
-FASTMEM_UNCHECKED static A_FRAME int
+/*
+ * The first words are the frame pointer of this function, which leads to the next frame, and
+ * the return address into it. Those above are of the functions that run the tests.
+ */
+static A_FRAME int
 a_damaged_stack_does_no_harm(void)
 {
 	uintptr_t *frame = __builtin_frame_address(0);
-	uintptr_t values[] = { 0, 1, UINTPTR_MAX, UINTPTR_MAX - 7, (uintptr_t)one_site,
-		(uintptr_t)with_word + 8, (uintptr_t)frame, (uintptr_t)(frame - 8),
-		(uintptr_t)frame + 4, UINT64_C(0x7fffffffffff), UINT64_C(0xdeadbeefdeadbeef) };
+	uintptr_t values[] = { 0, 1, 8, 4096, UINTPTR_MAX, UINTPTR_MAX - 7, UINTPTR_MAX - 15,
+		(uintptr_t)one_site + 8, (uintptr_t)frame, (uintptr_t)(frame - 100),
+		(uintptr_t)frame + 4, (uintptr_t)frame + (64 << 20), (uintptr_t)&suite_stack,
+		UINT64_C(0x7fffffffffff), UINT64_C(0x7ffffffffff8), UINT64_C(0xdeadbeefdeadbee8) };
 	unsigned int i, k;
 
-	for (i = 0; i < 64; i++) {
+	for (i = 0; i < 80; i++) {
 		for (k = 0; k < RTE_DIM(values); k++) {
-			uint32_t id = with_word(&frame[i], values[k]);
+			uint32_t id = with_word(i, values[k]);
 
 			TEST_ASSERT(id != FASTMEM_STACK_NONE);
+			/* This far there is no damage. */
 			TEST_ASSERT(fastmem_stack_frames(id, NULL, 0) >= 2);
 		}
 	}

@@ -135,9 +135,6 @@ compile_with() {
 	promise "${name}_refuses_get_contig_blocks" refuses "$cc" "$lang" \
 		'(void)rte_mempool_get_contig_blocks(mp, objs, 1)' \
 		'rte_mempool_get_contig_blocks().*Write rte_mempool_get_bulk()'
-	promise "${name}_refuses_malloc_get_socket_stats" refuses "$cc" "$lang" \
-		'struct rte_malloc_socket_stats s; rte_malloc_get_socket_stats(0, &s)' \
-		'rte_malloc_get_socket_stats().*Write rte_fastmem_stats()'
 	for call in create size usage; do
 		promise "${name}_refuses_mempool_xmem_$call" says "$cc" "$lang" \
 			"(void)rte_mempool_xmem_$call()" \

@@ -134,6 +134,53 @@ resize_strangely(void)
 	rte_free(p);
 }
 
+/* Of all sockets; false: they do not add up. */
+static bool
+sum_stats(struct rte_malloc_socket_stats *sum)
+{
+	struct rte_malloc_socket_stats stats;
+	unsigned int i;
+
+	memset(sum, 0, sizeof(*sum));
+	for (i = 0; i < rte_socket_count(); i++) {
+		if (rte_malloc_get_socket_stats(rte_socket_id_by_idx(i), &stats) != 0 ||
+				stats.heap_totalsz_bytes !=
+				stats.heap_allocsz_bytes + stats.heap_freesz_bytes)
+			return false;
+		sum->heap_allocsz_bytes += stats.heap_allocsz_bytes;
+		sum->alloc_count += stats.alloc_count;
+	}
+	return true;
+}
+
+static void
+count(void)
+{
+	struct rte_malloc_socket_stats before, with, after;
+	void *first, *p[10];
+	unsigned int i;
+	bool sums;
+
+	/* What the first one of a size takes beside it is not counted here. */
+	first = rte_malloc(NULL, 5000, 0);
+	sums = sum_stats(&before);
+	for (i = 0; i < RTE_DIM(p); i++)
+		p[i] = rte_malloc(NULL, 5000, 0);
+	sums = sum_stats(&with) && sums;
+	for (i = 0; i < RTE_DIM(p); i++)
+		rte_free(p[i]);
+	sums = sum_stats(&after) && sums;
+	rte_free(first);
+	printf("statistics: add up %d, %d more objects, %d after\n", sums,
+		(int)(with.alloc_count - before.alloc_count),
+		(int)(after.alloc_count - before.alloc_count));
+	printf("as many bytes as asked for %d, all back %d\n",
+		with.heap_allocsz_bytes - before.heap_allocsz_bytes >= 50000,
+		after.heap_allocsz_bytes == before.heap_allocsz_bytes);
+	printf("no statistics of a socket that is not there: %d\n",
+		rte_malloc_get_socket_stats(1000, &after));
+}
+
 void
 use_malloc(void)
 {
@@ -150,6 +197,7 @@ use_malloc(void)
 	on_socket(rte_socket_id());
 	resize();
 	resize_strangely();
+	count();
 	rte_free(NULL);
 	give_back(rte_malloc(NULL, 10, 0));
 	give_back(rte_malloc(NULL, 3 << 20, 0));

@@ -336,8 +336,11 @@ chunk_add(struct fastmem_arena *arena, uint32_t n, unsigned int flags, bool popu
 
 	snprintf(name, sizeof(name), "fastmem_%u",
 		__atomic_fetch_add(&ctl->n_chunk_names, 1, __ATOMIC_RELAXED));
+	/* EAL may call back, and what is called may allocate. */
+	fastmem_growth_held++;
 	mz = rte_memzone_reserve_aligned(name, (size_t)n << RTE_FASTMEM_GRANULE_SHIFT,
 			arena->socket_id, flags, FASTMEM_GRANULE);
+	fastmem_growth_held--;
 	if (mz == NULL)
 		return -ENOMEM;
 	first = fastmem_granule_index(mz->addr);
@@ -479,6 +482,8 @@ fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 	uint64_t want;
 	int ret = 0;
 
+	if (fastmem_growth_held != 0)
+		return -ENOMEM;
 	if (!is_primary()) /* which takes a while, and at the limit would take it in vain */
 		return room(arena) >= min ? fastmem_mp_grow(arena_index(arena), n, align) :
 				-ENOMEM;
@@ -503,6 +508,8 @@ fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 	uint64_t n = (bytes >> RTE_FASTMEM_GRANULE_SHIFT) + ((bytes & (FASTMEM_GRANULE - 1)) != 0);
 	int ret = 0;
 
+	if (fastmem_growth_held != 0)
+		return -ENOMEM;
 	if (!is_primary())
 		return fastmem_mp_reserve(arena_index(arena), bytes);
 	grow_lock(arena);
@@ -519,6 +526,8 @@ fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n)
 {
 	int ret;
 
+	if (fastmem_growth_held != 0)
+		return -ENOMEM;
 	if (!is_primary())
 		return fastmem_mp_grow_by(arena_index(arena), n);
 	grow_lock(arena);
@@ -567,6 +576,8 @@ fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved
 	const struct rte_memzone *mz;
 	size_t given = 0;
 
+	if (fastmem_growth_held != 0)
+		return 0;
 	if (!is_primary())
 		return fastmem_mp_trim(arena_index(arena), keep_bytes, reserved_too);
 	grow_lock(arena);
@@ -574,11 +585,34 @@ fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved
 		keep = RTE_MAX(keep, arena->n_reserved);
 	while ((mz = arena_take_empty_chunk(arena, keep)) != NULL) {
 		given += mz->len;
+		fastmem_growth_held++;
 		zone_free(mz);
+		fastmem_growth_held--;
 	}
 	arena->n_reserved = RTE_MIN(arena->n_reserved, arena->n_granules);
 	fastmem_mutex_unlock(&arena->grow);
 	return given;
+}
+
+/* Chunks and free runs, as they are now. */
+void
+fastmem_arena_read(struct fastmem_arena *arena, struct fastmem_socket_figures *out)
+{
+	uint32_t first, head, i;
+
+	fastmem_arena_lock(arena);
+	for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next) {
+		out->n_chunks++;
+		out->bytes += (uint64_t)fastmem_granule(first)->chunk_n <<
+			RTE_FASTMEM_GRANULE_SHIFT;
+	}
+	for (i = 0; i < FASTMEM_RUN_LISTS; i++)
+		for (head = arena->runs[i]; head != 0; head = fastmem_granule(head)->next) {
+			out->n_runs++;
+			out->longest_run = RTE_MAX(out->longest_run,
+				(uint64_t)fastmem_granule(head)->n << RTE_FASTMEM_GRANULE_SHIFT);
+		}
+	fastmem_mutex_unlock(&arena->lock);
 }
 
 /* Give all chunks back, whatever is in them. For deinit: nothing is used after it. */

@@ -1169,6 +1169,22 @@ fastmem_threads_leave(void)
 	fastmem_threads_forget();
 }
 
+/*
+ * The calling thread, the only one of a forked process, has no caches any more. Whoever held the
+ * lock at the fork is not here to release it.
+ */
+void
+fastmem_threads_forget_forked(void)
+{
+	pthread_mutex_init(&threads_lock, NULL);
+	/* The others' structures are of threads that are not here; nothing leads to them. */
+	threads = self.tls != NULL ? &self : NULL;
+	self.prev = NULL;
+	self.next = NULL;
+	self.tcache = NULL;
+	rte_fastmem_tls = no_caches;
+}
+
 /* For deinit: no thread of this process has caches any more. Each may be within a call. */
 void
 fastmem_threads_forget(void)

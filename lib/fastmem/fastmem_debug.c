@@ -410,12 +410,17 @@ find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
 	return NULL;
 }
 
-/* The class that an object would have without checking. */
+/* The size of the slots that an object would have one of without checking; 0: not known. */
 static size_t
-class_of(const struct fastmem_record *r, const struct fastmem_expect *expect)
+class_size_of(const struct fastmem_record *r)
 {
-	return rte_fastmem_class(r->size, r->align != FASTMEM_ALIGN_UNKNOWN ? r->align :
-			expect->align);
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+	size_t i;
+
+	if (r->align & FASTMEM_BY_HANDLE)
+		return r->align & ~FASTMEM_BY_HANDLE;
+	i = rte_fastmem_class(r->size, r->align);
+	return i < RTE_FASTMEM_N_CLASSES ? ctl->bins[ctl->arenas[0].first_bin + i].slot_size : 0;
 }
 
 /* Whether what the caller says of the object is true of it. If not, that is reported. */
@@ -428,13 +433,13 @@ as_expected(const struct place *p, const struct fastmem_expect *expect)
 	case FASTMEM_EXPECT_SIZE:
 		if (p->bin->pool == NULL && p->r->size == expect->size &&
 				(p->r->align == expect->align ||
-				p->r->align == FASTMEM_ALIGN_UNKNOWN))
+				(p->r->align & FASTMEM_BY_HANDLE) != 0))
 			return true;
 		fastmem_report_size(p->bin, p->slab, p->r, expect->size);
 		return false;
 	case FASTMEM_EXPECT_CLASS:
-		if (p->bin->pool == NULL && class_of(p->r, expect) ==
-				rte_fastmem_class(expect->size, expect->align))
+		if (p->bin->pool == NULL && (class_size_of(p->r) == expect->size ||
+				class_size_of(p->r) == 0))
 			return true;
 		fastmem_report_size(p->bin, p->slab, p->r, expect->size);
 		return false;

@@ -60,8 +60,8 @@ struct fastmem_record {
 	uint32_t state; /* enum fastmem_record_state. Atomic */
 	uint32_t front; /* bytes from the slot to its object */
 	uint32_t size; /* of the object, as asked for */
-	uint32_t align; /* as asked for; or FASTMEM_ALIGN_UNKNOWN, of an object by handle */
-#define FASTMEM_ALIGN_UNKNOWN UINT32_MAX
+	uint32_t align; /* as asked for; of an object by handle: the slots of its bin, and this: */
+#define FASTMEM_BY_HANDLE UINT32_C(0x80000000)
 	uint32_t alloc_stack; /* see fastmem_stack.h; 0: not known */
 	uint32_t free_stack;
 	int32_t alloc_tid;
@@ -167,7 +167,7 @@ struct fastmem_expect {
 	enum {
 		FASTMEM_EXPECT_NOTHING,
 		FASTMEM_EXPECT_SIZE, /* exactly size and align */
-		FASTMEM_EXPECT_CLASS, /* a size of the same class */
+		FASTMEM_EXPECT_CLASS, /* size: of the slots of its class */
 		FASTMEM_EXPECT_POOL,
 	} what;
 	size_t size;

@@ -12,14 +12,17 @@
  * yet entered anywhere when its process is killed is lost until deinit: that is
  * a matter of a few instructions.
  *
- * The granule map is a sparse shared file (an EAL fbarray): it spans all memory
- * that EAL may ever map, and costs a page where there are chunks. It is written
+ * The granule map is a sparse part of the file of fastmem_peer.c, or memory of this
+ * process where there is none: it spans all memory that EAL may ever map, and costs a
+ * page where there are chunks. (An fbarray of EAL's would be written to as a whole.) It is written
  * when slabs come and go, under bin.lock, and leaves are added under arena.grow
  * of their socket.
  */
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -30,11 +33,12 @@
 #define META_ZONE_MIN (256 << 10)
 #define META_ZONE_MAX (8 << 20)
 #define META_STOCK (128 << 10)
-#define MAP_NAME "fastmem_map"
-#define MAP_ELEMENT 4096u /* bytes */
+#define MAP_PAGE 4096u /* bytes; leaves begin on a page of their own */
 #define SPINS 200
 
 RTE_LOG_REGISTER_DEFAULT(fastmem_logtype, NOTICE);
+
+__thread unsigned int fastmem_growth_held;
 
 void
 fastmem_mutex_init(pthread_mutex_t *mutex)
@@ -137,10 +141,13 @@ meta_add_zone(struct fastmem_meta *meta, size_t size)
 	want = RTE_MIN(RTE_MAX((size_t)META_ZONE_MIN, meta->bytes / 2), (size_t)META_ZONE_MAX);
 	want = RTE_MAX(want, size);
 	snprintf(name, sizeof(name), "fastmem_meta_%u", meta->n_zones);
+	/* EAL may call back, and what is called may allocate. */
+	fastmem_growth_held++;
 	mz = rte_memzone_reserve_aligned(name, want, SOCKET_ID_ANY, 0, RTE_CACHE_LINE_SIZE);
 	if (mz == NULL && want > size)
 		mz = rte_memzone_reserve_aligned(name, size, SOCKET_ID_ANY, 0,
 				RTE_CACHE_LINE_SIZE);
+	fastmem_growth_held--;
 	if (mz == NULL)
 		return -ENOMEM;
 	memset(mz->addr, 0, mz->len);
@@ -165,6 +172,8 @@ fastmem_meta_grow(size_t size)
 	bool low;
 	int ret = 0;
 
+	if (fastmem_growth_held != 0)
+		return -ENOMEM;
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return fastmem_mp_meta_grow(size);
 	if (fastmem_mutex_lock(&meta->grow))
@@ -364,14 +373,14 @@ fastmem_map_span(uintptr_t *first, uint64_t *n_granules)
 static size_t
 map_bins_bytes(uint64_t n_granules)
 {
-	return RTE_ALIGN_CEIL(n_granules * sizeof(uint16_t), (size_t)MAP_ELEMENT);
+	return RTE_ALIGN_CEIL(n_granules * sizeof(uint16_t), (size_t)MAP_PAGE);
 }
 
 static void
 map_use(const struct fastmem_ctl *ctl)
 {
-	fastmem_process.bins = fastmem_process.map.data;
-	fastmem_process.leaves = RTE_PTR_ADD(fastmem_process.map.data,
+	fastmem_process.bins = fastmem_process.map;
+	fastmem_process.leaves = RTE_PTR_ADD(fastmem_process.map,
 			map_bins_bytes(ctl->n_granules));
 	rte_fastmem_map.first = ctl->first_granule;
 	rte_fastmem_map.bins = fastmem_process.bins;
@@ -380,43 +389,64 @@ map_use(const struct fastmem_ctl *ctl)
 	__atomic_store_n(&rte_fastmem_map.n_granules, ctl->n_granules, __ATOMIC_RELEASE);
 }
 
+static size_t
+map_bytes(const struct fastmem_ctl *ctl)
+{
+	size_t n_leaves = (ctl->n_granules >> FASTMEM_LEAF_SHIFT) + 1;
+
+	return map_bins_bytes(ctl->n_granules) + n_leaves * sizeof(struct fastmem_leaf *);
+}
+
+/* Without a file there is no other process. */
+static int
+map_memory(const struct fastmem_ctl *ctl)
+{
+	int fd = fastmem_process.peers_fd;
+	size_t bytes = map_bytes(ctl);
+	void *map = fd >= 0 ?
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, FASTMEM_MAP_OFFSET) :
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (map == MAP_FAILED) {
+		FASTMEM_LOG(ERR, "cannot map the granule map of %zu bytes: %s", bytes,
+			strerror(errno));
+		return -ENOMEM;
+	}
+	fastmem_process.map = map;
+	fastmem_process.map_bytes = bytes;
+	map_use(ctl);
+	return 0;
+}
+
+/* After fastmem_peers_create(). */
 int
 fastmem_map_create(struct fastmem_ctl *ctl)
 {
-	size_t n_leaves = (ctl->n_granules >> FASTMEM_LEAF_SHIFT) + 1;
-	size_t bytes = map_bins_bytes(ctl->n_granules) + n_leaves * sizeof(struct fastmem_leaf *);
+	int fd = fastmem_process.peers_fd;
+	size_t bytes = map_bytes(ctl);
 
-	if (rte_fbarray_init(&ctl->map, MAP_NAME, bytes / MAP_ELEMENT + 1, MAP_ELEMENT) != 0) {
+	if (fd >= 0 && ftruncate(fd, FASTMEM_MAP_OFFSET + bytes) != 0) {
 		FASTMEM_LOG(ERR, "cannot make the granule map of %zu bytes: %s", bytes,
-				rte_strerror(rte_errno));
+			strerror(errno));
 		return -ENOMEM;
 	}
-	fastmem_process.map = ctl->map;
-	map_use(ctl);
-	return 0;
+	return map_memory(ctl);
 }
 
+/* After fastmem_peers_open(). */
 int
 fastmem_map_attach(const struct fastmem_ctl *ctl)
 {
-	/* EAL maps it where the primary has it, or not at all. */
-	fastmem_process.map = ctl->map;
-	if (rte_fbarray_attach(&fastmem_process.map) != 0) {
-		FASTMEM_LOG(ERR, "cannot attach to the granule map: %s", rte_strerror(rte_errno));
-		return -ENOMEM;
-	}
-	map_use(ctl);
-	return 0;
+	return map_memory(ctl);
 }
 
 void
-fastmem_map_detach(bool destroy)
+fastmem_map_detach(void)
 {
 	memset(&rte_fastmem_map, 0, sizeof(rte_fastmem_map));
-	if (destroy)
-		rte_fbarray_destroy(&fastmem_process.map);
-	else
-		rte_fbarray_detach(&fastmem_process.map);
+	munmap(fastmem_process.map, fastmem_process.map_bytes);
+	fastmem_process.map = NULL;
 	fastmem_process.bins = NULL;
 	fastmem_process.leaves = NULL;
 }

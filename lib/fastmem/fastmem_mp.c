@@ -159,6 +159,9 @@ ask_primary(const struct ask *ask)
 
 	strlcpy(msg.name, ASK_NAME, sizeof(msg.name));
 	memcpy(msg.param, ask, sizeof(*ask));
+	/* In a callback of EAL's, this may be the thread that hears the answer. */
+	if (fastmem_growth_held != 0)
+		return -ENOMEM;
 	/* Number 0 is always the primary's. EAL would write two lines for each call in vain. */
 	if (!fastmem_peer_alive(0))
 		return -ENOMEM;

@@ -32,7 +32,10 @@
 #define PEERS_FILE "fastmem_peers"
 #define PEERS_MAGIC UINT64_C(0x315245455046)
 
-/* The file. The lock of process i is on the byte at LOCKS + i, which is never written. */
+/*
+ * The start of the file; the granule map follows (fastmem_meta.c). The lock of process i is on
+ * the byte at LOCKS + i, which is never written.
+ */
 struct peers_file {
 	uint64_t magic;
 	uint64_t ctl; /* address */

@@ -21,7 +21,10 @@
  *   fastmem_arena.c  per socket: chunks (memzones), runs of granules, growth
  *   fastmem_meta.c   the memory of all bookkeeping, magazines, the granule map
  *   fastmem_mp.c     what a secondary process asks of the primary: growth
- *   fastmem_stack.c  call stacks as numbers (fastmem_unwind.c takes, fastmem_symbol.c prints them)
+ *   fastmem_stack.c  call stacks, kept as numbers
+ *   fastmem_known.c  the stacks that this process has walked before
+ *   fastmem_unwind.c walks up the stack of a thread
+ *   fastmem_symbol.c prints call stacks
  *   fastmem_peer.c   which processes there are, and what dead ones leave behind
  *   fastmem_stats.c  reads all of the above, for the statistics and the dump
  *   fastmem_verify.c reads all of the above, for tests
@@ -49,7 +52,6 @@
 
 #include <rte_atomic.h>
 #include <rte_debug.h>
-#include <rte_fbarray.h>
 #include <rte_log.h>
 #include <rte_memzone.h>
 #include <rte_reciprocal.h>
@@ -59,7 +61,7 @@
 #include "fastmem_compat.h"
 
 /* Changes with the layout of anything in this file or in rte_fastmem_core.h. */
-#define FASTMEM_LAYOUT_VERSION 4
+#define FASTMEM_LAYOUT_VERSION 5
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
@@ -81,6 +83,8 @@
 #define FASTMEM_RUN_LISTS 64 /* list i: runs of i + 1 granules; the last: longer too */
 
 #define FASTMEM_MAX_PEERS 64 /* processes */
+/* The granule map's place in the file of fastmem_peer.c: on a page of any size. */
+#define FASTMEM_MAP_OFFSET (64 << 10)
 
 /* Owner ids of magazines, beside those of thread caches. */
 #define FASTMEM_OWNER_DEPOT 0u
@@ -420,7 +424,6 @@ struct fastmem_ctl {
 	uint32_t n_tcaches; /* atomic */
 	uintptr_t first_granule;
 	uint64_t n_granules;
-	struct rte_fbarray map; /* bins by granule, then leaves */
 	struct fastmem_tcache *tcaches; /* atomic: pushed to, never popped from */
 	struct fastmem_stacks *stacks; /* atomic: set once, by the first capture */
 	pthread_mutex_t peers_lock;
@@ -437,7 +440,14 @@ enum fastmem_process_state {
 	FASTMEM_PROCESS_NONE,
 	FASTMEM_PROCESS_OPEN,
 	FASTMEM_PROCESS_CLOSED, /* by the primary's deinit, while others were attached */
+	FASTMEM_PROCESS_FORGOTTEN, /* the shared state is gone, or another's: as CLOSED, for good */
 };
+
+/*
+ * Why the calling thread must not call into EAL for memory: it holds locks of EAL's, by a walk,
+ * in a callback of EAL's, or as it does so already. Not 0: growth is refused with -ENOMEM.
+ */
+extern __thread unsigned int fastmem_growth_held __attribute__((tls_model("initial-exec")));
 
 /* What each process keeps for itself. */
 struct fastmem_process {
@@ -449,7 +459,8 @@ struct fastmem_process {
 	const struct rte_memzone *ctl_zone;
 	uint16_t *bins; /* rte_fastmem_map.bins, to write to */
 	struct fastmem_leaf **leaves; /* NULL: no chunk there yet */
-	struct rte_fbarray map;
+	void *map; /* bins by granule, then leaves */
+	size_t map_bytes;
 	bool iova_is_va;
 	bool can_steal; /* by membarrier(2); if not, threads have no caches of pools */
 };
@@ -546,9 +557,20 @@ fastmem_cache_len(const struct rte_fastmem_cache *c)
 	return __atomic_load_n(&c->top, __ATOMIC_ACQUIRE) - fastmem_cache_objs(c);
 }
 
+/* What fastmem has of a socket. */
+struct fastmem_socket_figures {
+	uint64_t n_chunks;
+	uint64_t bytes; /* in chunks */
+	uint64_t used_bytes; /* live objects of the size classes, slabs of pools */
+	uint64_t n_used; /* such objects and slabs */
+	uint64_t n_runs; /* free ones */
+	uint64_t longest_run; /* bytes */
+};
+
 /* rte_fastmem.c: the shared state, in a secondary attached to if need be; NULL: none */
 struct fastmem_ctl *fastmem_ctl_get(void);
 void fastmem_close_attached(void);
+void fastmem_forget(bool forked);
 unsigned int fastmem_bin_class(const struct fastmem_bin *bin);
 
 /* fastmem_meta.c */
@@ -569,7 +591,7 @@ struct fastmem_magazine *fastmem_magazine_by_id(uint32_t id);
 int fastmem_map_span(uintptr_t *first, uint64_t *n_granules);
 int fastmem_map_create(struct fastmem_ctl *ctl);
 int fastmem_map_attach(const struct fastmem_ctl *ctl);
-void fastmem_map_detach(bool destroy);
+void fastmem_map_detach(void);
 int fastmem_map_add_leaves(uint32_t first, uint32_t n);
 
 /* fastmem_arena.c */
@@ -583,6 +605,7 @@ int fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes);
 int fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n);
 size_t fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved_too);
 void fastmem_arena_destroy(struct fastmem_arena *arena);
+void fastmem_arena_read(struct fastmem_arena *arena, struct fastmem_socket_figures *out);
 
 /* fastmem_slab.c */
 void fastmem_bin_init(struct fastmem_bin *bin, uint16_t id, uint16_t socket,
@@ -632,6 +655,7 @@ fastmem_magazine_owner(uint64_t tag, uint32_t owner)
 }
 
 /* fastmem_cache.c */
+void fastmem_threads_forget_forked(void);
 size_t fastmem_tcache_bytes(const struct fastmem_ctl *ctl);
 struct fastmem_tcache *fastmem_tcache_self(bool may_grow);
 void *fastmem_cache_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags);
@@ -694,6 +718,7 @@ struct fastmem_bin_figures {
 };
 void fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
 		struct fastmem_bin_figures *out);
+bool fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out);
 
 /* fastmem_mp.c: 0 or a negative errno */
 int fastmem_mp_start(void);

@@ -3,9 +3,11 @@
  */
 
 /*
- * Drop-in names: what rte_fastmem_replace.h does not do inline for the rte_malloc family.
+ * Drop-in names: what rte_fastmem_replace.h does not do inline for the rte_malloc family. The
+ * library that is preloaded (lib/fastmem_malloc) serves its callers by the same functions.
  *
  * An object is fastmem's or that of EAL's heap: its address tells. What is EAL's stays EAL's.
+ * EAL's functions are called by eal_heap only, as their names may be that library's.
  */
 
 #include <errno.h>
@@ -15,8 +17,67 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
+#include "fastmem_private.h"
 #include "fastmem_replace.h"
 #include "fastmem_track.h"
+
+/* Changed before there is a second thread, if at all. */
+static struct rte_fastmem_replace_heap eal_heap = {
+	.malloc_socket = rte_malloc_socket,
+	.zmalloc_socket = rte_zmalloc_socket,
+	.realloc_socket = rte_realloc_socket,
+	.free = rte_free,
+	.validate = rte_malloc_validate,
+	.virt2iova = rte_malloc_virt2iova,
+	.get_socket_stats = rte_malloc_get_socket_stats,
+	.dump_stats = rte_malloc_dump_stats,
+	.dump_heaps = rte_malloc_dump_heaps,
+};
+
+void
+rte_fastmem_replace_set_heap(const struct rte_fastmem_replace_heap *heap)
+{
+	eal_heap = *heap;
+}
+
+const struct rte_fastmem_replace_heap *
+rte_fastmem_replace_get_heap(void)
+{
+	return &eal_heap;
+}
+
+unsigned int
+rte_fastmem_replace_hold_growth(int change)
+{
+	fastmem_growth_held += change;
+	return fastmem_growth_held;
+}
+
+void
+rte_fastmem_replace_forget(bool forked)
+{
+	fastmem_forget(forked);
+}
+
+/*
+ * Whether it is an object of fastmem's, also after the primary's deinit, when EAL's heap knows
+ * no more of it than before. The second look attaches a secondary in its first call.
+ */
+static bool
+is_ours(const void *ptr)
+{
+	return rte_fastmem_bin_of(ptr) != 0 || rte_fastmem_contains(ptr);
+}
+
+/* Of an object of ours, which may be one of before the end of fastmem here. */
+static size_t
+size_of(const void *ptr)
+{
+	size_t size = rte_fastmem_usable_size(ptr);
+	const struct fastmem_bin *bin = &fastmem_ctl()->bins[rte_fastmem_bin_of(ptr)];
+
+	return size != 0 ? size : bin->slot_size - bin->header;
+}
 
 static size_t
 at_least_a_line(unsigned int align)
@@ -30,6 +91,31 @@ is_any_socket(int socket_id)
 {
 	return socket_id == SOCKET_ID_ANY || (rte_eal_has_hugepages() == 0 &&
 		rte_malloc_heap_socket_is_external(socket_id) != 1);
+}
+
+static void *
+heap_try(const char *type, size_t size, unsigned int align, unsigned int flags, int socket_id)
+{
+	return flags & RTE_FASTMEM_F_ZERO ? eal_heap.zmalloc_socket(type, size, align, socket_id) :
+		eal_heap.malloc_socket(type, size, align, socket_id);
+}
+
+bool
+rte_fastmem_replace_make_room(void)
+{
+	return fastmem_growth_held == 0 && rte_fastmem_trim(0, SOCKET_ID_ANY) > 0;
+}
+
+/* What fastmem holds and has no object in, EAL's heap may have. */
+static void *
+heap_alloc(const char *type, size_t size, unsigned int align, unsigned int flags, int socket_id)
+{
+	void *ptr = heap_try(type, size, align, flags, socket_id);
+
+	if (ptr == NULL && size != 0 && (align & (align - 1)) == 0 &&
+			rte_fastmem_replace_make_room())
+		ptr = heap_try(type, size, align, flags, socket_id);
+	return ptr;
 }
 
 /* After an attempt by the fast path, which has set rte_errno. */
@@ -46,17 +132,16 @@ rte_fastmem_replace_malloc_slow(const char *type, size_t size, unsigned int alig
 			any ? SOCKET_ID_ANY : socket_id);
 	if (ptr != NULL)
 		return ptr;
-	return flags & RTE_FASTMEM_F_ZERO ? rte_zmalloc_socket(type, size, align, socket_id) :
-		rte_malloc_socket(type, size, align, socket_id);
+	return heap_alloc(type, size, align, flags, socket_id);
 }
 
 void
 rte_fastmem_replace_free_slow(void *ptr)
 {
-	if (rte_fastmem_contains(ptr))
+	if (is_ours(ptr))
 		rte_fastmem_free(ptr);
 	else
-		rte_free(ptr);
+		eal_heap.free(ptr);
 }
 
 static bool
@@ -79,8 +164,11 @@ rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, i
 		rte_fastmem_replace_free(ptr);
 		return NULL;
 	}
-	if (!rte_fastmem_contains(ptr))
-		return rte_realloc_socket(ptr, size, align, socket_id);
+	if (!is_ours(ptr)) {
+		moved = eal_heap.realloc_socket(ptr, size, align, socket_id);
+		return moved != NULL || !rte_fastmem_replace_make_room() ? moved :
+			eal_heap.realloc_socket(ptr, size, align, socket_id);
+	}
 	/* As EAL does, for objects that there are: 65 becomes a power of two. */
 	align = RTE_CACHE_LINE_ROUNDUP(align);
 	if (is_any_socket(socket_id) || is_on_socket(ptr, socket_id)) {
@@ -91,7 +179,7 @@ rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, i
 	moved = rte_fastmem_replace_malloc_socket(NULL, size, align, socket_id);
 	if (moved == NULL)
 		return NULL;
-	memcpy(moved, ptr, RTE_MIN(size, rte_fastmem_usable_size(ptr)));
+	memcpy(moved, ptr, RTE_MIN(size, size_of(ptr)));
 	rte_fastmem_free(ptr);
 	return moved;
 }
@@ -99,10 +187,10 @@ rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, i
 int
 rte_fastmem_replace_malloc_validate(const void *ptr, size_t *size)
 {
-	if (!rte_fastmem_contains(ptr))
-		return rte_malloc_validate(ptr, size);
+	if (!is_ours(ptr))
+		return eal_heap.validate(ptr, size);
 	if (size != NULL) {
-		*size = rte_fastmem_usable_size(ptr);
+		*size = size_of(ptr);
 		fastmem_track_wrote(size, sizeof(*size));
 	}
 	return 0;
@@ -111,12 +199,45 @@ rte_fastmem_replace_malloc_validate(const void *ptr, size_t *size)
 rte_iova_t
 rte_fastmem_replace_malloc_virt2iova(const void *ptr)
 {
-	return rte_fastmem_contains(ptr) ? rte_fastmem_virt2iova(ptr) : rte_malloc_virt2iova(ptr);
+	return is_ours(ptr) ? rte_fastmem_virt2iova(ptr) : eal_heap.virt2iova(ptr);
+}
+
+/*
+ * As if fastmem's chunks were the heap's: what they have free is free, and what is allocated are
+ * objects. Its bookkeeping counts as allocated, as that of a mempool does.
+ */
+int
+rte_fastmem_replace_malloc_get_socket_stats(int socket_id, struct rte_malloc_socket_stats *stats)
+{
+	struct fastmem_socket_figures ours;
+	int ret = eal_heap.get_socket_stats(socket_id, stats);
+	size_t n_free;
+
+	if (ret != 0 || !fastmem_socket_read(socket_id, &ours))
+		return ret;
+	/* The two were not read in one moment. */
+	n_free = RTE_MIN(ours.bytes - RTE_MIN(ours.used_bytes, ours.bytes),
+		stats->heap_allocsz_bytes);
+	stats->heap_freesz_bytes += n_free;
+	stats->heap_allocsz_bytes -= n_free;
+	stats->alloc_count += ours.n_used;
+	stats->alloc_count -= RTE_MIN(ours.n_chunks, (uint64_t)stats->alloc_count);
+	stats->free_count += ours.n_runs;
+	stats->greatest_free_size = RTE_MAX(stats->greatest_free_size,
+		RTE_MIN(ours.longest_run, (uint64_t)rte_fastmem_max_size()));
+	return 0;
 }
 
 void
 rte_fastmem_replace_malloc_dump_stats(FILE *f, const char *type)
 {
-	rte_malloc_dump_stats(f, type);
+	eal_heap.dump_stats(f, type);
+	rte_fastmem_dump(f);
+}
+
+void
+rte_fastmem_replace_malloc_dump_heaps(FILE *f)
+{
+	eal_heap.dump_heaps(f);
 	rte_fastmem_dump(f);
 }

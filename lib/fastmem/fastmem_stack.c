@@ -10,10 +10,8 @@
  * hash table, to which entries are only added, each by one compare and exchange: whoever
  * dies before that has lost some memory and nothing else.
  *
- * To come from return addresses to (module, offset) takes some microseconds. So each
- * process has a table of its own from what it has walked to numbers. It goes by a hash of
- * 64 bits without comparing addresses, as AddressSanitizer does for the same purpose: among
- * all stacks there can be, that two have the same one is a chance of 10^-11.
+ * To come from return addresses to (module, offset) takes some microseconds, once for each
+ * stack in each process, which then knows the number (fastmem_known.c).
  *
  * When a shared object is unloaded and another one takes its place, a walk finds return
  * addresses that it does not know, or the same that were there before. In the first case the
@@ -31,6 +29,7 @@
 #include <rte_cycles.h>
 #include <rte_errno.h>
 
+#include "fastmem_known.h"
 #include "fastmem_private.h"
 #include "fastmem_stack_private.h"
 #include "fastmem_unwind.h"
@@ -86,37 +85,6 @@ stacks_get(struct fastmem_ctl *ctl)
 		return NULL;
 	s->token = rte_rdtsc() * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)getpid() << 32;
 	return set_once(&ctl->stacks, s);
-}
-
-static uint64_t
-mix(uint64_t h)
-{
-	h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
-	h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
-	return h ^ h >> 32;
-}
-
-/* A sum of products: they do not wait for each other. */
-static uint64_t
-hash_words(uint64_t seed, const uint64_t *words, unsigned int n)
-{
-	/* Random, and odd. */
-	static const uint64_t factors[FASTMEM_STACK_MAX_DEPTH] = {
-		UINT64_C(0xea8ff5f8d837115f), UINT64_C(0x50a74cff026f4c85),
-		UINT64_C(0x8f8de0e973e1d037), UINT64_C(0xf11fc8de3eb459c9),
-		UINT64_C(0x856980bb0977e471), UINT64_C(0x2e7abed5658ef30d),
-		UINT64_C(0x7ad367d4ab3e1d35), UINT64_C(0xf99e6ae5c3c79559),
-		UINT64_C(0x4c1d5c6a1f99f50d), UINT64_C(0x9fddb5fef1217709),
-		UINT64_C(0xd7bfc82d73d9c869), UINT64_C(0x0dd6a32cc059f535),
-		UINT64_C(0x9c86269bdefda9ab), UINT64_C(0xd9f0b7c0e6f6dabf),
-		UINT64_C(0xc1ace0d9a2729d41), UINT64_C(0xdd1c84e44fa930d7),
-	};
-	uint64_t h = seed + n;
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		h += words[i] * factors[i];
-	return mix(h);
 }
 
 /* Modules. */
@@ -283,7 +251,7 @@ stack_make(uint64_t hash, const uint64_t *frames, unsigned int n)
 static uint32_t
 stack_intern(struct fastmem_stacks *s, const uint64_t *frames, unsigned int n)
 {
-	uint64_t hash = hash_words(0, frames, n);
+	uint64_t hash = fastmem_hash(0, frames, n);
 	struct stack *new = NULL;
 	unsigned int i;
 
@@ -326,51 +294,10 @@ stack_by_id(uint32_t id)
 	return place != NULL ? get_once(*place) : NULL;
 }
 
-/* What this process knows already. */
+/* Captures. */
 
-/*
- * Bits 63-16 are those of a hash, 15-0 the number of its stack. The hash depends on the
- * token and on unloads: what was before these changed is never found.
- */
-static uint64_t known[N_SLOTS]; /* atomic */
-#define N_PROBES 8u
-
-static uint32_t
-known_find(uint64_t hash)
-{
-	unsigned int i;
-
-	for (i = 0; i < N_PROBES; i++) {
-		uint64_t word = __atomic_load_n(&known[(hash + i) % N_SLOTS], __ATOMIC_RELAXED);
-
-		/* Whoever has this number uses it in shared memory, or by a read with acquire. */
-		if ((word ^ hash) >> 16 == 0 && word != 0)
-			return word & UINT16_MAX;
-	}
-	return FASTMEM_STACK_NONE;
-}
-
-static void
-known_add(uint64_t hash, uint32_t id)
-{
-	unsigned int i;
-
-	for (i = 0; i < N_PROBES; i++)
-		if (__atomic_load_n(&known[(hash + i) % N_SLOTS], __ATOMIC_RELAXED) == 0)
-			break;
-	__atomic_store_n(&known[(hash + i % N_PROBES) % N_SLOTS],
-			(hash & ~(uint64_t)UINT16_MAX) | id, __ATOMIC_RELAXED);
-}
-
-static uint64_t
-walk_hash(const struct fastmem_stacks *s, const struct fastmem_walk *walk)
-{
-	return hash_words(s->token + __atomic_load_n(&unloads, __ATOMIC_RELAXED), walk->frames,
-			walk->n);
-}
-
-/* The number of a walk that is not known. Returns false if it may be wrong. */
-static bool __attribute__((noinline))
+/* Make a number for a walk. Returns false if the walk may be wrong. */
+static bool
 walk_intern(struct fastmem_stacks *s, const struct fastmem_walk *walk, uint32_t *id)
 {
 	struct resolve r = { .stacks = s, .walk = walk };
@@ -391,44 +318,74 @@ walk_intern(struct fastmem_stacks *s, const struct fastmem_walk *walk, uint32_t 
 	if (first == walk->n)
 		first = 0;
 	*id = stack_intern(s, r.frames + first, walk->n - first);
-	if (*id != FASTMEM_STACK_NONE)
-		known_add(walk_hash(s, walk), *id);
 	return true;
 }
 
-static uint32_t
-capture(struct fastmem_ctl *ctl, const uintptr_t *frame)
+/*
+ * Whatever the meaning of what is known depends on, other than the walk: it changes when
+ * fastmem is begun anew, or anything is unloaded.
+ */
+static inline uint64_t
+walk_tag(const struct fastmem_stacks *s, unsigned int max)
 {
-	struct fastmem_stacks *s = stacks_get(ctl);
-	unsigned int max = __atomic_load_n(&depth, __ATOMIC_RELAXED);
+	return s->token + __atomic_load_n(&unloads, __ATOMIC_RELAXED) * 64 + max;
+}
+
+static uint32_t
+walk_number(struct fastmem_stacks *s, const uintptr_t *frame, unsigned int max)
+{
 	struct fastmem_walk walk;
+	uint64_t tag;
 	uint32_t id;
 
-	if (s == NULL)
-		return FASTMEM_STACK_NONE;
 	do {
 		fastmem_unwind(frame, max, &walk);
 		if (walk.n == 0)
 			return FASTMEM_STACK_NONE;
-		id = known_find(walk_hash(s, &walk));
-	} while (unlikely(id == FASTMEM_STACK_NONE) && !walk_intern(s, &walk, &id));
+		tag = walk_tag(s, max);
+		id = fastmem_known_walk(tag, &walk);
+		if (likely(id != FASTMEM_STACK_NONE))
+			break;
+	} while (!walk_intern(s, &walk, &id));
+	if (id != FASTMEM_STACK_NONE)
+		fastmem_known_add(tag, frame, &walk, id);
 	return id;
 }
 
-uint32_t
-fastmem_stack_capture(void)
+static uint32_t __attribute__((noinline))
+capture_slow(const uintptr_t *frame, unsigned int max)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	int saved_errno = errno, saved_rte_errno = rte_errno;
+	struct fastmem_stacks *s;
 	uint32_t id;
 
 	if (ctl == NULL || capturing)
 		return FASTMEM_STACK_NONE;
 	capturing = true;
-	id = capture(ctl, __builtin_frame_address(0));
+	s = stacks_get(ctl);
+	id = s != NULL ? walk_number(s, frame, max) : FASTMEM_STACK_NONE;
 	capturing = false;
 	errno = saved_errno;
 	rte_errno = saved_rte_errno;
+	return id;
+}
+
+/* In its own frame, and with it until the end: no jump to capture_slow() in place of a call. */
+uint32_t __attribute__((noinline))
+fastmem_stack_capture(void)
+{
+	const uintptr_t *frame = __builtin_frame_address(0);
+	unsigned int max = __atomic_load_n(&depth, __ATOMIC_RELAXED);
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct fastmem_stacks *s = ctl != NULL ? get_once(ctl->stacks) : NULL;
+	uint32_t id = FASTMEM_STACK_NONE;
+
+	if (likely(s != NULL))
+		id = fastmem_known_frame(walk_tag(s, max), frame);
+	if (unlikely(id == FASTMEM_STACK_NONE))
+		id = capture_slow(frame, max);
+	asm volatile("" ::: "memory");
 	return id;
 }
 

@@ -191,6 +191,42 @@ fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
 	out->cached = t.cached;
 }
 
+/* What fastmem has of a socket. False: it has none of that number. */
+bool
+fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct fastmem_bin_figures figures;
+	unsigned int i, socket;
+
+	memset(out, 0, sizeof(*out));
+	for (socket = 0; ctl != NULL && socket < ctl->n_sockets; socket++)
+		if (ctl->arenas[socket].socket_id == socket_id)
+			break;
+	if (ctl == NULL || socket == ctl->n_sockets)
+		return false;
+	fastmem_arena_read(&ctl->arenas[socket], out);
+	for (i = 1; i < ctl->n_bins; i++) {
+		struct fastmem_bin *bin = &ctl->bins[i];
+		uint64_t n;
+
+		if (bin->socket != socket)
+			continue;
+		if (i < ctl->first_pool_bin) {
+			fastmem_bin_read(ctl, i, &figures);
+			out->n_used += figures.in_use;
+			out->used_bytes += figures.in_use * bin->slot_size;
+			continue;
+		}
+		fastmem_bin_lock(bin);
+		n = bin->n_slabs + bin->n_limbo;
+		out->n_used += n;
+		out->used_bytes += n * bin->slab_granules << RTE_FASTMEM_GRANULE_SHIFT;
+		fastmem_mutex_unlock(&bin->lock);
+	}
+	return true;
+}
+
 /* The class of a size; RTE_FASTMEM_N_CLASSES: no class has that size. */
 static unsigned int
 class_by_size(size_t class_size)

@@ -44,11 +44,23 @@ membarrier(int cmd)
 	return syscall(SYS_membarrier, cmd, 0, 0);
 }
 
+static pid_t registered; /* this process, or the one that it was forked from */
+
+/*
+ * A process that has threads already waits for the kernel's grace period here, 10 ms or more:
+ * when this library is loaded there is most often one.
+ */
+RTE_INIT(steal_register)
+{
+	if (membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) == 0)
+		registered = getpid();
+}
+
 /* Let others steal from this process's threads. */
 void
 fastmem_steal_init(void)
 {
-	fastmem_process.can_steal =
+	fastmem_process.can_steal = registered == getpid() ||
 		membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) == 0;
 	if (!fastmem_process.can_steal)
 		FASTMEM_LOG(NOTICE, "membarrier() is not to be had: %s. Typed pools work without "

@@ -616,10 +616,8 @@ fastmem_unwind_forget(void)
 
 /* The walk. */
 
-/* Where the stack of this thread ends; a thread that changes to another one looks it up anew. */
-static __thread struct {
-	uintptr_t low, high;
-} stack __attribute__((tls_model("initial-exec")));
+/* A thread that changes to another stack looks it up anew. */
+__thread struct fastmem_stack_span fastmem_stack_span;
 
 /* A number in hexadecimal digits. Returns what follows. */
 static const char *
@@ -638,6 +636,27 @@ parse_hex(const char *s, const char *end, uintptr_t *value)
 	return s;
 }
 
+/* Look for the mapping of this address in lines of the kernel's. Returns what is no whole line. */
+static const char *
+find_span(const char *line, const char *end, uintptr_t sp, struct fastmem_stack_span *span)
+{
+	const char *newline;
+
+	while ((newline = memchr(line, '\n', end - line)) != NULL) {
+		uintptr_t low, high;
+		const char *s = parse_hex(line, newline, &low);
+
+		if (s < newline)
+			parse_hex(s + 1, newline, &high);
+		if (s < newline && low <= sp && sp < high) {
+			span->low = low;
+			span->high = high;
+		}
+		line = newline + 1;
+	}
+	return line;
+}
+
 /*
  * The mapping of this address, from what the kernel tells: pthread_getattr_np() would use
  * malloc, and knows nothing of stacks that a program has made itself.
@@ -645,43 +664,30 @@ parse_hex(const char *s, const char *end, uintptr_t *value)
 static bool __attribute__((noinline))
 stack_find(uintptr_t sp)
 {
+	struct fastmem_stack_span *span = &fastmem_stack_span;
 	char text[4096];
 	size_t used = 0;
-	ssize_t n;
 	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 
-	stack.low = stack.high = 0;
-	if (fd < 0)
-		return false;
-	while (stack.high == 0) {
-		const char *line = text, *end, *newline;
+	span->low = span->high = 0;
+	while (fd >= 0 && span->high == 0) {
+		ssize_t n = read(fd, text + used, sizeof(text) - used);
+		const char *rest;
 
-		n = read(fd, text + used, sizeof(text) - used);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			break;
-		end = text + used + n;
-		while ((newline = memchr(line, '\n', end - line)) != NULL) {
-			uintptr_t low, high;
-			const char *s = parse_hex(line, newline, &low);
-
-			parse_hex(s + 1, newline, &high);
-			if (low <= sp && sp < high) {
-				stack.low = low;
-				stack.high = high;
-				break;
-			}
-			line = newline + 1;
-		}
-		used = end - line;
-		/* No line is that long, unless by the path of its file, which is of no interest. */
+		rest = find_span(text, text + used + n, sp, span);
+		used = text + used + n - rest;
+		/* So long is only the path of a file, which is of no interest. */
 		if (used == sizeof(text))
 			used = 0;
-		memmove(text, line, used);
+		memmove(text, rest, used);
 	}
-	close(fd);
-	return stack.high != 0;
+	if (fd >= 0)
+		close(fd);
+	return span->high != 0;
 }
 
 /* Whether a word is on the stack, above the walk's beginning. */
@@ -752,13 +758,14 @@ step_up(struct fastmem_walk *walk, struct position *at, const struct rule *rule,
 FASTMEM_UNCHECKED void
 fastmem_unwind(const uintptr_t *frame, unsigned int max, struct fastmem_walk *walk)
 {
+	const struct fastmem_stack_span *span = &fastmem_stack_span;
 	const uintptr_t from = (uintptr_t)frame;
 	struct position at = { from + 2 * WORD, from };
 	struct rule rule;
 
 	walk->n = 0;
 	walk->n_words = 0;
-	if (unlikely(from - stack.low >= stack.high - stack.low) && !stack_find(from))
+	if (unlikely(from - span->low >= span->high - span->low) && !stack_find(from))
 		return;
 	do {
 		uintptr_t pc = get(walk, at.cfa - WORD);
@@ -769,12 +776,14 @@ fastmem_unwind(const uintptr_t *frame, unsigned int max, struct fastmem_walk *wa
 		if (walk->n == max)
 			return;
 		rule = rule_of_word(rule_word_of(pc));
-	} while (step_up(walk, &at, &rule, from, stack.high));
+	} while (step_up(walk, &at, &rule, from, span->high));
 }
 
 #else
 
 #include <execinfo.h>
+
+__thread struct fastmem_stack_span fastmem_stack_span; /* not known: empty */
 
 void
 fastmem_unwind_forget(void)

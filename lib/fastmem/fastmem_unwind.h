@@ -35,6 +35,13 @@ struct fastmem_walk {
  */
 void fastmem_unwind(const uintptr_t *frame, unsigned int max, struct fastmem_walk *walk);
 
+/* The mapping that the stack of this thread is in, as it was found last. */
+struct fastmem_stack_span {
+	uintptr_t low, high;
+};
+extern __thread struct fastmem_stack_span fastmem_stack_span
+	__attribute__((tls_model("initial-exec")));
+
 /* Forget what is known of the code at any address, as some of it has been unloaded. */
 void fastmem_unwind_forget(void);
 

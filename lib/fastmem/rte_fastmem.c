@@ -154,12 +154,12 @@ primary_init(const struct fastmem_settings *settings)
 	peers_init(ctl);
 	ctl->first_granule = first_granule;
 	ctl->n_granules = n_granules;
-	if (fastmem_map_create(ctl) != 0) {
+	if (fastmem_peers_create(ctl) != 0) {
 		rte_memzone_free(mz);
 		return -ENOMEM;
 	}
-	if (fastmem_peers_create(ctl) != 0) {
-		fastmem_map_detach(true);
+	if (fastmem_map_create(ctl) != 0) {
+		fastmem_peers_destroy();
 		rte_memzone_free(mz);
 		return -ENOMEM;
 	}
@@ -216,7 +216,7 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 	ret = fastmem_peers_join(ctl);
 	if (ret != 0) {
 		fastmem_process.ctl = NULL;
-		fastmem_map_detach(false);
+		fastmem_map_detach();
 		return ret;
 	}
 	if (fastmem_mp_start() != 0)
@@ -231,7 +231,7 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 		fastmem_mp_stop();
 		fastmem_peers_leave(ctl);
 		fastmem_process.ctl = NULL;
-		fastmem_map_detach(false);
+		fastmem_map_detach();
 		return -ENODEV;
 	}
 	fastmem_debug_attach(ctl, &settings);
@@ -287,7 +287,7 @@ destroy(struct fastmem_ctl *ctl)
 	fastmem_debug_detach();
 	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
 	fastmem_process.ctl = NULL;
-	fastmem_map_detach(true);
+	fastmem_map_detach();
 	fastmem_peers_destroy();
 	for (i = 0; i < meta->n_zones; i++)
 		rte_memzone_free(meta->zones[i]);
@@ -311,7 +311,7 @@ secondary_init(const struct rte_fastmem_conf *conf)
 {
 	int ret;
 
-	if (fastmem_process.init_called || fastmem_process_state() == FASTMEM_PROCESS_CLOSED)
+	if (fastmem_process.init_called || fastmem_process_state() >= FASTMEM_PROCESS_CLOSED)
 		return -EBUSY;
 	ret = secondary_attach(conf);
 	fastmem_process.init_called = ret == 0;
@@ -329,7 +329,7 @@ rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
 		return ret;
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return secondary_init(conf);
-	if (state == FASTMEM_PROCESS_OPEN ||
+	if (state == FASTMEM_PROCESS_OPEN || state == FASTMEM_PROCESS_FORGOTTEN ||
 			(state == FASTMEM_PROCESS_CLOSED && destroy_closed(fastmem_ctl()) != 0))
 		return -EBUSY;
 	return primary_init(&settings);
@@ -366,7 +366,7 @@ secondary_deinit(struct fastmem_ctl *ctl)
 	fastmem_peers_leave(ctl);
 	fastmem_process.ctl = NULL;
 	fastmem_process.init_called = false;
-	fastmem_map_detach(false);
+	fastmem_map_detach();
 	pthread_mutex_unlock(&attach_lock);
 }
 
@@ -376,7 +376,7 @@ rte_fastmem_deinit(void)
 	enum fastmem_process_state state = fastmem_process_state();
 	struct fastmem_ctl *ctl = fastmem_ctl();
 
-	if (state == FASTMEM_PROCESS_NONE)
+	if (state == FASTMEM_PROCESS_NONE || state == FASTMEM_PROCESS_FORGOTTEN)
 		return;
 	fastmem_defer_end_all();
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
@@ -399,6 +399,29 @@ rte_fastmem_deinit(void)
 		FASTMEM_LOG(NOTICE, "secondary processes are attached: the memory stays until they "
 			"have ended, or called rte_fastmem_deinit(), and this process calls it or "
 			"rte_fastmem_init() again");
+}
+
+/*
+ * The shared state is gone, or belongs to the process that this one was forked from. What was an
+ * object, the map still tells, for frees to be ignored.
+ */
+void
+fastmem_forget(bool forked)
+{
+	if (fastmem_process_state() == FASTMEM_PROCESS_NONE)
+		return;
+	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
+	if (forked) {
+		pthread_mutex_init(&attach_lock, NULL);
+		fastmem_threads_forget_forked();
+		fastmem_peers_leave(NULL); /* the lock stays the other's */
+	} else {
+		fastmem_threads_forget();
+		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+			fastmem_peers_destroy();
+		else
+			fastmem_peers_leave(NULL);
+	}
 }
 
 /* Backing memory. */
@@ -710,7 +733,9 @@ request_reclaim(const struct request *r)
 
 	if (r->t != NULL)
 		fastmem_tcache_flush(r->t, false);
-	fastmem_peers_take_back(r->ctl);
+	/* The order of locks: this thread may have that of an arena's growth. */
+	if (fastmem_growth_held == 0)
+		fastmem_peers_take_back(r->ctl);
 	for (i = 0; i < r->n_sockets; i++)
 		fastmem_depots_drain(&r->ctl->arenas[request_bin(r, i)->socket]);
 }
@@ -866,7 +891,7 @@ checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs, unsi
 
 	handle_size(r->ctl, handle, &size, &align);
 	shape = fastmem_debug_shape(size, align);
-	shape.align = FASTMEM_ALIGN_UNKNOWN;
+	shape.align = FASTMEM_BY_HANDLE | request_bin(r, 0)->slot_size;
 	ret = bin_offset(shape.slot, align, &r->offset);
 	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
 }
@@ -883,7 +908,7 @@ sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle, unsi
 		return NULL;
 	shape = fastmem_debug_shape(size, align);
 	if (by_handle)
-		shape.align = FASTMEM_ALIGN_UNKNOWN;
+		shape.align = FASTMEM_BY_HANDLE | request_bin(r, 0)->slot_size;
 	bin = fastmem_sample_bin(request_bin(r, 0)->socket, shape.slot, align);
 	slot = bin != NULL ? fastmem_cache_alloc(r->t, bin, flags) : NULL;
 	return slot != NULL ? fastmem_debug_take(slot, &shape, flags) : NULL;
@@ -928,14 +953,14 @@ checked_free_bulk(void *const *ptrs, unsigned int n, const struct fastmem_expect
 		fastmem_thread_freed();
 }
 
-/* What is to be freed if a handle, or a size, is right. */
+/* What is to be freed if a handle is right. */
 static struct fastmem_expect
 expect_handle(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle)
 {
-	struct fastmem_expect expect = { .what = FASTMEM_EXPECT_CLASS };
-
-	handle_size(ctl, handle, &expect.size, &expect.align);
-	return expect;
+	return (struct fastmem_expect){
+		.what = FASTMEM_EXPECT_CLASS,
+		.size = ctl->bins[handle & RTE_FASTMEM_HANDLE_BIN].slot_size,
+	};
 }
 
 void *
@@ -1042,7 +1067,7 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 	if (n == 0)
 		return;
 	/* After the primary's deinit, the map still knows what was an object. */
-	if (ctl == NULL && fastmem_process_state() == FASTMEM_PROCESS_CLOSED)
+	if (ctl == NULL && fastmem_process_state() >= FASTMEM_PROCESS_CLOSED)
 		return;
 	if (ctl != NULL && (fastmem_debug_on() || fastmem_sampling())) {
 		static const struct fastmem_expect nothing = { .what = FASTMEM_EXPECT_NOTHING };

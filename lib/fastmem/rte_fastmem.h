@@ -99,10 +99,14 @@ typedef uint32_t rte_fastmem_handle_t;
  * has set up; calling it there is optional, as the first call of any other
  * function does the same.
  *
+ * The environment variable RTE_FASTMEM_DEBUG has the use of objects checked: see
+ * rte_fastmem_debug.h.
+ *
  * Not thread-safe with respect to itself and rte_fastmem_deinit().
  *
  * @return
  *   - 0: success
+ *   - -EINVAL: the value of RTE_FASTMEM_DEBUG makes no sense
  *   - -EBUSY: already initialised, by this function; or, in the primary,
  *     secondary processes are still attached to what an earlier
  *     rte_fastmem_deinit() could not give back; or, in a secondary, the primary

@@ -56,8 +56,9 @@ enum rte_fastmem_debug_level {
 	 */
 	RTE_FASTMEM_DEBUG_FULL,
 	/**
-	 * As RTE_FASTMEM_DEBUG_FULL for one in so many objects of each thread and size. The
-	 * others take the fast path. Objects of pools are not sampled.
+	 * As RTE_FASTMEM_DEBUG_FULL for one in so many objects of each thread and size, at most
+	 * one in a millisecond. The others take the fast path. Objects of pools are not sampled.
+	 * Below 101, it is every N-th, and none takes the fast path.
 	 */
 	RTE_FASTMEM_DEBUG_SAMPLE,
 };
@@ -100,7 +101,10 @@ struct rte_fastmem_conf {
 	rte_fastmem_report_cb report;
 	/** Argument of report. */
 	void *report_arg;
-	/** Write reports and go on; the call that found the error does nothing. */
+	/**
+	 * Write reports and go on. A free that should not have been does nothing; an object whose
+	 * surroundings were damaged is freed. The same goes for reports to a callback.
+	 */
 	bool keep_running;
 	/** Do not list what is live in rte_fastmem_deinit(), or when the process ends without. */
 	bool no_leaks;

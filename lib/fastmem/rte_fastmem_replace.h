@@ -245,8 +245,60 @@ __rte_experimental
 rte_iova_t
 rte_fastmem_replace_malloc_virt2iova(const void *ptr);
 __rte_experimental
+int
+rte_fastmem_replace_malloc_get_socket_stats(int socket_id, struct rte_malloc_socket_stats *stats);
+__rte_experimental
 void
 rte_fastmem_replace_malloc_dump_stats(FILE *f, const char *type);
+__rte_experimental
+void
+rte_fastmem_replace_malloc_dump_heaps(FILE *f);
+
+/*
+ * EAL's own functions, for what is not fastmem's. A library that has their names for itself, as
+ * the one that is preloaded, says where they are before any of the above is called.
+ */
+struct rte_fastmem_replace_heap {
+	void *(*malloc_socket)(const char *type, size_t size, unsigned int align, int socket_id);
+	void *(*zmalloc_socket)(const char *type, size_t size, unsigned int align, int socket_id);
+	void *(*realloc_socket)(void *ptr, size_t size, unsigned int align, int socket_id);
+	void (*free)(void *ptr);
+	int (*validate)(const void *ptr, size_t *size);
+	rte_iova_t (*virt2iova)(const void *ptr);
+	int (*get_socket_stats)(int socket_id, struct rte_malloc_socket_stats *stats);
+	void (*dump_stats)(FILE *f, const char *type);
+	void (*dump_heaps)(FILE *f);
+};
+
+__rte_experimental
+void
+rte_fastmem_replace_set_heap(const struct rte_fastmem_replace_heap *heap);
+__rte_experimental
+const struct rte_fastmem_replace_heap *
+rte_fastmem_replace_get_heap(void);
+
+/*
+ * Add to the number of reasons why the calling thread must not call into EAL for memory: it
+ * holds a lock of EAL's. Returns that number. Unless it is 0, calls take what there is, as with
+ * RTE_FASTMEM_F_NOGROW.
+ */
+__rte_experimental
+unsigned int
+rte_fastmem_replace_hold_growth(int change);
+
+/* Give EAL what fastmem has reserved and does not need. Returns whether there was any. */
+__rte_experimental
+bool
+rte_fastmem_replace_make_room(void);
+
+/*
+ * All memory of EAL's is gone from this process, after rte_eal_cleanup(); or, forked, it is
+ * another's, whose copy this process is. From now on nothing is allocated, and what is freed is
+ * ignored. No other thread may be inside a call.
+ */
+__rte_experimental
+void
+rte_fastmem_replace_forget(bool forked);
 
 /*
  * rte_malloc() never aligns to less than a cache line, so no two objects share one. What
@@ -336,12 +388,9 @@ rte_fastmem_replace_free(void *ptr)
 #define rte_free rte_fastmem_replace_free
 #define rte_malloc_validate rte_fastmem_replace_malloc_validate
 #define rte_malloc_virt2iova rte_fastmem_replace_malloc_virt2iova
+#define rte_malloc_get_socket_stats rte_fastmem_replace_malloc_get_socket_stats
 #define rte_malloc_dump_stats rte_fastmem_replace_malloc_dump_stats
-
-/* What cannot be replaced. */
-#define rte_malloc_get_socket_stats \
-	_Pragma("GCC error \"rte_malloc_get_socket_stats(): EAL's heap does not know objects of fastmem. Write rte_fastmem_stats()\"") \
-	rte_malloc_get_socket_stats
+#define rte_malloc_dump_heaps rte_fastmem_replace_malloc_dump_heaps
 #endif /* RTE_FASTMEM_REPLACE_NO_NAMES */
 
 #endif /* RTE_FASTMEM_REPLACE_MALLOC */

@@ -28,6 +28,11 @@
 
 #include "recorder.h"
 
+/* Also part of librte_fastmem_malloc.so, which has names of its own for the environment. */
+#ifndef RECORDER_ENV
+#define RECORDER_ENV "FASTMEM_RECORD"
+#endif
+
 #define DEFAULT_MAX (4u << 20)
 #define MAX_THREAD 65534u	/* all threads beyond share this number */
 
@@ -176,16 +181,16 @@ make_switch(void)
 static void
 start(const char *pattern)
 {
-	uint64_t capacity = number_from_env("FASTMEM_RECORD_MAX", DEFAULT_MAX);
-	uint64_t skip = number_from_env("FASTMEM_RECORD_SKIP", 0);
-	const char *libc = value_in_env("FASTMEM_RECORD_LIBC");
+	uint64_t capacity = number_from_env(RECORDER_ENV "_MAX", DEFAULT_MAX);
+	uint64_t skip = number_from_env(RECORDER_ENV "_SKIP", 0);
+	const char *libc = value_in_env(RECORDER_ENV "_LIBC");
 	struct recorder_switch *s;
 	char path[4096];
 
 	if (capacity == 0)
 		return;
 	if (!expand_path(pattern, path, sizeof(path)))
-		remove_from_env("FASTMEM_RECORD");
+		remove_from_env(RECORDER_ENV);
 	s = make_switch();
 	if (s == NULL)
 		return;
@@ -211,7 +216,7 @@ recorder_start(void)
 	if (!atomic_compare_exchange_strong(&start_state, &expected, STARTING))
 		return true; /* done; or under way, and this call goes unrecorded */
 	recorder_thread.depth++; /* what libc allocates in here is not the program's */
-	pattern = value_in_env("FASTMEM_RECORD");
+	pattern = value_in_env(RECORDER_ENV);
 	if (pattern != NULL && *pattern != '\0')
 		start(pattern);
 	recorder_thread.depth--;

@@ -9,17 +9,13 @@ port 1; what a capture file holds that it has read has to be in the one that it 
 """
 
 import argparse
-import os
-import pty
-import re
-import select
 import struct
-import subprocess
 import sys
 import time
 
+from console import PATIENCE, Program
+
 PACKETS = 20000
-PATIENCE = 60  # seconds: far more than anything takes
 KINDS = ("null", "ring", "pcap")
 
 
@@ -45,58 +41,6 @@ def pcap_read(path):
         n = struct.unpack_from("<I", data, at + 8)[0]
         yield data[at + 16:at + 16 + n]
         at += 16 + n
-
-
-class Testpmd:
-    """A testpmd that is told what to do, and what it has said so far."""
-
-    def __init__(self, command):
-        # A terminal, as what is written to a pipe is held back.
-        self.terminal, end = pty.openpty()
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=end, stderr=end)
-        os.close(end)
-        self.said = ""
-
-    def read(self):
-        """What it says next; b"" when it has ended."""
-        try:
-            return os.read(self.terminal, 65536)
-        except OSError:
-            return b""
-
-    def wait_for(self, pattern, since=0):
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            found = re.compile(pattern).search(self.said, since)
-            if found:
-                return found
-            left = max(deadline - time.monotonic(), 0)
-            ready = select.select([self.terminal], [], [], left)[0]
-            text = self.read() if ready else b""
-            if not text:
-                raise TimeoutError("testpmd %s before it said %s"
-                                   % ("ended" if ready else "took too long", pattern))
-            self.said += text.decode(errors="replace")
-
-    def ask(self, command, pattern):
-        since = len(self.said)
-        self.process.stdin.write(command.encode() + b"\n")
-        self.process.stdin.flush()
-        return self.wait_for(pattern, since)
-
-    def quit(self):
-        self.process.stdin.write(b"quit\n")
-        self.process.stdin.close()
-        while text := self.read():
-            self.said += text.decode(errors="replace")
-        return self.process.wait(PATIENCE)
-
-    def give_up(self):
-        """Without its input it ends, and what has started it cleans up; or else it is killed."""
-        try:
-            self.quit()
-        except (OSError, subprocess.TimeoutExpired):
-            self.process.kill()
 
 
 def vdev(number, kinds, scratch):
@@ -146,7 +90,7 @@ def main():
         "--", "-i", "--no-flush-rx", "--total-num-mbufs=8192"]
     if args.mp_alloc:
         command.append("--mp-alloc=" + args.mp_alloc)
-    pmd = Testpmd(command)
+    pmd = Program(command)
     try:
         sent = forward(pmd, args.kinds)
         status = pmd.quit()

@@ -6,6 +6,8 @@
 # Its own database, sockets and vdevs: a system's Open vSwitch is not touched. One vdev plays a
 # file of 2500 UDP flows over and over, so that each gets a datapath flow; rules are then
 # replaced, which revalidates them all, and deleted, which ends them.
+#
+# app/test/upstream/openvswitch.sh runs it, too, with a record() and an ovs_note() of its own.
 
 ovs_n_flows=2500
 ovs_daemon=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
@@ -61,6 +63,9 @@ ovs_vsctl()
 	ovs-vsctl --timeout=60 --db="unix:$ovs_dir/db.sock" "$@"
 }
 
+# ovs_note STEP: what is to be noted of the state that it is in
+command -v ovs_note >/dev/null || ovs_note() { :; }
+
 ovs_start_database()
 {
 	mkdir "$ovs_dir"
@@ -100,14 +105,19 @@ ovs_drive()
 		-- add-port br0 out -- set interface out type=dpdk ofport_request=2 \
 		options:dpdk-devargs=net_null0,no-rx=1
 	ovs-ofctl -O OpenFlow14 --bundle add-flows "$ovs_dir/br0.mgmt" "$ovs_dir/rules-drop"
+	ovs_note start
 	ovs_add_input
+	ovs_note traffic
 	ovs-ofctl -O OpenFlow14 --bundle add-flows "$ovs_dir/br0.mgmt" "$ovs_dir/rules-output"
 	ovs-appctl "$ovs_ctl" revalidator/wait
+	ovs_note replaced
 	ovs_remove_input
+	ovs_note removed
 	ovs_add_input
 	ovs-ofctl -O OpenFlow14 del-flows "$ovs_dir/br0.mgmt"
 	ovs-appctl "$ovs_ctl" revalidator/wait
 	ovs_remove_input
+	ovs_note deleted
 	ovs_vsctl del-br br0
 	ovs-appctl "$ovs_ctl" exit --cleanup
 }

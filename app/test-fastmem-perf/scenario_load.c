@@ -1,0 +1,675 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Whether a control thread's allocations hold up an lcore's. Four threads allocate and free objects
+ * of random sizes as fast as they can: an lcore, each of whose calls is timed, two threads beside it,
+ * and a control thread, in three conditions that take turns:
+ *
+ *   without  the control thread sleeps
+ *   busy     it is as busy, but with an array used as a stack instead of the allocator
+ *   with     it uses the allocator as the others do
+ *
+ * The lcore has a CPU of its own, as on a data plane, and the other three share what CPUs are left:
+ * so what preempts it is not one of them, while a thread that holds a lock may well be preempted.
+ * What "busy" has over "without" is the machine's doing (caches, memory, the other hyper-thread),
+ * what "with" has over "busy" is the allocator's. The allocator "floor", whose calls share nothing,
+ * shows what the clock, interrupts and the hypervisor leave in these figures.
+ */
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+#include <rte_thread.h>
+#include <rte_version.h>
+
+#include "allocator_ops.h"
+#include "call_clock.h"
+#include "perf.h"
+#include "rng.h"
+
+#define N_WORKERS 4
+#define CONTROL (N_WORKERS - 1) /* 0: the lcore */
+#define MAX_LIVE 512 /* of each thread */
+#define N_SIZES 4096 /* random ones, drawn beforehand */
+#define FLOOR_SIZE 64
+
+enum condition { WITHOUT, BUSY, WITH, N_CONDITIONS };
+
+static const char *const condition_names[N_CONDITIONS] = { "without", "busy", "with" };
+
+static const struct {
+	const char *name;
+	double share;
+} quantiles[] = {
+	{ "p50", 0.5 },
+	{ "p99_9", 0.999 },
+	{ "max", 1 },
+};
+
+#define N_QUANTILES RTE_DIM(quantiles)
+#define P99_9 1
+
+/*
+ * How many calls took how long: to the cycle below EXACT, to 1/64 from there.
+ */
+#define EXACT_LOG2 10
+#define EXACT (1u << EXACT_LOG2)
+#define STEPS_LOG2 6
+#define N_BUCKETS (EXACT + ((64 - EXACT_LOG2) << STEPS_LOG2))
+
+struct histogram {
+	uint64_t n;
+	uint32_t calls[N_BUCKETS];
+};
+
+struct worker {
+	struct load *load;
+	unsigned int index;
+	pthread_t thread;
+	struct rng rng;
+	struct instance floor;
+	bool failed; /* an allocation, in this round */
+	unsigned int n_live;
+	void *live[MAX_LIVE];
+} __rte_cache_aligned;
+
+typedef void (*work_fn)(struct worker *w);
+
+/* One allocator. */
+struct side {
+	enum perf_allocator_id id;
+	bool failed;
+	double *samples[N_CONDITIONS][N_QUANTILES]; /* by round */
+};
+
+struct load {
+	const struct perf_scenario *scenario;
+	pthread_mutex_t lock;
+	pthread_cond_t wake; /* for the other workers: there is a new round, or the end */
+	pthread_cond_t done; /* for the lcore: n_busy is 0 */
+	unsigned int round, n_busy;
+	bool end;
+	/* Set by the lcore between rounds; NULL: the worker sits the round out. */
+	work_fn work[N_WORKERS];
+	unsigned int n_running; /* of the other workers, in the round; written by each of them */
+	bool stop __rte_cache_aligned; /* the round */
+	uint64_t clock_cycles;
+	uint32_t sizes[N_SIZES];
+	struct histogram times; /* of the lcore's calls in this round */
+	struct side sides[PERF_N_ALLOCATORS];
+	unsigned int n_sides;
+	struct worker workers[N_WORKERS];
+};
+
+static __rte_always_inline unsigned int
+bucket_of(uint64_t cycles)
+{
+	unsigned int log2;
+
+	if (likely(cycles < EXACT))
+		return cycles;
+	log2 = 63 - __builtin_clzll(cycles);
+	return EXACT + ((log2 - EXACT_LOG2) << STEPS_LOG2) +
+		((cycles >> (log2 - STEPS_LOG2)) & ((1u << STEPS_LOG2) - 1));
+}
+
+/* The most that a call counted there has taken. */
+static double
+bucket_limit(unsigned int bucket)
+{
+	unsigned int log2, step;
+
+	if (bucket < EXACT)
+		return RTE_MAX(bucket, 1u); /* no figure is 0 */
+	log2 = ((bucket - EXACT) >> STEPS_LOG2) + EXACT_LOG2;
+	step = (bucket - EXACT) & ((1u << STEPS_LOG2) - 1);
+	return (double)(UINT64_C(1) << (log2 - STEPS_LOG2)) * ((1u << STEPS_LOG2) + step + 1);
+}
+
+static double
+quantile(const struct histogram *h, double share)
+{
+	uint64_t rank = (uint64_t)(share * (h->n - 1)), seen = 0;
+	unsigned int i;
+
+	for (i = 0; i < N_BUCKETS - 1; i++) {
+		seen += h->calls[i];
+		if (seen > rank)
+			break;
+	}
+	return bucket_limit(i);
+}
+
+/*
+ * What a worker does in a round.
+ */
+
+static __rte_always_inline void
+note(struct load *load, uint64_t cycles)
+{
+	cycles -= RTE_MIN(cycles, load->clock_cycles);
+	load->times.calls[bucket_of(cycles)]++;
+	load->times.n++;
+}
+
+static __rte_always_inline void
+alloc_one(const struct alloc_ops *ops, struct worker *w, bool timed)
+{
+	size_t size = w->load->sizes[rng_below(&w->rng, N_SIZES)];
+	uint64_t start = timed ? call_clock_read() : 0;
+	void *ptr = ops->alloc(&w->floor, size);
+
+	PERF_USE(ptr);
+	if (timed)
+		note(w->load, call_clock_read() - start);
+	if (unlikely(ptr == NULL)) {
+		w->failed = true;
+		return;
+	}
+	*(volatile uint64_t *)ptr = size; /* as its user would */
+	w->live[w->n_live++] = ptr;
+}
+
+static __rte_always_inline void
+free_one(const struct alloc_ops *ops, struct worker *w, bool timed)
+{
+	void **place = &w->live[rng_below(&w->rng, w->n_live)];
+	void *ptr = *place;
+	uint64_t start;
+
+	*place = w->live[--w->n_live];
+	PERF_USE(ptr);
+	start = timed ? call_clock_read() : 0;
+	ops->free(&w->floor, ptr);
+	PERF_BARRIER();
+	if (timed)
+		note(w->load, call_clock_read() - start);
+}
+
+/* One call at most; the number of live objects goes up and down between none and all. */
+static __rte_always_inline void
+call(const struct alloc_ops *ops, struct worker *w, unsigned int *want, bool timed)
+{
+	if (w->n_live == *want)
+		*want = rng_below(&w->rng, MAX_LIVE + 1);
+	if (w->n_live < *want)
+		alloc_one(ops, w, timed);
+	else if (w->n_live > *want)
+		free_one(ops, w, timed);
+}
+
+static __rte_always_inline void
+drain(const struct alloc_ops *ops, struct worker *w)
+{
+	while (w->n_live > 0)
+		free_one(ops, w, false);
+}
+
+static __rte_always_inline void
+hammer(const struct alloc_ops *ops, struct worker *w)
+{
+	struct load *load = w->load;
+	unsigned int want = 0;
+
+	__atomic_add_fetch(&load->n_running, 1, __ATOMIC_RELAXED);
+	while (!__atomic_load_n(&load->stop, __ATOMIC_RELAXED) && !w->failed)
+		call(ops, w, &want, false);
+	drain(ops, w);
+}
+
+static unsigned int
+count_others(const struct load *load)
+{
+	unsigned int i, n = 0;
+
+	for (i = 1; i < N_WORKERS; i++)
+		n += load->work[i] != NULL;
+	return n;
+}
+
+/* By the lcore, which also says when the round ends; only while all are at work. */
+static __rte_always_inline void
+measure(const struct alloc_ops *ops, struct worker *w)
+{
+	uint64_t cycles = rte_get_tsc_hz() / 1000 * (perf_options.quick ? 10 : 50), end;
+	struct load *load = w->load;
+	unsigned int want = 0, others = count_others(load);
+
+	while (__atomic_load_n(&load->n_running, __ATOMIC_RELAXED) < others && !w->failed)
+		call(ops, w, &want, false);
+	end = rte_rdtsc() + cycles;
+	while (rte_rdtsc() < end && !w->failed)
+		call(ops, w, &want, true);
+	__atomic_store_n(&load->stop, true, __ATOMIC_RELAXED);
+	drain(ops, w);
+}
+
+#define WORK(arg, allocator) \
+	static __rte_noinline __rte_unused void \
+	hammer_##allocator(struct worker *w) \
+	{ \
+		hammer(&allocator##_ops, w); \
+	} \
+\
+	static __rte_noinline __rte_unused void \
+	measure_##allocator(struct worker *w) \
+	{ \
+		measure(&allocator##_ops, w); \
+	}
+
+#define WORK_ENTRY(arg, allocator) \
+	[PERF_##allocator] = { measure_##allocator, hammer_##allocator },
+
+PERF_FOR_EACH_ALLOCATOR(WORK, )
+
+static const struct {
+	work_fn measure, hammer;
+} works[PERF_N_ALLOCATORS] = {
+	PERF_FOR_EACH_ALLOCATOR(WORK_ENTRY, )
+};
+
+/*
+ * The other workers.
+ */
+
+static void *
+serve(void *arg)
+{
+	struct worker *w = arg;
+	struct load *load = w->load;
+	unsigned int round = 0;
+
+	pthread_mutex_lock(&load->lock);
+	for (;;) {
+		while (!load->end && load->round == round)
+			pthread_cond_wait(&load->wake, &load->lock);
+		if (load->end)
+			break;
+		round = load->round;
+		pthread_mutex_unlock(&load->lock);
+		if (load->work[w->index] != NULL)
+			load->work[w->index](w);
+		pthread_mutex_lock(&load->lock);
+		if (--load->n_busy == 0)
+			pthread_cond_signal(&load->done);
+	}
+	pthread_mutex_unlock(&load->lock);
+	return NULL;
+}
+
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 11, 0, 0)
+static uint32_t
+serve_control(void *w)
+{
+	serve(w);
+	return 0;
+}
+
+static int
+create_control(struct worker *w)
+{
+	rte_thread_t thread;
+	int ret = rte_thread_create_control(&thread, "perf-control", serve_control, w);
+
+	w->thread = (pthread_t)thread.opaque_id;
+	return ret;
+}
+#else
+static int
+create_control(struct worker *w)
+{
+	return rte_ctrl_thread_create(&w->thread, "perf-control", NULL, serve, w);
+}
+#endif
+
+static void
+pin(pthread_t thread, unsigned int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	pthread_setaffinity_np(thread, sizeof(set), &set);
+}
+
+/* The n-th of a set, beginning again at its end. */
+static unsigned int
+nth_cpu(const cpu_set_t *set, unsigned int n)
+{
+	unsigned int cpu = 0;
+
+	n %= CPU_COUNT(set);
+	while (!CPU_ISSET(cpu, set) || n-- > 0)
+		cpu++;
+	return cpu;
+}
+
+/* The CPUs that EAL's lcores have, but for one that is this lcore's. */
+static unsigned int
+deal_cpus(const struct load *load, cpu_set_t *others)
+{
+	cpu_set_t mine = rte_lcore_cpuset(rte_lcore_id());
+	unsigned int lcore, own = nth_cpu(&mine, 0);
+
+	CPU_ZERO(others);
+	RTE_LCORE_FOREACH(lcore) {
+		rte_cpuset_t one = rte_lcore_cpuset(lcore);
+
+		CPU_OR(others, others, &one);
+	}
+	if (CPU_COUNT(others) > 1)
+		CPU_CLR(own, others);
+	else
+		perf_warn("%s: all threads share one CPU, so the lcore is preempted by the others",
+			load->scenario->name);
+	return own;
+}
+
+static int
+start_worker(struct load *load, unsigned int index, const cpu_set_t *cpus)
+{
+	struct worker *w = &load->workers[index];
+	int ret = index == CONTROL ? create_control(w) :
+		-pthread_create(&w->thread, NULL, serve, w);
+
+	if (ret == 0)
+		pin(w->thread, nth_cpu(cpus, index - 1));
+	return ret;
+}
+
+/*
+ * The rounds.
+ */
+
+static void
+begin_round(struct load *load)
+{
+	pthread_mutex_lock(&load->lock);
+	load->n_running = 0;
+	load->stop = false;
+	load->n_busy = N_WORKERS - 1;
+	load->round++;
+	pthread_cond_broadcast(&load->wake);
+	pthread_mutex_unlock(&load->lock);
+}
+
+static void
+await_others(struct load *load)
+{
+	pthread_mutex_lock(&load->lock);
+	while (load->n_busy > 0)
+		pthread_cond_wait(&load->done, &load->lock);
+	pthread_mutex_unlock(&load->lock);
+}
+
+static bool
+run_round(struct load *load, struct side *side, enum condition condition)
+{
+	bool failed = false;
+	unsigned int i;
+
+	memset(&load->times, 0, sizeof(load->times));
+	for (i = 0; i < N_WORKERS; i++) {
+		load->work[i] = works[side->id].hammer;
+		load->workers[i].failed = false;
+	}
+	load->work[0] = works[side->id].measure;
+	if (condition == WITHOUT)
+		load->work[CONTROL] = NULL;
+	else if (condition == BUSY)
+		load->work[CONTROL] = works[PERF_floor].hammer;
+	begin_round(load);
+	load->work[0](&load->workers[0]);
+	await_others(load);
+	for (i = 0; i < N_WORKERS; i++)
+		failed |= load->workers[i].failed;
+	return !failed && load->times.n > 0;
+}
+
+static void
+measure_side(struct load *load, struct side *side, unsigned int round)
+{
+	enum condition condition;
+	unsigned int i, q;
+
+	for (i = 0; i < N_CONDITIONS && !side->failed; i++) {
+		condition = perf_turn(round, i, N_CONDITIONS);
+		perf_progress(load->scenario, condition_names[condition], round,
+			perf_options.rounds, perf_allocators[side->id].name);
+		side->failed = !run_round(load, side, condition);
+		for (q = 0; q < N_QUANTILES && !side->failed; q++)
+			side->samples[condition][q][round] =
+				quantile(&load->times, quantiles[q].share);
+	}
+}
+
+static void
+run_rounds(struct load *load)
+{
+	unsigned int round, i;
+
+	/* The first one makes the threads' caches and the memory for what can be live. */
+	for (i = 0; i < load->n_sides; i++)
+		load->sides[i].failed = !run_round(load, &load->sides[i], WITH);
+	for (round = 0; round < perf_options.rounds; round++)
+		for (i = 0; i < load->n_sides; i++)
+			measure_side(load, &load->sides[perf_turn(round, i, load->n_sides)], round);
+}
+
+/*
+ * The results.
+ */
+
+static bool
+is_served_by_fastmem(enum perf_allocator_id id)
+{
+	return id == PERF_fastmem || id == PERF_rte_malloc_header ||
+		(id == PERF_rte_malloc && perf_malloc_is_replaced());
+}
+
+static void
+add_goal(const struct load *load, const struct side *side)
+{
+	struct perf_goal goal = { .scenario = load->scenario, .bound = 1.2 };
+	double *ratios = calloc(perf_options.rounds, sizeof(*ratios));
+	unsigned int i;
+
+	if (ratios == NULL)
+		return;
+	snprintf(goal.name, sizeof(goal.name), "%s_p99_9_with_over_without",
+		perf_allocators[side->id].name);
+	for (i = 0; i < perf_options.rounds; i++)
+		ratios[i] = side->samples[WITH][P99_9][i] / side->samples[WITHOUT][P99_9][i];
+	perf_goal_add(&goal, ratios, perf_options.rounds);
+	free(ratios);
+}
+
+/* Goals are made of the samples by round, which results sort: so they come first. */
+static void
+add_results(struct load *load)
+{
+	struct perf_result r = { .scenario = load->scenario, .lcores = load->scenario->lcores };
+	unsigned int i, q;
+	enum condition c;
+
+	for (i = 0; i < load->n_sides; i++) {
+		if (load->sides[i].failed)
+			perf_warn("%s: %s left out, an allocation failed", load->scenario->name,
+				perf_allocators[load->sides[i].id].name);
+		else if (is_served_by_fastmem(load->sides[i].id))
+			add_goal(load, &load->sides[i]);
+	}
+	for (q = 0; q < N_QUANTILES; q++) {
+		for (c = 0; c < N_CONDITIONS; c++) {
+			snprintf(r.metric, sizeof(r.metric), "%s_cycles_%s", quantiles[q].name,
+				condition_names[c]);
+			for (i = 0; i < load->n_sides; i++) {
+				r.id = load->sides[i].id;
+				if (!load->sides[i].failed)
+					perf_result_add(&r, load->sides[i].samples[c][q],
+						perf_options.rounds);
+			}
+		}
+	}
+}
+
+/*
+ * The scenario.
+ */
+
+/* Each order of magnitude is as likely: 16 bytes to 16 KiB. */
+static void
+draw_sizes(struct load *load)
+{
+	struct rng rng = { .state = UINT64_C(0x9e3779b97f4a7c15) };
+	unsigned int i;
+
+	for (i = 0; i < N_SIZES; i++) {
+		uint32_t half = 16u << rng_below(&rng, 10);
+
+		load->sizes[i] = half + rng_below(&rng, half + 1);
+	}
+}
+
+static int
+add_side(struct load *load, enum perf_allocator_id id)
+{
+	struct side *side = &load->sides[load->n_sides];
+	double *samples = calloc(N_CONDITIONS * N_QUANTILES * perf_options.rounds, sizeof(double));
+	unsigned int c, q;
+
+	if (samples == NULL)
+		return -ENOMEM;
+	side->id = id;
+	for (c = 0; c < N_CONDITIONS; c++)
+		for (q = 0; q < N_QUANTILES; q++)
+			side->samples[c][q] = &samples[(c * N_QUANTILES + q) * perf_options.rounds];
+	load->n_sides++;
+	return 0;
+}
+
+static int
+add_sides(struct load *load, uint32_t selected)
+{
+	enum perf_allocator_id id;
+	int ret = 0;
+
+	for (id = 0; id < PERF_N_ALLOCATORS && ret == 0; id++)
+		if ((selected & 1u << id) != 0)
+			ret = add_side(load, id);
+	return ret;
+}
+
+static int
+make_worker(struct load *load, unsigned int index)
+{
+	const struct instance_request req = { .size = FLOOR_SIZE, .n_objects = MAX_LIVE };
+	struct worker *w = &load->workers[index];
+
+	w->load = load;
+	w->index = index;
+	w->rng.state = UINT64_C(0x9e3779b97f4a7c15) * (index + 1);
+	return perf_allocators[PERF_floor].create(&w->floor, &req);
+}
+
+static void
+stop_workers(struct load *load, unsigned int n)
+{
+	pthread_mutex_lock(&load->lock);
+	load->end = true;
+	pthread_cond_broadcast(&load->wake);
+	pthread_mutex_unlock(&load->lock);
+	while (--n > 0)
+		pthread_join(load->workers[n].thread, NULL);
+}
+
+static int
+run_workers(struct load *load)
+{
+	cpu_set_t cpus, before;
+	unsigned int own, n;
+	int ret = 0;
+
+	own = deal_cpus(load, &cpus);
+	for (n = 1; n < N_WORKERS; n++) {
+		ret = start_worker(load, n, &cpus);
+		if (ret != 0)
+			break;
+	}
+	pthread_getaffinity_np(pthread_self(), sizeof(before), &before);
+	pin(pthread_self(), own);
+	if (ret == 0)
+		run_rounds(load);
+	else
+		perf_warn("%s: no thread: %s", load->scenario->name, strerror(-ret));
+	pthread_setaffinity_np(pthread_self(), sizeof(before), &before);
+	stop_workers(load, n);
+	return ret;
+}
+
+static int
+run_prepared(struct load *load)
+{
+	uint32_t selected = perf_selected(load->scenario);
+	unsigned int n;
+	int ret = 0;
+
+	if (perf_fastmem_start(selected) != 0)
+		selected &= ~PERF_FASTMEM_ALLOCATORS;
+	for (n = 0; n < N_WORKERS && ret == 0; n++)
+		ret = make_worker(load, n);
+	if (ret == 0)
+		ret = add_sides(load, selected);
+	if (ret == 0)
+		ret = run_workers(load);
+	if (ret == 0)
+		add_results(load);
+	for (n = 0; n < N_WORKERS; n++)
+		perf_allocators[PERF_floor].destroy(&load->workers[n].floor);
+	perf_fastmem_stop();
+	return ret;
+}
+
+static int
+run_load(const struct perf_scenario *scenario)
+{
+	struct load *load = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*load));
+	int ret;
+
+	if (load == NULL)
+		return -ENOMEM;
+	memset(load, 0, sizeof(*load));
+	load->scenario = scenario;
+	load->clock_cycles = call_clock_cost();
+	draw_sizes(load);
+	pthread_mutex_init(&load->lock, NULL);
+	pthread_cond_init(&load->wake, NULL);
+	pthread_cond_init(&load->done, NULL);
+	ret = run_prepared(load);
+	pthread_cond_destroy(&load->done);
+	pthread_cond_destroy(&load->wake);
+	pthread_mutex_destroy(&load->lock);
+	while (load->n_sides > 0)
+		free(load->sides[--load->n_sides].samples[0][0]);
+	free(load);
+	return ret;
+}
+
+const struct perf_scenario scenario_load = {
+	.name = "load",
+	.what = "calls of an lcore, random sizes, while 3 threads allocate: does the control thread "
+		"matter?",
+	.allocators = PERF_BIT(floor) | PERF_BIT(fastmem) | PERF_BIT(rte_malloc) |
+		PERF_NAMED_ALLOCATORS,
+	.lcores = 1,
+	.run = run_load,
+};

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * What the suites of run-time checking share: see test_debug.h.
+ */
+
+#include <stdlib.h>
+
+#include "fastmem_stack_private.h"
+#include "test_debug.h"
+
+#define VARIABLE "RTE_FASTMEM_DEBUG"
+
+struct report_seen report_seen;
+static unsigned int seen_of[RTE_FASTMEM_ERROR_POOL_IN_USE + 1];
+static enum rte_fastmem_debug_level level;
+static char environment[256]; /* what there was */
+
+/* Reports come one at a time. */
+static void
+note_report(const struct rte_fastmem_report *report, void *arg)
+{
+	struct report_seen *seen = arg;
+
+	seen->error = report->error;
+	seen->ptr = report->ptr;
+	seen->object = report->object;
+	seen->size = report->size;
+	snprintf(seen->pool, sizeof(seen->pool), "%s", report->pool != NULL ? report->pool : "");
+	snprintf(seen->text, sizeof(seen->text), "%s", report->text);
+	if (report->error < RTE_DIM(seen_of))
+		__atomic_fetch_add(&seen_of[report->error], 1, __ATOMIC_RELAXED);
+	/* Pairs with the acquire in reports_take(). */
+	__atomic_fetch_add(&seen->n, 1, __ATOMIC_RELEASE);
+}
+
+unsigned int
+reports_of(enum rte_fastmem_error error)
+{
+	return __atomic_load_n(&seen_of[error], __ATOMIC_RELAXED);
+}
+
+unsigned int
+reports_take(void)
+{
+	memset(seen_of, 0, sizeof(seen_of));
+	/* Pairs with the release in note_report(). */
+	return __atomic_exchange_n(&report_seen.n, 0, __ATOMIC_ACQUIRE);
+}
+
+int
+report_check(enum rte_fastmem_error error, const void *ptr, const void *object, size_t size,
+		const char *pool)
+{
+	TEST_ASSERT_EQUAL(reports_take(), 1, "reports; the last one: %s", report_seen.text);
+	TEST_ASSERT_EQUAL(report_seen.error, error, "%s", report_seen.text);
+	TEST_ASSERT(report_seen.ptr == ptr, "%p instead of %p: %s", report_seen.ptr, ptr,
+		report_seen.text);
+	TEST_ASSERT(report_seen.object == object, "%p instead of %p: %s", report_seen.object,
+		object, report_seen.text);
+	TEST_ASSERT_EQUAL(report_seen.size, size, "%s", report_seen.text);
+	TEST_ASSERT(strcmp(report_seen.pool, pool != NULL ? pool : "") == 0, "pool %s: %s",
+		report_seen.pool, report_seen.text);
+	TEST_ASSERT(strncmp(report_seen.text, "FASTMEM: ERROR: ", 16) == 0, "%s",
+		report_seen.text);
+	return TEST_SUCCESS;
+}
+
+int
+debug_init(const struct rte_fastmem_conf *conf)
+{
+	struct rte_fastmem_conf c = *conf;
+	const char *before = getenv(VARIABLE);
+
+	if (before != NULL)
+		snprintf(environment, sizeof(environment), "%s", before);
+	unsetenv(VARIABLE);
+	fastmem_symbol_patience_ms = 0; /* of hundreds of reports, few have their lines read */
+	reports_take();
+	report_seen.text[0] = '\0';
+	c.report = note_report;
+	c.report_arg = &report_seen;
+	return rte_fastmem_init_conf(&c);
+}
+
+/* What was set is for the other suites. */
+static void
+environment_restore(void)
+{
+	if (environment[0] != '\0')
+		setenv(VARIABLE, environment, 1);
+	environment[0] = '\0';
+}
+
+int
+debug_again(size_t quarantine)
+{
+	const struct rte_fastmem_conf conf = { .debug = level, .quarantine = quarantine };
+
+	rte_fastmem_deinit();
+	TEST_ASSERT_EQUAL(debug_init(&conf), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_debug_level(), level);
+	return TEST_SUCCESS;
+}
+
+enum rte_fastmem_debug_level
+debug_level(void)
+{
+	return level;
+}
+
+int
+debug_up_light(void)
+{
+	level = RTE_FASTMEM_DEBUG_LIGHT;
+	return debug_again(0);
+}
+
+int
+debug_up_full(void)
+{
+	level = RTE_FASTMEM_DEBUG_FULL;
+	return debug_again(0);
+}
+
+int
+debug_down(void)
+{
+	TEST_CALL(check_live(0));
+	TEST_ASSERT_EQUAL(rte_fastmem_debug_check(), 0);
+	EXPECT_NO_REPORT();
+	rte_fastmem_deinit();
+	TEST_ASSERT_EQUAL(zones_fastmem(), 0, "memzones are left behind");
+	environment_restore();
+	return TEST_SUCCESS;
+}
+
+void
+debug_rescue(void)
+{
+	fastmem_rescue();
+	environment_restore();
+}
+
+__attribute__((noinline, no_sanitize("address", "thread", "undefined")))
+void
+spoil(void *ptr)
+{
+	volatile uint8_t *byte = ptr;
+
+	*byte ^= 0x5a;
+}
+
+struct rte_fastmem_pool *
+debug_pool(const char *name, size_t size, uint32_t min, uint32_t max, uint32_t flags)
+{
+	const struct rte_fastmem_pool_params params = {
+		.name = name,
+		.size = size,
+		.socket_id = SOCKET_ID_ANY,
+		.min = min,
+		.max = max,
+		.flags = flags,
+	};
+
+	return rte_fastmem_pool_create(&params);
+}

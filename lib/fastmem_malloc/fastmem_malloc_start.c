@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * When fastmem serves: from the first allocation on that EAL's heap could serve, and at the
+ * latest from the end of rte_eal_init(), until rte_eal_cleanup() has returned. In between, it is
+ * neither started nor ended by the program's own rte_fastmem_init() and rte_fastmem_deinit().
+ *
+ * This file also reads the environment, before anything is called.
+ */
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_fastmem_debug.h>
+#include <rte_fastmem_pool.h>
+
+#include "recorder.h"
+
+#include "fastmem_malloc.h"
+
+RTE_LOG_REGISTER_DEFAULT(fastmem_malloc_logtype, NOTICE);
+
+struct fastmem_malloc_config fastmem_malloc_config;
+
+static uint32_t stage; /* enum fastmem_malloc_stage. Atomic */
+static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool program_has_init; /* rte_fastmem_init() was called. Under start_lock */
+
+/* The environment. */
+
+static void
+complain(const char *name, const char *value, const char *want)
+{
+	fprintf(stderr, "librte_fastmem_malloc.so: %s=%s: must be %s\n", name, value, want);
+	fastmem_malloc_config.wrong = true;
+}
+
+/* NULL: not there, or empty. */
+static const char *
+from_env(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && *value != '\0' ? value : NULL;
+}
+
+static void
+read_mode(struct fastmem_malloc_config *config)
+{
+	const char *mode = from_env("RTE_FASTMEM_MALLOC");
+
+	if (mode == NULL || strcmp(mode, "on") == 0) {
+		config->serve = true;
+	} else if (strcmp(mode, "count") == 0) {
+		config->count = true;
+		config->report = "-";
+	} else if (strcmp(mode, "off") != 0) {
+		complain("RTE_FASTMEM_MALLOC", mode, "on, off or count");
+	}
+}
+
+/* Bytes, or with K, M or G behind. False: it is not that. */
+static bool
+parse_size(const char *text, size_t *size)
+{
+	static const char units[] = "KMG";
+	const char *unit;
+	char *end;
+	unsigned int shift = 0;
+
+	errno = 0;
+	*size = strtoull(text, &end, 0);
+	if (errno != 0 || end == text || strchr(text, '-') != NULL)
+		return false;
+	if (*end != '\0') {
+		unit = strchr(units, *end & ~0x20);
+		if (unit == NULL || end[1] != '\0')
+			return false;
+		shift = 10 * (unit - units + 1);
+	}
+	if (*size > SIZE_MAX >> shift)
+		return false;
+	*size <<= shift;
+	return true;
+}
+
+static void
+read_env(void)
+{
+	struct fastmem_malloc_config *config = &fastmem_malloc_config;
+	const char *reserve = from_env("RTE_FASTMEM_MALLOC_RESERVE");
+	const char *report = from_env("RTE_FASTMEM_MALLOC_REPORT");
+
+	read_mode(config);
+	if (report != NULL) {
+		config->count = true;
+		config->report = report;
+	}
+	if (reserve != NULL && !parse_size(reserve, &config->reserve))
+		complain("RTE_FASTMEM_MALLOC_RESERVE", reserve,
+			"a number of bytes, or one followed by K, M or G");
+}
+
+/* Stages. */
+
+static void
+set_stage(enum fastmem_malloc_stage to)
+{
+	bool plain = to == STAGE_SERVE && !fastmem_malloc_config.count && !recorder_is_on();
+
+	/* Pairs with the acquire in fastmem_malloc_stage(): what was set up comes with it. */
+	__atomic_store_n(&stage, to, __ATOMIC_RELEASE);
+	__atomic_store_n(&fastmem_malloc_plain, plain, __ATOMIC_RELAXED);
+}
+
+static void
+forked_child(void)
+{
+	uint32_t at = __atomic_load_n(&stage, __ATOMIC_RELAXED);
+
+	pthread_mutex_init(&start_lock, NULL);
+	if (at != STAGE_SERVE && at != STAGE_PASS)
+		return;
+	/* The caches are the parent's; EAL's heap, both can use. */
+	rte_fastmem_replace_forget(true);
+	set_stage(STAGE_PASS);
+}
+
+static void
+begin(void)
+{
+	read_env();
+	recorder_start();
+	if (pthread_atfork(NULL, NULL, forked_child) != 0)
+		fprintf(stderr, "librte_fastmem_malloc.so: no memory to watch forks\n");
+	set_stage(STAGE_WAIT);
+}
+
+static void
+begin_once(void)
+{
+	static pthread_once_t begun = PTHREAD_ONCE_INIT;
+
+	pthread_once(&begun, begin);
+}
+
+/* Other libraries' constructors may call before ours has run. */
+enum fastmem_malloc_stage
+fastmem_malloc_stage(void)
+{
+	/* Pairs with the release in set_stage(). */
+	enum fastmem_malloc_stage at = __atomic_load_n(&stage, __ATOMIC_ACQUIRE);
+
+	if (unlikely(at == STAGE_UNREAD)) {
+		begin_once();
+		at = __atomic_load_n(&stage, __ATOMIC_ACQUIRE);
+	}
+	return at;
+}
+
+__attribute__((constructor))
+static void
+begin_at_load(void)
+{
+	fastmem_malloc_eal();
+	begin_once();
+}
+
+/* Start. */
+
+static enum fastmem_malloc_stage
+start_primary(void)
+{
+	const struct fastmem_malloc_config *config = &fastmem_malloc_config;
+	int ret;
+
+	if (!config->serve)
+		return STAGE_PASS;
+	ret = fastmem_malloc_eal()->fastmem_init();
+	/* The program may have done so itself. */
+	if (ret == -EBUSY) {
+		program_has_init = true;
+		ret = 0;
+	}
+	if (ret != 0) {
+		MALLOC_LOG(WARNING, "fastmem cannot start: %s; EAL's heap serves",
+			rte_strerror(-ret));
+		return STAGE_PASS;
+	}
+	if (config->reserve != 0 && rte_fastmem_reserve(config->reserve, SOCKET_ID_ANY) != 0)
+		MALLOC_LOG(WARNING, "RTE_FASTMEM_MALLOC_RESERVE: EAL has no %zu bytes; what there "
+			"is, is reserved", config->reserve);
+	return STAGE_SERVE;
+}
+
+/* Also where it shall not serve, this attaches: it may be given objects to free. */
+static enum fastmem_malloc_stage
+start_secondary(void)
+{
+	bool attached = rte_fastmem_pool_lookup("") != NULL || rte_errno != ENODEV;
+
+	if (!fastmem_malloc_config.serve)
+		return STAGE_PASS;
+	if (attached)
+		return STAGE_SERVE;
+	MALLOC_LOG(NOTICE, "the primary process has no fastmem: preload the library there as well; "
+		"EAL's heap serves");
+	return STAGE_PASS;
+}
+
+/* EAL's memory is up. One thread does it, once; others, and calls from within, do not wait. */
+void
+fastmem_malloc_try_start(void)
+{
+	int saved_errno = rte_errno;
+
+	/* With a lock of EAL's it cannot: the next call will. */
+	if (rte_fastmem_replace_hold_growth(0) != 0 || pthread_mutex_trylock(&start_lock) != 0)
+		return;
+	if (fastmem_malloc_stage() == STAGE_WAIT) {
+		bool primary = rte_eal_process_type() == RTE_PROC_PRIMARY;
+		uint64_t start = rte_rdtsc();
+
+		if (fastmem_malloc_config.count)
+			fastmem_malloc_watch_pages();
+		set_stage(primary ? start_primary() : start_secondary());
+		if (primary && fastmem_malloc_stage() == STAGE_SERVE)
+			fastmem_malloc_watch();
+		fastmem_malloc_count_start(rte_rdtsc() - start);
+	}
+	pthread_mutex_unlock(&start_lock);
+	rte_errno = saved_errno;
+}
+
+/* What the program does with EAL, and with fastmem if it knows it. */
+
+PUBLIC int
+rte_eal_init(int argc, char **argv)
+{
+	int ret;
+
+	fastmem_malloc_stage();
+	if (fastmem_malloc_config.wrong) {
+		fprintf(stderr, "librte_fastmem_malloc.so: EAL is not started, as the environment "
+			"is wrong\n");
+		rte_errno = EINVAL;
+		return -1;
+	}
+	ret = fastmem_malloc_eal()->init(argc, argv);
+	if (ret >= 0)
+		fastmem_malloc_try_start();
+	return ret;
+}
+
+/* While EAL ends, drivers free what they have. After it, there is no memory to be touched. */
+PUBLIC int
+rte_eal_cleanup(void)
+{
+	int ret;
+
+	if (fastmem_malloc_config.count)
+		fastmem_malloc_sample();
+	ret = fastmem_malloc_eal()->cleanup();
+	if (ret == 0) {
+		set_stage(STAGE_ENDED);
+		rte_fastmem_replace_forget(false);
+	}
+	return ret;
+}
+
+/* The program's own start of fastmem, when it is up. */
+static int
+init_once_more(void)
+{
+	bool again;
+
+	pthread_mutex_lock(&start_lock);
+	again = program_has_init;
+	program_has_init = true;
+	pthread_mutex_unlock(&start_lock);
+	return again ? -EBUSY : 0;
+}
+
+PUBLIC int
+rte_fastmem_init(void)
+{
+	return fastmem_malloc_stage() == STAGE_SERVE ? init_once_more() :
+		fastmem_malloc_eal()->fastmem_init();
+}
+
+PUBLIC int
+rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
+{
+	if (fastmem_malloc_stage() != STAGE_SERVE)
+		return fastmem_malloc_eal()->fastmem_init_conf(conf);
+	if (conf != NULL)
+		MALLOC_LOG(WARNING, "rte_fastmem_init_conf() comes too late, fastmem serves "
+			"rte_malloc() already: use RTE_FASTMEM_DEBUG");
+	return init_once_more();
+}
+
+/* What rte_malloc() has given is there as well, and stays. */
+PUBLIC void
+rte_fastmem_deinit(void)
+{
+	if (fastmem_malloc_stage() != STAGE_SERVE) {
+		fastmem_malloc_eal()->fastmem_deinit();
+		return;
+	}
+	pthread_mutex_lock(&start_lock);
+	program_has_init = false;
+	pthread_mutex_unlock(&start_lock);
+	MALLOC_LOG(INFO, "rte_fastmem_deinit(): rte_malloc() is served by fastmem, which stays");
+}
