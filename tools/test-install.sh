@@ -51,6 +51,26 @@ has_files() {
 
 requires_dpdk() { pc --print-requires librte_fastmem | grep -q '^libdpdk'; }
 
+# gdb takes a script for a library from a folder with the library's own path below it.
+gdb_loads_script() {
+	local dir=$scratch/auto-load lib
+
+	lib=$(realpath "$(find "$prefix" -name librte_fastmem.so)")
+	mkdir -p "$dir$(dirname "$(dirname "$prefix")")"
+	ln -s "$scratch/root/usr/share/gdb/auto-load/usr" "$dir$(dirname "$prefix")"
+	gdb --batch -nx -iex "add-auto-load-scripts-directory $dir" -iex "add-auto-load-safe-path $dir" \
+		-iex "add-auto-load-safe-path $scratch" "$lib" -ex 'fastmem stats' >"$scratch/gdb" 2>&1 || true
+	cat "$scratch/gdb"
+	grep -q 'fastmem: no process' "$scratch/gdb"
+}
+
+gdb_sources_script() {
+	gdb --batch -nx -ex "source $prefix/share/fastmem/fastmem-gdb.py" -ex 'help fastmem' \
+		>"$scratch/gdb" 2>&1
+	cat "$scratch/gdb"
+	grep -q '^fastmem leaks' "$scratch/gdb"
+}
+
 exports_only_rte() {
 	local strange
 
@@ -136,6 +156,8 @@ promise 'header, libraries, pkg-config file and tools are installed' has_files
 relocate_pc
 promise 'the pkg-config file requires libdpdk' requires_dpdk
 promise 'the shared library exports only names of rte_fastmem' exports_only_rte
+promise 'gdb loads its script with the library' gdb_loads_script
+promise 'gdb loads its script by name' gdb_sources_script
 promise 'the header compiles alone as C11 (gcc)' compiles_alone gcc gnu11 c
 promise 'the header compiles alone as C17 (gcc)' compiles_alone gcc gnu17 c
 promise 'the header compiles alone as C++17 (g++)' compiles_alone g++ gnu++17 c++

@@ -64,6 +64,7 @@ static const struct test_suite *const suites[] = {
 	&suite_debug_light,
 	&suite_debug_full,
 	&suite_debug_model,
+	&suite_leaks,
 };
 
 const remote_t *const remote_functions[] = { calls, kill_calls, steps_calls, mempool_calls,

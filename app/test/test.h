@@ -57,6 +57,7 @@ extern const struct test_suite suite_handles;
 extern const struct test_suite suite_idle;
 extern const struct test_suite suite_iova;
 extern const struct test_suite suite_kill;
+extern const struct test_suite suite_leaks;
 extern const struct test_suite suite_limits;
 extern const struct test_suite suite_memory;
 extern const struct test_suite suite_mempool;

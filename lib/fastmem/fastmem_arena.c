@@ -602,7 +602,7 @@ fastmem_arena_read(struct fastmem_arena *arena, struct fastmem_socket_figures *o
 
 	fastmem_arena_lock(arena);
 	for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next) {
-		out->n_chunks++;
+		out->n_zones++;
 		out->bytes += (uint64_t)fastmem_granule(first)->chunk_n <<
 			RTE_FASTMEM_GRANULE_SHIFT;
 	}

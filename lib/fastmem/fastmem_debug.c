@@ -410,17 +410,37 @@ find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
 	return NULL;
 }
 
-/* The size of the slots that an object would have one of without checking; 0: not known. */
+/* The size of the slots of which one would be had for that without checking; 0: none. */
+static size_t
+class_size(size_t size, size_t align)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+	size_t i = rte_fastmem_class(size, align);
+
+	if (align > FASTMEM_GRANULE && (align & (align - 1)) == 0)
+		return RTE_ALIGN_CEIL(RTE_MAX(size, (size_t)1), align);
+	return i < RTE_FASTMEM_N_CLASSES ? ctl->bins[ctl->arenas[0].first_bin + i].slot_size : 0;
+}
+
 static size_t
 class_size_of(const struct fastmem_record *r)
 {
-	const struct fastmem_ctl *ctl = fastmem_ctl();
-	size_t i;
+	return r->align & FASTMEM_BY_HANDLE ? r->align & ~FASTMEM_BY_HANDLE :
+		class_size(r->size, r->align);
+}
 
-	if (r->align & FASTMEM_BY_HANDLE)
-		return r->align & ~FASTMEM_BY_HANDLE;
-	i = rte_fastmem_class(r->size, r->align);
-	return i < RTE_FASTMEM_N_CLASSES ? ctl->bins[ctl->arenas[0].first_bin + i].slot_size : 0;
+/*
+ * Whether an object was allocated with that size and alignment, as far as that is known: of
+ * one by handle it is not known how it is aligned; and if it has the whole slot, it may be
+ * smaller than that.
+ */
+static bool
+size_is(const struct fastmem_record *r, size_t size, size_t align)
+{
+	if ((r->align & FASTMEM_BY_HANDLE) == 0)
+		return r->size == size && r->align == align;
+	return r->size == size ||
+		(r->size == class_size_of(r) && class_size(size, align) == r->size);
 }
 
 /* Whether what the caller says of the object is true of it. If not, that is reported. */
@@ -431,15 +451,12 @@ as_expected(const struct place *p, const struct fastmem_expect *expect)
 
 	switch (expect->what) {
 	case FASTMEM_EXPECT_SIZE:
-		if (p->bin->pool == NULL && p->r->size == expect->size &&
-				(p->r->align == expect->align ||
-				(p->r->align & FASTMEM_BY_HANDLE) != 0))
+		if (p->bin->pool == NULL && size_is(p->r, expect->size, expect->align))
 			return true;
 		fastmem_report_size(p->bin, p->slab, p->r, expect->size);
 		return false;
 	case FASTMEM_EXPECT_CLASS:
-		if (p->bin->pool == NULL && (class_size_of(p->r) == expect->size ||
-				class_size_of(p->r) == 0))
+		if (p->bin->pool == NULL && class_size_of(p->r) == expect->size)
 			return true;
 		fastmem_report_size(p->bin, p->slab, p->r, expect->size);
 		return false;

@@ -18,6 +18,7 @@
 
 #include <rte_rcu_qsbr.h>
 
+#include "fastmem_layout.h"
 #include "fastmem_private.h"
 
 #define BATCH 14u
@@ -219,3 +220,23 @@ fastmem_defer_end_all(void)
 		if (queues[i].batches != NULL)
 			defer_end(&fastmem_ctl()->pools[i], false);
 }
+
+/* For debuggers. */
+
+#define FIELD(name, field) { #name "." #field, offsetof(struct name, field), \
+		sizeof(((struct name *)NULL)->field) }
+
+const struct fastmem_layout_entry fastmem_defer_entries[FASTMEM_DEFER_ENTRIES] = {
+	{ "queue", sizeof(struct queue), 0 },
+	FIELD(queue, batches),
+	FIELD(queue, size),
+	FIELD(queue, head),
+	FIELD(queue, tail),
+	FIELD(queue, generation),
+	FIELD(queue, n_objs),
+	{ "batch", sizeof(struct batch), 0 },
+	FIELD(batch, n),
+	FIELD(batch, objs),
+};
+
+const void *const fastmem_defer_queues = queues;

@@ -13,6 +13,9 @@
  * of 64 bits without comparing addresses, as AddressSanitizer does for the same purpose: that
  * two have the same one among all stacks there can be, is a chance of 10^-11.
  *
+ * For 10 frames, on a Xeon of model 207 in cycles of 2.3 GHz, the first one takes 20 to 25, a walk
+ * 90 to 110, and backtrace() of the C library 3300 ("dpdk-fastmem-test -- stack_cost").
+ *
  * Both are shared by the threads of the process, without locks. What falls out of them is
  * but slower.
  */

@@ -221,6 +221,39 @@ fastmem_meta_alloc(size_t size, bool may_grow)
 	return p;
 }
 
+static bool
+is_on_socket(const void *addr, int socket_id)
+{
+	const struct rte_memseg_list *list = rte_mem_virt2memseg_list(addr);
+
+	return list != NULL && list->socket_id == socket_id;
+}
+
+/* The zones of the bookkeeping that lie on a socket. The first one holds the shared state. */
+void
+fastmem_meta_read(int socket_id, struct fastmem_socket_figures *out)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	struct fastmem_meta *meta = &ctl->meta;
+	uint64_t first_bytes;
+	uint32_t i;
+
+	meta_lock(meta);
+	first_bytes = meta->bytes;
+	for (i = 0; i < meta->n_zones; i++) {
+		first_bytes -= meta->zones[i]->len;
+		if (!is_on_socket(meta->zones[i]->addr, socket_id))
+			continue;
+		out->n_zones++;
+		out->meta_bytes += meta->zones[i]->len;
+	}
+	fastmem_mutex_unlock(&meta->lock);
+	if (is_on_socket(ctl, socket_id)) {
+		out->n_zones++;
+		out->meta_bytes += first_bytes;
+	}
+}
+
 /* See to it that threads and sizes which come up next find bookkeeping memory. */
 int
 fastmem_meta_stock(void)

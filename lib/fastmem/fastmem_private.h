@@ -56,6 +56,9 @@
 #include <rte_memzone.h>
 #include <rte_reciprocal.h>
 
+#ifndef RTE_FASTMEM_INLINE
+#define RTE_FASTMEM_INLINE /* the functions themselves, not what analysers are told */
+#endif
 #include "rte_fastmem.h"
 #include "rte_fastmem_pool.h"
 #include "fastmem_compat.h"
@@ -94,6 +97,7 @@
 #define FASTMEM_OWNER_MASK 0xffffffu
 
 struct fastmem_debug;
+struct fastmem_layout;
 struct fastmem_record;
 struct fastmem_stacks;
 struct fastmem_tcache;
@@ -451,6 +455,7 @@ extern __thread unsigned int fastmem_growth_held __attribute__((tls_model("initi
 
 /* What each process keeps for itself. */
 struct fastmem_process {
+	const struct fastmem_layout *layout; /* so that it is linked in, too */
 	uint32_t state; /* enum fastmem_process_state. Atomic: what calls go by */
 	struct fastmem_ctl *ctl; /* valid unless state is NONE. Set first, cleared last */
 	unsigned int peer; /* number of this process */
@@ -559,7 +564,8 @@ fastmem_cache_len(const struct rte_fastmem_cache *c)
 
 /* What fastmem has of a socket. */
 struct fastmem_socket_figures {
-	uint64_t n_chunks;
+	uint64_t n_zones; /* chunks, and of the bookkeeping */
+	uint64_t meta_bytes; /* of the bookkeeping */
 	uint64_t bytes; /* in chunks */
 	uint64_t used_bytes; /* live objects of the size classes, slabs of pools */
 	uint64_t n_used; /* such objects and slabs */
@@ -580,6 +586,7 @@ void fastmem_mutex_repaired(pthread_mutex_t *mutex);
 void fastmem_mutex_unlock(pthread_mutex_t *mutex);
 void fastmem_meta_init(struct fastmem_meta *meta, const struct rte_memzone *mz, size_t used);
 int fastmem_meta_grow(size_t size);
+void fastmem_meta_read(int socket_id, struct fastmem_socket_figures *out);
 void *fastmem_meta_alloc(size_t size, bool may_grow);
 int fastmem_meta_stock(void);
 size_t fastmem_magazine_bytes(uint32_t kind);

@@ -118,21 +118,26 @@ heap_alloc(const char *type, size_t size, unsigned int align, unsigned int flags
 	return ptr;
 }
 
-/* After an attempt by the fast path, which has set rte_errno. */
+/* What the thread has not at hand: of fastmem, of any socket if that is meant, of EAL's heap. */
 void *
 rte_fastmem_replace_malloc_slow(const char *type, size_t size, unsigned int align,
 		unsigned int flags, int socket_id)
 {
-	bool started = rte_errno == ENODEV && fastmem_replace_start() == 0;
-	bool any = is_any_socket(socket_id);
-	void *ptr = NULL;
+	size_t line = at_least_a_line(align);
+	void *ptr = rte_fastmem_alloc_slow(size, line, flags, socket_id);
+	bool started;
 
-	if (started || (any && socket_id != SOCKET_ID_ANY))
-		ptr = rte_fastmem_alloc_socket(size, at_least_a_line(align), flags,
-			any ? SOCKET_ID_ANY : socket_id);
-	if (ptr != NULL)
+	if (likely(ptr != NULL))
 		return ptr;
-	return heap_alloc(type, size, align, flags, socket_id);
+	started = rte_errno == ENODEV && fastmem_replace_start() == 0;
+	if (size <= rte_fastmem_max_size()) {
+		bool any = is_any_socket(socket_id);
+
+		if (started || (any && socket_id != SOCKET_ID_ANY))
+			ptr = rte_fastmem_alloc_slow(size, line, flags,
+				any ? SOCKET_ID_ANY : socket_id);
+	}
+	return ptr != NULL ? ptr : heap_alloc(type, size, align, flags, socket_id);
 }
 
 void
@@ -204,24 +209,28 @@ rte_fastmem_replace_malloc_virt2iova(const void *ptr)
 
 /*
  * As if fastmem's chunks were the heap's: what they have free is free, and what is allocated are
- * objects. Its bookkeeping counts as allocated, as that of a mempool does.
+ * objects. The memory of its bookkeeping is no one's. EAL's own headers of both, some 100 bytes
+ * of each zone, still count as allocated.
  */
 int
 rte_fastmem_replace_malloc_get_socket_stats(int socket_id, struct rte_malloc_socket_stats *stats)
 {
 	struct fastmem_socket_figures ours;
 	int ret = eal_heap.get_socket_stats(socket_id, stats);
-	size_t n_free;
+	size_t n_free, n_meta;
 
 	if (ret != 0 || !fastmem_socket_read(socket_id, &ours))
 		return ret;
 	/* The two were not read in one moment. */
+	n_meta = RTE_MIN(ours.meta_bytes, stats->heap_allocsz_bytes);
+	stats->heap_totalsz_bytes -= n_meta;
+	stats->heap_allocsz_bytes -= n_meta;
 	n_free = RTE_MIN(ours.bytes - RTE_MIN(ours.used_bytes, ours.bytes),
 		stats->heap_allocsz_bytes);
 	stats->heap_freesz_bytes += n_free;
 	stats->heap_allocsz_bytes -= n_free;
 	stats->alloc_count += ours.n_used;
-	stats->alloc_count -= RTE_MIN(ours.n_chunks, (uint64_t)stats->alloc_count);
+	stats->alloc_count -= RTE_MIN(ours.n_zones, (uint64_t)stats->alloc_count);
 	stats->free_count += ours.n_runs;
 	stats->greatest_free_size = RTE_MAX(stats->greatest_free_size,
 		RTE_MIN(ours.longest_run, (uint64_t)rte_fastmem_max_size()));

@@ -84,4 +84,13 @@ unsigned int fastmem_stack_frames(uint32_t id, struct fastmem_stack_frame *frame
  */
 int fastmem_stack_site(uint32_t id, char *buf, size_t len);
 
+/** Told of the site of ids[i], in the order of i. The line is valid in this call only. */
+typedef void (*fastmem_stack_site_cb)(void *arg, unsigned int i, const char *site);
+
+/**
+ * The sites of many stacks, as fastmem_stack_site() has them, in little more time than
+ * that of one: for lists of leaks.
+ */
+void fastmem_stack_sites(const uint32_t *ids, unsigned int n, fastmem_stack_site_cb cb, void *arg);
+
 #endif /* FASTMEM_STACK_H */

@@ -206,6 +206,7 @@ fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out)
 	if (ctl == NULL || socket == ctl->n_sockets)
 		return false;
 	fastmem_arena_read(&ctl->arenas[socket], out);
+	fastmem_meta_read(socket_id, out);
 	for (i = 1; i < ctl->n_bins; i++) {
 		struct fastmem_bin *bin = &ctl->bins[i];
 		uint64_t n;

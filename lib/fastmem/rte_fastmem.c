@@ -20,6 +20,7 @@
 #include <rte_lcore.h>
 
 #include "fastmem_debug.h"
+#include "fastmem_layout.h"
 #include "fastmem_private.h"
 #include "fastmem_track.h"
 
@@ -31,7 +32,7 @@
 #define HANDLE_SLACK_SHIFT 19
 #define HANDLE_SLACK_MAX (UINT32_MAX >> HANDLE_SLACK_SHIFT)
 
-struct fastmem_process fastmem_process = { .peers_fd = -1 };
+struct fastmem_process fastmem_process = { .layout = &fastmem_layout, .peers_fd = -1 };
 struct rte_fastmem_map rte_fastmem_map;
 
 /* Init and deinit. */
@@ -725,12 +726,13 @@ request_by_handle(struct request *r, rte_fastmem_handle_t handle, unsigned int f
 	return 0;
 }
 
-/* Take back what the caches and the depots of these sockets hold, and dead processes. */
+/* Take back what waits, what the caches and depots of these sockets hold, and dead processes. */
 static void
 request_reclaim(const struct request *r)
 {
 	unsigned int i;
 
+	fastmem_quarantine_flush(NULL);
 	if (r->t != NULL)
 		fastmem_tcache_flush(r->t, false);
 	/* The order of locks: this thread may have that of an arena's growth. */
@@ -820,14 +822,16 @@ request_bulk(const struct request *r, void **ptrs, unsigned int n, size_t zero,
 
 /* Checked calls: the slot that an object needs of the layers below, made an object. */
 
-/* Bytes and alignment that a handle stands for. */
+/* Bytes and alignment that a handle stands for: or more than was asked for, if that is not known. */
 static void
 handle_size(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle, size_t *size,
 		size_t *align)
 {
-	size_t slot_size = ctl->bins[handle & RTE_FASTMEM_HANDLE_BIN].slot_size;
+	const struct fastmem_bin *bin = &ctl->bins[handle & RTE_FASTMEM_HANDLE_BIN];
+	size_t slot_size = bin->slot_size;
 
-	*align = RTE_MIN(slot_size & -slot_size, (size_t)FASTMEM_GRANULE);
+	*align = bin->slab_align > 1 ? bin->slab_align * FASTMEM_GRANULE :
+		RTE_MIN(slot_size & -slot_size, FASTMEM_GRANULE);
 	*size = slot_size - (handle >> HANDLE_SLACK_SHIFT);
 }
 
@@ -837,12 +841,13 @@ checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs,
 {
 	const unsigned int zero = flags & RTE_FASTMEM_F_ZERO;
 	unsigned int i;
+	void *one; /* objs is written to on success only */
 	int ret;
 
 	flags &= ~RTE_FASTMEM_F_ZERO;
-	do {
-		ret = n == 1 ? request_serve(r, objs, 1, flags) : request_bulk(r, objs, n, 0, flags);
-	} while (ret == -ENOMEM && fastmem_quarantine_flush(NULL));
+	ret = n == 1 ? request_serve(r, &one, 1, flags) : request_bulk(r, objs, n, 0, flags);
+	if (ret == 0 && n == 1)
+		objs[0] = one;
 	for (i = 0; ret == 0 && i < n; i++)
 		objs[i] = fastmem_debug_take(objs[i], shape, zero);
 	if (ret == 0)
@@ -919,10 +924,14 @@ static void
 sampled_exchange(struct request *r, void **obj, size_t size, size_t align, unsigned int flags)
 {
 	void *sampled = sampled_alloc(r, size, align, false, flags);
+	struct rte_fastmem_cache *c;
 
 	if (sampled == NULL)
 		return;
+	c = &r->t->caches[rte_fastmem_bin_of(*obj)];
 	rte_fastmem_free_slow(*obj);
+	/* It was never the caller's: with this, it is counted neither as allocated nor as freed. */
+	RTE_FASTMEM_ADD(c->n_alloc, -1);
 	*obj = sampled;
 }
 
@@ -970,7 +979,8 @@ rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket
 	void *obj;
 	int ret;
 
-	if (fastmem_debug_on())
+	/* In a secondary's first call, the level comes with this. */
+	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
 		return checked_alloc_one(size, align, flags, socket_id);
 	ret = request_init(&r, size, align, flags, socket_id);
 	if (ret != 0) {
@@ -988,7 +998,7 @@ rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t ali
 	struct request r;
 	int ret;
 
-	if (fastmem_debug_on())
+	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
 		return checked_alloc(ptrs, n, size, align, flags, socket_id);
 	ret = request_init(&r, size, align, flags, socket_id);
 	if (ret == 0)

@@ -183,6 +183,12 @@ other_free(void *ptr, const void *caller)
 /* Not inlined, so that the names below need no stack. */
 
 static __rte_noinline void *
+within_heap(const char *type, size_t size, unsigned int align, int socket_id)
+{
+	return heap()->malloc_socket(type, size, align, socket_id);
+}
+
+static __rte_noinline void *
 other_sized(enum fastmem_malloc_call call, const char *type, size_t size, unsigned int align,
 		int socket_id, const void *caller)
 {
@@ -204,7 +210,7 @@ PUBLIC void *
 rte_malloc_socket(const char *type, size_t size, unsigned int align, int socket_id)
 {
 	if (unlikely(fastmem_malloc_in_heap != 0))
-		return heap()->malloc_socket(type, size, align, socket_id);
+		return within_heap(type, size, align, socket_id);
 	if (!is_plain())
 		return other_sized(CALL_MALLOC, type, size, align, socket_id, CALLER);
 	return rte_fastmem_replace_malloc_socket(type, size, align, socket_id);

@@ -86,12 +86,16 @@ class Program:
         return self.end()
 
     def give_up(self):
-        """Without its input it ends, and what has started it cleans up; or else it is killed."""
-        try:
-            self.quit()
-        except (OSError, subprocess.TimeoutExpired, TimeoutError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        """Without its input it ends, or on a signal, and what has started it cleans up; or else
+        it is killed."""
+        for way in (self.quit, self.interrupt):
+            try:
+                way()
+                return
+            except (OSError, subprocess.TimeoutExpired, TimeoutError):
+                pass
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def runtime(self):
         """The folder where EAL has its sockets."""

@@ -88,6 +88,7 @@ while [ $# -gt 0 ]; do
 done
 eal="--no-pci --file-prefix=fastmem-$$"
 if $huge; then eal="$eal -m 128"; else eal="$eal -m 1024 --no-huge"; fi
+trap 'exit 1' INT TERM
 work=$(mktemp -d "${TMPDIR:-/tmp}/fastmem.XXXXXX")
 . "$here/../../test-fastmem-perf/record/programs/openvswitch.sh" >"$work/states"
 { cat "$work/states"; ovs_log; } | same

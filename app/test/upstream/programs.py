@@ -25,7 +25,6 @@ import time
 from console import PATIENCE, Program
 
 # (what, with what), in this order
-# (what, with what), in this order
 VARIES = (
     (r"\x1b\[[0-9;]*[A-Za-z]|\r", ""),  # what a terminal is told
     (r"FASTMEM\w*: .*\n", ""),  # what the replacement tells of itself
@@ -33,7 +32,6 @@ VARIES = (
     (r"0x[0-9a-f]{6,}", "ADDRESS"),
     (r"(?i)[0-9a-f]{2}(:[0-9a-f]{2}){5}", "MAC"),  # some vdevs draw theirs
 )
-
 
 ATTEMPTS = 4  # of what another load of the machine can make fail
 
@@ -55,8 +53,9 @@ class Run:
         path = "%s/%s.%d" % (self.args.scratch, name, len(self.programs))
         report = ""
         if preload:
-            report = "export LD_PRELOAD='%s' RTE_FASTMEM_MALLOC=on RTE_FASTMEM_MALLOC_REPORT='%s'\n" % (
-                self.args.library, self.report())
+            report = "export LD_PRELOAD='%s'\n" % self.args.library
+            report += "export RTE_FASTMEM_MALLOC=on\n"
+            report += "export RTE_FASTMEM_MALLOC_REPORT='%s'\n" % self.report()
         with open(path, "w", encoding="ascii") as f:
             f.write("#!/bin/sh\n%sexec %s \"$@\"\n" % (report, name))
         os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
@@ -100,11 +99,11 @@ class Run:
 
     def served(self):
         """The allocations that fastmem has served in all processes, as the library reports."""
-        total = 0
+        served = []
         for report in self.reports():
             with open(report, encoding="utf-8", errors="replace") as f:
-                total += sum(map(int, re.findall(r"^allocations_by_fastmem (\d+)$", f.read(), re.M)))
-        return total
+                served += re.findall(r"(?m)^allocations_by_fastmem (\d+)$", f.read())
+        return sum(map(int, served))
 
 
 # --- dpdk-testpmd: forwards, is reconfigured, forwards again
@@ -136,11 +135,13 @@ TESTPMD_RECONFIGURE = (
     "show port info 0",
     "show rxq info 0 1",
 )
-TESTPMD_FLOWS = [
-    "flow create 2 ingress pattern eth / ipv4 src is 10.0.%d.%d / udp dst is %d / end "
-    "actions mark id %d / queue index 0 / end" % (i // 256, i % 256, 1000 + i, i)
+TESTPMD_FLOWS = tuple(
+    "flow create 2 ingress pattern eth / ipv4 src is 10.0.0.%d / udp dst is %d / end "
+    "actions mark id %d / queue index 0 / end" % (i, 1000 + i, i)
     for i in range(100)
-] + ["flow destroy 2 rule %d" % i for i in range(0, 100, 3)] + ["flow list 2", "flow flush 2", "flow list 2"]
+) + tuple(
+    "flow destroy 2 rule %d" % i for i in range(0, 100, 3)
+) + ("flow list 2", "flow flush 2", "flow list 2")
 TESTPMD_HOTPLUG = (
     "port attach net_null3",
     "port attach net_ring4",
@@ -172,7 +173,7 @@ def testpmd(run):
         "--", "-i", "--total-num-mbufs=8192", "--portlist=0,1"])
     pmd.wait_for("testpmd> ")
     testpmd_forward(pmd, 1)
-    for command in TESTPMD_RECONFIGURE + tuple(TESTPMD_FLOWS):
+    for command in TESTPMD_RECONFIGURE + TESTPMD_FLOWS:
         pmd.ask(command, r"\n.*testpmd> ")
     testpmd_forward(pmd, 1)
     for command in TESTPMD_HOTPLUG:
@@ -201,7 +202,7 @@ def eventdev(options):
 # --- dpdk-test-fib: looks up what a table of routes has, and compares it with rte_lpm
 
 def addresses(bits, n, shortest, longest):
-    """The same routes of all runs: (address, length, hop), each once; an address in each of them."""
+    """The same routes of all runs: (address, length, hop, an address in it), each once."""
     draw = random.Random(bits)
     routes = {}
     while len(routes) < n:
@@ -306,8 +307,9 @@ def proc_info(primary, secondary):
         pmd.wait_for("testpmd> ")
         testpmd_forward(pmd, 1)
         for option in PROC_INFO:
-            info = run.start("dpdk-proc-info", ["--file-prefix", pmd.prefix(), "--no-pci", "--", option],
-                             launcher=[], preload=run.preload and secondary)
+            info = run.start(
+                "dpdk-proc-info", ["--file-prefix", pmd.prefix(), "--no-pci", "--", option],
+                launcher=[], preload=run.preload and secondary)
             run.ended(info, info.end())
         testpmd_forward(pmd, 1)
         run.ended(pmd, pmd.quit())
@@ -324,8 +326,9 @@ def openvswitch(run):
     options = ["--no-huge"] if run.no_huge() else []
     if run.preload:
         options += ["--preload", run.args.library, "--report", run.report()]
-    program = Program([os.path.join(os.path.dirname(os.path.abspath(__file__)), "openvswitch.sh")]
-                      + options)
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "openvswitch.sh")
+    # Its bridges are network interfaces: those of this machine may have the same names.
+    program = Program(["unshare", "--net", script] + options)
     run.programs.append(program)
     run.ended(program, program.end())
 
@@ -381,7 +384,8 @@ def eventdev_scenario(*options):
 
 
 def pipeline_scenario(table):
-    return Scenario(pipeline(table), 3, ((r"fm\d+t", "fmPIDt"),), ordered=False, needs="/dev/net/tun")
+    return Scenario(pipeline(table), 3, ((r"fm\d+t", "fmPIDt"),), ordered=False,
+                    needs="/dev/net/tun")
 
 
 def proc_info_scenario(primary, secondary):
@@ -427,7 +431,7 @@ def run_once(args, scenario, preload):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--library", help="librte_fastmem_malloc.so; else the program runs twice without")
+    parser.add_argument("--library", help="librte_fastmem_malloc.so; else both runs are without")
     parser.add_argument("--scratch", required=True, help="a folder for files")
     parser.add_argument("--why-not", action="store_true", help="only print why it cannot run here")
     parser.add_argument("scenario", choices=sorted(SCENARIOS))

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef TEST_PRELOAD_H
+#define TEST_PRELOAD_H
+
+/*
+ * Between the files of a program that knows nothing of fastmem, and is run with
+ * librte_fastmem_malloc.so preloaded. What it asks the library for, it finds by dlsym().
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "test.h"
+
+/* Whether an address is an object of fastmem's. */
+bool is_fastmems(const void *ptr);
+
+/* A function of EAL's own, and not the one that was preloaded. */
+void *eal_function(const char *name);
+
+extern const struct test_suite preload_suite_family;
+extern const struct test_suite preload_suite_heap;
+extern const struct test_suite preload_suite_locks;
+extern const struct test_suite preload_suite_life;
+
+/* Parts that a secondary plays, and the primary's next to it. Return an exit status. */
+int preload_before_eal(void);
+int preload_as_primary(void);
+int preload_as_secondary(void);
+int preload_call_a_known_number(void);
+int preload_end(void);
+
+#endif /* TEST_PRELOAD_H */

@@ -1,0 +1,319 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+# Tests librte_fastmem_malloc.so, preloaded into a program that is linked with plain DPDK.
+
+usage() {
+	echo 'usage: test_preload.sh WITH_EAL PROGRAM LIBRARY TRACE_TOOL --huge|--no-huge'
+}
+
+case "${1:-}" in
+-h|--help) usage; exit ;;
+esac
+[ $# = 5 ] || { usage >&2; exit 2; }
+with_eal=$1 program=$2 library=$(realpath "$3") trace_tool=$4 pages=$5
+
+here=$(dirname "$(realpath "$0")")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+passed=0
+failed=0
+
+# promise NAME COMMAND...: the command's output is shown when it fails.
+promise() {
+	local name=$1
+
+	shift
+	if "$@" >"$scratch/log" 2>&1; then
+		echo "malloc_preload.$name: ok"
+		passed=$((passed + 1))
+	else
+		cat "$scratch/log"
+		echo "malloc_preload.$name: FAILED"
+		failed=$((failed + 1))
+	fi
+}
+
+# run OUTPUT PART [VARIABLE=VALUE...]: the program with the library; LIBRARY= goes without.
+run() {
+	local output=$1 part=$2
+
+	shift 2
+	env PRELOAD_LIBRARY="$library" PRELOAD_PROGRAM="$program" "$@" \
+		"$with_eal" $pages --memory 160 "$here/with_preload.sh" $memory -- "$part" \
+		>"$output.out" 2>"$output.err"
+}
+memory=
+[ $pages = --no-huge ] || memory='--socket-limit=160'
+
+shown() { cat "$1.out" "$1.err"; }
+
+# All cases of the program count as promises of this script.
+suites() {
+	local status=0 n_failed
+
+	run "$scratch/suites" suites RTE_FASTMEM_MALLOC_RESERVE=12M || status=$?
+	grep '^preload_.*: ' "$scratch/suites.out"
+	passed=$((passed + $(grep -c '^preload_.*: ok$' "$scratch/suites.out")))
+	n_failed=$(grep -c '^preload_.*: FAILED$' "$scratch/suites.out")
+	failed=$((failed + n_failed))
+	if [ $status != 0 ]; then
+		shown "$scratch/suites"
+		[ "$n_failed" != 0 ] || failed=$((failed + 1))
+	fi
+}
+
+# serves WHO [VARIABLE=VALUE...]
+serves() {
+	local who=$1
+
+	shift
+	run "$scratch/plain" plain "$@" && grep -qx "$who" "$scratch/plain.out" && return
+	shown "$scratch/plain"
+	return 1
+}
+
+# EAL's own messages do not change, nor does the library say anything of its own accord.
+says_nothing() {
+	run "$scratch/plain" plain || return 1
+	! grep FASTMEM "$scratch/plain.err"
+}
+
+# refuses NAME VALUE TEXT: a wrong value is named, and the program does not start.
+refuses() {
+	local status=0
+
+	run "$scratch/wrong" plain "$1=$2" || status=$?
+	shown "$scratch/wrong"
+	[ $status = 3 ] && grep -qF "librte_fastmem_malloc.so: $1=$2: must be $3" "$scratch/wrong.err"
+}
+
+not_started_by_a_wrong_value() { refuses RTE_FASTMEM_MALLOC yes 'on, off or count'; }
+not_started_by_a_wrong_size() {
+	local value
+
+	for value in 12X K -5 1GG 99999999999999999999 20000000000G; do
+		refuses RTE_FASTMEM_MALLOC_RESERVE "$value" 'a number of bytes' || return 1
+	done
+}
+
+# Checking is fastmem's own, by its own variable.
+checking_is_passed_on() {
+	run "$scratch/debug" plain RTE_FASTMEM_DEBUG=full && serves fastmem RTE_FASTMEM_DEBUG=light &&
+		! serves fastmem RTE_FASTMEM_DEBUG=nonsense
+}
+
+# value REPORT KEY
+value() { sed -n "s/^$2 //p" "$1"; }
+
+# has REPORT KEY VALUE
+has() {
+	[ "$(value "$1" "$2")" = "$3" ] && return
+	echo "$2 is '$(value "$1" "$2")' instead of '$3'"
+	return 1
+}
+
+# counts MODE WHO REPORT: a constructor of the program has made two calls; those of EAL are few.
+counts() {
+	local report=$3 me
+
+	me=$(basename "$program")
+	[ -s "$report" ] || { echo 'no report'; shown "$scratch/count"; return 1; }
+	has "$report" program "$me" && has "$report" process primary && has "$report" served_by "$2" &&
+		has "$report" calls.malloc 102 && has "$report" calls.realloc 21 &&
+		has "$report" calls.zmalloc 30 && has "$report" "caller_calls.$me" 299 &&
+		has "$report" calls_failed 2 && has "$report" sizes_up_to.8388608 7 &&
+		[ "$(value "$report" calls.calloc)" -ge 7 ] && [ "$(value "$report" cycles)" -gt 0 ] &&
+		[ "$(value "$report" peak_bytes)" -ge $((6 << 20)) ] &&
+		[ "$(value "$report" peak_objects)" -ge 100 ] || { cat "$report"; return 1; }
+	# Whoever serves, what is in use is what has not been freed, to the byte.
+	[ "$(value "$report" live_objects)" -ge 0 ] && [ "$(value "$report" live_objects)" -lt 60 ] &&
+		[ "$(value "$report" live_bytes)" -ge 0 ] || { cat "$report"; return 1; }
+}
+
+reports_what_fastmem_serves() {
+	run "$scratch/count" count RTE_FASTMEM_MALLOC_REPORT="$scratch/report.on" &&
+		counts on fastmem "$scratch/report.on" &&
+		[ "$(value "$scratch/report.on" peak_fastmem_backing_bytes)" -gt 0 ]
+}
+
+reports_what_eal_serves() {
+	run "$scratch/count" count RTE_FASTMEM_MALLOC=off \
+		RTE_FASTMEM_MALLOC_REPORT="$scratch/report.off" &&
+		counts off eal "$scratch/report.off" && has "$scratch/report.off" allocations_by_fastmem 0
+}
+
+counts_to_stderr() {
+	run "$scratch/count" count RTE_FASTMEM_MALLOC=count &&
+		grep -E '^[a-z_.0-9A-Z-]+ [^ ]+$' "$scratch/count.err" >"$scratch/report.count" &&
+		counts count eal "$scratch/report.count"
+}
+
+names_a_report_after_the_process() {
+	run "$scratch/count" plain RTE_FASTMEM_MALLOC_REPORT="$scratch/a-%p-z" || return 1
+	set -- "$scratch"/a-*-z
+	[ -e "$1" ] && [ "$1" = "$scratch/a-$(value "$1" pid)-z" ]
+}
+
+says_that_a_report_cannot_be_written() {
+	run "$scratch/count" plain RTE_FASTMEM_MALLOC_REPORT="$scratch/none/report" &&
+		grep -F "librte_fastmem_malloc.so: cannot write $scratch/none/report" "$scratch/count.err"
+}
+
+# The library is also in the shell, which is none of its programs.
+makes_no_report_of_other_programs() {
+	RTE_FASTMEM_MALLOC_REPORT="$scratch/shell" LD_PRELOAD=$library \
+		sh -c 'grep -m1 librte_fastmem_malloc /proc/$$/maps' && [ ! -e "$scratch/shell" ]
+}
+
+# The trace has the program's calls, in a form that the benchmark replays.
+writes_a_trace() {
+	run "$scratch/count" count RTE_FASTMEM_MALLOC_TRACE="$scratch/recorded" &&
+		"$trace_tool" pack "$scratch/recorded" "$scratch/trace" &&
+		"$trace_tool" dump "$scratch/trace" >"$scratch/dump" || return 1
+	# EAL's are not many; each line is an operation.
+	"$trace_tool" info "$scratch/trace"
+	[ "$(wc -l <"$scratch/dump")" -ge 290 ] && [ "$(wc -l <"$scratch/dump")" -lt 400 ]
+}
+
+# Two processes. start_primary VARIABLE=VALUE...: waits until a secondary may come.
+start_primary() {
+	mkfifo "$scratch/in" "$scratch/out" || return 1
+	env PRELOAD_LIBRARY="$library" PRELOAD_PROGRAM="$program" "$@" \
+		"$here/with_preload.sh" --no-pci --file-prefix "$prefix" --socket-limit=160 -l 0 \
+		-- primary <"$scratch/in" >"$scratch/out" 2>"$scratch/primary.err" &
+	primary=$!
+	exec 7>"$scratch/in" 8<"$scratch/out"
+	while read -r -t 60 line <&8; do
+		echo "$line"
+		[ "$line" != ready ] || return 0
+	done
+	return 1
+}
+
+# secondary VARIABLE=VALUE...
+secondary() {
+	env PRELOAD_LIBRARY="$library" PRELOAD_PROGRAM="$program" "$@" "$here/with_preload.sh" \
+		--no-pci --file-prefix "$prefix" --proc-type=secondary -l 0 -- secondary \
+		>"$scratch/secondary.out" 2>"$scratch/secondary.err"
+}
+
+# Returns the primary's exit status; what it has printed is in primary.out.
+end_primary() {
+	local status=0
+
+	exec 7>&-
+	cat <&8 >"$scratch/primary.out"
+	exec 8<&-
+	wait $primary || status=$?
+	rm -f "$scratch/in" "$scratch/out"
+	rm -rf "/var/run/dpdk/$prefix"
+	rm -f /dev/hugepages/"${prefix}"map_*
+	return $status
+}
+
+# wait_for FILE TEXT: until a line holds it, for at most 20 s
+wait_for() {
+	local i
+
+	for i in $(seq 200); do
+		! grep -F "$2" "$1" || return 0
+		sleep 0.1
+	done
+	cat "$1"
+	return 1
+}
+
+no_more_objects() { grep -qx '0 objects more than before' "$scratch/primary.out"; }
+
+shares_with_a_secondary() {
+	local status=0
+
+	start_primary || status=1
+	secondary || status=$?
+	end_primary || status=$?
+	cat "$scratch/primary.err" "$scratch/primary.out" "$scratch/secondary.err"
+	[ $status = 0 ] && grep -qx fastmem "$scratch/secondary.out" && no_more_objects &&
+		! grep 'has no librte_fastmem_malloc' "$scratch/primary.err"
+}
+
+# It may be told not to serve: what others have allocated, it frees nevertheless.
+shares_with_a_secondary_that_is_off() {
+	local status=0
+
+	start_primary || status=1
+	secondary RTE_FASTMEM_MALLOC=off || status=$?
+	end_primary || status=$?
+	cat "$scratch/primary.err" "$scratch/primary.out" "$scratch/secondary.err"
+	[ $status = 0 ] && grep -qx EAL "$scratch/secondary.out" && no_more_objects &&
+		! grep 'has no librte_fastmem_malloc' "$scratch/primary.err"
+}
+
+# Nobody has objects of fastmem then: all is as without the library.
+serves_eals_heap_in_a_secondary_of_a_primary_without_it() {
+	local status=0
+
+	start_primary PRELOAD_LIBRARY= || status=1
+	secondary || status=$?
+	end_primary || status=$?
+	cat "$scratch/primary.err" "$scratch/primary.out" "$scratch/secondary.err"
+	[ $status = 0 ] && grep -qx EAL "$scratch/secondary.out" && no_more_objects &&
+		grep 'the primary process has no fastmem: preload the library there' "$scratch/secondary.err"
+}
+
+# A secondary that ends at once, as well as one that stays. Any program of DPDK will do.
+names_a_secondary_without_it() {
+	local status=0 me
+
+	me=$(basename "$program" | cut -c1-15)
+	start_primary || return 1
+	# It does not touch what it is given.
+	"$program" --no-pci --file-prefix "$prefix" --proc-type=secondary -l 0 -- plain \
+		>"$scratch/secondary.out" 2>&1 || status=$?
+	wait_for "$scratch/primary.err" "($me) has no librte_fastmem_malloc.so" || status=1
+	end_primary || status=$?
+	[ $status = 0 ] && grep -qx EAL "$scratch/secondary.out"
+}
+
+# One report each, though both are told the same file.
+reports_of_two_processes() {
+	local status=0
+
+	start_primary RTE_FASTMEM_MALLOC_REPORT="$scratch/two" || status=1
+	secondary RTE_FASTMEM_MALLOC_REPORT="$scratch/two" || status=$?
+	end_primary || status=$?
+	set -- "$scratch"/two.*
+	[ $status = 0 ] && has "$scratch/two" process primary && has "$1" process secondary &&
+		[ "$1" = "$scratch/two.$(value "$1" pid)" ] && [ $# = 1 ]
+}
+
+suites
+promise fastmem_serves_unless_told_otherwise serves fastmem
+promise on_is_on serves fastmem RTE_FASTMEM_MALLOC=on
+promise off_is_off serves EAL RTE_FASTMEM_MALLOC=off
+promise nothing_is_said says_nothing
+promise a_reserve_is_reserved serves fastmem RTE_FASTMEM_MALLOC_RESERVE=8M
+promise a_wrong_value_is_named not_started_by_a_wrong_value
+promise a_wrong_size_is_named not_started_by_a_wrong_size
+promise checking_is_fastmems checking_is_passed_on
+promise a_report_counts_what_fastmem_serves reports_what_fastmem_serves
+promise a_report_counts_what_eal_serves reports_what_eal_serves
+promise count_counts_to_stderr counts_to_stderr
+promise a_report_may_be_named_after_the_process names_a_report_after_the_process
+promise a_report_that_cannot_be_written_is_an_error says_that_a_report_cannot_be_written
+promise other_programs_make_no_report makes_no_report_of_other_programs
+promise a_trace_can_be_replayed writes_a_trace
+# EAL shares only huge pages with other processes.
+if [ $pages = --huge ]; then
+	prefix=fastmem-preload-$$
+	promise a_secondary_shares_objects shares_with_a_secondary
+	promise a_secondary_that_is_off_frees_objects shares_with_a_secondary_that_is_off
+	promise a_primary_without_it_has_eals_heap_alone \
+		serves_eals_heap_in_a_secondary_of_a_primary_without_it
+	promise a_secondary_without_it_is_named names_a_secondary_without_it
+	promise processes_report_to_files_of_their_own reports_of_two_processes
+fi
+
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed -gt 0 ]

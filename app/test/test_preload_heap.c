@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/* What stays EAL's heap's, and finds its way back there. */
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_memory.h>
+#include <rte_memzone.h>
+
+#include "test_preload.h"
+
+#define MIB ((size_t)1 << 20)
+
+typedef int (*get_stats_t)(int socket, struct rte_malloc_socket_stats *stats);
+typedef void *(*malloc_t)(const char *type, size_t size, unsigned int align);
+typedef void *(*malloc_socket_t)(const char *type, size_t size, unsigned int align, int socket);
+typedef void (*free_t)(void *ptr);
+
+/* Elements of EAL's own heap, as EAL tells. */
+static unsigned int
+heap_count(void)
+{
+	get_stats_t get_stats = (get_stats_t)eal_function("rte_malloc_get_socket_stats");
+	struct rte_malloc_socket_stats stats = { 0 };
+
+	get_stats(rte_socket_id(), &stats);
+	return stats.alloc_count;
+}
+
+static int
+large_objects_are_the_heaps(void)
+{
+	unsigned int before = heap_count();
+	size_t usable = 0;
+	char *p = rte_zmalloc(NULL, 2 * MIB, 4096);
+
+	TEST_ASSERT(p != NULL && (uintptr_t)p % 4096 == 0);
+	TEST_ASSERT(!is_fastmems(p));
+	TEST_ASSERT_EQUAL(heap_count(), before + 1);
+	TEST_ASSERT_EQUAL(rte_malloc_validate(p, &usable), 0);
+	TEST_ASSERT(usable >= 2 * MIB);
+	TEST_ASSERT(rte_malloc_virt2iova(p) == rte_mem_virt2iova(p));
+	rte_free(p);
+	TEST_ASSERT_EQUAL(heap_count(), before);
+	return 0;
+}
+
+/* rte_zmalloc() of EAL's calls rte_malloc_socket(), and looks for its header in what it gets. */
+static int
+zeroed_memory_of_the_heap_is_zeroed(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		char *p = rte_zmalloc_socket(NULL, 2 * MIB, 0, rte_socket_id());
+		size_t k;
+
+		TEST_ASSERT(p != NULL);
+		for (k = 0; k < 2 * MIB; k++)
+			TEST_ASSERT_EQUAL(p[k], 0);
+		memset(p, 0xff, 2 * MIB);
+		rte_free(p);
+	}
+	return 0;
+}
+
+/* What EAL has allocated before, or by a call that was not preloaded. */
+static int
+an_object_of_the_heap_is_freed_there(void)
+{
+	unsigned int before = heap_count();
+	void *p = ((malloc_t)eal_function("rte_malloc"))(NULL, 2 * MIB, 0);
+	void *small = ((malloc_socket_t)eal_function("rte_malloc_socket"))(NULL, 100, 0,
+		rte_socket_id());
+	size_t usable = 0;
+
+	TEST_ASSERT(p != NULL && small != NULL && !is_fastmems(small));
+	TEST_ASSERT_EQUAL(heap_count(), before + 2);
+	TEST_ASSERT_EQUAL(rte_malloc_validate(small, &usable), 0);
+	TEST_ASSERT(usable >= 100 && usable < 1000, "%zu", usable);
+	TEST_ASSERT(rte_malloc_virt2iova(small) == rte_mem_virt2iova(small));
+	small = rte_realloc(small, 200, 0);
+	TEST_ASSERT(small != NULL);
+	rte_free(small);
+	rte_free(p);
+	TEST_ASSERT_EQUAL(heap_count(), before);
+	return 0;
+}
+
+/* 4 MiB of ordinary memory in a heap of its own. */
+struct external {
+	void *memory;
+	int socket;
+};
+#define EXTERNAL_BYTES (4 * MIB)
+#define EXTERNAL_NAME "test_preload"
+
+static int
+make_external(struct external *e)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	e->memory = mmap(NULL, EXTERNAL_BYTES, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	TEST_ASSERT(e->memory != MAP_FAILED);
+	TEST_ASSERT_EQUAL(rte_malloc_heap_create(EXTERNAL_NAME), 0);
+	TEST_ASSERT_EQUAL(rte_malloc_heap_memory_add(EXTERNAL_NAME, e->memory, EXTERNAL_BYTES,
+		NULL, EXTERNAL_BYTES / page, page), 0);
+	e->socket = rte_malloc_heap_get_socket(EXTERNAL_NAME);
+	TEST_ASSERT_EQUAL(rte_malloc_heap_socket_is_external(e->socket), 1);
+	return 0;
+}
+
+static int
+remove_external(const struct external *e)
+{
+	/* Fails if anything is left in it. */
+	TEST_ASSERT_EQUAL(rte_malloc_heap_memory_remove(EXTERNAL_NAME, e->memory,
+		EXTERNAL_BYTES), 0);
+	TEST_ASSERT_EQUAL(rte_malloc_heap_destroy(EXTERNAL_NAME), 0);
+	munmap(e->memory, EXTERNAL_BYTES);
+	return 0;
+}
+
+static bool
+is_within(const struct external *e, const void *p)
+{
+	return (const char *)p >= (char *)e->memory &&
+		(const char *)p < (char *)e->memory + EXTERNAL_BYTES;
+}
+
+static int
+an_external_heap_serves_its_own(void)
+{
+	struct rte_malloc_socket_stats stats;
+	struct external e;
+	void *p, *q, *moved;
+
+	TEST_CALL(make_external(&e));
+	p = rte_malloc_socket(NULL, 1000, 0, e.socket);
+	q = rte_zmalloc_socket(NULL, 1000, 256, e.socket);
+	TEST_ASSERT(is_within(&e, p) && is_within(&e, q));
+	TEST_ASSERT_EQUAL(rte_malloc_get_socket_stats(e.socket, &stats), 0);
+	TEST_ASSERT_EQUAL(stats.alloc_count, 2);
+	TEST_ASSERT_EQUAL(stats.heap_totalsz_bytes, EXTERNAL_BYTES);
+	memset(p, 0x77, 1000);
+	moved = rte_realloc_socket(p, 2000, 0, e.socket);
+	TEST_ASSERT(is_within(&e, moved));
+	TEST_ASSERT_EQUAL(((char *)moved)[999], 0x77);
+	rte_free(moved);
+	rte_free(q);
+	TEST_CALL(remove_external(&e));
+	return 0;
+}
+
+static int
+realloc_moves_into_an_external_heap(void)
+{
+	struct external e;
+	char *p, *moved;
+
+	TEST_CALL(make_external(&e));
+	p = rte_malloc(NULL, 500, 0);
+	TEST_ASSERT(is_fastmems(p));
+	memset(p, 0x66, 500);
+	moved = rte_realloc_socket(p, 600, 0, e.socket);
+	TEST_ASSERT(is_within(&e, moved));
+	TEST_ASSERT_EQUAL(moved[0], 0x66);
+	TEST_ASSERT_EQUAL(moved[499], 0x66);
+	rte_free(moved);
+	TEST_CALL(remove_external(&e));
+	return 0;
+}
+
+/* EAL frees a zone by rte_free(), and that is not an object of anyone's. */
+static int
+zones_come_and_go(void)
+{
+	unsigned int before = heap_count();
+	const struct rte_memzone *mz = rte_memzone_reserve("test_preload", 100000,
+		SOCKET_ID_ANY, 0);
+
+	TEST_ASSERT(mz != NULL && !is_fastmems(mz->addr));
+	TEST_ASSERT_EQUAL(rte_memzone_free(mz), 0);
+	TEST_ASSERT_EQUAL(heap_count(), before);
+	return 0;
+}
+
+/* Fill memory with objects of a size, up to the last one. Returns how many there were. */
+static unsigned int
+fill(void ***list, size_t size)
+{
+	unsigned int n = 0, room = 1 << 16;
+
+	*list = malloc(room * sizeof(**list));
+	while (*list != NULL && n < room && ((*list)[n] = rte_malloc(NULL, size, 0)) != NULL)
+		n++;
+	return n;
+}
+
+/* Only where EAL has an amount of memory that it was given at the start. */
+static int
+memory_without_objects_is_the_heaps_again(void)
+{
+	const struct rte_memzone *mz;
+	unsigned int i, n;
+	void **list, *large;
+
+	if (rte_eal_has_hugepages() != 0)
+		return 0;
+	n = fill(&list, MIB / 2);
+	TEST_ASSERT(n > 40, "%u", n);
+	TEST_ASSERT(rte_malloc(NULL, 16 * MIB, 0) == NULL);
+	TEST_ASSERT(rte_memzone_reserve("none", 16 * MIB, SOCKET_ID_ANY, 0) == NULL);
+	for (i = 0; i < n; i++)
+		rte_free(list[i]);
+	free(list);
+	large = rte_malloc(NULL, 16 * MIB, 0);
+	TEST_ASSERT(large != NULL);
+	rte_free(large);
+	n = fill(&list, MIB / 2);
+	for (i = 0; i < n; i++)
+		rte_free(list[i]);
+	free(list);
+	mz = rte_memzone_reserve("large", 16 * MIB, SOCKET_ID_ANY, 0);
+	TEST_ASSERT(mz != NULL);
+	TEST_ASSERT_EQUAL(rte_memzone_free(mz), 0);
+	return 0;
+}
+
+static const struct test_case cases[] = {
+	TEST_CASE(large_objects_are_the_heaps),
+	TEST_CASE(zeroed_memory_of_the_heap_is_zeroed),
+	TEST_CASE(an_object_of_the_heap_is_freed_there),
+	TEST_CASE(an_external_heap_serves_its_own),
+	TEST_CASE(realloc_moves_into_an_external_heap),
+	TEST_CASE(zones_come_and_go),
+	TEST_CASE(memory_without_objects_is_the_heaps_again),
+	TEST_CASES_END
+};
+
+const struct test_suite preload_suite_heap = {
+	.name = "heap",
+	.about = "what stays EAL's heap's",
+	.cases = cases,
+};

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Before EAL, after it, in a forked process, and beside a program that knows fastmem. And what a
+ * program does a known number of times, for the report.
+ */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+
+#include "test_preload.h"
+
+/* A constructor of the program runs before main(), and maybe before the library's. */
+static void *from_constructor = &from_constructor;
+
+__attribute__((constructor))
+static void
+allocate_early(void)
+{
+	rte_free(NULL);
+	from_constructor = rte_malloc(NULL, 0, 0);
+}
+
+/* EAL has no memory yet: it says so, and its word is passed on. */
+int
+preload_before_eal(void)
+{
+	TEST_ASSERT(from_constructor == NULL);
+	TEST_ASSERT(rte_malloc(NULL, 0, 0) == NULL);
+	TEST_ASSERT(rte_realloc(NULL, 0, 0) == NULL);
+	TEST_ASSERT_EQUAL(rte_malloc_validate(NULL, NULL), -1);
+	rte_free(NULL);
+	return 0;
+}
+
+/* Forks. */
+
+static int
+wait_for(pid_t pid)
+{
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+/* In the child: 0, or the number of what is wrong. */
+static int
+use_in_child(char *inherited)
+{
+	char *p = rte_malloc(NULL, 200, 0), *q;
+
+	if (p == NULL || is_fastmems(p))
+		return 1; /* its parent's caches would give it */
+	memset(p, 1, 200);
+	q = rte_realloc(inherited, 3000, 0);
+	if (q == NULL || is_fastmems(q) || q[0] != 0x42 || q[99] != 0x42)
+		return 2;
+	rte_free(q);
+	rte_free(p);
+	rte_free(inherited); /* is ignored: the parent has it still */
+	p = rte_zmalloc_socket(NULL, 2 << 20, 0, rte_socket_id());
+	if (p == NULL || p[0] != 0 || p[(2 << 20) - 1] != 0)
+		return 3;
+	rte_free(p);
+	return 0;
+}
+
+static int
+a_forked_process_leaves_its_parents_objects(void)
+{
+	char *p = rte_malloc(NULL, 100, 0), *next[64];
+	unsigned int i;
+	pid_t pid;
+
+	TEST_ASSERT(p != NULL);
+	memset(p, 0x42, 100);
+	rte_free(rte_malloc(NULL, 200, 0)); /* something in the cache */
+	pid = fork();
+	if (pid == 0)
+		_exit(use_in_child(p));
+	TEST_ASSERT_EQUAL(wait_for(pid), 0);
+	for (i = 0; i < RTE_DIM(next); i++) {
+		next[i] = rte_malloc(NULL, 100, 0);
+		TEST_ASSERT(next[i] != NULL && next[i] != p);
+	}
+	TEST_ASSERT_EQUAL(p[99], 0x42);
+	for (i = 0; i < RTE_DIM(next); i++)
+		rte_free(next[i]);
+	rte_free(p);
+	return 0;
+}
+
+static void *
+allocate_in_thread(void *arg)
+{
+	void *p = rte_malloc(NULL, 77, 0);
+
+	RTE_SET_USED(arg);
+	rte_free(p);
+	return p;
+}
+
+/* A thread's end in a forked process gives nothing back that is not its own. */
+static int
+a_forked_process_may_have_threads(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pthread_t thread;
+		void *p;
+
+		if (pthread_create(&thread, NULL, allocate_in_thread, NULL) != 0 ||
+				pthread_join(thread, &p) != 0)
+			_exit(1);
+		_exit(p == NULL);
+	}
+	TEST_ASSERT_EQUAL(wait_for(pid), 0);
+	return 0;
+}
+
+/* The program's own fastmem. */
+
+static int
+a_program_may_start_and_end_fastmem_itself(void)
+{
+	int (*init)(void) = (int (*)(void))dlsym(RTLD_DEFAULT, "rte_fastmem_init");
+	void (*deinit)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "rte_fastmem_deinit");
+	char *p = rte_malloc(NULL, 100, 0);
+
+	TEST_ASSERT(init != NULL && deinit != NULL);
+	memset(p, 0x24, 100);
+	TEST_ASSERT_EQUAL(init(), 0);
+	TEST_ASSERT_EQUAL(init(), -EBUSY);
+	deinit();
+	TEST_ASSERT(is_fastmems(p));
+	TEST_ASSERT_EQUAL(p[99], 0x24);
+	rte_free(p);
+	TEST_ASSERT_EQUAL(init(), 0);
+	deinit();
+	return 0;
+}
+
+/* The end. */
+
+static sem_t ended;
+
+static void *
+outlive_eal(void *arg)
+{
+	*(void **)arg = rte_malloc(NULL, 300, 0);
+	rte_free(rte_malloc(NULL, 400, 0));
+	sem_post(&ended);
+	/* Its caches are in memory that is gone when it ends. */
+	sem_wait(&ended);
+	sem_wait(&ended);
+	rte_free(*(void **)arg);
+	return rte_malloc(NULL, 500, 0);
+}
+
+/* After rte_eal_cleanup(), calls do no harm. */
+int
+preload_end(void)
+{
+	void *p = rte_malloc(NULL, 100, 0), *of_thread = NULL, *got = &got;
+	void *large = rte_malloc(NULL, 2 << 20, 0);
+	pthread_t thread;
+
+	sem_init(&ended, 0, 0);
+	TEST_ASSERT_EQUAL(pthread_create(&thread, NULL, outlive_eal, &of_thread), 0);
+	sem_wait(&ended);
+	TEST_ASSERT(of_thread != NULL);
+	TEST_ASSERT_EQUAL(rte_eal_cleanup(), 0);
+	sem_post(&ended);
+	sem_post(&ended);
+	pthread_join(thread, &got);
+	TEST_ASSERT(got == NULL);
+	rte_free(p);
+	rte_free(large);
+	rte_free(NULL);
+	TEST_ASSERT(rte_malloc(NULL, 100, 0) == NULL);
+	TEST_ASSERT(rte_realloc(p, 100, 0) == NULL);
+	TEST_ASSERT_EQUAL(rte_malloc_validate(p, NULL), -1);
+	TEST_ASSERT(rte_malloc_virt2iova(p) == RTE_BAD_IOVA);
+	TEST_ASSERT_EQUAL(rte_eal_cleanup(), -1);
+	return 0;
+}
+
+/* What test_preload.sh expects to be counted, beside EAL's own calls. */
+int
+preload_call_a_known_number(void)
+{
+	void *p[100], *moved;
+	unsigned int i;
+
+	for (i = 0; i < 100; i++)
+		p[i] = rte_malloc(NULL, 1000, 0);
+	for (i = 0; i < 20; i++)
+		p[i] = rte_realloc(p[i], 3000, 0);
+	for (i = 0; i < 100; i++)
+		rte_free(p[i]);
+	for (i = 0; i < 30; i++)
+		p[i] = rte_zmalloc_socket(NULL, 100, 0, rte_socket_id());
+	for (i = 0; i < 30; i++)
+		rte_free(p[i]);
+	for (i = 0; i < 7; i++)
+		rte_free(rte_calloc(NULL, 3, 2 << 20, 0)); /* EAL's */
+	moved = rte_realloc(NULL, 5000, 0);
+	rte_free(moved);
+	return rte_malloc(NULL, (size_t)1 << 46, 0) == NULL ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static const struct test_case cases[] = {
+	TEST_CASE(a_forked_process_leaves_its_parents_objects),
+	TEST_CASE(a_forked_process_may_have_threads),
+	TEST_CASE(a_program_may_start_and_end_fastmem_itself),
+	TEST_CASES_END
+};
+
+const struct test_suite preload_suite_life = {
+	.name = "life",
+	.about = "forks, and the program's own fastmem",
+	.cases = cases,
+};

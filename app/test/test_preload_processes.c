@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * A primary and a secondary process that share objects of rte_malloc(), by way of a memzone. Each
+ * may have the library or not; test_preload.sh says what is to come out.
+ *
+ * The primary prints "ready" when a secondary may come, and checks when its input ends.
+ */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_memzone.h>
+
+#include "test_preload.h"
+
+#define ZONE "test_preload_shared"
+#define N 200
+
+struct shared {
+	unsigned char *from_primary[N];
+	unsigned char *from_secondary[N];
+	uint32_t n_taken; /* of the primary's, by the secondary */
+};
+
+static size_t
+size_of(unsigned int i)
+{
+	return 50 + i * 97;
+}
+
+static int
+fill(unsigned char **objs, int byte)
+{
+	unsigned int i;
+
+	for (i = 0; i < N; i++) {
+		objs[i] = rte_malloc(NULL, size_of(i), 0);
+		TEST_ASSERT(objs[i] != NULL);
+		memset(objs[i], byte, size_of(i));
+	}
+	return 0;
+}
+
+static int
+check_and_free(unsigned char **objs, int byte)
+{
+	unsigned int i;
+	size_t k;
+
+	for (i = 0; i < N; i++) {
+		for (k = 0; k < size_of(i); k++)
+			TEST_ASSERT_EQUAL(objs[i][k], byte, "%u", i);
+		rte_free(objs[i]);
+		objs[i] = NULL;
+	}
+	return 0;
+}
+
+static unsigned int
+live_objects(void)
+{
+	struct rte_malloc_socket_stats stats = { 0 };
+
+	rte_malloc_get_socket_stats(rte_socket_id(), &stats);
+	return stats.alloc_count;
+}
+
+int
+preload_as_primary(void)
+{
+	const struct rte_memzone *mz = rte_memzone_reserve(ZONE, sizeof(struct shared),
+		SOCKET_ID_ANY, 0);
+	struct shared *shared;
+	unsigned int before;
+	char byte;
+
+	TEST_ASSERT(mz != NULL);
+	shared = mz->addr;
+	memset(shared, 0, sizeof(*shared));
+	before = live_objects();
+	TEST_CALL(fill(shared->from_primary, 0x11));
+	printf("%s\nready\n", is_fastmems(shared->from_primary[0]) ? "fastmem" : "EAL");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
+	if (shared->n_taken == 0)
+		TEST_CALL(check_and_free(shared->from_primary, 0x11));
+	if (shared->from_secondary[0] != NULL)
+		TEST_CALL(check_and_free(shared->from_secondary, 0x22));
+	printf("%d objects more than before\n", (int)(live_objects() - before));
+	return EXIT_SUCCESS;
+}
+
+/* Takes the primary's objects, and leaves as many. */
+int
+preload_as_secondary(void)
+{
+	const struct rte_memzone *mz = rte_memzone_lookup(ZONE);
+	struct shared *shared;
+	unsigned char *moved;
+
+	TEST_ASSERT(mz != NULL);
+	shared = mz->addr;
+	TEST_CALL(fill(shared->from_secondary, 0x22));
+	printf("%s\n", is_fastmems(shared->from_secondary[0]) ? "fastmem" : "EAL");
+	moved = rte_realloc(shared->from_primary[0], 100000, 0);
+	TEST_ASSERT(moved != NULL);
+	TEST_ASSERT_EQUAL(moved[0], 0x11);
+	shared->from_primary[0] = moved;
+	shared->n_taken = N;
+	TEST_CALL(check_and_free(shared->from_primary, 0x11));
+	return EXIT_SUCCESS;
+}
