@@ -51,6 +51,7 @@ OWN = {
     "wrong-size-free": "free with the wrong size",
     "wrong-deallocator": None,
     "leak": "live: ",
+    "leak-init-again": "live: ",
     "uninitialised-read": None,
     "realloc-misuse": "write after free",
     "pool-after-free": "use of 0x[0-9a-f]+, which is no pool",
@@ -61,7 +62,7 @@ OWN = {
     "process-double-free": "double free",
     "process-write-after-free": "write after free",
     "process-leak": "live: ",
-    "data-race": None,
+    "lcore-data-race": None,
 }
 OWN_REPORT = r"FASTMEM: (ERROR: )?%s"
 
@@ -86,7 +87,7 @@ class Tool:
         self.own = own  # whether fastmem's checks are on
         self.native = native  # what begins a report of the tool's own
         self.sites = sites  # whether it knows who has allocated
-        self.what = what  # kinds that it is run with; None: all
+        self.what = what  # the wrong program that it is run with; None: all; "-": none
 
     def build_key(self):
         return self.cc, tuple(self.flags), tuple(self.extra)
@@ -127,9 +128,14 @@ TOOLS = [
          native=r"==\d+== (Invalid|Mismatched|Conditional jump|Use of uninit|[\d,]+ bytes in [\d,]+ blocks)"),
     Tool("msan", "MSan", cc="clang", flags=MSAN, extra=MSAN_EAL,
          env={"MSAN_OPTIONS": "fast_unwind_on_malloc=0"}, native=r"(WARNING: MemorySanitizer|MemorySanitizer: bad pointer)"),
-    Tool("tsan-gcc", "TSan, gcc", flags=["-fsanitize=thread"], what="data-race", sites=False,
+    # Tools are told nothing then, and must not object to what they do not know.
+    Tool("asan-sample", "ASan", flags=["-fsanitize=address"], what="-",
+         env={**ASAN_ENV, "RTE_FASTMEM_DEBUG": "sample=3"}, native=r"ERROR: AddressSanitizer"),
+    Tool("asan-off", "ASan", flags=["-fsanitize=address"], what="-",
+         env={**ASAN_ENV, "RTE_FASTMEM_DEBUG": "off"}, native=r"ERROR: AddressSanitizer"),
+    Tool("tsan-gcc", "TSan, gcc", flags=["-fsanitize=thread"], what="lcore-data-race", sites=False,
          native=r"WARNING: ThreadSanitizer"),
-    Tool("tsan-clang", "TSan, clang", cc="clang", flags=["-fsanitize=thread"], what="data-race", sites=False,
+    Tool("tsan-clang", "TSan, clang", cc="clang", flags=["-fsanitize=thread"], what="lcore-data-race", sites=False,
          native=r"WARNING: ThreadSanitizer"),
 ]
 
@@ -336,6 +342,7 @@ ROWS = [
     "pool-after-free", "lcore-overflow", "lcore-read-after-free", "lcore-double-free",
     "process-overflow", "process-write-after-free", "process-double-free", "process-leak",
 ]
+NO_ROW = {"lcore-data-race", "leak-init-again"}
 HEAD = """\
 ..  SPDX-License-Identifier: BSD-3-Clause
     Copyright(c) 2026 The fastmem authors
@@ -384,7 +391,7 @@ def check_table(report, write):
     with open(TABLE, encoding="utf-8") as f:
         report.say("the_table_of_the_guide_is_up_to_date", f.read() == table(),
                    "app/test/test_checkers.py --write makes it anew")
-    unnamed = sorted(set(kinds("wrong")) - set(ROWS) - {"data-race"})
+    unnamed = sorted(set(kinds("wrong")) - set(ROWS) - NO_ROW)
     report.say("each_kind_has_a_row", not unnamed, "no row: %s" % unnamed)
 
 
