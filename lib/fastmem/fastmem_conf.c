@@ -169,10 +169,7 @@ fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s)
 void
 fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_settings *s)
 {
-	unsigned int tools = fastmem_track_tools();
-
 	memset(&fastmem_debug, 0, sizeof(fastmem_debug));
-	fastmem_debug.tools = tools;
 	fastmem_debug.keep_running = s->conf.keep_running;
 	fastmem_debug.report = s->conf.report;
 	fastmem_debug.report_arg = s->conf.report_arg;
@@ -191,9 +188,10 @@ fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_setting
 	fastmem_stack_set_depth(ctl->debug->depth);
 	/* What this process runs under does not matter: others have written zones, or not. */
 	fastmem_debug.zones = ctl->debug->zones != 0;
-	fastmem_track_start();
-	/* Last: from now on calls are checked. */
+	/* Last: from now on calls are checked. Of what is sampled, tools would know a part. */
 	if (ctl->debug->level != RTE_FASTMEM_DEBUG_SAMPLE) {
+		fastmem_debug.tools = fastmem_track_tools();
+		fastmem_track_start();
 		fastmem_debug.level = ctl->debug->level;
 		return;
 	}

@@ -536,12 +536,21 @@ fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr)
 
 /* Slabs come and go. */
 
+static size_t
+slab_bytes(const struct fastmem_granule *slab)
+{
+	return (size_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT;
+}
+
 /* A slab is made. Returns 0 or -ENOMEM. */
 int
 fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
 
+	/* What was a slab before is nobody's, and functions of a pool are to make objects in it. */
+	if (fastmem_debug.tools != 0)
+		fastmem_track_plain(fastmem_granule_addr(slab->head), slab_bytes(slab));
 	/* When sampling, most objects are not checked. */
 	if (ctl->debug == NULL || (ctl->debug->level == RTE_FASTMEM_DEBUG_SAMPLE &&
 			!ctl->bins[slab->bin].sampled))
@@ -549,18 +558,21 @@ fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow)
 	return fastmem_records_make(slab, may_grow);
 }
 
-static size_t
-slab_bytes(const struct fastmem_granule *slab)
-{
-	return (size_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT;
-}
-
-/* Its objects are constructed: from now on, who has none may not access it. */
+/*
+ * Its objects are constructed: from now on, who has none may not access it. Objects with a
+ * header are those of a mempool: DPDK links the headers, and lets applications initialise
+ * the objects by rte_mempool_obj_iter(), so there it takes a free to forbid an object.
+ */
 void
 fastmem_debug_slab_enter(const struct fastmem_granule *slab)
 {
-	if (fastmem_debug.tools != 0)
-		fastmem_track_slab(fastmem_granule_addr(slab->head), slab_bytes(slab));
+	char *addr = fastmem_granule_addr(slab->head);
+
+	if (fastmem_debug.tools == 0)
+		return;
+	fastmem_track_slab(addr, slab_bytes(slab));
+	if (fastmem_ctl()->bins[slab->bin].header != 0)
+		fastmem_track_plain(addr, slab_bytes(slab));
 }
 
 /* Its objects are to be destroyed: the functions of the pool may access it. */
