@@ -151,6 +151,7 @@ fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s)
 	debug = fastmem_meta_alloc(sizeof(*debug), true);
 	if (debug == NULL)
 		return -ENOMEM;
+	fastmem_mutex_init(&debug->leaving);
 	fastmem_mutex_init(&debug->lock);
 	debug->level = s->conf.debug;
 	debug->sample = s->conf.sample;
@@ -204,6 +205,14 @@ void
 fastmem_debug_close(void)
 {
 	fastmem_sample_stop();
+	fastmem_debug.level = 0;
+}
+
+/* The same in a child that has left fastmem to its parent: EAL's timers are the parent's. */
+void
+fastmem_debug_forked(void)
+{
+	fastmem_debug.sample = 0;
 	fastmem_debug.level = 0;
 }
 

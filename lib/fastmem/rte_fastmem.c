@@ -412,6 +412,10 @@ fastmem_forget(bool forked)
 	if (fastmem_process_state() == FASTMEM_PROCESS_NONE)
 		return;
 	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
+	if (forked)
+		fastmem_debug_forked();
+	else
+		fastmem_debug_close();
 	if (forked) {
 		pthread_mutex_init(&attach_lock, NULL);
 		fastmem_threads_forget_forked();
