@@ -76,8 +76,8 @@ parse_setting(const char *name, const char *value, struct fastmem_settings *s)
 			return complain(name, "leaks=yes or leaks=no");
 		s->conf.no_leaks = strcmp(value, "no") == 0;
 	} else if (strcmp(name, "quarantine") == 0) {
-		if (parse_number(value, SIZE_MAX, &number) != 0)
-			return complain(name, "quarantine=BYTES, such as 16M");
+		if (parse_number(value, SIZE_MAX, &number) != 0 || number == 0)
+			return complain(name, "quarantine=BYTES, such as 16M, and not 0");
 		s->conf.quarantine = number;
 	} else if (strcmp(name, "depth") == 0) {
 		if (parse_number(value, DEPTH_MAX, &number) != 0 || number == 0)

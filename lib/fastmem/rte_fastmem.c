@@ -189,17 +189,19 @@ primary_init(const struct fastmem_settings *settings)
 static int
 attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 {
-	static bool refused;
+	static bool refused, unreadable; /* each call comes here, and one line in the log will do */
 	struct fastmem_settings settings;
 	int ret;
 
 	/* Pairs with the release in primary_init(). */
 	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
 		return -ENODEV;
-	if (fastmem_conf_read(conf, &settings) != 0)
+	if (unreadable || fastmem_conf_read(conf, &settings) != 0) {
+		unreadable = true;
 		return -EINVAL;
+	}
 	if (ctl->version != FASTMEM_LAYOUT_VERSION || ctl->size_of_ctl != sizeof(*ctl)) {
-		if (!refused) /* each call comes here, and one line will do */
+		if (!refused)
 			FASTMEM_LOG(ERR, "the primary process has fastmem of layout %u (%u bytes), "
 				"this process has %u (%zu bytes): build both against the same "
 				"fastmem", ctl->version, ctl->size_of_ctl, FASTMEM_LAYOUT_VERSION,
