@@ -80,8 +80,12 @@ an_overrun_of_a_sampled_object_is_found(void)
 static void
 free_with_the_wrong_size(char *obj)
 {
+	bool sampled = is_sampled(obj);
+
 	/* Of the same class, so that it is right for all others. */
 	rte_fastmem_free_sized(obj, SIZE + 1, 0);
+	if (sampled)
+		rte_fastmem_free_sized(obj, SIZE, 0);
 }
 
 static int

@@ -916,8 +916,11 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 	bin = fastmem_pool_bin(pool);
 	fixed = pool->min == pool->max || bin->store != NULL;
 	t = fastmem_tcache_self(!fixed);
-	if (fastmem_sampling() && t != NULL)
+	if (fastmem_sampling() && t != NULL) {
+		/* Where the fast path has told, if its caches were taken from it just then. */
+		__atomic_store_n(&t->caches[pool->bin].popping, 0, __ATOMIC_RELEASE);
 		fastmem_thread_rearm(t);
+	}
 	if (n > pool->max) {
 		fastmem_cache_nomem(t, bin, n);
 		return -ENOBUFS;

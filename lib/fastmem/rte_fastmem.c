@@ -866,7 +866,7 @@ static int
 checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs, unsigned int n,
 		unsigned int flags)
 {
-	const unsigned int zero = flags & RTE_FASTMEM_F_ZERO;
+	const unsigned int wanted = flags;
 	unsigned int i;
 	void *one; /* objs is written to on success only */
 	int ret;
@@ -876,7 +876,7 @@ checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs,
 	if (ret == 0 && n == 1)
 		objs[0] = one;
 	for (i = 0; ret == 0 && i < n; i++)
-		objs[i] = fastmem_debug_take(objs[i], shape, zero);
+		objs[i] = fastmem_debug_take(objs[i], shape, wanted);
 	if (ret == 0)
 		fastmem_track_wrote(objs, n * sizeof(objs[0]));
 	return ret;
