@@ -64,6 +64,7 @@ static const struct test_suite *const suites[] = {
 	&suite_debug_light,
 	&suite_debug_full,
 	&suite_debug_model,
+	&suite_debug_sample,
 	&suite_leaks,
 };
 

@@ -49,6 +49,7 @@ extern const struct test_suite suite_contents;
 extern const struct test_suite suite_debug_full;
 extern const struct test_suite suite_debug_light;
 extern const struct test_suite suite_debug_model;
+extern const struct test_suite suite_debug_sample;
 extern const struct test_suite suite_departure;
 extern const struct test_suite suite_depot;
 extern const struct test_suite suite_errors;

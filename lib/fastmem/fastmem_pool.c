@@ -757,6 +757,8 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 			FASTMEM_LOG(ERR, "%p is no pool, or was freed before", (void *)user);
 		return;
 	}
+	/* What waits is not in use, and nor is what others are about to give back. */
+	fastmem_quarantine_flush(&ctl->bins[pool->bin]);
 	fastmem_bin_read(ctl, pool->bin, &figures);
 	if (figures.in_use != 0 && fastmem_debug_on())
 		fastmem_report_pool_use(RTE_FASTMEM_ERROR_POOL_IN_USE, user, pool->name,

@@ -337,14 +337,20 @@ __rte_experimental
 bool
 rte_fastmem_replace_make_room(void);
 
+/* Why there is no fastmem in this process any more. */
+enum rte_fastmem_replace_end {
+	RTE_FASTMEM_REPLACE_ENDING, /* EAL is about to unmap all memory: objects are of no use */
+	RTE_FASTMEM_REPLACE_GONE, /* it has done so */
+	RTE_FASTMEM_REPLACE_FORKED, /* this process is a copy of one that goes on with it */
+};
+
 /*
- * All memory of EAL's is gone from this process, after rte_eal_cleanup(); or, forked, it is
- * another's, whose copy this process is. From now on nothing is allocated, and what is freed is
- * ignored. No other thread may be inside a call.
+ * From now on nothing is allocated, and what is freed is ignored. No other thread may be inside a
+ * call.
  */
 __rte_experimental
 void
-rte_fastmem_replace_forget(bool forked);
+rte_fastmem_replace_forget(enum rte_fastmem_replace_end end);
 
 #ifndef RTE_FASTMEM_NO_INLINE
 
