@@ -757,6 +757,8 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 			FASTMEM_LOG(ERR, "%p is no pool, or was freed before", (void *)user);
 		return;
 	}
+	/* What waits is not in use, and nor is what others are about to give back. */
+	fastmem_quarantine_flush(&ctl->bins[pool->bin]);
 	fastmem_bin_read(ctl, pool->bin, &figures);
 	if (figures.in_use != 0 && fastmem_debug_on())
 		fastmem_report_pool_use(RTE_FASTMEM_ERROR_POOL_IN_USE, user, pool->name,
@@ -830,7 +832,7 @@ rte_fastmem_pool_add(struct rte_fastmem_pool *user, void *const *objs, unsigned 
 	fastmem_bin_lock(bin);
 	if (n > pool->max - bin->n_slots) {
 		ret = -ENOBUFS;
-	} else {
+	} else if (n > 0) {
 		/* In this order, if killed: more than there are is what nobody has got. */
 		memcpy(bin->store + bin->n_stored, objs, n * sizeof(objs[0]));
 		__atomic_store_n(&bin->n_slots, bin->n_slots + n, __ATOMIC_RELAXED);

@@ -24,6 +24,14 @@ fastmem_quarantine_init(struct fastmem_debug *debug)
 	return debug->ring != NULL ? 0 : -1;
 }
 
+static void
+leaving_lock(struct fastmem_debug *debug)
+{
+	/* What a dead holder had taken out is lost, as all is that a process has in its hands. */
+	if (fastmem_mutex_lock(&debug->leaving))
+		fastmem_mutex_repaired(&debug->leaving);
+}
+
 static struct fastmem_bin *
 bin_of(const void *slot)
 {
@@ -93,6 +101,7 @@ fastmem_quarantine_put(struct fastmem_bin *bin, void *slot)
 		fastmem_debug_give_back(slot);
 		return;
 	}
+	leaving_lock(debug);
 	do {
 		n = 0;
 		fastmem_debug_lock(debug);
@@ -110,6 +119,7 @@ fastmem_quarantine_put(struct fastmem_bin *bin, void *slot)
 		for (i = 0; i < n; i++)
 			fastmem_debug_give_back(out[i]);
 	} while (full);
+	fastmem_mutex_unlock(&debug->leaving);
 }
 
 /* Under debug.lock: take up to BATCH objects out, of the bin if there is one. */
@@ -148,6 +158,7 @@ fastmem_quarantine_flush(const struct fastmem_bin *bin)
 
 	if (debug == NULL)
 		return false;
+	leaving_lock(debug);
 	do {
 		fastmem_debug_lock(debug);
 		n = take_batch(debug, bin, out);
@@ -156,6 +167,7 @@ fastmem_quarantine_flush(const struct fastmem_bin *bin)
 			fastmem_debug_give_back(out[i]);
 		any |= n > 0;
 	} while (n > 0);
+	fastmem_mutex_unlock(&debug->leaving);
 	return any;
 }
 
@@ -168,8 +180,10 @@ fastmem_quarantine_forget(const struct fastmem_bin *bin)
 
 	if (debug == NULL)
 		return;
+	leaving_lock(debug);
 	fastmem_debug_lock(debug);
 	while (take_batch(debug, bin, out) > 0)
 		;
 	fastmem_mutex_unlock(&debug->lock);
+	fastmem_mutex_unlock(&debug->leaving);
 }

@@ -189,17 +189,19 @@ primary_init(const struct fastmem_settings *settings)
 static int
 attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 {
-	static bool refused;
+	static bool refused, unreadable; /* each call comes here, and one line in the log will do */
 	struct fastmem_settings settings;
 	int ret;
 
 	/* Pairs with the release in primary_init(). */
 	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
 		return -ENODEV;
-	if (fastmem_conf_read(conf, &settings) != 0)
+	if (unreadable || fastmem_conf_read(conf, &settings) != 0) {
+		unreadable = true;
 		return -EINVAL;
+	}
 	if (ctl->version != FASTMEM_LAYOUT_VERSION || ctl->size_of_ctl != sizeof(*ctl)) {
-		if (!refused) /* each call comes here, and one line will do */
+		if (!refused)
 			FASTMEM_LOG(ERR, "the primary process has fastmem of layout %u (%u bytes), "
 				"this process has %u (%zu bytes): build both against the same "
 				"fastmem", ctl->version, ctl->size_of_ctl, FASTMEM_LAYOUT_VERSION,
@@ -412,6 +414,10 @@ fastmem_forget(bool forked)
 	if (fastmem_process_state() == FASTMEM_PROCESS_NONE)
 		return;
 	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
+	if (forked)
+		fastmem_debug_forked();
+	else
+		fastmem_debug_close();
 	if (forked) {
 		pthread_mutex_init(&attach_lock, NULL);
 		fastmem_threads_forget_forked();
@@ -694,8 +700,10 @@ struct request {
 static struct fastmem_bin *
 request_bin(const struct request *r, unsigned int i)
 {
-	unsigned int socket = (r->first_socket + i) % r->ctl->n_sockets;
+	unsigned int socket;
 
+	RTE_ASSERT(r->ctl->n_sockets > 0);
+	socket = (r->first_socket + i) % r->ctl->n_sockets;
 	return &r->ctl->bins[r->ctl->arenas[socket].first_bin + r->offset];
 }
 
@@ -1035,6 +1043,7 @@ free_to_bin(struct fastmem_ctl *ctl, unsigned int bin, void *const *ptrs, unsign
 
 	if (rte_fastmem_push_bulk(&rte_fastmem_tls.caches[bin], ptrs, n))
 		return;
+	RTE_ASSERT(ctl != NULL); /* without, the map that the bin is from is empty */
 	t = fastmem_tcache_self(bin < ctl->first_pool_bin);
 	fastmem_caches_lock(&ctl->bins[bin]);
 	if (n == 1)
