@@ -27,6 +27,7 @@
 
 #include <rte_common.h>
 #include <rte_cycles.h>
+#include <rte_debug.h>
 #include <rte_lcore.h>
 #include <rte_thread.h>
 #include <rte_version.h>
@@ -66,6 +67,7 @@ struct worker {
 	struct rng rng;
 	struct instance floor;
 	bool failed; /* an allocation, in this round */
+	enum perf_allocator_id used; /* in this round; PERF_N_ALLOCATORS: none */
 	unsigned int n_live;
 	void *live[MAX_LIVE];
 } __rte_cache_aligned;
@@ -164,11 +166,12 @@ drain(const struct alloc_ops *ops, struct worker *w)
 }
 
 static __rte_always_inline void
-hammer(const struct alloc_ops *ops, struct worker *w)
+hammer(const struct alloc_ops *ops, struct worker *w, enum perf_allocator_id id)
 {
 	struct load *load = w->load;
 	unsigned int want = 0;
 
+	w->used = id;
 	__atomic_add_fetch(&load->n_running, 1, __ATOMIC_RELAXED);
 	while (!__atomic_load_n(&load->stop, __ATOMIC_RELAXED) && !w->failed)
 		call(ops, w, &want, false);
@@ -206,7 +209,7 @@ measure(const struct alloc_ops *ops, struct worker *w)
 	static __rte_noinline __rte_unused void \
 	hammer_##allocator(struct worker *w) \
 	{ \
-		hammer(&allocator##_ops, w); \
+		hammer(&allocator##_ops, w, PERF_##allocator); \
 	} \
 \
 	static __rte_noinline __rte_unused void \
@@ -360,6 +363,22 @@ await_others(struct load *load)
 	pthread_mutex_unlock(&load->lock);
 }
 
+/* The control thread did what the condition is about. */
+static bool
+is_condition(const struct load *load, const struct side *side, enum condition condition)
+{
+	enum perf_allocator_id used = load->workers[CONTROL].used;
+
+	switch (condition) {
+	case WITHOUT:
+		return used == PERF_N_ALLOCATORS;
+	case BUSY:
+		return used == PERF_floor;
+	default:
+		return used == side->id;
+	}
+}
+
 static bool
 run_round(struct load *load, struct side *side, enum condition condition)
 {
@@ -370,6 +389,7 @@ run_round(struct load *load, struct side *side, enum condition condition)
 	for (i = 0; i < N_WORKERS; i++) {
 		load->work[i] = works[side->id].hammer;
 		load->workers[i].failed = false;
+		load->workers[i].used = PERF_N_ALLOCATORS;
 	}
 	load->work[0] = works[side->id].measure;
 	if (condition == WITHOUT)
@@ -381,6 +401,7 @@ run_round(struct load *load, struct side *side, enum condition condition)
 	await_others(load);
 	for (i = 0; i < N_WORKERS; i++)
 		failed |= load->workers[i].failed;
+	RTE_VERIFY(is_condition(load, side, condition));
 	return !failed && load->times.n > 0;
 }
 
