@@ -33,6 +33,9 @@ missing_packages() {
 	clang_runs_fuzzers || echo clang "$(clang_runtime_package)"
 	command -v clang-tidy >/dev/null || echo clang-tidy
 	command -v cppcheck >/dev/null || echo cppcheck
+	command -v llvm-addr2line >/dev/null || echo llvm
+	command -v valgrind >/dev/null && echo '#include <valgrind/memcheck.h>' | gcc -E - >/dev/null 2>&1 ||
+		echo valgrind
 	command -v doxygen >/dev/null || echo doxygen
 	command -v setarch >/dev/null || echo util-linux
 	command -v spin >/dev/null || echo spin

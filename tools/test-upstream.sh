@@ -130,14 +130,27 @@ n_served() {
 		awk '$1 == "allocations_by_fastmem" { n += $2 } END { print n + 0 }'
 }
 
+# try_hard SUITE HOW [option...]: again, where it had too little time; as the list says, or as
+# threads that poll for each other take the time that other load of the machine lets them
+try_hard() {
+	local result left=$attempts
+
+	result=$(run "$@")
+	if [ "$result" = late ] && [ "$2" != default ]; then
+		result=$(run "$@")
+	fi
+	while [ "$result" = fail ] && [ $((left -= 1)) -gt 0 ]; do
+		result=$(run "$@")
+	done
+	echo "$result"
+}
+
 # as_by_default SUITE HOW VERDICT [option...]: same verdict, same cases
 as_by_default() {
 	local suite=$1 how=$2 verdict=$3 result ret=0
 
 	shift 3
-	result=$(run "$suite" "$how" "$@")
-	# Threads that poll for each other take the time that other load of the machine lets them.
-	[ "$result" != late ] || result=$(run "$suite" "$how" "$@")
+	result=$(try_hard "$suite" "$how" "$@")
 	echo "$how: $result"
 	if [ "$result" != "$verdict" ]; then
 		echo "instead of $verdict:"
@@ -192,7 +205,7 @@ try_suite() {
 	local suite=$1 verdict=$2 uses=$3 result
 
 	shift 3
-	result=$(run "$suite" default "$@")
+	result=$(try_hard "$suite" default "$@")
 	if [ "$result" = late ]; then
 		echo "  $suite: left out, as here it takes more than $patience s without fastmem"
 	elif [ "$verdict" = any ] && [ "$result" != pass ]; then
@@ -214,6 +227,11 @@ while read -r suite verdict uses args; do
 	if [[ "$args" == huge* ]]; then
 		args=${args#huge}
 		[ -z "$no_huge" ] || { echo "  $suite: left out without huge pages"; continue; }
+	fi
+	attempts=1
+	if [[ "$args" =~ ^\ *timed ]]; then
+		args=${args#*timed}
+		attempts=5
 	fi
 	if [ "$verdict" = long ]; then
 		echo "  $suite: left out, as it takes minutes without fastmem"

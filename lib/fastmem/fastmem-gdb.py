@@ -650,13 +650,16 @@ class Modules:
                 continue
             found = addr2line(with_debug_information(self.bias(path)[0]), offsets)
             for offset in offsets:
-                self.found[path, offset] = found.get(offset) or self.look_up_here(path, offset)
+                here = self.look_up_here(path, offset)
+                # It does not find all that are inlined in what clang has compiled.
+                self.found[path, offset] = max(found.get(offset, []), here, key=len)
 
     def look_up_here(self, path, offset):
+        """Without the places that inlined functions are called from."""
         pc = self.bias(path)[1] + offset - 1  # in the call
-        name, line = function_at(pc), gdb.find_pc_line(pc)
+        names, line = functions_at(pc), gdb.find_pc_line(pc)
         place = "%s:%d" % (line.symtab.filename, line.line) if line.symtab and line.line else ""
-        return [(name, place)] if name else []
+        return [(name, place if i == 0 else "") for i, name in enumerate(names)]
 
     def calls(self, frames):
         """Of each frame: the functions and places in it, the innermost first."""
@@ -712,23 +715,28 @@ def text_address(path):
     return 0
 
 
-def function_at(pc):
-    block = None
+def functions_at(pc):
+    """Names, the innermost first, without debug information just one or none."""
+    names, block = [], None
     try:
         block = gdb.block_for_pc(pc)
     except RuntimeError:
         pass
-    while block is not None and block.function is None:
+    while block is not None and not block.is_static and not block.is_global:
+        if block.function is not None:
+            names.append(block.function.name)
         block = block.superblock
-    if block is not None:
-        return block.function.name
+    if names:
+        return names
     found = re.match(r"(\S+)( \+ \d+)? in section", gdb.execute("info symbol %#x" % pc,
                                                                to_string=True))
-    return found.group(1) if found else None
+    return [found.group(1)] if found else []
 
 
 def is_of_library(function, place):
-    return function.startswith(("rte_fastmem_", "fastmem_")) or "lib/fastmem/" in place
+    # A place in a header may be that of an inlined function, while the function is the caller.
+    return function.startswith(("rte_fastmem_", "fastmem_")) or \
+        re.search(r"lib/fastmem/\w+\.c:", place) is not None
 
 
 def call_lines(frames, calls):

@@ -75,15 +75,18 @@ is_of_pool(const struct queue *q, const struct fastmem_pool *pool)
 static int
 queue_prepare(struct queue *q, const struct fastmem_pool *pool)
 {
+	struct batch *batches;
+
 	if (is_of_pool(q, pool))
 		return 0;
 	queue_reset(q);
 	/* One object to a batch, at worst. */
 	q->size = RTE_MIN(RTE_MAX(pool->max, QUEUE_MIN), QUEUE_MAX);
 	q->size = rte_align32pow2(q->size);
-	q->batches = malloc(q->size * sizeof(q->batches[0]));
-	if (q->batches == NULL)
+	batches = malloc(q->size * sizeof(batches[0]));
+	if (batches == NULL)
 		return -ENOMEM;
+	q->batches = batches;
 	__atomic_store_n(&q->generation, pool->generation, __ATOMIC_RELAXED);
 	return 0;
 }

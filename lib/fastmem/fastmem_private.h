@@ -35,7 +35,7 @@
  *
  * Locks are robust process-shared mutexes: the kernel tells the next one to
  * take a lock that its holder has died, and that one repairs what the lock
- * protects before it goes on. Order: peers, pools, pool.grow, caches, arena.grow,
+ * protects before it goes on. Order: peers, pools, pool.grow, debug.leaving, caches, arena.grow,
  * bin, arena, meta. Only arena.grow and meta.grow, and pool.grow around them, are held
  * across calls into EAL, and the former only by the primary process: a secondary asks
  * it to grow, so that the death of a secondary leaves no lock of EAL behind.

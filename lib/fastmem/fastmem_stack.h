@@ -53,8 +53,9 @@ void fastmem_stack_set_depth(unsigned int depth);
  *
  *     #0 function at file.c:123 (module+0x1234)
  *
- * As much of it as can be found: by addr2line or eu-addr2line, if there is one, and debug
- * information; by dladdr() for what this process has loaded; else the module alone.
+ * As much of it as can be found: by llvm-addr2line, addr2line or eu-addr2line, if there is
+ * one, and debug information; by dladdr() for what this process has loaded; else the module
+ * alone.
  * Takes up to some seconds if the program is large. Any thread may call it.
  *
  * @param f

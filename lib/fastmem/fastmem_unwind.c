@@ -643,7 +643,7 @@ find_span(const char *line, const char *end, uintptr_t sp, struct fastmem_stack_
 	const char *newline;
 
 	while ((newline = memchr(line, '\n', end - line)) != NULL) {
-		uintptr_t low, high;
+		uintptr_t low, high = 0;
 		const char *s = parse_hex(line, newline, &low);
 
 		if (s < newline)

@@ -189,17 +189,19 @@ primary_init(const struct fastmem_settings *settings)
 static int
 attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 {
-	static bool refused;
+	static bool refused, unreadable; /* each call comes here, and one line in the log will do */
 	struct fastmem_settings settings;
 	int ret;
 
 	/* Pairs with the release in primary_init(). */
 	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
 		return -ENODEV;
-	if (fastmem_conf_read(conf, &settings) != 0)
+	if (unreadable || fastmem_conf_read(conf, &settings) != 0) {
+		unreadable = true;
 		return -EINVAL;
+	}
 	if (ctl->version != FASTMEM_LAYOUT_VERSION || ctl->size_of_ctl != sizeof(*ctl)) {
-		if (!refused) /* each call comes here, and one line will do */
+		if (!refused)
 			FASTMEM_LOG(ERR, "the primary process has fastmem of layout %u (%u bytes), "
 				"this process has %u (%zu bytes): build both against the same "
 				"fastmem", ctl->version, ctl->size_of_ctl, FASTMEM_LAYOUT_VERSION,
@@ -412,6 +414,10 @@ fastmem_forget(bool forked)
 	if (fastmem_process_state() == FASTMEM_PROCESS_NONE)
 		return;
 	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
+	if (forked)
+		fastmem_debug_forked();
+	else
+		fastmem_debug_close();
 	if (forked) {
 		pthread_mutex_init(&attach_lock, NULL);
 		fastmem_threads_forget_forked();
@@ -694,8 +700,10 @@ struct request {
 static struct fastmem_bin *
 request_bin(const struct request *r, unsigned int i)
 {
-	unsigned int socket = (r->first_socket + i) % r->ctl->n_sockets;
+	unsigned int socket;
 
+	RTE_ASSERT(r->ctl->n_sockets > 0);
+	socket = (r->first_socket + i) % r->ctl->n_sockets;
 	return &r->ctl->bins[r->ctl->arenas[socket].first_bin + r->offset];
 }
 
@@ -858,7 +866,7 @@ static int
 checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs, unsigned int n,
 		unsigned int flags)
 {
-	const unsigned int zero = flags & RTE_FASTMEM_F_ZERO;
+	const unsigned int wanted = flags;
 	unsigned int i;
 	void *one; /* objs is written to on success only */
 	int ret;
@@ -868,7 +876,7 @@ checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs,
 	if (ret == 0 && n == 1)
 		objs[0] = one;
 	for (i = 0; ret == 0 && i < n; i++)
-		objs[i] = fastmem_debug_take(objs[i], shape, zero);
+		objs[i] = fastmem_debug_take(objs[i], shape, wanted);
 	if (ret == 0)
 		fastmem_track_wrote(objs, n * sizeof(objs[0]));
 	return ret;
@@ -940,9 +948,10 @@ sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle, unsi
 
 /* The same in place of one of many that there are. */
 static void
-sampled_exchange(struct request *r, void **obj, size_t size, size_t align, unsigned int flags)
+sampled_exchange(struct request *r, void **obj, size_t size, size_t align, bool by_handle,
+		unsigned int flags)
 {
-	void *sampled = sampled_alloc(r, size, align, false, flags);
+	void *sampled = sampled_alloc(r, size, align, by_handle, flags);
 	struct rte_fastmem_cache *c;
 
 	if (sampled == NULL)
@@ -1023,7 +1032,7 @@ rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t ali
 	if (ret == 0)
 		ret = request_bulk(&r, ptrs, n, size, flags);
 	if (ret == 0 && n > 0)
-		sampled_exchange(&r, &ptrs[0], size, align, flags);
+		sampled_exchange(&r, &ptrs[0], size, align, false, flags);
 	return ret;
 }
 
@@ -1035,6 +1044,7 @@ free_to_bin(struct fastmem_ctl *ctl, unsigned int bin, void *const *ptrs, unsign
 
 	if (rte_fastmem_push_bulk(&rte_fastmem_tls.caches[bin], ptrs, n))
 		return;
+	RTE_ASSERT(ctl != NULL); /* without, the map that the bin is from is empty */
 	t = fastmem_tcache_self(bin < ctl->first_pool_bin);
 	fastmem_caches_lock(&ctl->bins[bin]);
 	if (n == 1)
@@ -1319,5 +1329,13 @@ rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned 
 
 	if (ret == 0 && fastmem_debug_on())
 		return checked_halloc(&r, handle, ptrs, n, flags);
-	return ret != 0 ? ret : request_bulk(&r, ptrs, n, request_bin(&r, 0)->slot_size, flags);
+	if (ret == 0)
+		ret = request_bulk(&r, ptrs, n, request_bin(&r, 0)->slot_size, flags);
+	if (ret == 0 && n > 0 && fastmem_sampling()) {
+		size_t size, align;
+
+		handle_size(r.ctl, handle, &size, &align);
+		sampled_exchange(&r, &ptrs[0], size, align, true, flags);
+	}
+	return ret;
 }

@@ -381,7 +381,7 @@ class Test:
         os.symlink(shutil.which("gdb"), os.path.join(folder, "gdb"))
         text, = self.live(program, ["fastmem object " + program.facts["pool_live"]],
                           env={"PATH": folder})
-        has(text, "have_pool at", "test_gdb_program.c:")
+        has(text, "have_pool", "test_gdb_program.c:")
 
     def sampled(self):
         with Program(self, self.program, {"RTE_FASTMEM_DEBUG": "sample=10,leaks=no"}) as program:

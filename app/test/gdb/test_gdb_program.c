@@ -8,6 +8,7 @@
  * It brings fastmem into a state of which it knows everything, and tells it on stdout, a fact
  * a line: "fact NAME VALUE". Then it says "stage NAME", and goes on when it reads a line. With
  * the argument "step" it does not wait, and calls burst(), which is then stepped through.
+ * Functions that are looked for in stacks are not inlined.
  */
 
 #include <inttypes.h>
@@ -106,20 +107,21 @@ hoard(void *arg)
 	return arg;
 }
 
-static void
+static __rte_noinline void
 have_live(void)
 {
 	static void *objs[N_LIVE];
+	volatile unsigned int n = N_LIVE; /* so it is one place: the loop is not unrolled */
 	unsigned int i;
 
-	for (i = 0; i < N_LIVE; i++)
+	for (i = 0; i < n; i++)
 		objs[i] = alloc(LIVE_SIZE);
 	fact("live", objs[3]);
 	number("live_count", N_LIVE);
 }
 
 /* One in the cache of this thread, one in the depot, one that never was in either. */
-static void
+static __rte_noinline void
 have_free(void)
 {
 	static void *objs[N_DEPOT];
@@ -137,7 +139,7 @@ have_free(void)
 	fact("slab", obj + 40 * SLAB_SIZE);
 }
 
-static void
+static __rte_noinline void
 have_pool(void)
 {
 	static const struct rte_fastmem_pool_params params = { .name = "conns", .size = 200,
@@ -154,7 +156,7 @@ have_pool(void)
 	number("pool_count", RTE_DIM(objs) - 1);
 }
 
-static void
+static __rte_noinline void
 have_external(void)
 {
 	static const struct rte_fastmem_pool_params params = { .name = "mine", .size = 64,
@@ -176,7 +178,7 @@ have_external(void)
 	number("external_count", 2);
 }
 
-static void
+static __rte_noinline void
 have_deferred(void)
 {
 	struct rte_fastmem_pool_params params = { .name = "readers", .size = 64, .max = 100,
@@ -276,7 +278,7 @@ dump(void)
 	printf("dump ends\n");
 }
 
-static void
+static __rte_noinline void
 be_looked_at(void)
 {
 	pthread_t thread;
@@ -318,7 +320,7 @@ be_looked_at(void)
 }
 
 /* Each object is in hand before it is counted there, and not any more when it is freed. */
-__attribute__((noinline)) static void
+static __rte_noinline void
 burst(void)
 {
 	unsigned int i;
