@@ -151,6 +151,7 @@ fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s)
 	debug = fastmem_meta_alloc(sizeof(*debug), true);
 	if (debug == NULL)
 		return -ENOMEM;
+	fastmem_mutex_init(&debug->walking);
 	fastmem_mutex_init(&debug->leaving);
 	fastmem_mutex_init(&debug->lock);
 	debug->level = s->conf.debug;

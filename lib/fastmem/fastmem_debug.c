@@ -312,14 +312,20 @@ check_zone_before(const struct place *p)
 	rewrite_area(before.end - back, back, FASTMEM_ZONE_BYTE);
 }
 
-/* Tell of the damage, and mend it, so that it is told once. Of a slot that is this thread's alone. */
+/* Damage is told once. Of a slot that is this thread's alone. */
+static void
+mend(const struct place *p, uint32_t state)
+{
+	if (p->bin->pool != NULL)
+		p->r->sum = sum_of(p->obj, p->r->size);
+	rewrite(p, p->bin->pool == NULL && state == FASTMEM_RECORD_FREED);
+}
+
 static void
 report_and_mend(const struct place *p, const struct damage *d, uint32_t state)
 {
 	fastmem_report_damage(d->error, p->bin, p->slab, p->r, d->first);
-	if (p->bin->pool != NULL)
-		p->r->sum = sum_of(p->obj, p->r->size);
-	rewrite(p, p->bin->pool == NULL && state == FASTMEM_RECORD_FREED);
+	mend(p, state);
 }
 
 /* Objects come. */
@@ -560,8 +566,13 @@ fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr)
 {
 	const struct fastmem_record *r = fastmem_record_of(bin, fastmem_slab_of(ptr), ptr);
 
-	return r != NULL && state_of(r) == FASTMEM_RECORD_LIVE ? r->size :
-		bin->slot_size - bin->header;
+	const char *end;
+
+	if (r != NULL && state_of(r) == FASTMEM_RECORD_LIVE)
+		return r->size;
+	/* Of what is no live object, as much as there is to the end of the slot. */
+	end = r != NULL ? fastmem_record_slot(bin, fastmem_slab_of(ptr), r) + bin->slot_size : ptr;
+	return end - (const char *)ptr;
 }
 
 /* Slabs come and go. */
@@ -615,7 +626,42 @@ fastmem_debug_slab_leave(const struct fastmem_granule *slab)
 		fastmem_track_plain(fastmem_granule_addr(slab->head), slab_bytes(slab));
 }
 
-/* It is no slab any more. Under bin.lock. */
+/*
+ * Slabs are about to end, which waits for whoever goes through all records. Under bin.lock, it
+ * does not wait: false, slabs without a slot in use stay for the time being.
+ */
+bool
+fastmem_debug_try_to_end_slabs(void)
+{
+	struct fastmem_debug *debug = fastmem_ctl()->debug;
+	bool died;
+
+	if (debug == NULL)
+		return true;
+	if (!fastmem_mutex_try(&debug->walking, &died))
+		return false;
+	if (died) /* who only reads leaves nothing to repair */
+		fastmem_mutex_repaired(&debug->walking);
+	return true;
+}
+
+void
+fastmem_debug_begin_to_end_slabs(void)
+{
+	struct fastmem_debug *debug = fastmem_ctl()->debug;
+
+	if (debug != NULL && fastmem_mutex_lock(&debug->walking))
+		fastmem_mutex_repaired(&debug->walking);
+}
+
+void
+fastmem_debug_ended_slabs(void)
+{
+	if (fastmem_ctl()->debug != NULL)
+		fastmem_mutex_unlock(&fastmem_ctl()->debug->walking);
+}
+
+/* It is no slab any more. Under bin.lock, between one of these and the last. */
 void
 fastmem_debug_slab_end(struct fastmem_granule *slab)
 {
@@ -678,13 +724,14 @@ check_one(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_
 	rte_atomic_thread_fence(__ATOMIC_ACQUIRE); /* the reads above come before those below */
 	if (!damaged || state_of(r) != state || __atomic_load_n(&r->turn, __ATOMIC_RELAXED) != turn)
 		return;
+	(*n_wrong)++;
+	/* This may be the end of the process, and is not to leave the object claimed. */
+	fastmem_report_damage(damage.error, bin, slab, r, damage.first);
 	/* Whoever wants to free it now, or to hand it out, waits. */
 	if (claim(r, state) != state)
 		return;
-	if (__atomic_load_n(&r->turn, __ATOMIC_RELAXED) == turn) {
-		report_and_mend(&p, &damage, state);
-		(*n_wrong)++;
-	}
+	if (__atomic_load_n(&r->turn, __ATOMIC_RELAXED) == turn)
+		mend(&p, state);
 	set_state(r, state);
 }
 

@@ -84,6 +84,11 @@ struct fastmem_debug {
 	uint32_t zones; /* whether red zones and freed memory have contents: not under Valgrind */
 	uint64_t quarantine_max; /* bytes */
 	/*
+	 * Held while the records of all slabs are gone through: no slab ends meanwhile. Before
+	 * arena.grow in the order of locks; under bin.lock it is only tried.
+	 */
+	pthread_mutex_t walking;
+	/*
 	 * Held while objects leave the ring for their bins, so that none of a pool is on its
 	 * way when the pool ends. Before caches in the order of locks.
 	 */
@@ -192,6 +197,9 @@ size_t fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr);
 int fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow);
 void fastmem_debug_slab_enter(const struct fastmem_granule *slab);
 void fastmem_debug_slab_leave(const struct fastmem_granule *slab);
+bool fastmem_debug_try_to_end_slabs(void);
+void fastmem_debug_begin_to_end_slabs(void);
+void fastmem_debug_ended_slabs(void);
 void fastmem_debug_slab_end(struct fastmem_granule *slab);
 void fastmem_debug_memory_leaves(void *addr, size_t len);
 void fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *slab, void *obj,

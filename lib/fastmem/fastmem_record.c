@@ -130,8 +130,8 @@ walk_slab(uint32_t head, fastmem_record_cb cb, void *arg)
 }
 
 /*
- * Visit the records of slots that were ever handed out. Nothing is locked meanwhile: slabs
- * that come or go are missed, or visited as they were.
+ * Visit the records of slots that were ever handed out. Slabs that come meanwhile may be
+ * missed; none goes.
  */
 void
 fastmem_records_walk(fastmem_record_cb cb, void *arg)
@@ -142,6 +142,7 @@ fastmem_records_walk(fastmem_record_cb cb, void *arg)
 
 	if (ctl->debug == NULL)
 		return;
+	fastmem_debug_begin_to_end_slabs();
 	for (socket = 0; socket < ctl->n_sockets; socket++) {
 		struct span *spans = chunks_of(&ctl->arenas[socket], &n);
 
@@ -150,4 +151,5 @@ fastmem_records_walk(fastmem_record_cb cb, void *arg)
 				walk_slab(g, cb, arg);
 		free(spans);
 	}
+	fastmem_debug_ended_slabs();
 }

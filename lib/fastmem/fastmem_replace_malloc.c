@@ -181,7 +181,7 @@ rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, i
 	align = RTE_CACHE_LINE_ROUNDUP(align);
 	if (is_any_socket(socket_id) || is_on_socket(ptr, socket_id)) {
 		moved = rte_fastmem_realloc(ptr, size, at_least_a_line(align));
-		if (moved != NULL)
+		if (moved != NULL || rte_errno == EINVAL) /* it is no object, which was reported */
 			return moved;
 	}
 	moved = rte_fastmem_replace_malloc_socket(NULL, size, align, socket_id);

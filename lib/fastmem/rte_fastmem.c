@@ -448,6 +448,8 @@ fastmem_end(void)
 	else
 		secondary_deinit(ctl);
 	fastmem_forget(false);
+	/* A secondary has detached, and is not to attach to what is about to go. */
+	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
 }
 
 /* Backing memory. */
