@@ -159,16 +159,15 @@ a_program_may_start_and_end_fastmem_itself(void)
 
 /* The end. */
 
-static sem_t ended;
+static sem_t ready, ended; /* posted by the thread, and by main() */
 
 static void *
 outlive_eal(void *arg)
 {
 	*(void **)arg = rte_malloc(NULL, 300, 0);
 	rte_free(rte_malloc(NULL, 400, 0));
-	sem_post(&ended);
+	sem_post(&ready);
 	/* Its caches are in memory that is gone when it ends. */
-	sem_wait(&ended);
 	sem_wait(&ended);
 	rte_free(*(void **)arg);
 	return rte_malloc(NULL, 500, 0);
@@ -182,12 +181,12 @@ preload_end(void)
 	void *large = rte_malloc(NULL, 2 << 20, 0);
 	pthread_t thread;
 
+	sem_init(&ready, 0, 0);
 	sem_init(&ended, 0, 0);
 	TEST_ASSERT_EQUAL(pthread_create(&thread, NULL, outlive_eal, &of_thread), 0);
-	sem_wait(&ended);
+	sem_wait(&ready);
 	TEST_ASSERT(of_thread != NULL);
 	TEST_ASSERT_EQUAL(rte_eal_cleanup(), 0);
-	sem_post(&ended);
 	sem_post(&ended);
 	pthread_join(thread, &got);
 	TEST_ASSERT(got == NULL);

@@ -325,7 +325,7 @@ report_and_mend(const struct place *p, const struct damage *d, uint32_t state)
 /* Objects come. */
 
 /*
- * A slot from the layers below becomes an object. flags: RTE_FASTMEM_F_ZERO. The slot is
+ * A slot from the layers below becomes an object. flags: RTE_FASTMEM_F_*. The slot is
  * this thread's alone.
  */
 void *
@@ -334,6 +334,7 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	struct fastmem_bin *bin = &fastmem_ctl()->bins[rte_fastmem_bin_of(slot)];
 	struct fastmem_granule *slab = fastmem_slab_of(slot);
 	struct fastmem_record *r = fastmem_record_of(bin, slab, slot);
+	const unsigned int nogrow = (flags & RTE_FASTMEM_F_NOGROW) != 0;
 	bool same = false; /* where the zones are, and what is in them */
 	struct damage damage;
 	struct place p;
@@ -354,7 +355,9 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	r->alloc_tid = own_tid();
 	r->alloc_pid = own_pid();
 	if (is_full_level()) {
+		fastmem_growth_held += nogrow; /* a new stack takes memory of the bookkeeping */
 		r->alloc_stack = fastmem_stack_capture();
+		fastmem_growth_held -= nogrow;
 		r->alloc_time = rte_rdtsc();
 	}
 	if (fastmem_debug.zones && !same)

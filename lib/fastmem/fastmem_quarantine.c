@@ -8,13 +8,14 @@
  *
  * A ring in shared memory, first in, first out, bounded in objects and in bytes. Whoever
  * puts an object into it gives those back that have waited for longest, also those of
- * other threads and processes: so nothing of it is lost with a process.
+ * other threads and processes: so no process has any for itself, but for the few that it
+ * is giving back at that moment.
  */
 
 #include "fastmem_debug.h"
 
 #define RING_SIZE 8192
-#define BATCH 32
+#define BATCH 4 /* on their way at once: lost if the process is killed */
 
 int
 fastmem_quarantine_init(struct fastmem_debug *debug)
@@ -66,6 +67,21 @@ fastmem_quarantine_repair(struct fastmem_debug *debug)
 	}
 }
 
+/*
+ * Under debug.leaving, and so without growth: EAL calls functions of the application in
+ * growth, which may free something, and come here.
+ */
+static void
+give_back(void *const *out, unsigned int n)
+{
+	unsigned int i;
+
+	fastmem_growth_held++;
+	for (i = 0; i < n; i++)
+		fastmem_debug_give_back(out[i]);
+	fastmem_growth_held--;
+}
+
 /* Under debug.lock: take the oldest one out. NULL: its place was empty. */
 static void *
 take_oldest(struct fastmem_debug *debug)
@@ -94,7 +110,7 @@ fastmem_quarantine_put(struct fastmem_bin *bin, void *slot)
 {
 	struct fastmem_debug *debug = fastmem_ctl()->debug;
 	void *out[BATCH];
-	unsigned int n, i;
+	unsigned int n;
 	bool full;
 
 	if (bin->slot_size > debug->quarantine_max) {
@@ -116,8 +132,7 @@ fastmem_quarantine_put(struct fastmem_bin *bin, void *slot)
 			count(debug, bin, 1);
 		}
 		fastmem_mutex_unlock(&debug->lock);
-		for (i = 0; i < n; i++)
-			fastmem_debug_give_back(out[i]);
+		give_back(out, n);
 	} while (full);
 	fastmem_mutex_unlock(&debug->leaving);
 }
@@ -154,7 +169,7 @@ fastmem_quarantine_flush(const struct fastmem_bin *bin)
 	struct fastmem_debug *debug = fastmem_ctl()->debug;
 	void *out[BATCH];
 	bool any = false;
-	unsigned int n, i;
+	unsigned int n;
 
 	if (debug == NULL)
 		return false;
@@ -163,8 +178,7 @@ fastmem_quarantine_flush(const struct fastmem_bin *bin)
 		fastmem_debug_lock(debug);
 		n = take_batch(debug, bin, out);
 		fastmem_mutex_unlock(&debug->lock);
-		for (i = 0; i < n; i++)
-			fastmem_debug_give_back(out[i]);
+		give_back(out, n);
 		any |= n > 0;
 	} while (n > 0);
 	fastmem_mutex_unlock(&debug->leaving);

@@ -216,7 +216,14 @@ resolve(struct resolve *r)
 
 	for (i = 0; i < r->walk->n; i++)
 		r->frames[i] = r->walk->frames[i] & ((UINT64_C(1) << OFFSET_BITS) - 1);
+	/*
+	 * Not under the dynamic linker's lock, as growth waits for EAL's, and whoever has that
+	 * may be about to capture a stack.
+	 */
+	fastmem_meta_grow(2 * (sizeof(struct fastmem_module) + PATH_MAX));
+	fastmem_growth_held++;
 	dl_iterate_phdr(resolve_in_module, r);
+	fastmem_growth_held--;
 }
 
 /* Stacks. */

@@ -866,7 +866,7 @@ static int
 checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs, unsigned int n,
 		unsigned int flags)
 {
-	const unsigned int zero = flags & RTE_FASTMEM_F_ZERO;
+	const unsigned int wanted = flags;
 	unsigned int i;
 	void *one; /* objs is written to on success only */
 	int ret;
@@ -876,7 +876,7 @@ checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs,
 	if (ret == 0 && n == 1)
 		objs[0] = one;
 	for (i = 0; ret == 0 && i < n; i++)
-		objs[i] = fastmem_debug_take(objs[i], shape, zero);
+		objs[i] = fastmem_debug_take(objs[i], shape, wanted);
 	if (ret == 0)
 		fastmem_track_wrote(objs, n * sizeof(objs[0]));
 	return ret;
@@ -948,9 +948,10 @@ sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle, unsi
 
 /* The same in place of one of many that there are. */
 static void
-sampled_exchange(struct request *r, void **obj, size_t size, size_t align, unsigned int flags)
+sampled_exchange(struct request *r, void **obj, size_t size, size_t align, bool by_handle,
+		unsigned int flags)
 {
-	void *sampled = sampled_alloc(r, size, align, false, flags);
+	void *sampled = sampled_alloc(r, size, align, by_handle, flags);
 	struct rte_fastmem_cache *c;
 
 	if (sampled == NULL)
@@ -1031,7 +1032,7 @@ rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t ali
 	if (ret == 0)
 		ret = request_bulk(&r, ptrs, n, size, flags);
 	if (ret == 0 && n > 0)
-		sampled_exchange(&r, &ptrs[0], size, align, flags);
+		sampled_exchange(&r, &ptrs[0], size, align, false, flags);
 	return ret;
 }
 
@@ -1328,5 +1329,13 @@ rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned 
 
 	if (ret == 0 && fastmem_debug_on())
 		return checked_halloc(&r, handle, ptrs, n, flags);
-	return ret != 0 ? ret : request_bulk(&r, ptrs, n, request_bin(&r, 0)->slot_size, flags);
+	if (ret == 0)
+		ret = request_bulk(&r, ptrs, n, request_bin(&r, 0)->slot_size, flags);
+	if (ret == 0 && n > 0 && fastmem_sampling()) {
+		size_t size, align;
+
+		handle_size(r.ctl, handle, &size, &align);
+		sampled_exchange(&r, &ptrs[0], size, align, true, flags);
+	}
+	return ret;
 }
