@@ -9,13 +9,14 @@ usage() {
 	cat <<-END
 	usage: tools/debian-matrix.sh [suite...]
 
-	Builds the working tree, runs all tests and the quick benchmark, against the DPDK of each
-	of these Debian releases, in a minimal system of its own (debootstrap). Needs root.
+	Builds the working tree, runs all tests, the quick benchmark, and malloc_perf_autotest and
+	the traces with and without the rte_malloc replacement, against the DPDK of each of these
+	Debian releases, in a minimal system of its own (debootstrap). Needs root.
 	Suites: bookworm (DPDK 22.11), trixie (24.11), sid (25.11); all, unless some are named.
 
 	Environment: MIRROR ($MIRROR), CHROOTS ($CHROOTS), HUGE (auto), BUILD (for the results),
 	VARIANTS (those of tools/test.sh; default: all).
-	Results: BUILD/matrix/SUITE.log, .json and .svg.
+	Results: BUILD/matrix/SUITE.log, .json and .svg, SUITE-ab.json.
 	END
 }
 
@@ -64,6 +65,11 @@ run_suite() {
 	chroot_run "$root" /root/fastmem tools/demo.sh </dev/null 2>&1 | tee -a "$log" || status=1
 	cp "$root/root/fastmem/build/fastmem.json" "$results/$suite.json" || status=1
 	cp "$root/root/fastmem/build/fastmem.svg" "$results/$suite.svg" || status=1
+
+	say "$suite: rte_malloc and traces with and without the replacement, DPDK $version"
+	chroot_run "$root" /root/fastmem tools/ab.sh --section malloc_perf_autotest --section traces \
+		</dev/null 2>&1 | tee -a "$log" || status=1
+	cp "$root/root/fastmem/build/ab.json" "$results/$suite-ab.json" || status=1
 	[ $status = 0 ] || tests="$tests, SOMETHING FAILED"
 	summary+=("$suite, DPDK $version: $tests")
 	return $status

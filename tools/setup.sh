@@ -10,7 +10,7 @@ usage() {
 
 	Installs the Debian packages that are missing, by apt-get, as root or with sudo:
 	  demo   to build, and to run the benchmark (the default)
-	  test   and to run all tests: clang, sanitizers, fuzzing
+	  test   and to run all tests: clang, sanitizers, fuzzing, static analysers
 	END
 }
 
@@ -31,6 +31,11 @@ missing_packages() {
 	command -v clang >/dev/null || echo clang
 	# clang's sanitizer and fuzzer runtimes are a package of their own since Debian 13.
 	clang_runs_fuzzers || echo clang "$(clang_runtime_package)"
+	command -v clang-tidy >/dev/null || echo clang-tidy
+	command -v cppcheck >/dev/null || echo cppcheck
+	command -v llvm-addr2line >/dev/null || echo llvm
+	command -v valgrind >/dev/null && echo '#include <valgrind/memcheck.h>' | gcc -E - >/dev/null 2>&1 ||
+		echo valgrind
 	command -v doxygen >/dev/null || echo doxygen
 	command -v setarch >/dev/null || echo util-linux
 	command -v spin >/dev/null || echo spin
@@ -39,7 +44,10 @@ missing_packages() {
 	command -v dpdk-proc-info >/dev/null || echo dpdk-dev
 	[ -x /usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk ] || echo openvswitch-switch-dpdk
 	command -v python3 >/dev/null || echo python3
+	gdb_runs_python || echo gdb
 }
+
+gdb_runs_python() { gdb --batch -nx -ex 'python print(1)' 2>/dev/null | grep -q 1; }
 
 clang_runs_fuzzers() {
 	command -v clang >/dev/null && [ -e "$(clang -print-file-name=libclang_rt.fuzzer-x86_64.a)" -o \

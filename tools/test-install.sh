@@ -44,12 +44,32 @@ has_files() {
 	for f in include/rte_fastmem.h include/rte_fastmem_replace.h bin/dpdk-fastmem-perf bin/dpdk-fastmem-record; do
 		[ -e "$prefix/$f" ] || { echo "not installed: $f"; return 1; }
 	done
-	for f in librte_fastmem.so librte_fastmem.a librte_fastmem.pc; do
+	for f in librte_fastmem.so librte_fastmem.a librte_fastmem.pc librte_fastmem_malloc.so; do
 		[ -n "$(find "$prefix" -name $f)" ] || { echo "not installed: $f"; return 1; }
 	done
 }
 
 requires_dpdk() { pc --print-requires librte_fastmem | grep -q '^libdpdk'; }
+
+# gdb takes a script for a library from a folder with the library's own path below it.
+gdb_loads_script() {
+	local dir=$scratch/auto-load lib
+
+	lib=$(realpath "$(find "$prefix" -name librte_fastmem.so)")
+	mkdir -p "$dir$(dirname "$(dirname "$prefix")")"
+	ln -s "$scratch/root/usr/share/gdb/auto-load/usr" "$dir$(dirname "$prefix")"
+	gdb --batch -nx -iex "add-auto-load-scripts-directory $dir" -iex "add-auto-load-safe-path $dir" \
+		-iex "add-auto-load-safe-path $scratch" "$lib" -ex 'fastmem stats' >"$scratch/gdb" 2>&1 || true
+	cat "$scratch/gdb"
+	grep -q 'fastmem: no process' "$scratch/gdb"
+}
+
+gdb_sources_script() {
+	gdb --batch -nx -ex "source $prefix/share/fastmem/fastmem-gdb.py" -ex 'help fastmem' \
+		>"$scratch/gdb" 2>&1
+	cat "$scratch/gdb"
+	grep -q '^fastmem leaks' "$scratch/gdb"
+}
 
 exports_only_rte() {
 	local strange
@@ -57,6 +77,13 @@ exports_only_rte() {
 	nm -D --defined-only "$(find "$prefix" -name librte_fastmem.so)" >"$scratch/symbols"
 	strange=$(awk '$3 !~ /^rte_fastmem_/ && $3 !~ /^EXPERIMENTAL/ { print $3 }' "$scratch/symbols")
 	[ -s "$scratch/symbols" ] && [ -z "$strange" ] || { echo "exported: $strange"; return 1; }
+}
+
+# It finds the fastmem that was installed with it, wherever that is.
+preloads_with_its_fastmem() {
+	LD_PRELOAD=$(find "$prefix" -name librte_fastmem_malloc.so) sh -c 'cat /proc/$$/maps' >"$scratch/maps"
+	grep -F "$(libdir)/librte_fastmem.so" "$scratch/maps" &&
+		grep -F "$(libdir)/librte_fastmem_malloc.so" "$scratch/maps"
 }
 
 copy_example() { rm -rf "$scratch/$1" && cp -r "$top/examples/$1" "$scratch/$1"; }
@@ -136,6 +163,9 @@ promise 'header, libraries, pkg-config file and tools are installed' has_files
 relocate_pc
 promise 'the pkg-config file requires libdpdk' requires_dpdk
 promise 'the shared library exports only names of rte_fastmem' exports_only_rte
+promise 'the library to be preloaded comes with its fastmem' preloads_with_its_fastmem
+promise 'gdb loads its script with the library' gdb_loads_script
+promise 'gdb loads its script by name' gdb_sources_script
 promise 'the header compiles alone as C11 (gcc)' compiles_alone gcc gnu11 c
 promise 'the header compiles alone as C17 (gcc)' compiles_alone gcc gnu17 c
 promise 'the header compiles alone as C++17 (g++)' compiles_alone g++ gnu++17 c++

@@ -17,6 +17,7 @@ usage() {
 	  asan      AddressSanitizer, UndefinedBehaviorSanitizer and assertions
 	  tsan      ThreadSanitizer and assertions
 	  fuzz      libFuzzer harness, a fixed number of runs
+	  static    static analysers look at the library
 	  models    models of the protocols, all states of them
 	  ab        the quick comparison of programs with and without the rte_malloc replacement
 	  upstream  some of DPDK's own tests, and programs, with the mempool driver and the
@@ -30,7 +31,7 @@ usage() {
 	END
 }
 
-all_variants=(gcc clang asan tsan fuzz models ab upstream)
+all_variants=(gcc clang asan tsan fuzz static models ab upstream)
 case "${1:-}" in
 -h|--help) usage; exit ;;
 esac
@@ -160,6 +161,10 @@ test_fuzz() {
 	# The same inputs each time: nothing that an earlier run has found.
 	rm -rf "$dir/fuzz-corpus"
 	run tools/fuzz.sh "$dir" "-runs=${FUZZ_RUNS:-10000}"
+}
+
+test_static() {
+	run tools/check-static.sh
 }
 
 test_models() {

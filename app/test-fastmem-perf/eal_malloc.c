@@ -3,8 +3,8 @@
  */
 
 /*
- * EAL's own heap, for a comparison within one process: where a preloaded library has its names, it is
- * asked for it. (EAL's functions call each other by these names, so that looking for them behind
+ * EAL's own heap, for a comparison within one process: where a preloaded library has its names, it
+ * is asked for it. (EAL's functions call each other by these names, so that looking for them behind
  * the library is not enough.)
  */
 

@@ -4,8 +4,8 @@
 
 /*
  * Whether a control thread's allocations hold up an lcore's. Four threads allocate and free objects
- * of random sizes as fast as they can: an lcore, each of whose calls is timed, two threads beside it,
- * and a control thread, in three conditions that take turns:
+ * of random sizes as fast as they can: an lcore, each of whose calls is timed, two threads beside
+ * it, and a control thread, in three conditions that take turns:
  *
  *   without  the control thread sleeps
  *   busy     it is as busy, but with an array used as a stack instead of the allocator
@@ -27,12 +27,14 @@
 
 #include <rte_common.h>
 #include <rte_cycles.h>
+#include <rte_debug.h>
 #include <rte_lcore.h>
 #include <rte_thread.h>
 #include <rte_version.h>
 
 #include "allocator_ops.h"
 #include "call_clock.h"
+#include "histogram.h"
 #include "perf.h"
 #include "rng.h"
 
@@ -58,19 +60,6 @@ static const struct {
 #define N_QUANTILES RTE_DIM(quantiles)
 #define P99_9 1
 
-/*
- * How many calls took how long: to the cycle below EXACT, to 1/64 from there.
- */
-#define EXACT_LOG2 10
-#define EXACT (1u << EXACT_LOG2)
-#define STEPS_LOG2 6
-#define N_BUCKETS (EXACT + ((64 - EXACT_LOG2) << STEPS_LOG2))
-
-struct histogram {
-	uint64_t n;
-	uint32_t calls[N_BUCKETS];
-};
-
 struct worker {
 	struct load *load;
 	unsigned int index;
@@ -78,6 +67,7 @@ struct worker {
 	struct rng rng;
 	struct instance floor;
 	bool failed; /* an allocation, in this round */
+	enum perf_allocator_id used; /* in this round; PERF_N_ALLOCATORS: none */
 	unsigned int n_live;
 	void *live[MAX_LIVE];
 } __rte_cache_aligned;
@@ -104,50 +94,12 @@ struct load {
 	bool stop __rte_cache_aligned; /* the round */
 	uint64_t clock_cycles;
 	uint32_t sizes[N_SIZES];
-	struct histogram times; /* of the lcore's calls in this round */
+	/* Of the lcore's calls in this round: by the lcore only, so on lines of its own. */
+	struct histogram times __rte_cache_aligned;
 	struct side sides[PERF_N_ALLOCATORS];
 	unsigned int n_sides;
 	struct worker workers[N_WORKERS];
 };
-
-static __rte_always_inline unsigned int
-bucket_of(uint64_t cycles)
-{
-	unsigned int log2;
-
-	if (likely(cycles < EXACT))
-		return cycles;
-	log2 = 63 - __builtin_clzll(cycles);
-	return EXACT + ((log2 - EXACT_LOG2) << STEPS_LOG2) +
-		((cycles >> (log2 - STEPS_LOG2)) & ((1u << STEPS_LOG2) - 1));
-}
-
-/* The most that a call counted there has taken. */
-static double
-bucket_limit(unsigned int bucket)
-{
-	unsigned int log2, step;
-
-	if (bucket < EXACT)
-		return RTE_MAX(bucket, 1u); /* no figure is 0 */
-	log2 = ((bucket - EXACT) >> STEPS_LOG2) + EXACT_LOG2;
-	step = (bucket - EXACT) & ((1u << STEPS_LOG2) - 1);
-	return (double)(UINT64_C(1) << (log2 - STEPS_LOG2)) * ((1u << STEPS_LOG2) + step + 1);
-}
-
-static double
-quantile(const struct histogram *h, double share)
-{
-	uint64_t rank = (uint64_t)(share * (h->n - 1)), seen = 0;
-	unsigned int i;
-
-	for (i = 0; i < N_BUCKETS - 1; i++) {
-		seen += h->calls[i];
-		if (seen > rank)
-			break;
-	}
-	return bucket_limit(i);
-}
 
 /*
  * What a worker does in a round.
@@ -157,8 +109,7 @@ static __rte_always_inline void
 note(struct load *load, uint64_t cycles)
 {
 	cycles -= RTE_MIN(cycles, load->clock_cycles);
-	load->times.calls[bucket_of(cycles)]++;
-	load->times.n++;
+	histogram_add(&load->times, cycles);
 }
 
 static __rte_always_inline void
@@ -215,11 +166,12 @@ drain(const struct alloc_ops *ops, struct worker *w)
 }
 
 static __rte_always_inline void
-hammer(const struct alloc_ops *ops, struct worker *w)
+hammer(const struct alloc_ops *ops, struct worker *w, enum perf_allocator_id id)
 {
 	struct load *load = w->load;
 	unsigned int want = 0;
 
+	w->used = id;
 	__atomic_add_fetch(&load->n_running, 1, __ATOMIC_RELAXED);
 	while (!__atomic_load_n(&load->stop, __ATOMIC_RELAXED) && !w->failed)
 		call(ops, w, &want, false);
@@ -257,7 +209,7 @@ measure(const struct alloc_ops *ops, struct worker *w)
 	static __rte_noinline __rte_unused void \
 	hammer_##allocator(struct worker *w) \
 	{ \
-		hammer(&allocator##_ops, w); \
+		hammer(&allocator##_ops, w, PERF_##allocator); \
 	} \
 \
 	static __rte_noinline __rte_unused void \
@@ -411,6 +363,22 @@ await_others(struct load *load)
 	pthread_mutex_unlock(&load->lock);
 }
 
+/* The control thread did what the condition is about. */
+static bool
+is_condition(const struct load *load, const struct side *side, enum condition condition)
+{
+	enum perf_allocator_id used = load->workers[CONTROL].used;
+
+	switch (condition) {
+	case WITHOUT:
+		return used == PERF_N_ALLOCATORS;
+	case BUSY:
+		return used == PERF_floor;
+	default:
+		return used == side->id;
+	}
+}
+
 static bool
 run_round(struct load *load, struct side *side, enum condition condition)
 {
@@ -421,6 +389,7 @@ run_round(struct load *load, struct side *side, enum condition condition)
 	for (i = 0; i < N_WORKERS; i++) {
 		load->work[i] = works[side->id].hammer;
 		load->workers[i].failed = false;
+		load->workers[i].used = PERF_N_ALLOCATORS;
 	}
 	load->work[0] = works[side->id].measure;
 	if (condition == WITHOUT)
@@ -432,6 +401,7 @@ run_round(struct load *load, struct side *side, enum condition condition)
 	await_others(load);
 	for (i = 0; i < N_WORKERS; i++)
 		failed |= load->workers[i].failed;
+	RTE_VERIFY(is_condition(load, side, condition));
 	return !failed && load->times.n > 0;
 }
 
@@ -448,7 +418,7 @@ measure_side(struct load *load, struct side *side, unsigned int round)
 		side->failed = !run_round(load, side, condition);
 		for (q = 0; q < N_QUANTILES && !side->failed; q++)
 			side->samples[condition][q][round] =
-				quantile(&load->times, quantiles[q].share);
+				histogram_quantile(&load->times, quantiles[q].share);
 	}
 }
 
@@ -666,8 +636,7 @@ run_load(const struct perf_scenario *scenario)
 
 const struct perf_scenario scenario_load = {
 	.name = "load",
-	.what = "calls of an lcore, random sizes, while 3 threads allocate: does the control thread "
-		"matter?",
+	.what = "an lcore's calls, random sizes, beside 2 threads, with and without a control thread",
 	.allocators = PERF_BIT(floor) | PERF_BIT(fastmem) | PERF_BIT(rte_malloc) |
 		PERF_NAMED_ALLOCATORS,
 	.lcores = 1,

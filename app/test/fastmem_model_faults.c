@@ -15,6 +15,9 @@
 #include <rte_fastmem_debug.h>
 
 #include "fastmem_model_private.h"
+#include "fastmem_stack_private.h"
+
+#define CHECK_EVERY 32
 
 /* What was reported since the last look. */
 static struct {
@@ -38,6 +41,7 @@ void
 model_conf(struct rte_fastmem_conf *conf)
 {
 	conf->report = note;
+	fastmem_symbol_patience_ms = 0; /* for many reports, whose places do not matter */
 	seen.n = 0;
 }
 
@@ -93,34 +97,39 @@ has_zone_behind(const struct object *o)
 static bool
 has_zone_before(const struct object *o)
 {
+	/* Those by handle are as aligned as their class can be. */
 	return rte_fastmem_debug_level() == RTE_FASTMEM_DEBUG_FULL && o->align <= 4096 &&
+		(!o->by_handle || o->usable < 4096) &&
 		o->usable + 16 + 2 * RTE_MAX(o->align, (size_t)64) <= ((size_t)1 << 20) - 4096;
 }
 
-static int
-overflow(struct model *m, struct object *o)
+/* Have damage found: by a look at all objects, which takes long, or when this one is freed. */
+static void
+find(struct model *m, unsigned int i)
 {
-	char *at = o->ptr + o->usable + model_take(m, 1) % 8;
-
-	if (!has_zone_behind(o))
-		return 0;
-	m->n_faults++;
-	spoil(at);
-	rte_fastmem_debug_check();
-	return expect(RTE_FASTMEM_ERROR_OVERFLOW, at, o, "overflow");
+	if (model_take(m, 1) % CHECK_EVERY == 0) {
+		rte_fastmem_debug_check();
+		return;
+	}
+	rte_fastmem_free(m->objects[i].ptr);
+	m->freed++;
+	model_forget(m, i);
 }
 
 static int
-underflow(struct model *m, struct object *o)
+overrun(struct model *m, unsigned int i, bool behind)
 {
-	char *at = o->ptr - 1 - model_take(m, 1) % 16;
+	struct object o = m->objects[i];
+	unsigned int distance = model_take(m, 1);
+	char *at = behind ? o.ptr + o.usable + distance % 8 : o.ptr - 1 - distance % 16;
 
-	if (!has_zone_before(o))
+	if (behind ? !has_zone_behind(&o) : !has_zone_before(&o))
 		return 0;
 	m->n_faults++;
 	spoil(at);
-	rte_fastmem_debug_check();
-	return expect(RTE_FASTMEM_ERROR_UNDERFLOW, at, o, "underflow");
+	find(m, i);
+	return expect(behind ? RTE_FASTMEM_ERROR_OVERFLOW : RTE_FASTMEM_ERROR_UNDERFLOW, at, &o,
+		"overrun");
 }
 
 static int
@@ -154,8 +163,13 @@ foreign(struct model *m, struct object *o)
 static int
 wrong_size(struct model *m, struct object *o)
 {
-	size_t size = o->usable ^ (1 + model_take(m, 2));
+	size_t size = o->size ^ (1 + model_take(m, 2));
 
+	/* Of those by handle, it is known for sure only whether their class is right. */
+	if (o->by_handle && o->align > 4096)
+		return 0;
+	if (o->by_handle)
+		size = o->size > 8192 ? o->size / 2 : o->size + 100000;
 	m->n_faults++;
 	rte_fastmem_free_sized(o->ptr, size, o->align);
 	return expect(RTE_FASTMEM_ERROR_WRONG_SIZE, o->ptr, o, "wrong size");
@@ -197,7 +211,7 @@ after_free(struct model *m, struct object *o, unsigned int i)
 		return FAULT("realloc after free");
 	if (expect(RTE_FASTMEM_ERROR_REALLOC, freed.ptr, &freed, "realloc after free") != 0)
 		return -1;
-	if (freed.usable == 0)
+	if (freed.usable == 0 || model_take(m, 1) % CHECK_EVERY != 0)
 		return 0;
 	m->n_faults++;
 	spoil(freed.ptr + at);
@@ -218,9 +232,8 @@ model_fault(struct model *m)
 	o = &m->objects[i];
 	switch (what % 7) {
 	case 0:
-		return overflow(m, o);
 	case 1:
-		return underflow(m, o);
+		return overrun(m, i, what % 7 == 0);
 	case 2:
 		return interior(m, o);
 	case 3:

@@ -24,6 +24,7 @@ struct object {
 	size_t usable;
 	uint64_t tag;
 	rte_fastmem_handle_t handle; /* of its class */
+	bool by_handle; /* allocated so: then usable may be more than size */
 };
 
 struct model {

@@ -64,6 +64,8 @@ static const struct test_suite *const suites[] = {
 	&suite_debug_light,
 	&suite_debug_full,
 	&suite_debug_model,
+	&suite_debug_sample,
+	&suite_leaks,
 };
 
 const remote_t *const remote_functions[] = { calls, kill_calls, steps_calls, mempool_calls,
@@ -86,8 +88,10 @@ test_report(const char *file, int line, const char *function, const char *what,
 		message[1] != '\0' ? "," : "", message);
 }
 
+#define CHECKING "RTE_FASTMEM_DEBUG"
+
 static int
-case_run(const struct test_suite *suite, const struct test_case *c)
+case_run_checked(const struct test_suite *suite, const struct test_case *c)
 {
 	int ret = suite->setup != NULL ? suite->setup() : TEST_SUCCESS;
 
@@ -101,6 +105,26 @@ case_run(const struct test_suite *suite, const struct test_case *c)
 	} else if (suite->teardown != NULL && suite->teardown() != TEST_SUCCESS) {
 		ret = TEST_FAILED;
 	}
+	return ret;
+}
+
+static int
+case_run(const struct test_suite *suite, const struct test_case *c)
+{
+	const char *before = getenv(CHECKING);
+	char *copy;
+	int ret;
+
+	if (!c->unchecked)
+		return case_run_checked(suite, c);
+	copy = before != NULL ? strdup(before) : NULL;
+	setenv(CHECKING, "off", 1);
+	ret = case_run_checked(suite, c);
+	if (copy != NULL)
+		setenv(CHECKING, copy, 1);
+	else
+		unsetenv(CHECKING);
+	free(copy);
 	return ret;
 }
 

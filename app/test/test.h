@@ -23,10 +23,13 @@
 struct test_case {
 	const char *name;
 	int (*run)(void);
+	bool unchecked; /* runs without checking, whatever RTE_FASTMEM_DEBUG says */
 };
 
-#define TEST_CASE(function) { #function, function }
-#define TEST_CASES_END { NULL, NULL }
+#define TEST_CASE(function) { #function, function, false }
+/* It promises what checking changes: about sizes of slots, caches and their figures, or errors. */
+#define TEST_CASE_UNCHECKED(function) { #function, function, true }
+#define TEST_CASES_END { NULL, NULL, false }
 
 struct test_suite {
 	const char *name;
@@ -49,6 +52,7 @@ extern const struct test_suite suite_contents;
 extern const struct test_suite suite_debug_full;
 extern const struct test_suite suite_debug_light;
 extern const struct test_suite suite_debug_model;
+extern const struct test_suite suite_debug_sample;
 extern const struct test_suite suite_departure;
 extern const struct test_suite suite_depot;
 extern const struct test_suite suite_errors;
@@ -57,6 +61,7 @@ extern const struct test_suite suite_handles;
 extern const struct test_suite suite_idle;
 extern const struct test_suite suite_iova;
 extern const struct test_suite suite_kill;
+extern const struct test_suite suite_leaks;
 extern const struct test_suite suite_limits;
 extern const struct test_suite suite_memory;
 extern const struct test_suite suite_mempool;

@@ -159,10 +159,10 @@ only_addresses_of_fastmem_are_contained(void)
 }
 
 static const struct test_case cases[] = {
-	TEST_CASE(a_handle_gives_what_its_size_would_give),
-	TEST_CASE(requests_of_a_class_share_a_handle),
+	TEST_CASE_UNCHECKED(a_handle_gives_what_its_size_would_give),
+	TEST_CASE_UNCHECKED(requests_of_a_class_share_a_handle),
 	TEST_CASE(a_handle_that_is_none_is_einval),
-	TEST_CASE(a_handle_is_valid_on_every_thread),
+	TEST_CASE_UNCHECKED(a_handle_is_valid_on_every_thread),
 	TEST_CASE(usable_size_is_the_size_of_the_class),
 	TEST_CASE(only_addresses_of_fastmem_are_contained),
 	TEST_CASES_END

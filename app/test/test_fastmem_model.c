@@ -20,6 +20,8 @@
 #define MANY(n) (n)
 #endif
 
+static unsigned int n_faults; /* of the last run */
+
 /* Operations that have little in common, from one seed each. */
 static int
 run_model(struct model *model, unsigned int n_batches, uint64_t stream, size_t limit)
@@ -46,6 +48,7 @@ run_model(struct model *model, unsigned int n_batches, uint64_t stream, size_t l
 		if (ret == 0)
 			ret = model_check(model);
 	}
+	n_faults = model_faults(model);
 	TEST_ASSERT_EQUAL(model_destroy(model) | ret, 0, "batch %u, FASTMEM_TEST_SEED=%" PRIu64,
 		i - 1, test_seed());
 	return TEST_SUCCESS;
@@ -113,7 +116,9 @@ with_level(enum rte_fastmem_debug_level level, size_t limit, bool faults)
 	TEST_ASSERT(model != NULL);
 	if (faults)
 		model_plant_faults(model);
-	TEST_CALL(run_model(model, MANY(30), 200 + level, limit));
+	TEST_CALL(run_model(model, MANY(12), 200 + level, limit));
+	if (faults)
+		TEST_ASSERT(n_faults > 1000, "%u planted", n_faults);
 	return fastmem_down();
 }
 

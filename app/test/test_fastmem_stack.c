@@ -9,8 +9,8 @@
  * This file is compiled with debug information, in all builds.
  */
 
-#include <pthread.h>
-#include <signal.h>
+#include <dlfcn.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -340,6 +340,86 @@ a_site_is_one_line(void)
 	return TEST_SUCCESS;
 }
 
+static A_FRAME uint32_t
+fastmem_inside(void)
+{
+	uint32_t id = fastmem_stack_capture();
+
+	STAY();
+	return id;
+}
+
+static A_FRAME uint32_t
+rte_fastmem_entry(void)
+{
+	uint32_t id = fastmem_inside();
+
+	STAY();
+	return id;
+}
+
+static inline __attribute__((always_inline)) uint32_t
+rte_fastmem_inlined(void)
+{
+	uint32_t id = rte_fastmem_entry();
+
+	STAY();
+	return id;
+}
+
+/* Known by their names, where the library is a part of the program. */
+static int
+functions_of_the_library_are_left_out(void)
+{
+	uint32_t id = rte_fastmem_inlined(); unsigned int line = __LINE__;
+	char site[256], wanted[64];
+
+	printed(id);
+	TEST_ASSERT(names(printed_frame(0), __func__, line), "%s", text);
+	TEST_ASSERT(strstr(text, "rte_fastmem_") == NULL, "%s", text);
+	fastmem_stack_site(id, site, sizeof(site));
+	snprintf(wanted, sizeof(wanted), "test_fastmem_stack.c:%u", line);
+	TEST_ASSERT(strncmp(site, __func__, strlen(__func__)) == 0, "%s", site);
+	TEST_ASSERT(strstr(site, wanted) != NULL, "%s", site);
+	return TEST_SUCCESS;
+}
+
+#define N_SITES 700 /* more than one run of addr2line takes */
+
+struct sites {
+	unsigned int n, wrong;
+	char lines[2][64]; /* their ends, by turns */
+};
+
+static void
+check_site(void *arg, unsigned int i, const char *site)
+{
+	struct sites *s = arg;
+	const char *function = i % 7 == 6 ? "(not known)" : i % 2 ? "other_site " : "one_site ";
+
+	s->wrong += i != s->n++ || strncmp(site, function, strlen(function)) != 0 ||
+		(i % 7 != 6 && strstr(site, s->lines[i % 2]) == NULL);
+}
+
+static int
+many_sites_are_found_at_once(void)
+{
+	uint32_t ids[N_SITES], both[2];
+	struct sites s = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		both[i] = i == 0 ? through_there(one_site) : through_there(other_site);
+		snprintf(s.lines[i], sizeof(s.lines[i]), "test_fastmem_stack.c:%u", site_line);
+	}
+	for (i = 0; i < N_SITES; i++)
+		ids[i] = i % 7 == 6 ? FASTMEM_STACK_NONE : both[i % 2];
+	fastmem_stack_sites(ids, N_SITES, check_site, &s);
+	TEST_ASSERT_EQUAL(s.n, N_SITES);
+	TEST_ASSERT_EQUAL(s.wrong, 0);
+	return TEST_SUCCESS;
+}
+
 static int
 no_number_is_printed_as_such(void)
 {
@@ -414,6 +494,24 @@ remove_tool(const char *folder)
 	snprintf(path, sizeof(path), "%s/eu-addr2line", folder);
 	unlink(path);
 	rmdir(folder);
+}
+
+/* As eu-addr2line writes: with columns, and with more than the name of what is inlined. */
+static int
+without_addr2line_that_of_elfutils_is_asked(void)
+{
+	char folder[] = "/tmp/fastmem-test-XXXXXX";
+	uint32_t id = one_site();
+
+	TEST_CALL(make_tool(folder, "case $0 in */addr2line) exit 1;; esac\n"
+		"for arg; do case $arg in 0x*) echo $arg\n"
+		"echo 'f inlined at /x/g.c:9:1 in g'; echo /x/f.c:7:3\n"
+		"echo g; echo '/x/g.c:9:1 (discriminator 2)';; esac; done"));
+	TEST_CALL(printed_with_path(id, folder));
+	remove_tool(folder);
+	TEST_ASSERT(strcmp(printed_frame(0), "> #0 f /x/f.c:7 (inlined)") == 0, "%s", text);
+	TEST_ASSERT(strncmp(printed_frame(1), "> #1 g /x/g.c:9 (", 17) == 0, "%s", text);
+	return TEST_SUCCESS;
 }
 
 /* What the tool writes is nonsense, endless, cut short, or not there; or it does not end. */
@@ -522,6 +620,56 @@ threads_agree_on_numbers(void)
 	for (i = 1; i < RTE_DIM(workers); i++)
 		for (k = 0; k < 4; k++)
 			TEST_ASSERT_EQUAL(ids[i][k], ids[0][k]);
+	return TEST_SUCCESS;
+}
+
+/* Code that comes and goes. */
+
+/* The stack of a call through a plugin, which is unloaded again. */
+static ONE_COPY int
+stack_through_plugin(const char *name, uint32_t *id)
+{
+	uint32_t (*plugin)(uint32_t (*)(void));
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 64);
+	void *handle;
+
+	TEST_ASSERT(n > 0);
+	path[n] = '\0';
+	strcpy(strrchr(path, '/') + 1, name);
+	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	TEST_ASSERT(handle != NULL, "%s", dlerror());
+	*(void **)&plugin = dlsym(handle, "plugin");
+	TEST_ASSERT(plugin != NULL);
+	*id = plugin(one_site);
+	TEST_ASSERT_EQUAL(dlclose(handle), 0);
+	return TEST_SUCCESS;
+}
+
+static ONE_COPY int
+code_in_the_place_of_other_code_is_not_mistaken_for_it(void)
+{
+	static const char *const names[] = { "one", "two" };
+	struct fastmem_stack_frame frames[3];
+	uint32_t ids[6];
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(ids); i++) {
+		char file[64], function[64];
+
+		snprintf(file, sizeof(file), "test_stack_plugin_%s.so", names[i % 2]);
+		snprintf(function, sizeof(function), " in_plugin_%s ", names[i % 2]);
+		TEST_CALL(stack_through_plugin(file, &ids[i]));
+		TEST_ASSERT(fastmem_stack_frames(ids[i], frames, RTE_DIM(frames)) > 4);
+		TEST_ASSERT(strstr(frames[1].module, file) != NULL, "%s", frames[1].module);
+		printed(ids[i]);
+		TEST_ASSERT(strstr(printed_frame(1), function) != NULL, "%s", text);
+		TEST_ASSERT(strstr(printed_frame(2), " plugin ") != NULL, "%s", text);
+		TEST_ASSERT(strstr(printed_frame(3), " stack_through_plugin ") != NULL,
+			"%s", text);
+		if (i >= 2)
+			TEST_ASSERT_EQUAL(ids[i], ids[i - 2], "in another life");
+	}
 	return TEST_SUCCESS;
 }
 
@@ -668,11 +816,15 @@ static const struct test_case cases[] = {
 	TEST_CASE(print_names_function_and_line),
 	TEST_CASE(inlined_calls_are_lines_of_their_own),
 	TEST_CASE(a_site_is_one_line),
+	TEST_CASE(functions_of_the_library_are_left_out),
+	TEST_CASE(many_sites_are_found_at_once),
 	TEST_CASE(no_number_is_printed_as_such),
 	TEST_CASE(without_addr2line_there_are_modules),
+	TEST_CASE(without_addr2line_that_of_elfutils_is_asked),
 	TEST_CASE(a_tool_that_misbehaves_does_no_harm),
 	TEST_CASE(any_thread_has_stacks),
 	TEST_CASE(threads_agree_on_numbers),
+	TEST_CASE(code_in_the_place_of_other_code_is_not_mistaken_for_it),
 	TEST_CASE(a_damaged_stack_does_no_harm),
 	TEST_CASES_END
 };

@@ -267,7 +267,8 @@ measured(enum what what)
 	if (what == CAPTURE)
 		fastmem_stack_capture();
 	else if (what == WALK)
-		fastmem_unwind(__builtin_frame_address(0), 10, &walk);
+		fastmem_unwind(__builtin_frame_address(0), __builtin_return_address(0), 10,
+			&walk);
 	else if (what == BACKTRACE)
 		backtrace(frames, 10);
 	USE(frames);

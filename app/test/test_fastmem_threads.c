@@ -509,7 +509,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(pthreads_free_what_others_allocated),
 	TEST_CASE(threads_of_all_kinds_share_objects),
 	TEST_CASE(administration_disturbs_no_one),
-	TEST_CASE(a_pipeline_needs_a_bounded_amount_of_memory),
+	TEST_CASE_UNCHECKED(a_pipeline_needs_a_bounded_amount_of_memory),
 	TEST_CASE(a_thousand_short_lived_threads_leave_nothing_behind),
 	TEST_CASE(a_limit_shared_by_threads_loses_nothing),
 	TEST_CASE(init_works_again_for_threads_that_used_it_before),

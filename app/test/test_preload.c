@@ -12,6 +12,7 @@
  *   count      a known number of calls, for the report and the trace
  *   primary    shares objects with those who come, until its standard input ends
  *   secondary  uses objects of the primary's
+ *   leak       frees not all that it has
  *   plain      nothing but what any program does
  */
 
@@ -110,6 +111,12 @@ do_little(void)
 }
 
 static int
+leak(void)
+{
+	return rte_zmalloc("left", 12345, 0) != NULL ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int
 play(const char *part)
 {
 	static const struct {
@@ -120,6 +127,7 @@ play(const char *part)
 		{ "count", preload_call_a_known_number },
 		{ "primary", preload_as_primary },
 		{ "secondary", preload_as_secondary },
+		{ "leak", leak },
 		{ "plain", do_little },
 	};
 	unsigned int i;

@@ -49,12 +49,13 @@ memory=
 
 shown() { cat "$1.out" "$1.err"; }
 
-# All cases of the program count as promises of this script.
+# All cases of the program count as promises of this script: suites NAME [VARIABLE=VALUE...]
 suites() {
-	local status=0 n_failed
+	local name=$1 status=0 n_failed
 
-	run "$scratch/suites" suites RTE_FASTMEM_MALLOC_RESERVE=12M || status=$?
-	grep '^preload_.*: ' "$scratch/suites.out"
+	shift
+	run "$scratch/suites" suites RTE_FASTMEM_MALLOC_RESERVE=12M "$@" || status=$?
+	sed -n "s/^preload_\(.*: \)/$name.\1/p" "$scratch/suites.out"
 	passed=$((passed + $(grep -c '^preload_.*: ok$' "$scratch/suites.out")))
 	n_failed=$(grep -c '^preload_.*: FAILED$' "$scratch/suites.out")
 	failed=$((failed + n_failed))
@@ -102,6 +103,13 @@ not_started_by_a_wrong_size() {
 checking_is_passed_on() {
 	run "$scratch/debug" plain RTE_FASTMEM_DEBUG=full && serves fastmem RTE_FASTMEM_DEBUG=light &&
 		! serves fastmem RTE_FASTMEM_DEBUG=nonsense
+}
+
+# EAL itself ends in order; what the program has not freed is listed then.
+leaks_are_listed() {
+	run "$scratch/debug" leak RTE_FASTMEM_DEBUG=full
+	cat "$scratch/debug.err"
+	grep -E '(^|[^0-9])12345 bytes' "$scratch/debug.err" && grep -E '#0 +leak ' "$scratch/debug.err"
 }
 
 # value REPORT KEY
@@ -215,9 +223,9 @@ end_primary() {
 
 # wait_for FILE TEXT: until a line holds it, for at most 20 s
 wait_for() {
-	local i
+	local _
 
-	for i in $(seq 200); do
+	for _ in $(seq 200); do
 		! grep -F "$2" "$1" || return 0
 		sleep 0.1
 	done
@@ -288,15 +296,29 @@ reports_of_two_processes() {
 		[ "$1" = "$scratch/two.$(value "$1" pid)" ] && [ $# = 1 ]
 }
 
-suites
+# What is built on EAL's heap could not take its place. The drop-in names are not.
+is_independent_of_the_heap() {
+	local archive calls
+
+	archive=$(dirname "$library")/../../librte_fastmem.a
+	calls=$(nm -A -u "$archive" | grep -E ' U rte_([mzc]alloc|realloc|free|malloc_[a-z0-9_]+)(_socket)?$')
+	echo "$calls"
+	[ -n "$calls" ] && ! grep -v fastmem_replace_ <<<"$calls"
+}
+
+suites preload
+# The same off the fast path.
+suites preload_counted RTE_FASTMEM_MALLOC_REPORT="$scratch/report.suites"
 promise fastmem_serves_unless_told_otherwise serves fastmem
 promise on_is_on serves fastmem RTE_FASTMEM_MALLOC=on
 promise off_is_off serves EAL RTE_FASTMEM_MALLOC=off
 promise nothing_is_said says_nothing
 promise a_reserve_is_reserved serves fastmem RTE_FASTMEM_MALLOC_RESERVE=8M
+promise fastmem_itself_does_not_use_the_heap is_independent_of_the_heap
 promise a_wrong_value_is_named not_started_by_a_wrong_value
 promise a_wrong_size_is_named not_started_by_a_wrong_size
 promise checking_is_fastmems checking_is_passed_on
+promise leaks_are_listed_at_the_end leaks_are_listed
 promise a_report_counts_what_fastmem_serves reports_what_fastmem_serves
 promise a_report_counts_what_eal_serves reports_what_eal_serves
 promise count_counts_to_stderr counts_to_stderr

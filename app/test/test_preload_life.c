@@ -19,6 +19,7 @@
 #include <rte_eal.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
+#include <rte_memzone.h>
 
 #include "test_preload.h"
 
@@ -108,10 +109,11 @@ static void *
 allocate_in_thread(void *arg)
 {
 	void *p = rte_malloc(NULL, 77, 0);
+	bool *got = arg;
 
-	RTE_SET_USED(arg);
+	*got = p != NULL;
 	rte_free(p);
-	return p;
+	return NULL;
 }
 
 /* A thread's end in a forked process gives nothing back that is not its own. */
@@ -121,13 +123,13 @@ a_forked_process_may_have_threads(void)
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		bool got = false;
 		pthread_t thread;
-		void *p;
 
-		if (pthread_create(&thread, NULL, allocate_in_thread, NULL) != 0 ||
-				pthread_join(thread, &p) != 0)
+		if (pthread_create(&thread, NULL, allocate_in_thread, &got) != 0 ||
+				pthread_join(thread, NULL) != 0)
 			_exit(1);
-		_exit(p == NULL);
+		_exit(!got);
 	}
 	TEST_ASSERT_EQUAL(wait_for(pid), 0);
 	return 0;
@@ -157,16 +159,15 @@ a_program_may_start_and_end_fastmem_itself(void)
 
 /* The end. */
 
-static sem_t ended;
+static sem_t ready, ended; /* posted by the thread, and by main() */
 
 static void *
 outlive_eal(void *arg)
 {
 	*(void **)arg = rte_malloc(NULL, 300, 0);
 	rte_free(rte_malloc(NULL, 400, 0));
-	sem_post(&ended);
+	sem_post(&ready);
 	/* Its caches are in memory that is gone when it ends. */
-	sem_wait(&ended);
 	sem_wait(&ended);
 	rte_free(*(void **)arg);
 	return rte_malloc(NULL, 500, 0);
@@ -180,22 +181,22 @@ preload_end(void)
 	void *large = rte_malloc(NULL, 2 << 20, 0);
 	pthread_t thread;
 
+	sem_init(&ready, 0, 0);
 	sem_init(&ended, 0, 0);
 	TEST_ASSERT_EQUAL(pthread_create(&thread, NULL, outlive_eal, &of_thread), 0);
-	sem_wait(&ended);
+	sem_wait(&ready);
 	TEST_ASSERT(of_thread != NULL);
 	TEST_ASSERT_EQUAL(rte_eal_cleanup(), 0);
 	sem_post(&ended);
-	sem_post(&ended);
 	pthread_join(thread, &got);
 	TEST_ASSERT(got == NULL);
+	TEST_ASSERT(rte_malloc(NULL, 100, 0) == NULL);
+	TEST_ASSERT_EQUAL(rte_malloc_validate(p, NULL), -1);
+	TEST_ASSERT(rte_malloc_virt2iova(p) == RTE_BAD_IOVA);
+	TEST_ASSERT(rte_realloc(large, 100, 0) == NULL);
 	rte_free(p);
 	rte_free(large);
 	rte_free(NULL);
-	TEST_ASSERT(rte_malloc(NULL, 100, 0) == NULL);
-	TEST_ASSERT(rte_realloc(p, 100, 0) == NULL);
-	TEST_ASSERT_EQUAL(rte_malloc_validate(p, NULL), -1);
-	TEST_ASSERT(rte_malloc_virt2iova(p) == RTE_BAD_IOVA);
 	TEST_ASSERT_EQUAL(rte_eal_cleanup(), -1);
 	return 0;
 }
@@ -221,6 +222,8 @@ preload_call_a_known_number(void)
 		rte_free(rte_calloc(NULL, 3, 2 << 20, 0)); /* EAL's */
 	moved = rte_realloc(NULL, 5000, 0);
 	rte_free(moved);
+	/* EAL frees it by rte_free(). */
+	rte_memzone_free(rte_memzone_reserve("test_preload", 50000, SOCKET_ID_ANY, 0));
 	return rte_malloc(NULL, (size_t)1 << 46, 0) == NULL ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -9,6 +9,7 @@
  * The primary prints "ready" when a secondary may come, and checks when its input ends.
  */
 
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 #include <rte_lcore.h>
 #include <rte_malloc.h>
+#include <rte_memory.h>
 #include <rte_memzone.h>
 
 #include "test_preload.h"
@@ -98,6 +100,39 @@ preload_as_primary(void)
 	return EXIT_SUCCESS;
 }
 
+static uint32_t n_events, n_not_held; /* atomic */
+
+/* In EAL's thread for messages, which could not hear the primary's answer. */
+static void
+on_event(enum rte_mem_event event, const void *addr, size_t len, void *arg)
+{
+	unsigned int (*hold_growth)(int change);
+
+	RTE_SET_USED(event);
+	RTE_SET_USED(addr);
+	RTE_SET_USED(len);
+	RTE_SET_USED(arg);
+	hold_growth = (unsigned int (*)(int))dlsym(RTLD_DEFAULT, "rte_fastmem_replace_hold_growth");
+	if (hold_growth == NULL || hold_growth(0) == 0)
+		__atomic_fetch_add(&n_not_held, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&n_events, 1, __ATOMIC_RELAXED);
+}
+
+static int
+hold_growth_in_callbacks(void)
+{
+	void *p;
+
+	TEST_ASSERT_EQUAL(rte_mem_event_callback_register("test", on_event, NULL), 0);
+	p = rte_malloc(NULL, 20 << 20, 0);
+	TEST_ASSERT(p != NULL);
+	rte_free(p);
+	TEST_ASSERT_EQUAL(rte_mem_event_callback_unregister("test", NULL), 0);
+	TEST_ASSERT(n_events > 0);
+	TEST_ASSERT_EQUAL(n_not_held, 0);
+	return 0;
+}
+
 /* Takes the primary's objects, and leaves as many. */
 int
 preload_as_secondary(void)
@@ -116,5 +151,6 @@ preload_as_secondary(void)
 	shared->from_primary[0] = moved;
 	shared->n_taken = N;
 	TEST_CALL(check_and_free(shared->from_primary, 0x11));
+	TEST_CALL(hold_growth_in_callbacks());
 	return EXIT_SUCCESS;
 }

@@ -50,6 +50,7 @@ fastmem_arena_init(struct fastmem_arena *arena, int socket_id)
 static unsigned int
 run_list(uint32_t n)
 {
+	RTE_ASSERT(n > 0);
 	return RTE_MIN(n, (uint32_t)FASTMEM_RUN_LISTS) - 1;
 }
 

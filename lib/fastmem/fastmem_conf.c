@@ -76,8 +76,8 @@ parse_setting(const char *name, const char *value, struct fastmem_settings *s)
 			return complain(name, "leaks=yes or leaks=no");
 		s->conf.no_leaks = strcmp(value, "no") == 0;
 	} else if (strcmp(name, "quarantine") == 0) {
-		if (parse_number(value, SIZE_MAX, &number) != 0)
-			return complain(name, "quarantine=BYTES, such as 16M");
+		if (parse_number(value, SIZE_MAX, &number) != 0 || number == 0)
+			return complain(name, "quarantine=BYTES, such as 16M, and not 0");
 		s->conf.quarantine = number;
 	} else if (strcmp(name, "depth") == 0) {
 		if (parse_number(value, DEPTH_MAX, &number) != 0 || number == 0)
@@ -151,6 +151,7 @@ fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s)
 	debug = fastmem_meta_alloc(sizeof(*debug), true);
 	if (debug == NULL)
 		return -ENOMEM;
+	fastmem_mutex_init(&debug->leaving);
 	fastmem_mutex_init(&debug->lock);
 	debug->level = s->conf.debug;
 	debug->sample = s->conf.sample;
@@ -169,10 +170,7 @@ fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s)
 void
 fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_settings *s)
 {
-	unsigned int tools = fastmem_track_tools();
-
 	memset(&fastmem_debug, 0, sizeof(fastmem_debug));
-	fastmem_debug.tools = tools;
 	fastmem_debug.keep_running = s->conf.keep_running;
 	fastmem_debug.report = s->conf.report;
 	fastmem_debug.report_arg = s->conf.report_arg;
@@ -191,9 +189,10 @@ fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_setting
 	fastmem_stack_set_depth(ctl->debug->depth);
 	/* What this process runs under does not matter: others have written zones, or not. */
 	fastmem_debug.zones = ctl->debug->zones != 0;
-	fastmem_track_start();
-	/* Last: from now on calls are checked. */
+	/* Last: from now on calls are checked. Of what is sampled, tools would know a part. */
 	if (ctl->debug->level != RTE_FASTMEM_DEBUG_SAMPLE) {
+		fastmem_debug.tools = fastmem_track_tools();
+		fastmem_track_start();
 		fastmem_debug.level = ctl->debug->level;
 		return;
 	}
@@ -206,6 +205,14 @@ void
 fastmem_debug_close(void)
 {
 	fastmem_sample_stop();
+	fastmem_debug.level = 0;
+}
+
+/* The same in a child that has left fastmem to its parent: EAL's timers are the parent's. */
+void
+fastmem_debug_forked(void)
+{
+	fastmem_debug.sample = 0;
 	fastmem_debug.level = 0;
 }
 

@@ -11,6 +11,7 @@
  * changes its state from LIVE to BUSY, by one atomic exchange, is the one who frees it.
  */
 
+#include <sched.h>
 #include <string.h>
 
 #include <rte_cycles.h>
@@ -22,6 +23,7 @@
 
 #define ZONE_LIGHT 8u /* least bytes behind an object */
 #define ZONE_FULL 16u
+#define PATIENCE_SECONDS 2
 /* A red zone in front takes as much as the alignment: not worth it above. */
 #define FRONT_MAX 4096u
 
@@ -41,15 +43,35 @@ set_state(struct fastmem_record *r, enum fastmem_record_state state)
 	__atomic_store_n(&r->state, state, __ATOMIC_RELEASE);
 }
 
-/* From LIVE to BUSY, for one thread only. Returns the state before. */
+/*
+ * The state, once no other thread is about to change it: that is a matter of microseconds, or
+ * of a report. BUSY: whoever was about to has died.
+ */
 static uint32_t
-claim(struct fastmem_record *r)
+settled_state(const struct fastmem_record *r)
 {
-	uint32_t state = FASTMEM_RECORD_LIVE;
+	uint64_t end = rte_rdtsc() + PATIENCE_SECONDS * rte_get_tsc_hz();
+	uint32_t state;
+
+	while ((state = state_of(r)) == FASTMEM_RECORD_BUSY && rte_rdtsc() < end)
+		sched_yield();
+	return state;
+}
+
+/* From a state to BUSY, for one thread only. Returns the state before. */
+static uint32_t
+claim(struct fastmem_record *r, uint32_t from)
+{
+	uint32_t state = from;
 
 	/* Pairs with the release in set_state(). */
-	__atomic_compare_exchange_n(&r->state, &state, FASTMEM_RECORD_BUSY, false,
-		__ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE);
+	while (!__atomic_compare_exchange_n(&r->state, &state, FASTMEM_RECORD_BUSY, false,
+			__ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+		if (state == FASTMEM_RECORD_BUSY)
+			state = settled_state(r);
+		if (state != from)
+			break;
+	}
 	return state;
 }
 
@@ -178,6 +200,7 @@ place_of(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_r
 {
 	struct place p = { .bin = bin, .slab = slab, .r = r };
 
+	RTE_ASSERT(r != NULL); /* slabs have records where objects are checked */
 	p.slot = (uint8_t *)fastmem_record_slot(bin, slab, r);
 	p.obj = (uint8_t *)fastmem_record_object(bin, slab, r);
 	p.end = p.slot + bin->slot_size;
@@ -219,91 +242,90 @@ rewrite(const struct place *p, bool freed)
 		rewrite_area(p->obj, p->r->size, FASTMEM_FREED_BYTE);
 }
 
-/* Whether the zones beside an object are as they were left. If not, that is reported. */
+/* What is not as it was left. */
+struct damage {
+	enum rte_fastmem_error error;
+	const void *first; /* byte; NULL: not known */
+};
+
 static bool
-zones_hold(const struct place *p)
+zones_are_damaged(const struct place *p, struct damage *d)
 {
 	size_t front = front_of(p), back = back_of(p), at;
 
 	if (!fastmem_debug.zones)
-		return true;
+		return false;
 	at = first_changed(p->obj - front, front, FASTMEM_ZONE_BYTE);
 	if (at < front) {
-		fastmem_report_damage(RTE_FASTMEM_ERROR_UNDERFLOW, p->bin, p->slab, p->r,
-			p->obj - front + at);
-		return false;
+		*d = (struct damage){ RTE_FASTMEM_ERROR_UNDERFLOW, p->obj - front + at };
+		return true;
 	}
 	at = first_changed(p->obj + p->r->size, back, FASTMEM_ZONE_BYTE);
-	if (at < back) {
-		fastmem_report_damage(RTE_FASTMEM_ERROR_OVERFLOW, p->bin, p->slab, p->r,
-			p->obj + p->r->size + at);
-		return false;
-	}
-	return true;
+	*d = (struct damage){ RTE_FASTMEM_ERROR_OVERFLOW, p->obj + p->r->size + at };
+	return at < back;
 }
 
-/*
- * A pool has no zone in front of its objects, but the one behind the slot before. That is
- * of the neighbour, if that is what it was when this pool's memory was made.
- */
+/* Whether somebody has written to an object since it was freed. */
 static bool
-zone_before_holds(const struct place *p)
-{
-	struct place before;
-	size_t back, at;
-
-	if (p->bin->pool == NULL || p->r == p->slab->records || !fastmem_debug.zones)
-		return true;
-	before = place_of(p->bin, p->slab, p->r - 1);
-	if (state_of(before.r) == FASTMEM_RECORD_NEW)
-		return true;
-	back = back_of(&before);
-	at = first_changed(before.end - back, back, FASTMEM_ZONE_BYTE);
-	if (at == back)
-		return true;
-	fastmem_report_damage(RTE_FASTMEM_ERROR_UNDERFLOW, p->bin, p->slab, p->r,
-		before.end - back + at);
-	return false;
-}
-
-/* Whether nobody has written to an object since it was freed. If not, that is reported. */
-static bool
-freed_holds(const struct place *p)
+freed_is_damaged(const struct place *p, struct damage *d)
 {
 	size_t at;
 
 	if (!fastmem_debug.zones)
-		return true;
-	if (p->bin->pool != NULL) {
-		if (!is_full_level() || p->r->sum == sum_of(p->obj, p->r->size))
-			return true;
-		fastmem_report_damage(RTE_FASTMEM_ERROR_WRITE_AFTER_FREE, p->bin, p->slab, p->r,
-			NULL);
 		return false;
-	}
+	*d = (struct damage){ RTE_FASTMEM_ERROR_WRITE_AFTER_FREE, NULL };
+	if (p->bin->pool != NULL)
+		return is_full_level() && p->r->sum != sum_of(p->obj, p->r->size);
 	at = first_changed(p->obj, p->r->size, FASTMEM_FREED_BYTE);
 	if (at < p->r->size) {
-		fastmem_report_damage(RTE_FASTMEM_ERROR_WRITE_AFTER_FREE, p->bin, p->slab, p->r,
-			p->obj + at);
-		return false;
+		d->first = p->obj + at;
+		return true;
 	}
 	/* Those of level LIGHT were checked when it was freed. */
-	return !is_full_level() || zones_hold(p);
+	return is_full_level() && zones_are_damaged(p, d);
 }
 
-/* After a report: the damage is mended, so that it is told once. */
+/*
+ * A pool has no zone in front of its objects, but the one behind the slot before, of objects
+ * that are all alike. If it is damaged, that is reported, and mended.
+ */
 static void
-mend(const struct place *p)
+check_zone_before(const struct place *p)
 {
+	struct place before;
+	size_t back, at;
+	uint32_t state;
+
+	if (p->bin->pool == NULL || p->r == p->slab->records || !fastmem_debug.zones)
+		return;
+	before = place_of(p->bin, p->slab, p->r - 1);
+	state = state_of(before.r);
+	/* Until it is handed out for the first time, there is no zone. */
+	if (state != FASTMEM_RECORD_LIVE && state != FASTMEM_RECORD_FREED)
+		return;
+	back = back_of(&before);
+	at = first_changed(before.end - back, back, FASTMEM_ZONE_BYTE);
+	if (at == back)
+		return;
+	fastmem_report_damage(RTE_FASTMEM_ERROR_UNDERFLOW, p->bin, p->slab, p->r,
+		before.end - back + at);
+	rewrite_area(before.end - back, back, FASTMEM_ZONE_BYTE);
+}
+
+/* Tell of the damage, and mend it, so that it is told once. Of a slot that is this thread's alone. */
+static void
+report_and_mend(const struct place *p, const struct damage *d, uint32_t state)
+{
+	fastmem_report_damage(d->error, p->bin, p->slab, p->r, d->first);
 	if (p->bin->pool != NULL)
 		p->r->sum = sum_of(p->obj, p->r->size);
-	rewrite(p, p->bin->pool == NULL && state_of(p->r) == FASTMEM_RECORD_FREED);
+	rewrite(p, p->bin->pool == NULL && state == FASTMEM_RECORD_FREED);
 }
 
 /* Objects come. */
 
 /*
- * A slot from the layers below becomes an object. flags: RTE_FASTMEM_F_ZERO. The slot is
+ * A slot from the layers below becomes an object. flags: RTE_FASTMEM_F_*. The slot is
  * this thread's alone.
  */
 void *
@@ -312,13 +334,15 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	struct fastmem_bin *bin = &fastmem_ctl()->bins[rte_fastmem_bin_of(slot)];
 	struct fastmem_granule *slab = fastmem_slab_of(slot);
 	struct fastmem_record *r = fastmem_record_of(bin, slab, slot);
+	const unsigned int nogrow = (flags & RTE_FASTMEM_F_NOGROW) != 0;
 	bool same = false; /* where the zones are, and what is in them */
+	struct damage damage;
 	struct place p;
 
 	p = place_of(bin, slab, r);
-	if (state_of(r) == FASTMEM_RECORD_FREED) {
-		if (!freed_holds(&p))
-			mend(&p);
+	if (settled_state(r) == FASTMEM_RECORD_FREED) {
+		if (freed_is_damaged(&p, &damage))
+			report_and_mend(&p, &damage, FASTMEM_RECORD_FREED);
 		same = bin->pool == NULL && r->front == shape->front && r->size == shape->size;
 	}
 	set_state(r, FASTMEM_RECORD_BUSY);
@@ -326,10 +350,14 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	r->front = shape->front;
 	r->size = shape->size;
 	r->align = shape->align;
+	/* Before it is LIVE again: pairs with the acquires of state in check_one(). */
+	__atomic_store_n(&r->turn, r->turn + 1, __ATOMIC_RELAXED);
 	r->alloc_tid = own_tid();
 	r->alloc_pid = own_pid();
 	if (is_full_level()) {
+		fastmem_growth_held += nogrow; /* a new stack takes memory of the bookkeeping */
 		r->alloc_stack = fastmem_stack_capture();
+		fastmem_growth_held -= nogrow;
 		r->alloc_time = rte_rdtsc();
 	}
 	if (fastmem_debug.zones && !same)
@@ -363,9 +391,10 @@ fastmem_debug_give_back(void *slot)
 	struct fastmem_bin *bin = &fastmem_ctl()->bins[rte_fastmem_bin_of(slot)];
 	struct fastmem_granule *slab = fastmem_slab_of(slot);
 	struct place p = place_of(bin, slab, fastmem_record_of(bin, slab, slot));
+	struct damage damage;
 
-	if (!freed_holds(&p))
-		mend(&p);
+	if (freed_is_damaged(&p, &damage))
+		report_and_mend(&p, &damage, FASTMEM_RECORD_FREED);
 	slot_back(bin, slot);
 }
 
@@ -403,24 +432,44 @@ find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
 	if (wrong == RTE_FASTMEM_ERROR_REALLOC) {
 		if (state == FASTMEM_RECORD_LIVE)
 			return r;
-	} else if (claim(r) == FASTMEM_RECORD_LIVE) {
+	} else if (claim(r, FASTMEM_RECORD_LIVE) == FASTMEM_RECORD_LIVE) {
 		return r;
 	}
 	fastmem_report_pointer(wrong, p->bin, p->slab, r, ptr);
 	return NULL;
 }
 
-/* The size of the slots that an object would have one of without checking; 0: not known. */
+/* The size of the slots of which one would be had for that without checking; 0: none. */
+static size_t
+class_size(size_t size, size_t align)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+	size_t i = rte_fastmem_class(size, align);
+
+	if (align > FASTMEM_GRANULE && (align & (align - 1)) == 0)
+		return RTE_ALIGN_CEIL(RTE_MAX(size, (size_t)1), align);
+	return i < RTE_FASTMEM_N_CLASSES ? ctl->bins[ctl->arenas[0].first_bin + i].slot_size : 0;
+}
+
 static size_t
 class_size_of(const struct fastmem_record *r)
 {
-	const struct fastmem_ctl *ctl = fastmem_ctl();
-	size_t i;
+	return r->align & FASTMEM_BY_HANDLE ? r->align & ~FASTMEM_BY_HANDLE :
+		class_size(r->size, r->align);
+}
 
-	if (r->align & FASTMEM_BY_HANDLE)
-		return r->align & ~FASTMEM_BY_HANDLE;
-	i = rte_fastmem_class(r->size, r->align);
-	return i < RTE_FASTMEM_N_CLASSES ? ctl->bins[ctl->arenas[0].first_bin + i].slot_size : 0;
+/*
+ * Whether an object was allocated with that size and alignment, as far as that is known: of
+ * one by handle it is not known how it is aligned; and if it has the whole slot, it may be
+ * smaller than that.
+ */
+static bool
+size_is(const struct fastmem_record *r, size_t size, size_t align)
+{
+	if ((r->align & FASTMEM_BY_HANDLE) == 0)
+		return r->size == size && r->align == align;
+	return r->size == size ||
+		(r->size == class_size_of(r) && class_size(size, align) == r->size);
 }
 
 /* Whether what the caller says of the object is true of it. If not, that is reported. */
@@ -431,15 +480,12 @@ as_expected(const struct place *p, const struct fastmem_expect *expect)
 
 	switch (expect->what) {
 	case FASTMEM_EXPECT_SIZE:
-		if (p->bin->pool == NULL && p->r->size == expect->size &&
-				(p->r->align == expect->align ||
-				(p->r->align & FASTMEM_BY_HANDLE) != 0))
+		if (p->bin->pool == NULL && size_is(p->r, expect->size, expect->align))
 			return true;
 		fastmem_report_size(p->bin, p->slab, p->r, expect->size);
 		return false;
 	case FASTMEM_EXPECT_CLASS:
-		if (p->bin->pool == NULL && (class_size_of(p->r) == expect->size ||
-				class_size_of(p->r) == 0))
+		if (p->bin->pool == NULL && class_size_of(p->r) == expect->size)
 			return true;
 		fastmem_report_size(p->bin, p->slab, p->r, expect->size);
 		return false;
@@ -457,6 +503,7 @@ as_expected(const struct place *p, const struct fastmem_expect *expect)
 void
 fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
 {
+	struct damage damage;
 	struct place p;
 	struct fastmem_record *r = find_live(ptr, RTE_FASTMEM_ERROR_DOUBLE_FREE, &p);
 
@@ -466,8 +513,9 @@ fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
 		set_state(r, FASTMEM_RECORD_LIVE);
 		return;
 	}
-	if (!zones_hold(&p) || !zone_before_holds(&p))
-		mend(&p);
+	if (zones_are_damaged(&p, &damage))
+		report_and_mend(&p, &damage, FASTMEM_RECORD_LIVE);
+	check_zone_before(&p);
 	r->free_tid = own_tid();
 	r->free_pid = own_pid();
 	if (is_full_level()) {
@@ -518,31 +566,45 @@ fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr)
 
 /* Slabs come and go. */
 
-/* A slab is made. Returns 0 or -ENOMEM. */
-int
-fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow)
-{
-	struct fastmem_ctl *ctl = fastmem_ctl();
-
-	/* When sampling, most objects are not checked. */
-	if (ctl->debug == NULL || (ctl->debug->level == RTE_FASTMEM_DEBUG_SAMPLE &&
-			!ctl->bins[slab->bin].sampled))
-		return 0;
-	return fastmem_records_make(slab, may_grow);
-}
-
 static size_t
 slab_bytes(const struct fastmem_granule *slab)
 {
 	return (size_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT;
 }
 
-/* Its objects are constructed: from now on, who has none may not access it. */
+/* A slab is made. Returns 0 or -ENOMEM. */
+int
+fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	/* What was a slab before is nobody's, and functions of a pool are to make objects in it. */
+	if (fastmem_debug.tools != 0)
+		fastmem_track_plain(fastmem_granule_addr(slab->head), slab_bytes(slab));
+	/* When sampling, most objects are not checked. */
+	if (ctl->debug == NULL || (ctl->debug->level == RTE_FASTMEM_DEBUG_SAMPLE &&
+			!ctl->bins[slab->bin].sampled)) {
+		slab->records = NULL; /* of a slab whose process died as it gave it back */
+		return 0;
+	}
+	return fastmem_records_make(slab, may_grow);
+}
+
+/*
+ * Its objects are constructed: from now on, who has none may not access it. Objects with a
+ * header are those of a mempool: DPDK links the headers, and lets applications initialise
+ * the objects by rte_mempool_obj_iter(), so there it takes a free to forbid an object.
+ */
 void
 fastmem_debug_slab_enter(const struct fastmem_granule *slab)
 {
-	if (fastmem_debug.tools != 0)
-		fastmem_track_slab(fastmem_granule_addr(slab->head), slab_bytes(slab));
+	char *addr = fastmem_granule_addr(slab->head);
+
+	if (fastmem_debug.tools == 0)
+		return;
+	fastmem_track_slab(addr, slab_bytes(slab));
+	if (fastmem_ctl()->bins[slab->bin].header != 0)
+		fastmem_track_plain(addr, slab_bytes(slab));
 }
 
 /* Its objects are to be destroyed: the functions of the pool may access it. */
@@ -593,22 +655,37 @@ fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *
 
 /* All objects there are. */
 
+/*
+ * Another thread may free the object meanwhile, and it may be another one by then: what was
+ * seen counts only if the record says the same before and after.
+ */
 static void
 check_one(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_record *r,
 		void *arg)
 {
+	uint32_t state = state_of(r), turn = __atomic_load_n(&r->turn, __ATOMIC_RELAXED);
 	struct place p = place_of(bin, slab, r);
 	unsigned int *n_wrong = arg;
-	bool holds = true;
+	struct damage damage;
+	bool damaged = false;
 
-	if (state_of(r) == FASTMEM_RECORD_LIVE)
-		holds = zones_hold(&p);
-	else if (state_of(r) == FASTMEM_RECORD_FREED)
-		holds = freed_holds(&p);
-	if (holds)
+	if (p.obj + r->size > p.end)
 		return;
-	mend(&p);
-	(*n_wrong)++;
+	if (state == FASTMEM_RECORD_LIVE)
+		damaged = zones_are_damaged(&p, &damage);
+	else if (state == FASTMEM_RECORD_FREED)
+		damaged = freed_is_damaged(&p, &damage);
+	rte_atomic_thread_fence(__ATOMIC_ACQUIRE); /* the reads above come before those below */
+	if (!damaged || state_of(r) != state || __atomic_load_n(&r->turn, __ATOMIC_RELAXED) != turn)
+		return;
+	/* Whoever wants to free it now, or to hand it out, waits. */
+	if (claim(r, state) != state)
+		return;
+	if (__atomic_load_n(&r->turn, __ATOMIC_RELAXED) == turn) {
+		report_and_mend(&p, &damage, state);
+		(*n_wrong)++;
+	}
+	set_state(r, state);
 }
 
 unsigned int

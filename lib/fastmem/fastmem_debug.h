@@ -62,8 +62,9 @@ struct fastmem_record {
 	uint32_t size; /* of the object, as asked for */
 	uint32_t align; /* as asked for; of an object by handle: the slots of its bin, and this: */
 #define FASTMEM_BY_HANDLE UINT32_C(0x80000000)
-	uint32_t alloc_stack; /* see fastmem_stack.h; 0: not known */
-	uint32_t free_stack;
+	uint16_t alloc_stack; /* see fastmem_stack.h; 0: not known */
+	uint16_t free_stack;
+	uint32_t turn; /* counts the objects that the slot has been. Atomic: readers compare it */
 	int32_t alloc_tid;
 	int32_t free_tid;
 	uint32_t alloc_pid;
@@ -82,6 +83,11 @@ struct fastmem_debug {
 	uint32_t leaks;
 	uint32_t zones; /* whether red zones and freed memory have contents: not under Valgrind */
 	uint64_t quarantine_max; /* bytes */
+	/*
+	 * Held while objects leave the ring for their bins, so that none of a pool is on its
+	 * way when the pool ends. Before caches in the order of locks.
+	 */
+	pthread_mutex_t leaving;
 	/* Under lock, a leaf: nothing is locked or allocated under it. */
 	pthread_mutex_t lock;
 	struct fastmem_record *unused[32]; /* arrays of 2^i records, linked by their first word */
@@ -200,6 +206,7 @@ int fastmem_conf_read(const struct rte_fastmem_conf *conf, struct fastmem_settin
 int fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s);
 void fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_settings *s);
 void fastmem_debug_close(void);
+void fastmem_debug_forked(void);
 void fastmem_debug_detach(void);
 
 /* fastmem_record.c */

@@ -18,6 +18,7 @@
 
 #include <rte_rcu_qsbr.h>
 
+#include "fastmem_layout.h"
 #include "fastmem_private.h"
 
 #define BATCH 14u
@@ -74,15 +75,18 @@ is_of_pool(const struct queue *q, const struct fastmem_pool *pool)
 static int
 queue_prepare(struct queue *q, const struct fastmem_pool *pool)
 {
+	struct batch *batches;
+
 	if (is_of_pool(q, pool))
 		return 0;
 	queue_reset(q);
 	/* One object to a batch, at worst. */
 	q->size = RTE_MIN(RTE_MAX(pool->max, QUEUE_MIN), QUEUE_MAX);
 	q->size = rte_align32pow2(q->size);
-	q->batches = malloc(q->size * sizeof(q->batches[0]));
-	if (q->batches == NULL)
+	batches = malloc(q->size * sizeof(batches[0]));
+	if (batches == NULL)
 		return -ENOMEM;
+	q->batches = batches;
 	__atomic_store_n(&q->generation, pool->generation, __ATOMIC_RELAXED);
 	return 0;
 }
@@ -219,3 +223,23 @@ fastmem_defer_end_all(void)
 		if (queues[i].batches != NULL)
 			defer_end(&fastmem_ctl()->pools[i], false);
 }
+
+/* For debuggers. */
+
+#define FIELD(name, field) { #name "." #field, offsetof(struct name, field), \
+		sizeof(((struct name *)NULL)->field) }
+
+const struct fastmem_layout_entry fastmem_defer_entries[FASTMEM_DEFER_ENTRIES] = {
+	{ "queue", sizeof(struct queue), 0 },
+	FIELD(queue, batches),
+	FIELD(queue, size),
+	FIELD(queue, head),
+	FIELD(queue, tail),
+	FIELD(queue, generation),
+	FIELD(queue, n_objs),
+	{ "batch", sizeof(struct batch), 0 },
+	FIELD(batch, n),
+	FIELD(batch, objs),
+};
+
+const void *const fastmem_defer_queues = queues;

@@ -9,9 +9,12 @@
  * words of the stack that the walk went by, in its order: where each one has the same value
  * again, the walk would be the same. A program that allocates in a loop finds its stacks here.
  *
- * The second one is by what a walk has found, and spares looking up modules. It goes by a hash
- * of 64 bits without comparing addresses, as AddressSanitizer does for the same purpose: that
- * two have the same one among all stacks there can be, is a chance of 10^-11.
+ * The second one is by what a walk has found, and spares looking up modules. It goes by some
+ * 60 bits of a hash without comparing addresses, much as AddressSanitizer does for the same
+ * purpose: that two have the same ones among all stacks there can be, is a chance of 10^-10.
+ *
+ * For 10 frames, on a Xeon of model 207 in cycles of 2.3 GHz, the first one takes 20 to 25, a walk
+ * 90 to 110, and backtrace() of the C library 3300 ("dpdk-fastmem-test -- stack_cost").
  *
  * Both are shared by the threads of the process, without locks. What falls out of them is
  * but slower.

@@ -91,7 +91,7 @@ serve(struct fastmem_ctl *ctl, const struct ask *ask)
 			fastmem_pool_grow(&ctl->pools[ask->pool], ask->n) : -EINVAL;
 	case ASK_SHARE:
 		/* Tools know what this process does with objects, and nothing of others. */
-		fastmem_track_stop();
+		fastmem_track_share();
 		return 0;
 	default:
 		return -EINVAL;

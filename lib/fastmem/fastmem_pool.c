@@ -330,8 +330,9 @@ stride_of(const struct rte_fastmem_pool_params *p, size_t align)
 {
 	size_t stride = RTE_ALIGN_CEIL(RTE_MAX(p->header + p->size, (size_t)8), align);
 
-	/* With checking, there is a zone behind each object. */
-	if (fastmem_debug_on())
+	/* With checking, there is a zone behind each object, if there is room for one. */
+	if (fastmem_debug_on() && RTE_ALIGN_CEIL(p->header + p->size + FASTMEM_POOL_ZONE, align) <=
+			RTE_FASTMEM_MAX_SIZE)
 		stride = RTE_ALIGN_CEIL(p->header + p->size + FASTMEM_POOL_ZONE, align);
 
 	if ((p->flags & RTE_FASTMEM_POOL_F_NO_SPREAD) == 0 && align <= RTE_CACHE_LINE_SIZE &&
@@ -757,6 +758,8 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 			FASTMEM_LOG(ERR, "%p is no pool, or was freed before", (void *)user);
 		return;
 	}
+	/* What waits is not in use, and nor is what others are about to give back. */
+	fastmem_quarantine_flush(&ctl->bins[pool->bin]);
 	fastmem_bin_read(ctl, pool->bin, &figures);
 	if (figures.in_use != 0 && fastmem_debug_on())
 		fastmem_report_pool_use(RTE_FASTMEM_ERROR_POOL_IN_USE, user, pool->name,
@@ -809,8 +812,10 @@ rte_fastmem_pool_trim(struct rte_fastmem_pool *user)
 
 	if (user == NULL || fastmem_ctl_get() == NULL)
 		return 0;
-	if (pool->flags & RTE_FASTMEM_POOL_F_SHRINK)
+	if (pool->flags & RTE_FASTMEM_POOL_F_SHRINK) {
+		fastmem_quarantine_flush(fastmem_pool_bin(pool));
 		fastmem_cache_flush(fastmem_tcache_self(false), fastmem_pool_bin(pool));
+	}
 	return pool_shrink(pool);
 }
 
@@ -830,7 +835,7 @@ rte_fastmem_pool_add(struct rte_fastmem_pool *user, void *const *objs, unsigned 
 	fastmem_bin_lock(bin);
 	if (n > pool->max - bin->n_slots) {
 		ret = -ENOBUFS;
-	} else {
+	} else if (n > 0) {
 		/* In this order, if killed: more than there are is what nobody has got. */
 		memcpy(bin->store + bin->n_stored, objs, n * sizeof(objs[0]));
 		__atomic_store_n(&bin->n_slots, bin->n_slots + n, __ATOMIC_RELAXED);
@@ -914,8 +919,11 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 	bin = fastmem_pool_bin(pool);
 	fixed = pool->min == pool->max || bin->store != NULL;
 	t = fastmem_tcache_self(!fixed);
-	if (fastmem_sampling() && t != NULL)
+	if (fastmem_sampling() && t != NULL) {
+		/* Where the fast path has told, if its caches were taken from it just then. */
+		__atomic_store_n(&t->caches[pool->bin].popping, 0, __ATOMIC_RELEASE);
 		fastmem_thread_rearm(t);
+	}
 	if (n > pool->max) {
 		fastmem_cache_nomem(t, bin, n);
 		return -ENOBUFS;

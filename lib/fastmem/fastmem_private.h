@@ -35,7 +35,7 @@
  *
  * Locks are robust process-shared mutexes: the kernel tells the next one to
  * take a lock that its holder has died, and that one repairs what the lock
- * protects before it goes on. Order: peers, pools, pool.grow, caches, arena.grow,
+ * protects before it goes on. Order: peers, pools, pool.grow, debug.leaving, caches, arena.grow,
  * bin, arena, meta. Only arena.grow and meta.grow, and pool.grow around them, are held
  * across calls into EAL, and the former only by the primary process: a secondary asks
  * it to grow, so that the death of a secondary leaves no lock of EAL behind.
@@ -56,6 +56,9 @@
 #include <rte_memzone.h>
 #include <rte_reciprocal.h>
 
+#ifndef RTE_FASTMEM_INLINE
+#define RTE_FASTMEM_INLINE /* the functions themselves, not what analysers are told */
+#endif
 #include "rte_fastmem.h"
 #include "rte_fastmem_pool.h"
 #include "fastmem_compat.h"
@@ -94,6 +97,7 @@
 #define FASTMEM_OWNER_MASK 0xffffffu
 
 struct fastmem_debug;
+struct fastmem_layout;
 struct fastmem_record;
 struct fastmem_stacks;
 struct fastmem_tcache;
@@ -451,6 +455,7 @@ extern __thread unsigned int fastmem_growth_held __attribute__((tls_model("initi
 
 /* What each process keeps for itself. */
 struct fastmem_process {
+	const struct fastmem_layout *layout; /* so that it is linked in, too */
 	uint32_t state; /* enum fastmem_process_state. Atomic: what calls go by */
 	struct fastmem_ctl *ctl; /* valid unless state is NONE. Set first, cleared last */
 	unsigned int peer; /* number of this process */
@@ -572,6 +577,7 @@ struct fastmem_socket_figures {
 struct fastmem_ctl *fastmem_ctl_get(void);
 void fastmem_close_attached(void);
 void fastmem_forget(bool forked);
+void fastmem_end(void);
 unsigned int fastmem_bin_class(const struct fastmem_bin *bin);
 
 /* fastmem_meta.c */

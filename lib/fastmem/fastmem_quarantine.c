@@ -8,13 +8,14 @@
  *
  * A ring in shared memory, first in, first out, bounded in objects and in bytes. Whoever
  * puts an object into it gives those back that have waited for longest, also those of
- * other threads and processes: so nothing of it is lost with a process.
+ * other threads and processes: so no process has any for itself, but for the few that it
+ * is giving back at that moment.
  */
 
 #include "fastmem_debug.h"
 
 #define RING_SIZE 8192
-#define BATCH 32
+#define BATCH 4 /* on their way at once: lost if the process is killed */
 
 int
 fastmem_quarantine_init(struct fastmem_debug *debug)
@@ -22,6 +23,14 @@ fastmem_quarantine_init(struct fastmem_debug *debug)
 	debug->ring = fastmem_meta_alloc(RING_SIZE * sizeof(debug->ring[0]), true);
 	debug->ring_size = debug->ring != NULL ? RING_SIZE : 0;
 	return debug->ring != NULL ? 0 : -1;
+}
+
+static void
+leaving_lock(struct fastmem_debug *debug)
+{
+	/* What a dead holder had taken out is lost, as all is that a process has in its hands. */
+	if (fastmem_mutex_lock(&debug->leaving))
+		fastmem_mutex_repaired(&debug->leaving);
 }
 
 static struct fastmem_bin *
@@ -58,6 +67,21 @@ fastmem_quarantine_repair(struct fastmem_debug *debug)
 	}
 }
 
+/*
+ * Under debug.leaving, and so without growth: EAL calls functions of the application in
+ * growth, which may free something, and come here.
+ */
+static void
+give_back(void *const *out, unsigned int n)
+{
+	unsigned int i;
+
+	fastmem_growth_held++;
+	for (i = 0; i < n; i++)
+		fastmem_debug_give_back(out[i]);
+	fastmem_growth_held--;
+}
+
 /* Under debug.lock: take the oldest one out. NULL: its place was empty. */
 static void *
 take_oldest(struct fastmem_debug *debug)
@@ -86,13 +110,14 @@ fastmem_quarantine_put(struct fastmem_bin *bin, void *slot)
 {
 	struct fastmem_debug *debug = fastmem_ctl()->debug;
 	void *out[BATCH];
-	unsigned int n, i;
+	unsigned int n;
 	bool full;
 
 	if (bin->slot_size > debug->quarantine_max) {
 		fastmem_debug_give_back(slot);
 		return;
 	}
+	leaving_lock(debug);
 	do {
 		n = 0;
 		fastmem_debug_lock(debug);
@@ -107,9 +132,9 @@ fastmem_quarantine_put(struct fastmem_bin *bin, void *slot)
 			count(debug, bin, 1);
 		}
 		fastmem_mutex_unlock(&debug->lock);
-		for (i = 0; i < n; i++)
-			fastmem_debug_give_back(out[i]);
+		give_back(out, n);
 	} while (full);
+	fastmem_mutex_unlock(&debug->leaving);
 }
 
 /* Under debug.lock: take up to BATCH objects out, of the bin if there is one. */
@@ -144,18 +169,19 @@ fastmem_quarantine_flush(const struct fastmem_bin *bin)
 	struct fastmem_debug *debug = fastmem_ctl()->debug;
 	void *out[BATCH];
 	bool any = false;
-	unsigned int n, i;
+	unsigned int n;
 
 	if (debug == NULL)
 		return false;
+	leaving_lock(debug);
 	do {
 		fastmem_debug_lock(debug);
 		n = take_batch(debug, bin, out);
 		fastmem_mutex_unlock(&debug->lock);
-		for (i = 0; i < n; i++)
-			fastmem_debug_give_back(out[i]);
+		give_back(out, n);
 		any |= n > 0;
 	} while (n > 0);
+	fastmem_mutex_unlock(&debug->leaving);
 	return any;
 }
 
@@ -168,8 +194,10 @@ fastmem_quarantine_forget(const struct fastmem_bin *bin)
 
 	if (debug == NULL)
 		return;
+	leaving_lock(debug);
 	fastmem_debug_lock(debug);
 	while (take_batch(debug, bin, out) > 0)
 		;
 	fastmem_mutex_unlock(&debug->lock);
+	fastmem_mutex_unlock(&debug->leaving);
 }

@@ -54,9 +54,12 @@ rte_fastmem_replace_hold_growth(int change)
 }
 
 void
-rte_fastmem_replace_forget(bool forked)
+rte_fastmem_replace_forget(enum rte_fastmem_replace_end end)
 {
-	fastmem_forget(forked);
+	if (end == RTE_FASTMEM_REPLACE_ENDING)
+		fastmem_end();
+	else
+		fastmem_forget(end == RTE_FASTMEM_REPLACE_FORKED);
 }
 
 /*

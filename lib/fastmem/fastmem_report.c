@@ -344,7 +344,10 @@ fastmem_report_pool_use(enum rte_fastmem_error error, const void *pool, const ch
 		return;
 	f = text_begin(&t, error, pool);
 	t.report.pool = name;
-	if (error == RTE_FASTMEM_ERROR_POOL_IN_USE)
+	if (error == RTE_FASTMEM_ERROR_POOL_IN_USE && (int64_t)n < 0)
+		fprintf(f, "FASTMEM: ERROR: pool %s is freed, and %" PRId64 " objects were put more "
+			"than got\n", name, -(int64_t)n);
+	else if (error == RTE_FASTMEM_ERROR_POOL_IN_USE)
 		fprintf(f, "FASTMEM: ERROR: pool %s is freed with %" PRIu64 " objects in use\n", name,
 			n);
 	else

@@ -31,6 +31,18 @@ fastmem_sample_is_exact(void)
 	return fastmem_debug.sample != 0 && fastmem_debug.sample <= EXACT_MAX;
 }
 
+static void tick(void *arg);
+
+static void
+set_timer(void)
+{
+	int ret = rte_eal_alarm_set(TICK_US, tick, NULL);
+
+	if (ret != 0)
+		FASTMEM_LOG(WARNING, "no timer for sampling: %s. No more objects are checked; "
+			"sample=100 or less needs none", rte_strerror(-ret));
+}
+
 /* In EAL's interrupt thread. */
 static void
 tick(void *arg __rte_unused)
@@ -39,7 +51,7 @@ tick(void *arg __rte_unused)
 	if (__atomic_load_n(&fastmem_debug.sample, __ATOMIC_ACQUIRE) == 0)
 		return;
 	fastmem_threads_disarm();
-	rte_eal_alarm_set(TICK_US, tick, NULL);
+	set_timer();
 }
 
 void
@@ -47,9 +59,8 @@ fastmem_sample_start(void)
 {
 	/* Sizes and handles do not tell the bin of an object: it is looked up. */
 	rte_fastmem_map.n_sockets = 0;
-	if (!fastmem_sample_is_exact() && rte_eal_alarm_set(TICK_US, tick, NULL) != 0)
-		FASTMEM_LOG(WARNING, "no timer for sampling: %s. Nothing is checked",
-			rte_strerror(rte_errno));
+	if (!fastmem_sample_is_exact())
+		set_timer();
 }
 
 /* Not from EAL's interrupt thread. */

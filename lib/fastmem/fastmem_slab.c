@@ -802,6 +802,7 @@ put_batch(struct fastmem_bin *from, struct fastmem_bin *bin, void **objs, uint32
 			granule = (uintptr_t)objs[i] >> RTE_FASTMEM_GRANULE_SHIFT;
 			slab = fastmem_slab_of(objs[i]);
 		}
+		RTE_ASSERT(slab != NULL); /* no object lies in granule 0 */
 		ret = slab_put(bin, slab, objs[i]);
 		if (ret != PUT_DONE)
 			wrong[n_wrong++] = (struct wrong){ objs[i], ret, bin->slot_size };

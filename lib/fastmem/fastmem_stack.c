@@ -13,9 +13,9 @@
  * To come from return addresses to (module, offset) takes some microseconds, once for each
  * stack in each process, which then knows the number (fastmem_known.c).
  *
- * When a shared object is unloaded and another one takes its place, a walk finds return
- * addresses that it does not know, or the same that were there before. In the first case the
- * dynamic linker is asked, and all that was known before is forgotten.
+ * When shared objects are unloaded, others may take their place. Before a walk, the dynamic linker
+ * is asked whether that was so: then all that was known before is forgotten. A stack that is
+ * found without a walk, being the same in all words, is taken for what it was until then.
  */
 
 #include <errno.h>
@@ -30,6 +30,7 @@
 #include <rte_errno.h>
 
 #include "fastmem_known.h"
+#include "fastmem_layout.h"
 #include "fastmem_private.h"
 #include "fastmem_stack_private.h"
 #include "fastmem_unwind.h"
@@ -55,7 +56,7 @@ struct fastmem_stacks {
 };
 
 static unsigned int depth = FASTMEM_STACK_DEPTH; /* atomic, and synchronises nothing */
-static uint64_t unloads; /* of shared objects, when that was last looked at. Atomic */
+static uint64_t unloads; /* of shared objects, up to which all that is known is right. Atomic */
 
 /* In a capture; what it calls may call fastmem. */
 static __thread bool capturing __attribute__((tls_model("initial-exec")));
@@ -166,7 +167,6 @@ struct resolve {
 	struct fastmem_stacks *stacks;
 	const struct fastmem_walk *walk;
 	uint64_t frames[FASTMEM_UNWIND_MAX];
-	uint64_t unloads;
 };
 
 static bool
@@ -191,8 +191,7 @@ resolve_in_module(struct dl_phdr_info *info, size_t size, void *arg)
 	unsigned int number = 0, i;
 	char path[PATH_MAX];
 
-	if (size >= offsetof(struct dl_phdr_info, dlpi_subs) + sizeof(info->dlpi_subs))
-		r->unloads = info->dlpi_subs;
+	RTE_SET_USED(size);
 	for (i = 0; i < r->walk->n; i++) {
 		/* The call, which is before the return address. */
 		if (!module_contains(info, r->walk->frames[i] - 1))
@@ -217,7 +216,14 @@ resolve(struct resolve *r)
 
 	for (i = 0; i < r->walk->n; i++)
 		r->frames[i] = r->walk->frames[i] & ((UINT64_C(1) << OFFSET_BITS) - 1);
+	/*
+	 * Not under the dynamic linker's lock, as growth waits for EAL's, and whoever has that
+	 * may be about to capture a stack.
+	 */
+	fastmem_meta_grow(2 * (sizeof(struct fastmem_module) + PATH_MAX));
+	fastmem_growth_held++;
 	dl_iterate_phdr(resolve_in_module, r);
+	fastmem_growth_held--;
 }
 
 /* Stacks. */
@@ -296,18 +302,39 @@ stack_by_id(uint32_t id)
 
 /* Captures. */
 
-/* Make a number for a walk. Returns false if the walk may be wrong. */
-static bool
-walk_intern(struct fastmem_stacks *s, const struct fastmem_walk *walk, uint32_t *id)
+static int
+get_unloads(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	if (size >= offsetof(struct dl_phdr_info, dlpi_subs) + sizeof(info->dlpi_subs))
+		*(uint64_t *)arg = info->dlpi_subs;
+	return 1; /* the first module will do */
+}
+
+/*
+ * See to it that nothing is known of code which has been unloaded. Whatever this thread has on
+ * its stack stays loaded until it returns.
+ */
+static void
+forget_unloaded(void)
+{
+	uint64_t now = 0;
+
+	dl_iterate_phdr(get_unloads, &now);
+	/* Pairs with the release below: whoever sees it also finds forgotten what had to be. */
+	if (likely(__atomic_load_n(&unloads, __ATOMIC_ACQUIRE) == now))
+		return;
+	fastmem_unwind_forget();
+	__atomic_store_n(&unloads, now, __ATOMIC_RELEASE);
+}
+
+/* Make a number for a walk. */
+static uint32_t
+walk_intern(struct fastmem_stacks *s, const struct fastmem_walk *walk)
 {
 	struct resolve r = { .stacks = s, .walk = walk };
 	unsigned int first = 0;
 
 	resolve(&r);
-	if (__atomic_exchange_n(&unloads, r.unloads, __ATOMIC_RELAXED) != r.unloads) {
-		fastmem_unwind_forget();
-		return false;
-	}
 	while (first < walk->n) {
 		const struct fastmem_module *m = fastmem_module(r.frames[first] >> OFFSET_BITS);
 
@@ -317,8 +344,7 @@ walk_intern(struct fastmem_stacks *s, const struct fastmem_walk *walk, uint32_t 
 	}
 	if (first == walk->n)
 		first = 0;
-	*id = stack_intern(s, r.frames + first, walk->n - first);
-	return true;
+	return stack_intern(s, r.frames + first, walk->n - first);
 }
 
 /*
@@ -332,28 +358,28 @@ walk_tag(const struct fastmem_stacks *s, unsigned int max)
 }
 
 static uint32_t
-walk_number(struct fastmem_stacks *s, const uintptr_t *frame, unsigned int max)
+walk_number(struct fastmem_stacks *s, const uintptr_t *frame, const void *caller,
+		unsigned int max)
 {
 	struct fastmem_walk walk;
 	uint64_t tag;
 	uint32_t id;
 
-	do {
-		fastmem_unwind(frame, max, &walk);
-		if (walk.n == 0)
-			return FASTMEM_STACK_NONE;
-		tag = walk_tag(s, max);
-		id = fastmem_known_walk(tag, &walk);
-		if (likely(id != FASTMEM_STACK_NONE))
-			break;
-	} while (!walk_intern(s, &walk, &id));
+	forget_unloaded();
+	fastmem_unwind(frame, caller, max, &walk);
+	if (walk.n == 0)
+		return FASTMEM_STACK_NONE;
+	tag = walk_tag(s, max);
+	id = fastmem_known_walk(tag, &walk);
+	if (unlikely(id == FASTMEM_STACK_NONE))
+		id = walk_intern(s, &walk);
 	if (id != FASTMEM_STACK_NONE)
 		fastmem_known_add(tag, frame, &walk, id);
 	return id;
 }
 
 static uint32_t __attribute__((noinline))
-capture_slow(const uintptr_t *frame, unsigned int max)
+capture_slow(const uintptr_t *frame, const void *caller, unsigned int max)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	int saved_errno = errno, saved_rte_errno = rte_errno;
@@ -364,7 +390,7 @@ capture_slow(const uintptr_t *frame, unsigned int max)
 		return FASTMEM_STACK_NONE;
 	capturing = true;
 	s = stacks_get(ctl);
-	id = s != NULL ? walk_number(s, frame, max) : FASTMEM_STACK_NONE;
+	id = s != NULL ? walk_number(s, frame, caller, max) : FASTMEM_STACK_NONE;
 	capturing = false;
 	errno = saved_errno;
 	rte_errno = saved_rte_errno;
@@ -384,7 +410,7 @@ fastmem_stack_capture(void)
 	if (likely(s != NULL))
 		id = fastmem_known_frame(walk_tag(s, max), frame);
 	if (unlikely(id == FASTMEM_STACK_NONE))
-		id = capture_slow(frame, max);
+		id = capture_slow(frame, __builtin_return_address(0), max);
 	asm volatile("" ::: "memory");
 	return id;
 }
@@ -412,3 +438,19 @@ fastmem_stack_frames(uint32_t id, struct fastmem_stack_frame *frames, unsigned i
 	}
 	return stack->n;
 }
+
+/* For debuggers. */
+
+#define FIELD(name, type, field) { #name "." #field, offsetof(type, field), \
+		sizeof(((type *)NULL)->field) }
+
+const struct fastmem_layout_entry fastmem_stack_entries[FASTMEM_STACK_ENTRIES] = {
+	{ "stacks", sizeof(struct fastmem_stacks), 0 },
+	FIELD(stacks, struct fastmem_stacks, modules),
+	FIELD(stacks, struct fastmem_stacks, blocks),
+	{ "stack", sizeof(struct stack), 0 },
+	FIELD(stack, struct stack, n),
+	{ "stack.frames", offsetof(struct stack, frames), 0 },
+	{ "STACK_BLOCK_SLOTS", BLOCK_SLOTS, 0 },
+	{ "STACK_OFFSET_BITS", OFFSET_BITS, 0 },
+};

@@ -524,7 +524,9 @@ rte_fastmem_dump(FILE *f)
 		struct tally t = size_tally(ctl, sizes[i], KEY_EVERYONE);
 		struct rte_fastmem_class_stats class_stats;
 
-		rte_fastmem_stats_class(sizes[i], &class_stats);
+		/* The primary's deinit may be at work in another process. */
+		if (rte_fastmem_stats_class(sizes[i], &class_stats) != 0)
+			return;
 		if (class_stats.slabs_partial + class_stats.slabs_full + t.alloc == 0)
 			continue;
 		fprintf(f, "  %8zu %10" PRIu64 " %10" PRIu64 " %14" PRIu64 " %10" PRIu64

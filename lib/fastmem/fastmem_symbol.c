@@ -6,7 +6,7 @@
  * Stacks in print: what functions, files and lines their frames are.
  *
  * Debug information is read by addr2line, or by the one of elfutils, in a process of its
- * own: once for each module of a stack, for a bounded time, with a bare environment (no
+ * own: once for each module, for a bounded time, with a bare environment (no
  * preloaded library, no server to ask for debug information). Where that finds nothing, there are
  * the dynamic symbols of what this process has loaded. It all works for stacks of other
  * processes, as these are kept by module and offset.
@@ -34,8 +34,11 @@
 #include "fastmem_stack_private.h"
 
 #define MAX_CALLS 8 /* in a frame: a function, and those that are inlined there */
-#define TEXT_SIZE (64u << 10)
 #define NOTE_SIZE 1024
+#define SITE_FRAMES 6u /* in which the site is looked for */
+#define MAX_ADDRESSES 256u /* for one run of a tool */
+#define TEXT_SIZE (64u << 10)
+#define TEXT_OF_FRAME 512u /* beside that */
 
 struct call {
 	const char *function;
@@ -46,16 +49,26 @@ struct symbol {
 	unsigned int n_calls; /* the innermost first */
 	struct call calls[MAX_CALLS];
 	unsigned long function_offset; /* into the function, if the place is not known */
+	bool looked_up;
 };
 
-/* Of a stack. In pages of its own. */
+struct frame {
+	struct fastmem_stack_frame at;
+	struct symbol symbol;
+};
+
+/* Of some stacks, one behind the other. In pages of its own. */
 struct symbols {
-	struct fastmem_stack_frame frames[FASTMEM_STACK_MAX_DEPTH];
-	struct symbol symbols[FASTMEM_STACK_MAX_DEPTH]; /* of each frame */
-	unsigned int n;
+	size_t size; /* of it all */
 	int64_t deadline;
-	size_t used; /* of text */
-	char text[TEXT_SIZE];
+	unsigned int n;
+	size_t text_size;
+	size_t text_used;
+	char *text;
+	const char *args[7 + MAX_ADDRESSES + 1]; /* for one run of a tool */
+	char addresses[MAX_ADDRESSES][20];
+	struct frame *of[MAX_ADDRESSES];
+	struct frame frames[];
 };
 
 int fastmem_symbol_patience_ms = 10000;
@@ -288,13 +301,36 @@ is_known(const char *s)
 }
 
 static void
+cut_at(char *s, const char *at)
+{
+	char *found = strstr(s, at);
+
+	if (found != NULL)
+		*found = '\0';
+}
+
+/* Of "file:line:column", which eu-addr2line writes. */
+static void
+cut_column(char *place)
+{
+	char *last = strrchr(place, ':'), *line;
+
+	if (last == NULL)
+		return;
+	*last = '\0';
+	line = strrchr(place, ':');
+	if (line == NULL || line[1] < '0' || line[1] > '9' || strchr(line, '/') != NULL)
+		*last = ':';
+}
+
+static void
 call_add(struct symbol *symbol, char *function, char *place)
 {
-	char *discriminator = strstr(place, " (discriminator");
 	const char *colon;
 
-	if (discriminator != NULL)
-		*discriminator = '\0';
+	cut_at(function, " inlined at ");
+	cut_at(place, " (discriminator");
+	cut_column(place);
 	if (!is_known(function) || symbol->n_calls == MAX_CALLS)
 		return;
 	colon = strrchr(place, ':');
@@ -308,7 +344,7 @@ call_add(struct symbol *symbol, char *function, char *place)
 
 /* For each address, a line with it, and then a function and its place by turns. */
 static void
-parse(struct symbols *s, const unsigned int *of, unsigned int n, char *text, const char *end)
+parse(struct symbols *s, unsigned int n, char *text, const char *end)
 {
 	struct symbol *symbol = NULL;
 	unsigned int next = 0;
@@ -318,7 +354,7 @@ parse(struct symbols *s, const unsigned int *of, unsigned int n, char *text, con
 		if (strncmp(line, "0x", 2) == 0) {
 			if (next == n)
 				return;
-			symbol = &s->symbols[of[next++]];
+			symbol = &s->of[next++]->symbol;
 			continue;
 		}
 		place = line_take(&text, end);
@@ -328,33 +364,33 @@ parse(struct symbols *s, const unsigned int *of, unsigned int n, char *text, con
 	}
 }
 
-/* The frames `of' are all of one module, which is a file that can be read. */
+/* The n frames s->of are all of one module, which is a file that can be read. */
 static void
-ask_tools(struct symbols *s, const char *path, const unsigned int *of, unsigned int n)
+ask_tools(struct symbols *s, const char *path, unsigned int n)
 {
 	/* Binutils', as of 2.40, sees no inlined calls in what clang has compiled. */
 	static const char *const tools[] = { "llvm-addr2line", "addr2line", "eu-addr2line" };
-	const char *args[7 + FASTMEM_STACK_MAX_DEPTH + 1] = { NULL, "-C", "-f", "-i", "-a", "-e",
-		path };
-	char addresses[FASTMEM_STACK_MAX_DEPTH][20];
+	static const char *const options[] = { "-C", "-f", "-i", "-a", "-e" };
 	unsigned int i;
 
+	memcpy(s->args + 1, options, sizeof(options));
+	s->args[6] = path;
 	for (i = 0; i < n; i++) {
 		/* The call, which is before the return address. */
-		snprintf(addresses[i], sizeof(addresses[i]), "0x%" PRIx64,
-			s->frames[of[i]].offset - 1);
-		args[7 + i] = addresses[i];
+		snprintf(s->addresses[i], sizeof(s->addresses[i]), "0x%" PRIx64,
+			s->of[i]->at.offset - 1);
+		s->args[7 + i] = s->addresses[i];
 	}
-	args[7 + n] = NULL;
-	for (i = 0; i < RTE_DIM(tools); i++) {
-		char *out = s->text + s->used;
+	s->args[7 + n] = NULL;
+	for (i = 0; i < RTE_DIM(tools) && now_ms() < s->deadline; i++) {
+		char *out = s->text + s->text_used;
 		size_t used;
 
-		args[0] = tools[i];
-		if (!tool_run(args, out, TEXT_SIZE - s->used, &used, s->deadline))
+		s->args[0] = tools[i];
+		if (!tool_run(s->args, out, s->text_size - s->text_used, &used, s->deadline))
 			continue;
-		s->used += used;
-		parse(s, of, n, out, out + used);
+		s->text_used += used;
+		parse(s, n, out, out + used);
 		return;
 	}
 }
@@ -387,9 +423,9 @@ is_loaded(struct dl_phdr_info *info, size_t size, void *arg)
 }
 
 static void
-ask_linker(struct symbols *s, const struct fastmem_module *m, unsigned int frame)
+ask_linker(const struct fastmem_module *m, struct frame *frame)
 {
-	struct symbol *symbol = &s->symbols[frame];
+	struct symbol *symbol = &frame->symbol;
 	struct loaded l = { .module = m };
 	Dl_info info;
 	uintptr_t addr;
@@ -397,7 +433,7 @@ ask_linker(struct symbols *s, const struct fastmem_module *m, unsigned int frame
 	dl_iterate_phdr(is_loaded, &l);
 	if (!l.found)
 		return;
-	addr = l.base + s->frames[frame].offset;
+	addr = l.base + frame->at.offset;
 	if (dladdr((void *)(addr - 1), &info) == 0 || info.dli_sname == NULL)
 		return;
 	symbol->calls[0] = (struct call){ .function = info.dli_sname };
@@ -405,54 +441,69 @@ ask_linker(struct symbols *s, const struct fastmem_module *m, unsigned int frame
 	symbol->function_offset = addr - (uintptr_t)info.dli_saddr;
 }
 
-/* All frames of the module that the frame `first' is of. */
+/* The next frames of a module, from the frame `first' on: as many as a tool can take. */
 static void
 look_up_module(struct symbols *s, const struct fastmem_module *m, unsigned int first)
 {
-	unsigned int of[FASTMEM_STACK_MAX_DEPTH], n = 0, i;
+	unsigned int n = 0, i;
 
-	for (i = first; i < s->n; i++)
-		if (s->frames[i].module == m->path)
-			of[n++] = i;
+	for (i = first; i < s->n && n < MAX_ADDRESSES; i++) {
+		struct frame *frame = &s->frames[i];
+
+		if (frame->at.module != m->path || frame->symbol.looked_up)
+			continue;
+		frame->symbol.looked_up = true;
+		s->of[n++] = frame;
+	}
 	if (file_is_same(m))
-		ask_tools(s, m->path, of, n);
+		ask_tools(s, m->path, n);
 	for (i = 0; i < n; i++)
-		if (s->symbols[of[i]].n_calls == 0)
-			ask_linker(s, m, of[i]);
+		if (s->of[i]->symbol.n_calls == 0)
+			ask_linker(m, s->of[i]);
 }
 
 static const struct fastmem_module *
-module_of(const struct fastmem_stack_frame *frame)
+module_of(const struct frame *frame)
 {
-	return frame->module == NULL ? NULL : (const struct fastmem_module *)
-		RTE_PTR_SUB(frame->module, offsetof(struct fastmem_module, path));
+	return (const struct fastmem_module *)
+		RTE_PTR_SUB(frame->at.module, offsetof(struct fastmem_module, path));
 }
 
-/* What the frames of a stack are. NULL: there is no such stack, or no memory. */
+/*
+ * What the frames of these stacks are, up to max of each: those of a stack are behind those of
+ * the one before. NULL: there is no memory.
+ */
 static struct symbols *
-symbols_make(uint32_t id)
+symbols_make(const uint32_t *ids, unsigned int n_ids, unsigned int max)
 {
+	size_t text = TEXT_SIZE + (size_t)n_ids * max * TEXT_OF_FRAME;
+	size_t size = sizeof(struct symbols) + (size_t)n_ids * max * sizeof(struct frame) + text;
+	struct fastmem_stack_frame frames[FASTMEM_STACK_MAX_DEPTH];
 	struct symbols *s;
-	unsigned int i, k;
+	unsigned int i, k, n;
 
-	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	s = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (s == MAP_FAILED)
 		return NULL;
-	s->n = fastmem_stack_frames(id, s->frames, FASTMEM_STACK_MAX_DEPTH);
-	s->deadline = now_ms() + fastmem_symbol_patience_ms;
-	for (i = 0; i < s->n; i++) {
-		for (k = 0; k < i && s->frames[k].module != s->frames[i].module; k++)
-			;
-		if (k == i && s->frames[i].module != NULL)
-			look_up_module(s, module_of(&s->frames[i]), i);
+	s->size = size;
+	s->text_size = text;
+	s->text = (char *)&s->frames[n_ids * max];
+	s->deadline = now_ms() + fastmem_symbol_patience_ms * (1 + n_ids / 100);
+	for (i = 0; i < n_ids; i++) {
+		n = RTE_MIN(fastmem_stack_frames(ids[i], frames, max), max);
+		for (k = 0; k < n; k++)
+			s->frames[s->n++].at = frames[k];
 	}
+	for (i = 0; i < s->n; i++)
+		if (s->frames[i].at.module != NULL && !s->frames[i].symbol.looked_up)
+			look_up_module(s, module_of(&s->frames[i]), i);
 	return s;
 }
 
 static void
 symbols_free(struct symbols *s)
 {
-	munmap(s, sizeof(*s));
+	munmap(s, s->size);
 }
 
 /* Lines. */
@@ -481,10 +532,10 @@ is_of_library(const struct call *call)
 
 /* The first call to show. Library functions that are in the program itself come before it. */
 static void
-skip_library(const struct symbols *s, unsigned int *frame, unsigned int *call)
+skip_library(const struct frame *frames, unsigned int n, unsigned int *frame, unsigned int *call)
 {
-	for (*frame = 0; *frame < s->n; (*frame)++) {
-		const struct symbol *symbol = &s->symbols[*frame];
+	for (*frame = 0; *frame < n; (*frame)++) {
+		const struct symbol *symbol = &frames[*frame].symbol;
 
 		for (*call = 0; *call < symbol->n_calls; (*call)++)
 			if (!is_of_library(&symbol->calls[*call]))
@@ -496,10 +547,10 @@ skip_library(const struct symbols *s, unsigned int *frame, unsigned int *call)
 }
 
 static int
-format_module(char *buf, size_t len, const struct fastmem_stack_frame *frame)
+format_module(char *buf, size_t len, const struct frame *frame)
 {
 	return snprintf(buf, len, "%s+0x%" PRIx64,
-		frame->module != NULL ? base_name(frame->module) : "", frame->offset);
+		frame->at.module != NULL ? base_name(frame->at.module) : "", frame->at.offset);
 }
 
 static int
@@ -515,13 +566,13 @@ format_call(char *buf, size_t len, const struct symbol *symbol, unsigned int cal
 }
 
 static void
-print_frame(FILE *f, const char *indent, unsigned int *number, const struct symbols *s,
-		unsigned int frame, unsigned int call)
+print_frame(FILE *f, const char *indent, unsigned int *number, const struct frame *frame,
+		unsigned int call)
 {
-	const struct symbol *symbol = &s->symbols[frame];
+	const struct symbol *symbol = &frame->symbol;
 	char module[256], text[1024];
 
-	format_module(module, sizeof(module), &s->frames[frame]);
+	format_module(module, sizeof(module), frame);
 	if (symbol->n_calls == 0) {
 		fprintf(f, "%s#%u %s\n", indent, (*number)++, module);
 		return;
@@ -533,50 +584,67 @@ print_frame(FILE *f, const char *indent, unsigned int *number, const struct symb
 	}
 }
 
-/* For what is no stack; or NULL. */
 static const char *
-no_stack(uint32_t id, const struct symbols *s)
+why_no_stack(uint32_t id)
 {
 	if (id == FASTMEM_STACK_MANY)
 		return "not kept: there are too many different stacks";
-	if (id == FASTMEM_STACK_NONE)
-		return "not known";
-	return s == NULL || s->n == 0 ? "not there any more" : NULL;
+	return id == FASTMEM_STACK_NONE ? "not known" : "not there any more";
 }
 
 void
 fastmem_stack_print(FILE *f, uint32_t id, const char *indent)
 {
-	struct symbols *s = symbols_make(id);
+	struct symbols *s = symbols_make(&id, 1, FASTMEM_STACK_MAX_DEPTH);
 	unsigned int frame, call, number = 0;
 
-	if (no_stack(id, s) != NULL) {
-		fprintf(f, "%s(%s)\n", indent, no_stack(id, s));
+	if (s == NULL || s->n == 0) {
+		fprintf(f, "%s(%s)\n", indent, why_no_stack(id));
 	} else {
-		skip_library(s, &frame, &call);
+		skip_library(s->frames, s->n, &frame, &call);
 		for (; frame < s->n; frame++, call = 0)
-			print_frame(f, indent, &number, s, frame, call);
+			print_frame(f, indent, &number, &s->frames[frame], call);
 	}
 	if (s != NULL)
 		symbols_free(s);
 }
 
+/* Of a stack with n frames. */
+static int
+format_site(char *buf, size_t len, uint32_t id, const struct frame *frames, unsigned int n)
+{
+	unsigned int frame, call;
+
+	if (n == 0)
+		return snprintf(buf, len, "(%s)", why_no_stack(id));
+	skip_library(frames, n, &frame, &call);
+	return frames[frame].symbol.n_calls == 0 ? format_module(buf, len, &frames[frame]) :
+		format_call(buf, len, &frames[frame].symbol, call);
+}
+
 int
 fastmem_stack_site(uint32_t id, char *buf, size_t len)
 {
-	struct symbols *s = symbols_make(id);
-	unsigned int frame, call;
-	int ret;
+	struct symbols *s = symbols_make(&id, 1, SITE_FRAMES);
+	int ret = format_site(buf, len, id, s != NULL ? s->frames : NULL, s != NULL ? s->n : 0);
 
-	if (no_stack(id, s) != NULL) {
-		ret = snprintf(buf, len, "(%s)", no_stack(id, s));
-	} else {
-		skip_library(s, &frame, &call);
-		ret = s->symbols[frame].n_calls == 0 ?
-			format_module(buf, len, &s->frames[frame]) :
-			format_call(buf, len, &s->symbols[frame], call);
-	}
 	if (s != NULL)
 		symbols_free(s);
 	return ret;
+}
+
+void
+fastmem_stack_sites(const uint32_t *ids, unsigned int n, fastmem_stack_site_cb cb, void *arg)
+{
+	struct symbols *s = symbols_make(ids, n, SITE_FRAMES);
+	unsigned int i, have, first = 0;
+	char site[1024];
+
+	for (i = 0; i < n; i++, first += have) {
+		have = s == NULL ? 0 : RTE_MIN(fastmem_stack_frames(ids[i], NULL, 0), SITE_FRAMES);
+		format_site(site, sizeof(site), ids[i], have > 0 ? s->frames + first : NULL, have);
+		cb(arg, i, site);
+	}
+	if (s != NULL)
+		symbols_free(s);
 }

@@ -62,6 +62,9 @@ static struct {
 	/* A bit by granule: the first one of a slab. Set and reset atomically under a shared lock. */
 	uint64_t *slabs;
 	uint64_t n_words;
+	/* Memcheck: objects that were not freed, which it is to tell of when the process ends. */
+	void **left;
+	uint32_t n_left;
 } track = {
 	.lock = PTHREAD_RWLOCK_INITIALIZER,
 };
@@ -124,27 +127,6 @@ add_to_report(const char *report)
 
 	if (addr != NULL && rte_fastmem_bin_of(addr) != 0)
 		rte_fastmem_object_dump(stderr, addr);
-}
-
-void
-fastmem_track_start(void)
-{
-	unsigned int tools = fastmem_track_tools() & ~FASTMEM_TOOL_TSAN;
-
-	/* Others share the memory. */
-	if (tools == 0 || rte_eal_process_type() != RTE_PROC_PRIMARY)
-		return;
-	if ((tools & FASTMEM_TOOL_ASAN) && __asan_set_error_report_callback != NULL &&
-			__asan_get_report_address != NULL)
-		__asan_set_error_report_callback(add_to_report);
-	pthread_rwlock_wrlock(&track.lock);
-	track.n_words = rte_fastmem_map.n_granules / 64 + 1;
-	track.slabs = calloc(track.n_words, sizeof(track.slabs[0]));
-	if (track.slabs != NULL)
-		track.memory_tools = tools;
-	else
-		FASTMEM_LOG(WARNING, "no memory to tell the sanitizer about objects");
-	pthread_rwlock_unlock(&track.lock);
 }
 
 /* Returns the tools to tell; to be followed by end_telling(). */
@@ -228,12 +210,92 @@ allow_chunks(unsigned int tools)
 	}
 }
 
+#ifdef HAVE_MEMCHECK
+
+static void
+note_left(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_record *r,
+		void *arg)
+{
+	uint32_t n = track.n_left;
+
+	RTE_SET_USED(arg);
+	if (__atomic_load_n(&r->state, __ATOMIC_RELAXED) != FASTMEM_RECORD_LIVE)
+		return;
+	/* Room is made whenever the number is a power of two. */
+	if ((n & (n - 1)) == 0) {
+		void **more = realloc(track.left, (n == 0 ? 1 : 2 * n) * sizeof(more[0]));
+
+		if (more == NULL)
+			return;
+		track.left = more;
+	}
+	track.left[track.n_left++] = fastmem_record_object(bin, slab, r);
+}
+
+/* Memcheck does not bear with blocks that overlap. */
+static void
+forget_left(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < track.n_left; i++)
+		VALGRIND_FREELIKE_BLOCK(track.left[i], 0);
+	free(track.left);
+	track.left = NULL;
+	track.n_left = 0;
+}
+
+#else
+
+static void
+forget_left(void)
+{
+}
+
+#endif
+
+void
+fastmem_track_start(void)
+{
+	unsigned int tools = fastmem_track_tools() & ~FASTMEM_TOOL_TSAN;
+
+	/* Others share the memory. */
+	if (tools == 0 || rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return;
+	if ((tools & FASTMEM_TOOL_ASAN) && __asan_set_error_report_callback != NULL &&
+			__asan_get_report_address != NULL)
+		__asan_set_error_report_callback(add_to_report);
+	pthread_rwlock_wrlock(&track.lock);
+	forget_left(); /* others take their places */
+	track.n_words = rte_fastmem_map.n_granules / 64 + 1;
+	track.slabs = calloc(track.n_words, sizeof(track.slabs[0]));
+	if (track.slabs != NULL)
+		track.memory_tools = tools;
+	else
+		FASTMEM_LOG(WARNING, "no memory to tell the sanitizer about objects");
+	pthread_rwlock_unlock(&track.lock);
+}
+
+void
+fastmem_track_share(void)
+{
+	fastmem_track_stop();
+	/* Whether they are freed, memcheck will not learn. */
+	pthread_rwlock_wrlock(&track.lock);
+	forget_left();
+	pthread_rwlock_unlock(&track.lock);
+}
+
 void
 fastmem_track_stop(void)
 {
 	uint64_t w;
 
 	pthread_rwlock_wrlock(&track.lock);
+#ifdef HAVE_MEMCHECK
+	if (track.memory_tools & FASTMEM_TOOL_VALGRIND)
+		fastmem_records_walk(note_left, NULL);
+#endif
 	if (track.memory_tools != 0)
 		allow_chunks(track.memory_tools);
 	for (w = 0; track.slabs != NULL && w < track.n_words; w++) {

@@ -28,10 +28,13 @@ unsigned int fastmem_track_tools(void);
 void fastmem_track_start(void);
 
 /*
- * At deinit, before memory goes, and in a primary before the first other process gets
- * objects: all slabs become plain memory, and the other functions do nothing but for TSan.
+ * At deinit, before memory goes: all slabs become plain memory, and the other functions do
+ * nothing but for TSan.
  */
 void fastmem_track_stop(void);
+
+/* The same in a primary, before the first other process gets objects. */
+void fastmem_track_share(void);
 
 /*
  * Memory becomes a slab: nobody may access it but for objects. When it is none any more,

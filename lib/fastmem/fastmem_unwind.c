@@ -529,7 +529,7 @@ static struct rule
 rule_find(uintptr_t pc)
 {
 	struct rule none;
-	struct dwarf_eh_bases bases;
+	struct dwarf_eh_bases bases = { 0 }; /* MemorySanitizer does not see who writes it */
 	struct common common;
 	struct machine m;
 	struct reader code;
@@ -643,7 +643,7 @@ find_span(const char *line, const char *end, uintptr_t sp, struct fastmem_stack_
 	const char *newline;
 
 	while ((newline = memchr(line, '\n', end - line)) != NULL) {
-		uintptr_t low, high;
+		uintptr_t low, high = 0;
 		const char *s = parse_hex(line, newline, &low);
 
 		if (s < newline)
@@ -756,13 +756,15 @@ step_up(struct fastmem_walk *walk, struct position *at, const struct rule *rule,
 }
 
 FASTMEM_UNCHECKED void
-fastmem_unwind(const uintptr_t *frame, unsigned int max, struct fastmem_walk *walk)
+fastmem_unwind(const uintptr_t *frame, const void *caller, unsigned int max,
+		struct fastmem_walk *walk)
 {
 	const struct fastmem_stack_span *span = &fastmem_stack_span;
 	const uintptr_t from = (uintptr_t)frame;
 	struct position at = { from + 2 * WORD, from };
 	struct rule rule;
 
+	RTE_SET_USED(caller);
 	walk->n = 0;
 	walk->n_words = 0;
 	if (unlikely(from - span->low >= span->high - span->low) && !stack_find(from))
@@ -790,17 +792,21 @@ fastmem_unwind_forget(void)
 {
 }
 
+#define MAX_INSIDE 8 /* functions from where it begins to this one */
+
 void
-fastmem_unwind(const uintptr_t *frame, unsigned int max, struct fastmem_walk *walk)
+fastmem_unwind(const uintptr_t *frame, const void *caller, unsigned int max,
+		struct fastmem_walk *walk)
 {
-	void *frames[FASTMEM_UNWIND_MAX + 4];
-	int n = backtrace(frames, max + 2), i;
+	void *frames[FASTMEM_UNWIND_MAX + MAX_INSIDE];
+	int n = backtrace(frames, max + MAX_INSIDE), i;
 
 	RTE_SET_USED(frame);
 	walk->n_words = 0;
 	walk->n = 0;
-	/* Without this function and its caller. */
-	for (i = 2; i < n; i++)
+	for (i = 0; i < n && frames[i] != caller; i++)
+		;
+	for (; i < n && walk->n < max; i++)
 		walk->frames[walk->n++] = (uintptr_t)frames[i];
 }
 

@@ -28,12 +28,14 @@ struct fastmem_walk {
  * malloc only where the C library's backtrace() has to serve.
  *
  * @param frame
- *   Of the calling function: its __builtin_frame_address(0).
+ *   Of the function where it begins: its __builtin_frame_address(0).
+ * @param caller
+ *   Its __builtin_return_address(0), which is the first frame.
  * @param max
- *   Most frames to find, up to FASTMEM_UNWIND_MAX. The first one is the return address of
- *   the calling function.
+ *   Most frames to find, up to FASTMEM_UNWIND_MAX.
  */
-void fastmem_unwind(const uintptr_t *frame, unsigned int max, struct fastmem_walk *walk);
+void fastmem_unwind(const uintptr_t *frame, const void *caller, unsigned int max,
+		struct fastmem_walk *walk);
 
 /* The mapping that the stack of this thread is in, as it was found last. */
 struct fastmem_stack_span {

@@ -20,6 +20,7 @@
 #include <rte_lcore.h>
 
 #include "fastmem_debug.h"
+#include "fastmem_layout.h"
 #include "fastmem_private.h"
 #include "fastmem_track.h"
 
@@ -31,7 +32,7 @@
 #define HANDLE_SLACK_SHIFT 19
 #define HANDLE_SLACK_MAX (UINT32_MAX >> HANDLE_SLACK_SHIFT)
 
-struct fastmem_process fastmem_process = { .peers_fd = -1 };
+struct fastmem_process fastmem_process = { .layout = &fastmem_layout, .peers_fd = -1 };
 struct rte_fastmem_map rte_fastmem_map;
 
 /* Init and deinit. */
@@ -188,17 +189,19 @@ primary_init(const struct fastmem_settings *settings)
 static int
 attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 {
-	static bool refused;
+	static bool refused, unreadable; /* each call comes here, and one line in the log will do */
 	struct fastmem_settings settings;
 	int ret;
 
 	/* Pairs with the release in primary_init(). */
 	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
 		return -ENODEV;
-	if (fastmem_conf_read(conf, &settings) != 0)
+	if (unreadable || fastmem_conf_read(conf, &settings) != 0) {
+		unreadable = true;
 		return -EINVAL;
+	}
 	if (ctl->version != FASTMEM_LAYOUT_VERSION || ctl->size_of_ctl != sizeof(*ctl)) {
-		if (!refused) /* each call comes here, and one line will do */
+		if (!refused)
 			FASTMEM_LOG(ERR, "the primary process has fastmem of layout %u (%u bytes), "
 				"this process has %u (%zu bytes): build both against the same "
 				"fastmem", ctl->version, ctl->size_of_ctl, FASTMEM_LAYOUT_VERSION,
@@ -411,6 +414,10 @@ fastmem_forget(bool forked)
 	if (fastmem_process_state() == FASTMEM_PROCESS_NONE)
 		return;
 	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
+	if (forked)
+		fastmem_debug_forked();
+	else
+		fastmem_debug_close();
 	if (forked) {
 		pthread_mutex_init(&attach_lock, NULL);
 		fastmem_threads_forget_forked();
@@ -422,6 +429,25 @@ fastmem_forget(bool forked)
 		else
 			fastmem_peers_leave(NULL);
 	}
+}
+
+/*
+ * EAL is about to end here, and takes the memory with it. As rte_fastmem_deinit(), but without a
+ * word to secondaries, which EAL's end leaves with the memory they have.
+ */
+void
+fastmem_end(void)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	if (fastmem_process_state() != FASTMEM_PROCESS_OPEN)
+		return;
+	fastmem_defer_end_all();
+	if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+		fastmem_leaks_at_end();
+	else
+		secondary_deinit(ctl);
+	fastmem_forget(false);
 }
 
 /* Backing memory. */
@@ -674,8 +700,10 @@ struct request {
 static struct fastmem_bin *
 request_bin(const struct request *r, unsigned int i)
 {
-	unsigned int socket = (r->first_socket + i) % r->ctl->n_sockets;
+	unsigned int socket;
 
+	RTE_ASSERT(r->ctl->n_sockets > 0);
+	socket = (r->first_socket + i) % r->ctl->n_sockets;
 	return &r->ctl->bins[r->ctl->arenas[socket].first_bin + r->offset];
 }
 
@@ -725,12 +753,13 @@ request_by_handle(struct request *r, rte_fastmem_handle_t handle, unsigned int f
 	return 0;
 }
 
-/* Take back what the caches and the depots of these sockets hold, and dead processes. */
+/* Take back what waits, what the caches and depots of these sockets hold, and dead processes. */
 static void
 request_reclaim(const struct request *r)
 {
 	unsigned int i;
 
+	fastmem_quarantine_flush(NULL);
 	if (r->t != NULL)
 		fastmem_tcache_flush(r->t, false);
 	/* The order of locks: this thread may have that of an arena's growth. */
@@ -820,14 +849,16 @@ request_bulk(const struct request *r, void **ptrs, unsigned int n, size_t zero,
 
 /* Checked calls: the slot that an object needs of the layers below, made an object. */
 
-/* Bytes and alignment that a handle stands for. */
+/* Bytes and alignment that a handle stands for: or more than was asked for, if that is not known. */
 static void
 handle_size(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle, size_t *size,
 		size_t *align)
 {
-	size_t slot_size = ctl->bins[handle & RTE_FASTMEM_HANDLE_BIN].slot_size;
+	const struct fastmem_bin *bin = &ctl->bins[handle & RTE_FASTMEM_HANDLE_BIN];
+	size_t slot_size = bin->slot_size;
 
-	*align = RTE_MIN(slot_size & -slot_size, (size_t)FASTMEM_GRANULE);
+	*align = bin->slab_align > 1 ? bin->slab_align * FASTMEM_GRANULE :
+		RTE_MIN(slot_size & -slot_size, FASTMEM_GRANULE);
 	*size = slot_size - (handle >> HANDLE_SLACK_SHIFT);
 }
 
@@ -835,16 +866,17 @@ static int
 checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs, unsigned int n,
 		unsigned int flags)
 {
-	const unsigned int zero = flags & RTE_FASTMEM_F_ZERO;
+	const unsigned int wanted = flags;
 	unsigned int i;
+	void *one; /* objs is written to on success only */
 	int ret;
 
 	flags &= ~RTE_FASTMEM_F_ZERO;
-	do {
-		ret = n == 1 ? request_serve(r, objs, 1, flags) : request_bulk(r, objs, n, 0, flags);
-	} while (ret == -ENOMEM && fastmem_quarantine_flush(NULL));
+	ret = n == 1 ? request_serve(r, &one, 1, flags) : request_bulk(r, objs, n, 0, flags);
+	if (ret == 0 && n == 1)
+		objs[0] = one;
 	for (i = 0; ret == 0 && i < n; i++)
-		objs[i] = fastmem_debug_take(objs[i], shape, zero);
+		objs[i] = fastmem_debug_take(objs[i], shape, wanted);
 	if (ret == 0)
 		fastmem_track_wrote(objs, n * sizeof(objs[0]));
 	return ret;
@@ -916,13 +948,18 @@ sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle, unsi
 
 /* The same in place of one of many that there are. */
 static void
-sampled_exchange(struct request *r, void **obj, size_t size, size_t align, unsigned int flags)
+sampled_exchange(struct request *r, void **obj, size_t size, size_t align, bool by_handle,
+		unsigned int flags)
 {
-	void *sampled = sampled_alloc(r, size, align, false, flags);
+	void *sampled = sampled_alloc(r, size, align, by_handle, flags);
+	struct rte_fastmem_cache *c;
 
 	if (sampled == NULL)
 		return;
+	c = &r->t->caches[rte_fastmem_bin_of(*obj)];
 	rte_fastmem_free_slow(*obj);
+	/* It was never the caller's: with this, it is counted neither as allocated nor as freed. */
+	RTE_FASTMEM_ADD(c->n_alloc, -1);
 	*obj = sampled;
 }
 
@@ -970,7 +1007,8 @@ rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket
 	void *obj;
 	int ret;
 
-	if (fastmem_debug_on())
+	/* In a secondary's first call, the level comes with this. */
+	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
 		return checked_alloc_one(size, align, flags, socket_id);
 	ret = request_init(&r, size, align, flags, socket_id);
 	if (ret != 0) {
@@ -988,13 +1026,13 @@ rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t ali
 	struct request r;
 	int ret;
 
-	if (fastmem_debug_on())
+	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
 		return checked_alloc(ptrs, n, size, align, flags, socket_id);
 	ret = request_init(&r, size, align, flags, socket_id);
 	if (ret == 0)
 		ret = request_bulk(&r, ptrs, n, size, flags);
 	if (ret == 0 && n > 0)
-		sampled_exchange(&r, &ptrs[0], size, align, flags);
+		sampled_exchange(&r, &ptrs[0], size, align, false, flags);
 	return ret;
 }
 
@@ -1006,6 +1044,7 @@ free_to_bin(struct fastmem_ctl *ctl, unsigned int bin, void *const *ptrs, unsign
 
 	if (rte_fastmem_push_bulk(&rte_fastmem_tls.caches[bin], ptrs, n))
 		return;
+	RTE_ASSERT(ctl != NULL); /* without, the map that the bin is from is empty */
 	t = fastmem_tcache_self(bin < ctl->first_pool_bin);
 	fastmem_caches_lock(&ctl->bins[bin]);
 	if (n == 1)
@@ -1290,5 +1329,13 @@ rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned 
 
 	if (ret == 0 && fastmem_debug_on())
 		return checked_halloc(&r, handle, ptrs, n, flags);
-	return ret != 0 ? ret : request_bulk(&r, ptrs, n, request_bin(&r, 0)->slot_size, flags);
+	if (ret == 0)
+		ret = request_bulk(&r, ptrs, n, request_bin(&r, 0)->slot_size, flags);
+	if (ret == 0 && n > 0 && fastmem_sampling()) {
+		size_t size, align;
+
+		handle_size(r.ctl, handle, &size, &align);
+		sampled_exchange(&r, &ptrs[0], size, align, true, flags);
+	}
+	return ret;
 }

@@ -42,6 +42,8 @@
 #include <rte_compat.h>
 #include <rte_memory.h>
 
+#include "rte_fastmem_attr.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -63,29 +65,6 @@ typedef uint32_t rte_fastmem_handle_t;
 
 /** No handle: what a variable can hold before rte_fastmem_hlookup(). */
 #define RTE_FASTMEM_HANDLE_INVALID UINT32_C(0)
-
-/** @cond */
-/*
- * What compilers and analysers are told: nothing where they do not know it.
- *
- * GCC does not inline functions that it knows as a pair of allocator and
- * deallocator. So pairs are named only to those who define
- * RTE_FASTMEM_NO_INLINE: analysers, and builds that want the warnings.
- */
-#if defined(RTE_FASTMEM_NO_INLINE) && defined(__GNUC__) && !defined(__clang__) && \
-	__GNUC__ >= 11
-#define __rte_fastmem_dealloc(fn, arg) __attribute__((malloc(fn, arg)))
-#else
-#define __rte_fastmem_dealloc(fn, arg)
-#endif
-#define __rte_fastmem_deallocs \
-	__rte_fastmem_dealloc(rte_fastmem_free, 1) \
-	__rte_fastmem_dealloc(rte_fastmem_free_sized, 1)
-#define __rte_fastmem_malloc \
-	__attribute__((malloc, warn_unused_result)) \
-	__rte_fastmem_deallocs \
-	__rte_fastmem_dealloc(rte_fastmem_realloc, 1)
-/** @endcond */
 
 /** @name Life cycle and backing memory */
 /**@{*/
@@ -285,10 +264,17 @@ rte_fastmem_classes(size_t *sizes);
 /**@{*/
 
 /** @cond */ /* declared first, for the attributes below */
-__rte_experimental void rte_fastmem_hfree(rte_fastmem_handle_t handle, void *ptr);
-__rte_experimental void rte_fastmem_free(void *ptr);
-__rte_experimental void rte_fastmem_free_sized(void *ptr, size_t size, size_t align);
-__rte_experimental void *rte_fastmem_realloc(void *ptr, size_t size, size_t align);
+#ifdef RTE_FASTMEM_HAS_PAIRS
+void rte_fastmem_free_sized_unmodelled(void *ptr, size_t size, size_t align)
+	__asm__("rte_fastmem_free_sized");
+#endif
+__rte_experimental void rte_fastmem_hfree(rte_fastmem_handle_t handle, void *ptr)
+	__rte_fastmem_takes(2);
+__rte_experimental void rte_fastmem_free(void *ptr) __rte_fastmem_takes(1);
+__rte_experimental void rte_fastmem_free_sized(void *ptr, size_t size, size_t align)
+	__rte_fastmem_takes(1);
+/* Does nothing: see rte_fastmem_model.h. */
+__rte_experimental void rte_fastmem_moved(void *ptr);
 /** @endcond */
 
 /**
@@ -313,7 +299,7 @@ __rte_experimental void *rte_fastmem_realloc(void *ptr, size_t size, size_t alig
 __rte_experimental
 void *
 rte_fastmem_alloc(size_t size, size_t align, unsigned int flags)
-	__rte_fastmem_malloc __attribute__((alloc_size(1)));
+	__rte_fastmem_malloc __attribute__((alloc_size(1))) __rte_fastmem_alloc_align(2);
 
 /**
  * Allocate an object on a given socket.
@@ -332,7 +318,7 @@ rte_fastmem_alloc(size_t size, size_t align, unsigned int flags)
 __rte_experimental
 void *
 rte_fastmem_alloc_socket(size_t size, size_t align, unsigned int flags, int socket_id)
-	__rte_fastmem_malloc __attribute__((alloc_size(1)));
+	__rte_fastmem_malloc __attribute__((alloc_size(1))) __rte_fastmem_alloc_align(2);
 
 /**
  * Change the size of an object.
@@ -355,8 +341,7 @@ rte_fastmem_alloc_socket(size_t size, size_t align, unsigned int flags, int sock
 __rte_experimental
 void *
 rte_fastmem_realloc(void *ptr, size_t size, size_t align)
-	__attribute__((warn_unused_result, alloc_size(2)))
-	__rte_fastmem_deallocs;
+	__attribute__((warn_unused_result, alloc_size(2))) __rte_fastmem_alloc_align(3);
 
 /**
  * Free an object.
@@ -524,8 +509,7 @@ rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle
 __rte_experimental
 void *
 rte_fastmem_halloc(rte_fastmem_handle_t handle, unsigned int flags)
-	__attribute__((malloc, warn_unused_result))
-	__rte_fastmem_deallocs
+	__rte_fastmem_malloc
 	__rte_fastmem_dealloc(rte_fastmem_hfree, 2);
 
 /**

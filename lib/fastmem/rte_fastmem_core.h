@@ -471,4 +471,8 @@ rte_fastmem_hfree_bulk(rte_fastmem_handle_t handle, void **ptrs, unsigned int n)
 }
 #endif
 
+#ifdef RTE_FASTMEM_NO_INLINE
+#include "rte_fastmem_model.h"
+#endif
+
 #endif /* _RTE_FASTMEM_CORE_H_ */

@@ -37,8 +37,6 @@
 extern "C" {
 #endif
 
-struct rte_fastmem_pool;
-
 /** How much is checked. */
 enum rte_fastmem_debug_level {
 	/** What the program runs under decides: full under a checker of memory, else off. */
@@ -184,7 +182,12 @@ __rte_experimental
 struct rte_fastmem_leaks *
 rte_fastmem_leaks_snapshot(void);
 
-/** Free a snapshot. NULL: nothing is done. */
+/**
+ * Free a snapshot.
+ *
+ * @param leaks
+ *   From rte_fastmem_leaks_snapshot(). NULL: nothing is done.
+ */
 __rte_experimental
 void
 rte_fastmem_leaks_free(struct rte_fastmem_leaks *leaks);

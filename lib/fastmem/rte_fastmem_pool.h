@@ -168,6 +168,26 @@ struct rte_fastmem_pool_stats {
 	uint64_t bytes_metadata; /**< Bookkeeping outside of the memory held. */
 };
 
+/** @cond */
+#if defined(RTE_FASTMEM_NO_INLINE) || defined(RTE_FASTMEM_EXPORT)
+#define __rte_fastmem_pool_inline __rte_experimental
+#else
+#define __rte_fastmem_pool_inline static inline
+#endif
+
+/* Declared first, for attributes. */
+__rte_experimental void rte_fastmem_pool_free(struct rte_fastmem_pool *pool)
+	__rte_fastmem_takes(1);
+__rte_fastmem_pool_inline void rte_fastmem_pool_put(struct rte_fastmem_pool *pool, void *obj)
+	__rte_fastmem_takes(2);
+/*
+ * Is not there. It makes rte_fastmem_pool_free() known to free something; what creates a pool
+ * cannot do so, as a pool whose address is lost is no leak: it can be looked up.
+ */
+struct rte_fastmem_pool *rte_fastmem_pool_model(void)
+	__rte_fastmem_dealloc(rte_fastmem_pool_free, 1);
+/** @endcond */
+
 /** @name Pools */
 /**@{*/
 
@@ -289,8 +309,11 @@ rte_fastmem_pool_add(struct rte_fastmem_pool *pool, void *const *objs, unsigned 
  *   - ENOMEM: no memory for more objects, or max_bytes are in use
  *   - ENODEV: fastmem is not initialised, or the pool was freed
  */
-static inline void *
-rte_fastmem_pool_get(struct rte_fastmem_pool *pool);
+__rte_fastmem_pool_inline void *
+rte_fastmem_pool_get(struct rte_fastmem_pool *pool)
+	__attribute__((warn_unused_result))
+	__rte_fastmem_deallocs
+	__rte_fastmem_dealloc(rte_fastmem_pool_put, 2);
 
 /**
  * Get n objects, or none.
@@ -300,7 +323,7 @@ rte_fastmem_pool_get(struct rte_fastmem_pool *pool);
  *   - -ENOBUFS, -ENOMEM, -ENODEV: as for rte_fastmem_pool_get(); the array is not
  *     written to
  */
-static inline int
+__rte_fastmem_pool_inline int
 rte_fastmem_pool_get_bulk(struct rte_fastmem_pool *pool, void **objs, unsigned int n);
 
 /**
@@ -312,13 +335,13 @@ rte_fastmem_pool_get_bulk(struct rte_fastmem_pool *pool, void **objs, unsigned i
  *   The object, got from this pool and not put since. This is not checked here:
  *   rte_fastmem_free() finds out whose an object is. NULL: nothing is done.
  */
-static inline void
+__rte_fastmem_pool_inline void
 rte_fastmem_pool_put(struct rte_fastmem_pool *pool, void *obj);
 
 /**
  * Put n objects back, none of which is NULL.
  */
-static inline void
+__rte_fastmem_pool_inline void
 rte_fastmem_pool_put_bulk(struct rte_fastmem_pool *pool, void *const *objs, unsigned int n);
 
 /**
@@ -501,9 +524,9 @@ rte_fastmem_pool_popped(struct rte_fastmem_cache *c)
 	/* Pairs with the acquire in cache_limit(): then top is as said. */
 	__atomic_store_n(&c->popping, 0, __ATOMIC_RELEASE);
 }
-/** @endcond */
+#ifndef RTE_FASTMEM_NO_INLINE
 
-static inline void *
+__rte_fastmem_pool_inline void *
 rte_fastmem_pool_get(struct rte_fastmem_pool *pool)
 {
 	struct rte_fastmem_cache *c = rte_fastmem_pool_cache(pool);
@@ -520,7 +543,7 @@ rte_fastmem_pool_get(struct rte_fastmem_pool *pool)
 	return top[-1];
 }
 
-static inline int
+__rte_fastmem_pool_inline int
 rte_fastmem_pool_get_bulk(struct rte_fastmem_pool *pool, void **objs, unsigned int n)
 {
 	struct rte_fastmem_cache *c = rte_fastmem_pool_cache(pool);
@@ -538,7 +561,7 @@ rte_fastmem_pool_get_bulk(struct rte_fastmem_pool *pool, void **objs, unsigned i
 	return 0;
 }
 
-static inline void
+__rte_fastmem_pool_inline void
 rte_fastmem_pool_put(struct rte_fastmem_pool *pool, void *obj)
 {
 	if (unlikely(obj == NULL || !rte_fastmem_push(rte_fastmem_pool_cache(pool), obj))) {
@@ -548,12 +571,24 @@ rte_fastmem_pool_put(struct rte_fastmem_pool *pool, void *obj)
 	}
 }
 
-static inline void
+__rte_fastmem_pool_inline void
 rte_fastmem_pool_put_bulk(struct rte_fastmem_pool *pool, void *const *objs, unsigned int n)
 {
 	if (unlikely(!rte_fastmem_push_bulk(rte_fastmem_pool_cache(pool), objs, n)))
 		rte_fastmem_pool_put_slow(pool, objs, n);
 }
+
+#elif defined(__clang_analyzer__)
+
+__rte_fastmem_always_inline void *
+rte_fastmem_pool_get(struct rte_fastmem_pool *pool)
+{
+	(void)pool;
+	return rte_fastmem_model_object();
+}
+
+#endif /* RTE_FASTMEM_NO_INLINE */
+/** @endcond */
 
 #ifdef __cplusplus
 }

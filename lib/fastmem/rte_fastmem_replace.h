@@ -228,6 +228,51 @@ rte_fastmem_replace_mempool_generic_put(struct rte_mempool *mp, void *const *obj
 
 #ifdef RTE_FASTMEM_REPLACE_MALLOC
 
+#if defined(RTE_FASTMEM_NO_INLINE) || defined(RTE_FASTMEM_EXPORT)
+#define __rte_fastmem_replace_inline __rte_experimental
+#else
+#define __rte_fastmem_replace_inline static __rte_always_inline
+#endif
+
+/*
+ * Declared first, for attributes: as in rte_fastmem.h. What analysers shall know is this function
+ * under its own name: they do not tell of a call that comes from a macro of a system header.
+ */
+#ifdef RTE_FASTMEM_NO_INLINE
+void rte_free(void *ptr) __asm__("rte_fastmem_replace_free") __rte_fastmem_takes(1);
+#else
+__rte_fastmem_replace_inline void rte_fastmem_replace_free(void *ptr);
+#endif
+
+#define __rte_fastmem_replace_deallocs \
+	__rte_fastmem_dealloc(rte_free, 1) \
+	__rte_fastmem_dealloc(rte_fastmem_moved, 1)
+
+__rte_fastmem_replace_inline void *
+rte_fastmem_replace_malloc(const char *type, size_t size, unsigned int align)
+	__attribute__((alloc_size(2))) __rte_fastmem_replace_deallocs;
+__rte_fastmem_replace_inline void *
+rte_fastmem_replace_malloc_socket(const char *type, size_t size, unsigned int align,
+		int socket_id)
+	__attribute__((alloc_size(2))) __rte_fastmem_replace_deallocs;
+__rte_fastmem_replace_inline void *
+rte_fastmem_replace_zmalloc(const char *type, size_t size, unsigned int align)
+	__attribute__((alloc_size(2))) __rte_fastmem_replace_deallocs;
+__rte_fastmem_replace_inline void *
+rte_fastmem_replace_zmalloc_socket(const char *type, size_t size, unsigned int align,
+		int socket_id)
+	__attribute__((alloc_size(2))) __rte_fastmem_replace_deallocs;
+__rte_fastmem_replace_inline void *
+rte_fastmem_replace_calloc(const char *type, size_t num, size_t size, unsigned int align)
+	__attribute__((alloc_size(2, 3))) __rte_fastmem_replace_deallocs;
+__rte_fastmem_replace_inline void *
+rte_fastmem_replace_calloc_socket(const char *type, size_t num, size_t size, unsigned int align,
+		int socket_id)
+	__attribute__((alloc_size(2, 3))) __rte_fastmem_replace_deallocs;
+__rte_fastmem_replace_inline void *
+rte_fastmem_replace_realloc(void *ptr, size_t size, unsigned int align)
+	__attribute__((alloc_size(2)));
+
 __rte_experimental
 void *
 rte_fastmem_replace_malloc_slow(const char *type, size_t size, unsigned int align,
@@ -237,7 +282,8 @@ void
 rte_fastmem_replace_free_slow(void *ptr);
 __rte_experimental
 void *
-rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, int socket_id);
+rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, int socket_id)
+	__attribute__((alloc_size(2)));
 __rte_experimental
 int
 rte_fastmem_replace_malloc_validate(const void *ptr, size_t *size);
@@ -291,14 +337,22 @@ __rte_experimental
 bool
 rte_fastmem_replace_make_room(void);
 
+/* Why there is no fastmem in this process any more. */
+enum rte_fastmem_replace_end {
+	RTE_FASTMEM_REPLACE_ENDING, /* EAL is about to unmap all memory: objects are of no use */
+	RTE_FASTMEM_REPLACE_GONE, /* it has done so */
+	RTE_FASTMEM_REPLACE_FORKED, /* this process is a copy of one that goes on with it */
+};
+
 /*
- * All memory of EAL's is gone from this process, after rte_eal_cleanup(); or, forked, it is
- * another's, whose copy this process is. From now on nothing is allocated, and what is freed is
- * ignored. No other thread may be inside a call.
+ * From now on nothing is allocated, and what is freed is ignored. No other thread may be inside a
+ * call.
  */
 __rte_experimental
 void
-rte_fastmem_replace_forget(bool forked);
+rte_fastmem_replace_forget(enum rte_fastmem_replace_end end);
+
+#ifndef RTE_FASTMEM_NO_INLINE
 
 /*
  * rte_malloc() never aligns to less than a cache line, so no two objects share one. What
@@ -326,33 +380,33 @@ rte_fastmem_replace_alloc(const char *type, size_t size, unsigned int align, uns
 	return ptr;
 }
 
-static __rte_always_inline void *
+__rte_fastmem_replace_inline void *
 rte_fastmem_replace_malloc_socket(const char *type, size_t size, unsigned int align,
 		int socket_id)
 {
 	return rte_fastmem_replace_alloc(type, size, align, 0, socket_id);
 }
 
-static __rte_always_inline void *
+__rte_fastmem_replace_inline void *
 rte_fastmem_replace_malloc(const char *type, size_t size, unsigned int align)
 {
 	return rte_fastmem_replace_alloc(type, size, align, 0, SOCKET_ID_ANY);
 }
 
-static __rte_always_inline void *
+__rte_fastmem_replace_inline void *
 rte_fastmem_replace_zmalloc_socket(const char *type, size_t size, unsigned int align,
 		int socket_id)
 {
 	return rte_fastmem_replace_alloc(type, size, align, RTE_FASTMEM_F_ZERO, socket_id);
 }
 
-static __rte_always_inline void *
+__rte_fastmem_replace_inline void *
 rte_fastmem_replace_zmalloc(const char *type, size_t size, unsigned int align)
 {
 	return rte_fastmem_replace_zmalloc_socket(type, size, align, SOCKET_ID_ANY);
 }
 
-static __rte_always_inline void *
+__rte_fastmem_replace_inline void *
 rte_fastmem_replace_calloc_socket(const char *type, size_t num, size_t size, unsigned int align,
 		int socket_id)
 {
@@ -363,25 +417,71 @@ rte_fastmem_replace_calloc_socket(const char *type, size_t num, size_t size, uns
 	return rte_fastmem_replace_zmalloc_socket(type, bytes, align, socket_id);
 }
 
-static __rte_always_inline void *
+__rte_fastmem_replace_inline void *
 rte_fastmem_replace_calloc(const char *type, size_t num, size_t size, unsigned int align)
 {
 	return rte_fastmem_replace_calloc_socket(type, num, size, align, SOCKET_ID_ANY);
 }
 
-static __rte_always_inline void *
+__rte_fastmem_replace_inline void *
 rte_fastmem_replace_realloc(void *ptr, size_t size, unsigned int align)
 {
 	return rte_fastmem_replace_realloc_socket(ptr, size, align, SOCKET_ID_ANY);
 }
 
 /* What is EAL's, or nobody's, has a cache without room. */
-static __rte_always_inline void
+__rte_fastmem_replace_inline void
 rte_fastmem_replace_free(void *ptr)
 {
 	if (unlikely(!rte_fastmem_push(&rte_fastmem_tls.caches[rte_fastmem_bin_of(ptr)], ptr)))
 		rte_fastmem_replace_free_slow(ptr);
 }
+
+#elif defined(RTE_FASTMEM_HAS_PAIRS)
+
+/* As in rte_fastmem_model.h. */
+void *
+rte_fastmem_replace_realloc_unmodelled(const void *ptr, size_t size, unsigned int align,
+		int socket_id)
+	__asm__("rte_fastmem_replace_realloc_socket")
+	__attribute__((alloc_size(2), access(none, 1))) __rte_fastmem_replace_deallocs;
+
+__rte_fastmem_always_inline void *
+rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, int socket_id)
+{
+	void *moved = rte_fastmem_replace_realloc_unmodelled(ptr, size, align, socket_id);
+
+	if (size == 0 && moved != NULL)
+		__builtin_unreachable();
+	if (size == 0 || moved != NULL)
+		rte_fastmem_moved(ptr);
+	return moved;
+}
+
+__rte_fastmem_always_inline void *
+rte_fastmem_replace_realloc(void *ptr, size_t size, unsigned int align)
+{
+	return rte_fastmem_replace_realloc_socket(ptr, size, align, SOCKET_ID_ANY);
+}
+
+#elif defined(__clang_analyzer__)
+
+#define rte_fastmem_replace_malloc(type, size, align) rte_fastmem_alloc(size, align, 0)
+#define rte_fastmem_replace_malloc_socket(type, size, align, socket_id) \
+	rte_fastmem_alloc_socket(size, align, 0, socket_id)
+#define rte_fastmem_replace_zmalloc(type, size, align) \
+	rte_fastmem_alloc(size, align, RTE_FASTMEM_F_ZERO)
+#define rte_fastmem_replace_zmalloc_socket(type, size, align, socket_id) \
+	rte_fastmem_alloc_socket(size, align, RTE_FASTMEM_F_ZERO, socket_id)
+#define rte_fastmem_replace_calloc(type, num, size, align) \
+	rte_fastmem_alloc((num) * (size), align, RTE_FASTMEM_F_ZERO)
+#define rte_fastmem_replace_calloc_socket(type, num, size, align, socket_id) \
+	rte_fastmem_alloc_socket((num) * (size), align, RTE_FASTMEM_F_ZERO, socket_id)
+#define rte_fastmem_replace_realloc(ptr, size, align) rte_fastmem_realloc(ptr, size, align)
+#define rte_fastmem_replace_realloc_socket(ptr, size, align, socket_id) \
+	rte_fastmem_realloc(ptr, size, align)
+
+#endif /* RTE_FASTMEM_NO_INLINE */
 
 #ifndef RTE_FASTMEM_REPLACE_NO_NAMES
 #define rte_malloc rte_fastmem_replace_malloc
@@ -392,7 +492,9 @@ rte_fastmem_replace_free(void *ptr)
 #define rte_calloc_socket rte_fastmem_replace_calloc_socket
 #define rte_realloc rte_fastmem_replace_realloc
 #define rte_realloc_socket rte_fastmem_replace_realloc_socket
+#ifndef RTE_FASTMEM_NO_INLINE
 #define rte_free rte_fastmem_replace_free
+#endif
 #define rte_malloc_validate rte_fastmem_replace_malloc_validate
 #define rte_malloc_virt2iova rte_fastmem_replace_malloc_virt2iova
 #define rte_malloc_get_socket_stats rte_fastmem_replace_malloc_get_socket_stats

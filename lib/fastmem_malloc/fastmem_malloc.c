@@ -158,7 +158,7 @@ other_realloc(void *old, const struct request *r)
 	return ptr;
 }
 
-static void
+static __rte_noinline void
 other_free(void *ptr, const void *caller)
 {
 	struct fastmem_malloc_event event = { .call = CALL_FREE, .caller = caller, .ptr = ptr };

@@ -79,6 +79,7 @@ resolve(void)
 	resolve_one(&eal.heap.dump_heaps, "rte_malloc_dump_heaps");
 	resolve_one(&eal.init, "rte_eal_init");
 	resolve_one(&eal.cleanup, "rte_eal_cleanup");
+	resolve_one(&eal.trace_save, "rte_trace_save");
 	resolve_one(&eal.memzone_walk, "rte_memzone_walk");
 	resolve_one(&eal.memzone_reserve, "rte_memzone_reserve");
 	resolve_one(&eal.memzone_reserve_aligned, "rte_memzone_reserve_aligned");

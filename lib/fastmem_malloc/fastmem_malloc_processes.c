@@ -237,12 +237,35 @@ listen_to(int fd)
 	return ret;
 }
 
-/* Of a primary process, once. Without files that are shared, no other can take part. */
+static int
+ignore(const struct rte_mp_msg *msg, const void *peer)
+{
+	RTE_SET_USED(msg);
+	RTE_SET_USED(peer);
+	return 0;
+}
+
+/*
+ * Whether others can take part: not with --no-shconf or --in-memory. Then the directory may even
+ * be that of another primary, with the same --file-prefix.
+ */
+static bool
+is_shared(void)
+{
+	if (rte_mp_action_register("fastmem_malloc", ignore) != 0)
+		return false;
+	rte_mp_action_unregister("fastmem_malloc");
+	return true;
+}
+
+/* Of a primary process, once. */
 void
 fastmem_malloc_watch(void)
 {
 	int ret = 0;
 
+	if (!is_shared())
+		return;
 	watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (watch_fd < 0 || inotify_add_watch(watch_fd, rte_eal_get_runtime_dir(),
 			IN_CREATE | IN_DELETE) < 0)

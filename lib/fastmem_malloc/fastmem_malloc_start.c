@@ -129,7 +129,7 @@ forked_child(void)
 	if (at != STAGE_SERVE && at != STAGE_PASS)
 		return;
 	/* The caches are the parent's; EAL's heap, both can use. */
-	rte_fastmem_replace_forget(true);
+	rte_fastmem_replace_forget(RTE_FASTMEM_REPLACE_FORKED);
 	set_stage(STAGE_PASS);
 }
 
@@ -259,18 +259,38 @@ rte_eal_init(int argc, char **argv)
 	return ret;
 }
 
-/* While EAL ends, drivers free what they have. After it, there is no memory to be touched. */
+/*
+ * The end. First drivers free what they have; then EAL saves its trace, and then it unmaps all
+ * memory. That call of EAL's to itself is the moment to end fastmem as well.
+ */
+
+static __thread bool in_cleanup;
+
+PUBLIC void
+rte_trace_save(void)
+{
+	fastmem_malloc_eal()->trace_save();
+	if (!in_cleanup)
+		return;
+	if (fastmem_malloc_config.count)
+		fastmem_malloc_sample();
+	if (fastmem_malloc_stage() == STAGE_SERVE)
+		rte_fastmem_replace_forget(RTE_FASTMEM_REPLACE_ENDING);
+	set_stage(STAGE_ENDED);
+}
+
 PUBLIC int
 rte_eal_cleanup(void)
 {
 	int ret;
 
-	if (fastmem_malloc_config.count)
-		fastmem_malloc_sample();
+	in_cleanup = true;
 	ret = fastmem_malloc_eal()->cleanup();
-	if (ret == 0) {
+	in_cleanup = false;
+	/* If it did not come by the function above. */
+	if (ret == 0 && fastmem_malloc_stage() != STAGE_ENDED) {
+		rte_fastmem_replace_forget(RTE_FASTMEM_REPLACE_GONE);
 		set_stage(STAGE_ENDED);
-		rte_fastmem_replace_forget(false);
 	}
 	return ret;
 }

@@ -99,7 +99,7 @@ def add_round(args, figures, walls, startups, reports):
     figures["wall time"].add(walls[PLAIN], walls[SERVE])
     if None in (startups[PLAIN], startups[SERVE]):
         figures["start-up"] = "does not show from outside"
-    else:
+    elif isinstance(figures["start-up"], Figure):
         figures["start-up"].add(startups[PLAIN], startups[SERVE])
 
 

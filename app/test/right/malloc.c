@@ -29,22 +29,24 @@ read_zeroes(void)
 	return seen;
 }
 
+#define N_IDS 100
+
 static unsigned int
-grow_an_array(unsigned int n)
+grow_an_array(void)
 {
-	unsigned int *ids = rte_malloc("ids", n * sizeof(*ids), 0), *more, last;
+	unsigned int *ids = rte_malloc("ids", N_IDS * sizeof(*ids), 0), *more, last;
 
 	if (ids == NULL)
 		return 0;
-	memset(ids, 0, n * sizeof(*ids));
-	ids[n - 1] = 1;
-	more = rte_realloc(ids, 10 * n * sizeof(*ids), 0);
+	memset(ids, 0, N_IDS * sizeof(*ids));
+	ids[N_IDS - 1] = 1;
+	more = rte_realloc(ids, 10 * N_IDS * sizeof(*ids), 0);
 	if (more == NULL) {
 		rte_free(ids);
 		return 0;
 	}
-	last = more[n - 1];
-	more[10 * n - 1] = last;
+	last = more[N_IDS - 1];
+	more[10 * N_IDS - 1] = last;
 	rte_free(more);
 	return last;
 }
@@ -72,7 +74,7 @@ main(int argc, char **argv)
 	if (rte_eal_init(argc, argv) < 0)
 		return 2;
 	ok &= read_zeroes() == 1;
-	ok &= grow_an_array(100) == 1;
+	ok &= grow_an_array() == 1;
 	ok &= have_a_large_one() == 1;
 	rte_fastmem_deinit();
 	rte_eal_cleanup();

@@ -88,27 +88,49 @@ have_nothing(void)
 }
 
 /* On failure the old array is there still. */
+static unsigned int *
+grow(unsigned int *ids, size_t n)
+{
+	unsigned int *more = rte_fastmem_realloc(ids, n * sizeof(*ids), 0);
+
+	if (more == NULL)
+		rte_fastmem_free(ids);
+	return more;
+}
+
 static unsigned int
 grow_an_array(unsigned int n)
 {
-	unsigned int *ids = rte_fastmem_alloc(n * sizeof(*ids), 0, 0), *more, sum = 0, i;
+	unsigned int *ids = rte_fastmem_alloc(n * sizeof(*ids), 0, 0), sum = 0, i;
 
 	if (ids == NULL)
 		return 0;
 	for (i = 0; i < n; i++)
 		ids[i] = i;
-	more = rte_fastmem_realloc(ids, 10 * n * sizeof(*ids), 0);
-	if (more == NULL) {
-		sum = ids[n - 1];
-		rte_fastmem_free(ids);
-		return sum;
-	}
+	ids = grow(ids, 10 * n);
+	if (ids == NULL)
+		return 0;
 	for (i = n; i < 10 * n; i++)
-		more[i] = i;
+		ids[i] = i;
 	for (i = 0; i < 10 * n; i++)
-		sum += more[i];
-	rte_fastmem_free(more);
+		sum += ids[i];
+	rte_fastmem_free(ids);
 	return sum;
+}
+
+/* What nobody has written may be moved. */
+static unsigned int
+grow_what_is_not_written(void)
+{
+	unsigned int *ids = rte_fastmem_alloc(10 * sizeof(*ids), 0, 0), id;
+
+	ids = ids == NULL ? NULL : grow(ids, 20);
+	if (ids == NULL)
+		return 0;
+	ids[19] = 4;
+	id = ids[19];
+	rte_fastmem_free(ids);
+	return id;
 }
 
 /* From nothing, back to nothing. */
@@ -190,6 +212,7 @@ main(int argc, char **argv)
 	ok &= free_nothing() == 1;
 	ok &= have_nothing() == 1;
 	ok &= grow_an_array(100) == 499500;
+	ok &= grow_what_is_not_written() == 4;
 	ok &= realloc_from_and_to_nothing() == 7;
 	ok &= use_a_socket() == 5;
 	ok &= use_a_handle() == 1;

@@ -58,15 +58,18 @@ read_what_is_constructed(struct rte_fastmem_pool *flows)
 static unsigned int
 take_them_all(struct rte_fastmem_pool *flows)
 {
-	struct flow *all[N_FLOWS];
+	struct flow *all[N_FLOWS], *one_more;
 	unsigned int sum = 0, i;
 
 	if (rte_fastmem_pool_get_bulk(flows, (void **)all, N_FLOWS) < 0)
 		return 0;
 	for (i = 0; i < N_FLOWS; i++)
 		sum += all[i]->index;
-	if (rte_fastmem_pool_get(flows) != NULL)
-		return 0;
+	one_more = rte_fastmem_pool_get(flows);
+	if (one_more != NULL) {
+		rte_fastmem_pool_put(flows, one_more);
+		sum = 0;
+	}
 	rte_fastmem_pool_put_bulk(flows, (void **)all, N_FLOWS);
 	return sum;
 }

@@ -17,12 +17,14 @@ static void
 read_after_free(void)
 {
 	struct session *s = rte_fastmem_alloc(sizeof(*s), 0, 0);
+	unsigned int id;
 
 	if (s == NULL)
 		return;
 	s->id = 1;
 	rte_fastmem_free(s);
-	printf("%u\n", s->id); /* WRONG */
+	id = s->id; /* WRONG */
+	printf("%u\n", id);
 }
 
 int

@@ -7,20 +7,16 @@
 #include <rte_eal.h>
 #include <rte_fastmem.h>
 
-struct session {
-	unsigned int id;
-	unsigned int packets;
-};
-
 static void
 write_after_free(void)
 {
-	struct session *s = rte_fastmem_alloc(sizeof(*s), 0, RTE_FASTMEM_F_ZERO);
+	unsigned int *count = rte_fastmem_alloc(sizeof(*count), 0, 0);
 
-	if (s == NULL)
+	if (count == NULL)
 		return;
-	rte_fastmem_free(s);
-	s->packets = 1; /* WRONG */
+	*count = 0;
+	rte_fastmem_free(count);
+	*count = 1; /* WRONG */
 }
 
 int

@@ -2,36 +2,39 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The fastmem authors
 
-"""Runs programs that are wrong, and some that are right, under checkers.
+"""Run-time checkers find the errors in wrong programs, and none in right ones.
 
 Each program of wrong/ is built as a user builds it, with the ordinary library, and run with each
-level of checking and under each run-time tool. It is caught if the run reports the error and, where
-the tool has the notion, names the line that has allocated the object. What is not caught must be
-listed with the reason in wrong/cannot.tsv, and what is listed there must not be caught.
+level of checking and under each tool. It is caught if the run reports the error and, where the tool
+has the notion, names the line that has allocated the object. wrong/runtime.tsv tells which tool
+finds which error, and why the others cannot.
 
 With programs of right/, no tool may report anything.
 
-The results, joined with those of static tools, are the table in the guide. Without --write, a
-table that differs is a failure.
+The table in the guide is made of wrong/runtime.tsv and wrong/static.tsv, which test_static.py
+compares with what static analysers say: --write writes it, otherwise it must be as it would be
+written.
 """
 
 import argparse
-import collections
 import concurrent.futures
 import fnmatch
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
+RUNTIME = os.path.join(HERE, "wrong/runtime.tsv")
+STATIC = os.path.join(HERE, "wrong/static.tsv")
 TABLE = os.path.join(TOP, "doc/guides/prog_guide/fastmem_checking_table.rst")
 WITH_EAL = os.path.join(TOP, "tools/with-eal.sh")
-TIMEOUT = 120
+TIMEOUT = 300
 
 # The start of a report of fastmem's own, by kind of error.
 OWN = {
@@ -48,6 +51,7 @@ OWN = {
     "wrong-size-free": "free with the wrong size",
     "wrong-deallocator": None,
     "leak": "live: ",
+    "leak-init-again": "live: ",
     "uninitialised-read": None,
     "realloc-misuse": "write after free",
     "pool-after-free": "use of 0x[0-9a-f]+, which is no pool",
@@ -58,6 +62,7 @@ OWN = {
     "process-double-free": "double free",
     "process-write-after-free": "write after free",
     "process-leak": "live: ",
+    "lcore-data-race": None,
 }
 OWN_REPORT = r"FASTMEM: (ERROR: )?%s"
 
@@ -82,7 +87,7 @@ class Tool:
         self.own = own  # whether fastmem's checks are on
         self.native = native  # what begins a report of the tool's own
         self.sites = sites  # whether it knows who has allocated
-        self.what = what  # kinds that it is run with; None: all
+        self.what = what  # the wrong program that it is run with; None: all; "-": none
 
     def build_key(self):
         return self.cc, tuple(self.flags), tuple(self.extra)
@@ -94,8 +99,9 @@ class Tool:
             by = "tool"
         elif self.own and OWN.get(kind) and re.search(OWN_REPORT % OWN[kind], output):
             by = "fastmem"
-        # Where memory was freed is all that MSan knows of it then.
-        if by == "tool" and self.name == "msan" and "after-free" in kind:
+        # MSan only knows where memory was freed, or what is no address of its own.
+        if by == "tool" and self.name == "msan" and (
+                "after-free" in kind or kind == "wrong-deallocator"):
             return by, ""
         if by and self.sites and site and site not in output:
             return "", "the report does not name %s" % site
@@ -121,10 +127,15 @@ TOOLS = [
     Tool("valgrind", "Valgrind", wrapper=VALGRIND,
          native=r"==\d+== (Invalid|Mismatched|Conditional jump|Use of uninit|[\d,]+ bytes in [\d,]+ blocks)"),
     Tool("msan", "MSan", cc="clang", flags=MSAN, extra=MSAN_EAL,
-         env={"MSAN_OPTIONS": "fast_unwind_on_malloc=0"}, native=r"WARNING: MemorySanitizer"),
-    Tool("tsan-gcc", "TSan, gcc", flags=["-fsanitize=thread"], what="lcore-*",
+         env={"MSAN_OPTIONS": "fast_unwind_on_malloc=0"}, native=r"(WARNING: MemorySanitizer|MemorySanitizer: bad pointer)"),
+    # Tools are told nothing then, and must not object to what they do not know.
+    Tool("asan-sample", "ASan", flags=["-fsanitize=address"], what="-",
+         env={**ASAN_ENV, "RTE_FASTMEM_DEBUG": "sample=3"}, native=r"ERROR: AddressSanitizer"),
+    Tool("asan-off", "ASan", flags=["-fsanitize=address"], what="-",
+         env={**ASAN_ENV, "RTE_FASTMEM_DEBUG": "off"}, native=r"ERROR: AddressSanitizer"),
+    Tool("tsan-gcc", "TSan, gcc", flags=["-fsanitize=thread"], what="lcore-data-race", sites=False,
          native=r"WARNING: ThreadSanitizer"),
-    Tool("tsan-clang", "TSan, clang", cc="clang", flags=["-fsanitize=thread"], what="lcore-*",
+    Tool("tsan-clang", "TSan, clang", cc="clang", flags=["-fsanitize=thread"], what="lcore-data-race", sites=False,
          native=r"WARNING: ThreadSanitizer"),
 ]
 
@@ -189,16 +200,32 @@ class Bench:
     def run(self, tool, program, pages):
         command = [WITH_EAL, "--" + pages, "--memory", "64", "--lcores", "2",
                    self.wrap(tool, program)]
-        if pages == "huge":
-            # Where AddressSanitizer leaves addresses free in each process.
+        if pages == "huge" and "-fsanitize=address" in tool.flags:
+            # It leaves addresses free there, in each process.
             command += ["--base-virtaddr=0x200000000000"]
+        if pages == "huge" and tool.wrapper:
+            # EAL's reservation of address space takes Valgrind minutes.
+            command += ["--legacy-mem", "-m", "64"]
         if "thread" in str(tool.flags) and shutil.which("setarch"):
             command = ["setarch", os.uname().machine, "-R", *command]
-        env = {k: v for k, v in os.environ.items() if k != "RTE_FASTMEM_DEBUG"}
-        env.update(tool.env)
-        done = subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT, env=env,
-                              stdin=subprocess.DEVNULL)
-        return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
+        env = dict(tool.env)
+        if tool.name == "msan" and pages == "huge":
+            # EAL's thread for messages has no checks that could be disabled.
+            env["MSAN_OPTIONS"] += ":poison_in_malloc=0"
+        return self.execute(command, env)
+
+    @staticmethod
+    def execute(command, env, stdin=b""):
+        """Status and output."""
+        env = {**{k: v for k, v in os.environ.items() if k != "RTE_FASTMEM_DEBUG"}, **env}
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, env=env, start_new_session=True) as process:
+            try:
+                output = process.communicate(stdin, timeout=TIMEOUT)[0]
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                output = process.communicate()[0] + b"\nit did not end in time\n"
+        return process.returncode, output.decode(errors="replace")
 
 
 def judge_wrong(bench, tool, kind, program, pages):
@@ -217,24 +244,21 @@ def judge_right(bench, tool, program, pages):
     return status == 0 and not objects, "status %d\n%s" % (status, output)
 
 
-class Reasons:
-    """What tools cannot find, and why: wrong/cannot.tsv. Kinds and tools are patterns."""
+class Verdicts:
+    """What tools are known to find or not: lines of kind, tool, "caught" or "cannot", by or why."""
 
-    def __init__(self):
+    def __init__(self, path):
         self.lines = []
-        with open(os.path.join(HERE, "wrong/cannot.tsv"), encoding="utf-8") as f:
+        with open(path, encoding="utf-8") as f:
             for line in f:
                 if line.strip() and not line.startswith("#"):
                     self.lines.append(line.rstrip("\n").split("\t"))
 
-    def why(self, kind, tool):
-        for kind_pattern, tool_pattern, reason in self.lines:
+    def of(self, kind, tool):
+        for kind_pattern, tool_pattern, verdict, detail in self.lines:
             if fnmatch.fnmatch(kind, kind_pattern) and fnmatch.fnmatch(tool, tool_pattern):
-                return reason
-        return None
-
-
-Cell = collections.namedtuple("Cell", "kind tool by reason")
+                return verdict, detail
+        return None, None
 
 
 class Report:
@@ -262,12 +286,13 @@ def pages_of(kind):
     return "huge" if kind.startswith("process-") else "no-huge"
 
 
-def run_wrong(bench, report, reasons, pool, tools, names):
+def run_wrong(bench, report, pool, tools, names):
+    verdicts = Verdicts(RUNTIME)
     jobs = []
     builds = {}
     for kind in names:
         for tool in tools:
-            if tool.what and not fnmatch.fnmatch(kind, tool.what):
+            if (tool.what or kind) != kind:
                 continue
             key = (tool.build_key(), kind)
             if key not in builds:
@@ -275,16 +300,14 @@ def run_wrong(bench, report, reasons, pool, tools, names):
             jobs.append((kind, tool, pool.submit(
                 lambda t, k, b: judge_wrong(bench, t, k, b.result(), pages_of(k)),
                 tool, kind, builds[key])))
-    cells = []
     for kind, tool, job in jobs:
         by, log = job.result()
-        reason = reasons.why(kind, tool.name)
-        if by and reason:
-            log = "it is caught, but wrong/cannot.tsv says: %s\n%s" % (reason, log)
-        report.say("%s_catches_%s" % (tool.name, kind) if not reason else
-                   "%s_does_not_see_%s" % (tool.name, kind), bool(by) != bool(reason), log)
-        cells.append(Cell(kind, tool.name, by, reason))
-    return cells
+        verdict, detail = verdicts.of(kind, tool.name)
+        if verdict == "caught":
+            report.say("%s_catches_%s" % (tool.name, kind), by == detail,
+                       "caught by: %s, and not by: %s\n%s" % (by or "nobody", detail, log))
+        else:
+            report.say("%s_does_not_see_%s" % (tool.name, kind), by == "", log)
 
 
 def run_right(bench, report, pool, tools, names):
@@ -303,31 +326,130 @@ def run_right(bench, report, pool, tools, names):
         report.say("%s_does_not_object_to_%s" % (tool.name, kind), good, log)
 
 
+# What a program of Debian's does that knows nothing of fastmem, with mbufs of the mempool driver.
+TESTPMD_ARGS = ["--mbuf-pool-ops-name=fastmem", "--vdev=net_null0", "--vdev=net_null1",
+                "--no-telemetry", "--", "-i", "--total-num-mbufs=2048"]
+
+
+def testpmd(bench, tool):
+    """Whether it forwards packets, and the tool has nothing to say but of others' leaks."""
+    driver = os.path.join(bench.args.build, "drivers/librte_mempool_fastmem.so")
+    program = os.path.join(bench.scratch, "testpmd")
+    with open(program, "w", encoding="utf-8") as f:
+        f.write('#!/bin/sh\nexport LD_PRELOAD=%s\nexec %s dpdk-testpmd "$@"\n'
+                % (driver, shlex.join(tool.wrapper)))
+    os.chmod(program, 0o755)
+    status, output = bench.execute(
+        [WITH_EAL, "--no-huge", "--memory", "128", "--lcores", "2", program, *TESTPMD_ARGS],
+        tool.env, b"start\nstop\nshow port stats all\nquit\n")
+    forwarded = [int(n) for n in re.findall(r"TX-packets: (\d+)", output)]
+    good = status == 0 and any(forwarded) and not re.search(tool.native, output)
+    return good, "status %d, forwarded %s\n%s" % (status, forwarded, output)
+
+
+# Columns of the table: heading, tools that must agree, of which file.
+COLUMNS = [
+    ("light", ["light"], RUNTIME),
+    ("full", ["full"], RUNTIME),
+    ("sample", ["sample"], RUNTIME),
+    ("ASan", ["asan-gcc", "asan-clang"], RUNTIME),
+    ("Valgrind", ["valgrind"], RUNTIME),
+    ("MSan", ["msan"], RUNTIME),
+    ("gcc", ["gcc-warnings"], STATIC),
+    ("analyzer", ["gcc-fanalyzer"], STATIC),
+    ("clang", ["clang-analyzer"], STATIC),
+    ("tidy", ["clang-tidy"], STATIC),
+    ("cppcheck", ["cppcheck"], STATIC),
+]
+ROWS = [
+    "overflow-after", "overflow-before", "read-after-free", "write-after-free", "double-free",
+    "double-free-after-reuse", "free-interior", "free-stack", "free-foreign", "wrong-deallocator",
+    "wrong-pool", "wrong-size-free", "leak", "uninitialised-read", "realloc-misuse",
+    "pool-after-free", "lcore-overflow", "lcore-read-after-free", "lcore-double-free",
+    "process-overflow", "process-write-after-free", "process-double-free", "process-leak",
+]
+NO_ROW = {"lcore-data-race", "leak-init-again"}
+HEAD = """\
+..  SPDX-License-Identifier: BSD-3-Clause
+    Copyright(c) 2026 The fastmem authors
+
+..  Made by "app/test/test_checkers.py --write": do not edit.
+
+Each row is a program, ``app/test/wrong/KIND.c``; each cell is a run of it, or a reason.
+"yes": the tool finds the error. "on": fastmem's own checks find it, which are on with this tool.
+A number: it cannot, for the reason that is given below.
+
+"""
+
+
+def table_cell(verdicts, kind, column, reasons):
+    heading, tools, path = column
+    found = {verdicts[path].of(kind, tool) for tool in tools}
+    if len(found) != 1 or (None, None) in found:
+        raise ValueError("%s, %s: no verdict, or more than one" % (kind, heading))
+    verdict, detail = found.pop()
+    if verdict == "caught":
+        own = path == RUNTIME and tools[0] not in ("light", "full", "sample")
+        return "on" if own and detail == "fastmem" else "yes"
+    if detail not in reasons:
+        reasons.append(detail)
+    return "(%d)" % (reasons.index(detail) + 1)
+
+
+def table():
+    """The table of the guide."""
+    verdicts = {RUNTIME: Verdicts(RUNTIME), STATIC: Verdicts(STATIC)}
+    reasons = []
+    rows = [["Kind"] + [c[0] for c in COLUMNS]]
+    rows += [[kind] + [table_cell(verdicts, kind, c, reasons) for c in COLUMNS] for kind in ROWS]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    rule = "  ".join("=" * w for w in widths)
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
+    out = [rule, lines[0], rule, *lines[1:], rule, ""]
+    out += ["(%d) %s.\n" % (i + 1, reason) for i, reason in enumerate(reasons)]
+    return HEAD + "\n".join(out).rstrip() + "\n"
+
+
+def check_table(report, write):
+    if write:
+        with open(TABLE, "w", encoding="utf-8") as f:
+            f.write(table())
+    with open(TABLE, encoding="utf-8") as f:
+        report.say("the_table_of_the_guide_is_up_to_date", f.read() == table(),
+                   "app/test/test_checkers.py --write makes it anew")
+    unnamed = sorted(set(kinds("wrong")) - set(ROWS) - NO_ROW)
+    report.say("each_kind_has_a_row", not unnamed, "no row: %s" % unnamed)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0],
                                      epilog="\n".join(__doc__.splitlines()[2:]),
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", help="build folder, with librte_fastmem.so", type=os.path.abspath)
+    parser.add_argument("build", nargs="?", type=os.path.abspath,
+                        help="build folder, with librte_fastmem.so; without, nothing is run")
     parser.add_argument("--kind", default="*", help="only programs of this name (a pattern)")
     parser.add_argument("--tool", default="*", help="only these tools (a pattern)")
     parser.add_argument("--pages", choices=["huge", "no-huge"],
                         help="only programs that need such pages (default: all)")
     parser.add_argument("--write", action="store_true", help="write the table into the guide")
-    parser.add_argument("-v", "--verbose", action="store_true")
+    parser.add_argument("-v", "--verbose", action="store_true", help="also name what is kept")
     args = parser.parse_args()
 
     def wanted(kind):
         return fnmatch.fnmatch(kind, args.kind) and args.pages in (None, pages_of(kind))
 
-    tools = [t for t in TOOLS if fnmatch.fnmatch(t.name, args.tool) and shutil.which(t.cc) and
-             (not t.wrapper or shutil.which(t.wrapper[0]))]
+    tools = [t for t in TOOLS if fnmatch.fnmatch(t.name, args.tool)]
     report = Report(args.verbose)
-    with tempfile.TemporaryDirectory() as scratch, \
-            concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        bench = Bench(args, scratch)
-        cells = run_wrong(bench, report, Reasons(), pool, tools,
-                          [k for k in kinds("wrong") if wanted(k)])
-        run_right(bench, report, pool, tools, [k for k in kinds("right") if wanted(k)])
+    check_table(report, args.write)
+    if args.build:
+        with tempfile.TemporaryDirectory() as scratch, \
+                concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            bench = Bench(args, scratch)
+            run_wrong(bench, report, pool, tools, [k for k in kinds("wrong") if wanted(k)])
+            run_right(bench, report, pool, tools, [k for k in kinds("right") if wanted(k)])
+            for tool in tools:
+                if tool.wrapper and wanted("testpmd"):
+                    report.say("%s_does_not_object_to_testpmd" % tool.name, *testpmd(bench, tool))
     print("%d passed, %d failed" % (report.passed, report.failed))
     return report.failed != 0 or report.passed == 0
 

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef _RTE_FASTMEM_ATTR_H_
+#define _RTE_FASTMEM_ATTR_H_
+
+/**
+ * @file
+ * RTE fastmem: what compilers and static analysers are told
+ *
+ * Internal to fastmem. Attributes, where they are known:
+ *  - GCC 11 and later: which function frees what another has allocated. GCC does not inline such
+ *    functions, so they are told where RTE_FASTMEM_NO_INLINE is defined.
+ *  - clang: ownership. Its analyser looks at these attributes if it is told to: by
+ *    -analyzer-config unix.DynamicMemoryModeling:Optimistic=true.
+ * What attributes cannot say is in rte_fastmem_model.h.
+ *
+ * RTE_FASTMEM_NO_INLINE: functions are called, not inlined. Whoever wants GCC's warnings
+ * defines it. It is defined here where speed is of no concern: for analysers, and in what GCC
+ * compiles without optimisation. RTE_FASTMEM_INLINE forbids that, as the library itself does,
+ * and tests that make errors on purpose.
+ */
+
+#if !defined(RTE_FASTMEM_NO_INLINE) && !defined(RTE_FASTMEM_INLINE)
+#if defined(__clang_analyzer__) || defined(__COVERITY__)
+#define RTE_FASTMEM_NO_INLINE
+#elif defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)
+#define RTE_FASTMEM_NO_INLINE
+#endif
+#endif
+
+/* fn frees, by its argument of that number, what the function declared allocates. */
+#if defined(RTE_FASTMEM_NO_INLINE) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
+#define RTE_FASTMEM_HAS_PAIRS
+#define __rte_fastmem_dealloc(fn, arg) __attribute__((malloc(fn, arg)))
+#else
+#define __rte_fastmem_dealloc(fn, arg)
+#endif
+
+/* The function declared frees its argument of that number. */
+#if defined(__clang__) && __has_attribute(ownership_takes)
+#define __rte_fastmem_takes(arg) __attribute__((ownership_takes(malloc, arg)))
+#else
+#define __rte_fastmem_takes(arg)
+#endif
+
+/* clang wants a power of two: 0, which means a cache line, is none. GCC does not look at 0. */
+#if defined(__clang__)
+#define __rte_fastmem_alloc_align(arg)
+#else
+#define __rte_fastmem_alloc_align(arg) __attribute__((alloc_align(arg)))
+#endif
+
+/* An object that rte_fastmem_free() frees. */
+#define __rte_fastmem_deallocs \
+	__rte_fastmem_dealloc(rte_fastmem_free, 1) \
+	__rte_fastmem_dealloc(rte_fastmem_free_sized_unmodelled, 1) \
+	__rte_fastmem_dealloc(rte_fastmem_moved, 1)
+#define __rte_fastmem_malloc \
+	__attribute__((malloc, warn_unused_result)) \
+	__rte_fastmem_deallocs
+
+#endif /* _RTE_FASTMEM_ATTR_H_ */
