@@ -203,9 +203,6 @@ class Bench:
         if pages == "huge" and "-fsanitize=address" in tool.flags:
             # It leaves addresses free there, in each process.
             command += ["--base-virtaddr=0x200000000000"]
-        if pages == "huge" and tool.wrapper:
-            # EAL's reservation of address space takes Valgrind minutes.
-            command += ["--legacy-mem", "-m", "64"]
         if "thread" in str(tool.flags) and shutil.which("setarch"):
             command = ["setarch", os.uname().machine, "-R", *command]
         env = dict(tool.env)
@@ -292,7 +289,7 @@ def run_wrong(bench, report, pool, tools, names):
     builds = {}
     for kind in names:
         for tool in tools:
-            if (tool.what or kind) != kind:
+            if (tool.what or kind) != kind or (tool.wrapper and pages_of(kind) == "huge"):
                 continue
             key = (tool.build_key(), kind)
             if key not in builds:

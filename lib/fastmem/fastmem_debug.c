@@ -680,23 +680,33 @@ fastmem_debug_memory_leaves(void *addr, size_t len)
 
 /*
  * From one to the other, a function of the user may look at an object of a pool, in use or
- * not.
+ * not. Returns whether it could not before: only then the other one is to follow.
  */
-void
-fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *slab, void *obj,
-		bool begin)
+bool
+fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *slab, void *obj)
 {
 	const struct fastmem_record *r;
+	uint32_t state;
 
 	if (fastmem_debug.tools == 0)
-		return;
+		return false;
 	r = fastmem_record_of(bin, slab, obj);
-	if (r == NULL || state_of(r) == FASTMEM_RECORD_LIVE)
-		return;
-	if (begin)
-		fastmem_track_peek(obj, bin->pool->size);
-	else
-		fastmem_track_unpeek(obj, bin->pool->size);
+	state = r != NULL ? state_of(r) : FASTMEM_RECORD_LIVE;
+	/* As for the latter, see fastmem_debug_slab_enter(). */
+	if (state == FASTMEM_RECORD_LIVE || (state == FASTMEM_RECORD_NEW && bin->header != 0))
+		return false;
+	fastmem_track_peek(obj, bin->pool->size);
+	return true;
+}
+
+void
+fastmem_debug_look_end(const struct fastmem_bin *bin, const struct fastmem_granule *slab, void *obj)
+{
+	const struct fastmem_record *r = fastmem_record_of(bin, slab, obj);
+	/* Somebody may have got it meanwhile. */
+	bool live = r != NULL && state_of(r) == FASTMEM_RECORD_LIVE;
+
+	fastmem_track_unpeek(obj, live ? 0 : bin->pool->size);
 }
 
 /* All objects there are. */

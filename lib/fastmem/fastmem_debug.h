@@ -202,8 +202,10 @@ void fastmem_debug_begin_to_end_slabs(void);
 void fastmem_debug_ended_slabs(void);
 void fastmem_debug_slab_end(struct fastmem_granule *slab);
 void fastmem_debug_memory_leaves(void *addr, size_t len);
-void fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *slab, void *obj,
-		bool begin);
+bool fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
+		void *obj);
+void fastmem_debug_look_end(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
+		void *obj);
 
 /* fastmem_conf.c */
 struct fastmem_settings {

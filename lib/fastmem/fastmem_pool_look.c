@@ -210,11 +210,13 @@ visit(const struct fastmem_pool *pool, const struct fastmem_granule *slab, uint3
 	const struct fastmem_bin *bin = fastmem_pool_bin(pool);
 	size_t offset = (size_t)slot * bin->slot_size + bin->header;
 	char *obj = fastmem_granule_addr(slab->head) + offset;
+	bool peeked;
 
-	fastmem_debug_look(bin, slab, obj, true);
+	peeked = fastmem_debug_look(bin, slab, obj);
 	call_back(pool, obj, slab->iova == RTE_BAD_IOVA ? RTE_BAD_IOVA : slab->iova + offset,
 		slab->first_index + slot, cb, arg);
-	fastmem_debug_look(bin, slab, obj, false);
+	if (peeked)
+		fastmem_debug_look_end(bin, slab, obj);
 }
 
 /* Of an external pool, those that are in no cache. */
