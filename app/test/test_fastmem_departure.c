@@ -268,11 +268,11 @@ after_deinit_the_death_of_a_secondary_is_enough(void)
 }
 
 static const struct test_case cases[] = {
-	TEST_CASE(processes_are_listed_with_what_they_have),
+	TEST_CASE_UNCHECKED(processes_are_listed_with_what_they_have),
 	TEST_CASE(a_process_that_freed_all_is_forgotten),
 	TEST_CASE(caches_of_the_dead_serve_the_living),
-	TEST_CASE(a_new_process_takes_the_place_of_the_dead),
-	TEST_CASE(there_is_a_limit_of_processes),
+	TEST_CASE_UNCHECKED(a_new_process_takes_the_place_of_the_dead),
+	TEST_CASE_UNCHECKED(there_is_a_limit_of_processes),
 	TEST_CASE(after_deinit_in_the_primary_secondaries_have_no_device),
 	TEST_CASE(after_deinit_the_end_of_a_secondary_is_enough),
 	TEST_CASE(after_deinit_the_death_of_a_secondary_is_enough),

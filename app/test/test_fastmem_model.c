@@ -190,6 +190,7 @@ const struct test_suite suite_model = {
 const struct test_suite suite_debug_model = {
 	.name = "debug_model",
 	.about = "random operations with checking, right and wrong ones",
+	.on_request = true, /* once is enough */
 	.rescue = fastmem_rescue,
 	.cases = checked_cases,
 };

@@ -49,6 +49,18 @@ count(struct fastmem_debug *debug, const struct fastmem_bin *bin, int n)
 		__ATOMIC_RELAXED);
 }
 
+/*
+ * To the layers below, an object is freed when it goes back, by whoever does that. So the account
+ * of the process that has freed it is corrected meanwhile, and then of that one. n: objects more.
+ */
+static void
+book(const struct fastmem_bin *bin, int n)
+{
+	int64_t *held = fastmem_ctl()->peers[fastmem_process.peer].held;
+
+	__atomic_fetch_sub(&held[bin->id], n, __ATOMIC_RELAXED);
+}
+
 /* The holder of the lock has died: entries are what is true, the counts follow from them. */
 void
 fastmem_quarantine_repair(struct fastmem_debug *debug)
@@ -89,8 +101,10 @@ take_oldest(struct fastmem_debug *debug)
 	void *slot = debug->ring[debug->head % debug->ring_size];
 
 	MOVE(debug->head, debug->head + 1);
-	if (slot != NULL)
+	if (slot != NULL) {
 		count(debug, bin_of(slot), -1);
+		book(bin_of(slot), -1);
+	}
 	return slot;
 }
 
@@ -130,6 +144,7 @@ fastmem_quarantine_put(struct fastmem_bin *bin, void *slot)
 			MOVE(debug->ring[debug->tail % debug->ring_size], slot);
 			MOVE(debug->tail, debug->tail + 1);
 			count(debug, bin, 1);
+			book(bin, 1);
 		}
 		fastmem_mutex_unlock(&debug->lock);
 		give_back(out, n);
@@ -152,6 +167,7 @@ take_batch(struct fastmem_debug *debug, const struct fastmem_bin *bin, void **ou
 			continue;
 		MOVE(*entry, NULL);
 		count(debug, bin_of(slot), -1);
+		book(bin_of(slot), -1);
 		out[n++] = slot;
 	}
 	while (debug->head != debug->tail && debug->ring[debug->head % debug->ring_size] == NULL)

@@ -1130,7 +1130,7 @@ rte_fastmem_free_slow(void *ptr)
 
 	if (ptr == NULL)
 		return;
-	if (fastmem_debug_on())
+	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
 		fastmem_debug_free(ptr, &nothing);
 	else
 		rte_fastmem_free_bulk_slow(&ptr, 1);

@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+# Tests what RTE_FASTMEM_DEBUG makes of a program that is wrong: how it ends, and what it leaves
+# in print.
+
+usage() {
+	echo 'usage: test_debug.sh WITH_EAL PROGRAM [option of WITH_EAL...]'
+}
+
+case "${1:-}" in
+-h|--help) usage; exit ;;
+esac
+[ $# -ge 2 ] || { usage >&2; exit 2; }
+with_eal=$1
+program=$2
+shift 2
+eal=("$@")
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+passed=0
+failed=0
+
+# promise NAME COMMAND...: what the program has printed is shown when it fails.
+promise() {
+	local name=$1
+
+	shift
+	if "$@"; then
+		echo "debug.$name: ok"
+		passed=$((passed + 1))
+	else
+		cat "$scratch/log"
+		echo "debug.$name: FAILED"
+		failed=$((failed + 1))
+	fi
+}
+
+# run SETTING WHAT: 0 if it comes to its end.
+run() {
+	RTE_FASTMEM_DEBUG=$1 "$with_eal" "${eal[@]}" "$program" -- "$2" >"$scratch/log" 2>&1
+}
+
+# A shell says 128 more than the signal.
+aborts() { run "$1" "$2"; [ $? -eq 134 ] && ! prints 'the end'; }
+ends() { run "$1" "$2" && prints 'the end'; }
+# It leaves without a word.
+leaves() { run "$1" "$2" && ! prints 'the end'; }
+prints() { grep -qE -- "$1" "$scratch/log"; }
+prints_once() { [ "$(grep -cE -- "$1" "$scratch/log")" -eq 1 ]; }
+listed='FASTMEM: live: 8638 bytes in 7 objects'
+
+is_aborted_with_a_report() {
+	aborts "$1" "$2" && prints_once "FASTMEM: ERROR: $3" && prints "$4"
+}
+
+goes_on_with_a_report() {
+	ends "$1,on-error=continue" "$2" && prints_once "FASTMEM: ERROR: $3"
+}
+
+goes_on_without() { ends "$1" "$2" && ! prints 'FASTMEM: ERROR'; }
+
+reports_to_a_file() {
+	rm -f "$scratch/report"
+	aborts "full,report=$scratch/report" double_free && ! prints 'FASTMEM: ERROR' &&
+		grep -q 'FASTMEM: ERROR: double free' "$scratch/report" &&
+		grep -q 'freed .* by thread' "$scratch/report"
+}
+
+lists_once() { ends "$1" "$2" && prints_once "$listed" && prints '8638 bytes in 7 objects of 1234'; }
+lists_nothing() { "$3" "$1" "$2" && ! prints 'FASTMEM: live'; }
+
+says_that_it_is_too_late() {
+	ends full lose_and_clean_up && ! prints 'FASTMEM: live' &&
+		prints_once 'rte_fastmem_deinit\(\) before rte_eal_cleanup'
+}
+
+# is_refused SETTING: init fails, and the log names what makes no sense.
+is_refused() {
+	run "$1" nothing && prints '^init -22 level 0$' && prints "makes no sense"
+}
+
+is_level() { run "$1" "$2" && prints "^init 0 level $3\$"; }
+
+promise overflow_is_fatal_at_level_light is_aborted_with_a_report light overflow 'write behind an object: byte 100 of 100' 'by thread'
+promise overflow_is_fatal_at_level_full is_aborted_with_a_report full overflow 'write behind an object: byte 100 of 100' 'test_debug_program.c'
+promise double_free_is_fatal_at_level_light is_aborted_with_a_report light double_free 'double free' 'by thread'
+promise double_free_is_fatal_at_level_full is_aborted_with_a_report full double_free 'double free' 'double_free .*test_debug_program.c'
+promise programs_can_go_on_at_level_light goes_on_with_a_report light double_free 'double free'
+promise programs_can_go_on_at_level_full goes_on_with_a_report full overflow 'write behind an object'
+promise without_checking_nothing_is_reported goes_on_without off overflow
+promise reports_can_go_to_a_file reports_to_a_file
+
+promise what_is_lost_is_listed_at_exit lists_once full lose
+promise the_list_names_the_place prints 'lose_some.* .*test_debug_program.c'
+promise what_is_lost_is_listed_at_level_light lists_once light lose
+promise what_is_lost_is_listed_at_deinit_only lists_once full lose_and_deinit
+promise a_child_that_exits_lists_nothing lists_once full lose_and_fork
+promise nothing_is_listed_where_it_is_not_wanted lists_nothing full,leaks=no lose ends
+promise nothing_is_listed_without_checking lists_nothing off lose ends
+promise nothing_is_listed_where_nothing_is_lost lists_nothing full nothing ends
+promise nothing_is_listed_without_exit lists_nothing full lose_and_leave leaves
+promise after_eal_it_is_too_late_and_no_crash says_that_it_is_too_late
+
+for setting in fast full=1 sample sample=0 sample=x sample=5000000000 on-error on-error=maybe leaks=perhaps \
+		quarantine= quarantine=1X quarantine=-1 depth=0 depth=17 report= full,unknown=1; do
+	promise "refused: $setting" is_refused "$setting"
+done
+promise off_is_a_level is_level off nothing 1
+promise light_is_a_level is_level light nothing 2
+promise full_is_a_level is_level full,depth=16,quarantine=1M,leaks=yes nothing 3
+promise sample_is_a_level is_level sample=100 nothing 4
+promise the_environment_wins_over_the_program is_level full conf_light 3
+promise settings_without_a_level_leave_the_programs_level is_level leaks=no conf_light 2
+unknown_levels_are_refused() { run '' "$1" && prints '^init -22 level 0$'; }
+promise a_depth_that_is_too_much_is_refused unknown_levels_are_refused conf_deep
+promise an_unknown_level_is_refused unknown_levels_are_refused conf_unknown
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
