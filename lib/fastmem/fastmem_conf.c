@@ -21,6 +21,7 @@
 #define QUARANTINE_DEFAULT ((size_t)8 << 20)
 #define DEPTH_DEFAULT 8u
 #define DEPTH_MAX 16u
+#define LIBRARY_FRAMES 4u
 
 static int
 complain(const char *setting, const char *expected)
@@ -187,7 +188,9 @@ fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_setting
 			FASTMEM_LOG(ERR, "cannot write reports to %s: %s", s->report_file,
 				strerror(errno));
 	}
-	fastmem_stack_set_depth(ctl->debug->depth);
+	/* Of these, some are the library's. */
+	fastmem_debug.depth = ctl->debug->depth + LIBRARY_FRAMES;
+	fastmem_stack_set_depth(fastmem_debug.depth);
 	/* What this process runs under does not matter: others have written zones, or not. */
 	fastmem_debug.zones = ctl->debug->zones != 0;
 	/* Last: from now on calls are checked. Of what is sampled, tools would know a part. */

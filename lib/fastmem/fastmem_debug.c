@@ -219,16 +219,27 @@ back_of(const struct place *p)
 	return p->end - p->obj - p->r->size;
 }
 
+/*
+ * Whether tools are told of the objects of a bin. Not of pools with an RCU variable: their
+ * readers may read what was put, as long as they like.
+ */
+static bool
+is_tracked(const struct fastmem_bin *bin)
+{
+	return unlikely(fastmem_debug.tools != 0) && (fastmem_debug.tools == FASTMEM_TOOL_TSAN ||
+		bin->pool == NULL || bin->pool->qsbr == NULL);
+}
+
 /* Fill what nobody may access. */
 static void
-rewrite_area(uint8_t *area, size_t len, uint8_t byte)
+rewrite_area(const struct fastmem_bin *bin, uint8_t *area, size_t len, uint8_t byte)
 {
 	if (len == 0)
 		return;
-	if (fastmem_debug.tools != 0)
+	if (is_tracked(bin))
 		fastmem_track_peek(area, len);
 	memset(area, byte, len);
-	if (fastmem_debug.tools != 0)
+	if (is_tracked(bin))
 		fastmem_track_unpeek(area, len);
 }
 
@@ -236,10 +247,10 @@ rewrite_area(uint8_t *area, size_t len, uint8_t byte)
 static void
 rewrite(const struct place *p, bool freed)
 {
-	rewrite_area(p->obj - front_of(p), front_of(p), FASTMEM_ZONE_BYTE);
-	rewrite_area(p->obj + p->r->size, back_of(p), FASTMEM_ZONE_BYTE);
+	rewrite_area(p->bin, p->obj - front_of(p), front_of(p), FASTMEM_ZONE_BYTE);
+	rewrite_area(p->bin, p->obj + p->r->size, back_of(p), FASTMEM_ZONE_BYTE);
 	if (freed)
-		rewrite_area(p->obj, p->r->size, FASTMEM_FREED_BYTE);
+		rewrite_area(p->bin, p->obj, p->r->size, FASTMEM_FREED_BYTE);
 }
 
 /* What is not as it was left. */
@@ -307,9 +318,14 @@ check_zone_before(const struct place *p)
 	at = first_changed(before.end - back, back, FASTMEM_ZONE_BYTE);
 	if (at == back)
 		return;
-	fastmem_report_damage(RTE_FASTMEM_ERROR_UNDERFLOW, p->bin, p->slab, p->r,
-		before.end - back + at);
-	rewrite_area(before.end - back, back, FASTMEM_ZONE_BYTE);
+	/* Whose damage it is, is not known: more likely that of the nearer one. */
+	if (at < back / 2)
+		fastmem_report_damage(RTE_FASTMEM_ERROR_OVERFLOW, p->bin, p->slab, before.r,
+			before.end - back + at);
+	else
+		fastmem_report_damage(RTE_FASTMEM_ERROR_UNDERFLOW, p->bin, p->slab, p->r,
+			before.end - back + at);
+	rewrite_area(p->bin, before.end - back, back, FASTMEM_ZONE_BYTE);
 }
 
 /* Damage is told once. Of a slot that is this thread's alone. */
@@ -368,7 +384,7 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	}
 	if (fastmem_debug.zones && !same)
 		rewrite(&p, false);
-	if (fastmem_debug.tools != 0)
+	if (is_tracked(bin))
 		fastmem_track_alloc(p.obj, r->size, front_of(&p), back_of(&p),
 			(flags & RTE_FASTMEM_F_ZERO) != 0, bin->pool != NULL);
 	if (flags & RTE_FASTMEM_F_ZERO)
@@ -534,7 +550,7 @@ fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
 		else if (is_full_level())
 			r->sum = sum_of(p.obj, r->size);
 	}
-	if (fastmem_debug.tools != 0)
+	if (is_tracked(p.bin))
 		fastmem_track_free(p.obj, r->size, front_of(&p), back_of(&p), p.bin->pool != NULL);
 	set_state(r, FASTMEM_RECORD_FREED);
 	if (is_full_level())
@@ -622,7 +638,7 @@ fastmem_debug_slab_enter(const struct fastmem_granule *slab)
 void
 fastmem_debug_slab_leave(const struct fastmem_granule *slab)
 {
-	if (fastmem_debug.tools != 0)
+	if (is_tracked(&fastmem_ctl()->bins[slab->bin]))
 		fastmem_track_plain(fastmem_granule_addr(slab->head), slab_bytes(slab));
 }
 
@@ -666,7 +682,7 @@ void
 fastmem_debug_slab_end(struct fastmem_granule *slab)
 {
 	fastmem_records_drop(slab);
-	if (fastmem_debug.tools != 0)
+	if (is_tracked(&fastmem_ctl()->bins[slab->bin]))
 		fastmem_track_unslab(fastmem_granule_addr(slab->head), slab_bytes(slab));
 }
 

@@ -113,6 +113,7 @@ struct fastmem_debug_process {
 	unsigned int tools; /* FASTMEM_TOOL_*: what this process runs under */
 	bool zones; /* as in struct fastmem_debug */
 	bool keep_running;
+	uint32_t depth; /* frames of a backtrace, those of the library included */
 	rte_fastmem_report_cb report;
 	void *report_arg;
 	FILE *report_file; /* NULL: where DPDK logs to */

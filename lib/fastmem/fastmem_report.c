@@ -28,6 +28,7 @@
 
 static pthread_mutex_t report_lock = PTHREAD_MUTEX_INITIALIZER;
 static __thread bool reporting;
+static uint64_t report_time; /* of the one that is being made. Under report_lock */
 
 FILE *
 fastmem_report_stream(void)
@@ -66,9 +67,14 @@ static void
 text_end(struct text *t)
 {
 	FILE *out = fastmem_report_stream();
+	uint32_t stack;
 
 	fprintf(text_stream(t), "  found by thread %d of process %d:\n", rte_gettid(), (int)getpid());
-	fastmem_stack_print(text_stream(t), fastmem_stack_capture(), "    ");
+	/* More of the innermost frames than elsewhere are the library's. */
+	fastmem_stack_set_depth(FASTMEM_STACK_MAX_DEPTH);
+	stack = fastmem_stack_capture();
+	fastmem_stack_set_depth(fastmem_debug.depth);
+	fastmem_stack_print(text_stream(t), stack, "    ");
 	if (t->f != NULL)
 		fclose(t->f);
 	t->report.text = t->buf != NULL ? t->buf : "";
@@ -94,6 +100,7 @@ report_begin(void)
 		return false;
 	reporting = true;
 	pthread_mutex_lock(&report_lock);
+	report_time = rte_rdtsc(); /* to look up names takes its time */
 	return true;
 }
 
@@ -120,9 +127,7 @@ state_name(uint32_t state)
 static double
 seconds_ago(uint64_t then)
 {
-	uint64_t now = rte_rdtsc();
-
-	return now > then ? (double)(now - then) / rte_get_tsc_hz() : 0;
+	return report_time > then ? (double)(report_time - then) / rte_get_tsc_hz() : 0;
 }
 
 static void
@@ -180,6 +185,21 @@ write_object(FILE *f, struct fastmem_bin *bin, const struct fastmem_granule *sla
 	write_history(f, "allocated", r->alloc_tid, r->alloc_pid, r->alloc_time, r->alloc_stack);
 	if (state == FASTMEM_RECORD_FREED)
 		write_history(f, "freed", r->free_tid, r->free_pid, r->free_time, r->free_stack);
+}
+
+/* Damage behind an object may as well be in front of the next one. */
+static void
+write_next(FILE *f, struct fastmem_bin *bin, const struct fastmem_granule *slab,
+		const struct fastmem_record *r, const char *first)
+{
+	const char *end = fastmem_record_slot(bin, slab, r) + bin->slot_size;
+	const char *behind = fastmem_record_object(bin, slab, r) + r->size;
+
+	if (first - behind < end - first || r + 1 == slab->records + slab->n_slots)
+		return;
+	fprintf(f, "  %td bytes in front of the next slot, which may be what was meant:\n",
+		end - first);
+	write_object(f, bin, slab, r + 1);
 }
 
 /* The bytes around a place, marked. Within the slots of the slab. */
@@ -243,6 +263,8 @@ fastmem_report_damage(enum rte_fastmem_error error, struct fastmem_bin *bin,
 		fprintf(f, "write after free: byte %td of %u\n", (const char *)first - obj,
 			r->size);
 	write_object(f, bin, slab, r);
+	if (first != NULL && error == RTE_FASTMEM_ERROR_OVERFLOW)
+		write_next(f, bin, slab, r, first);
 	if (first != NULL)
 		write_bytes(f, bin, slab, first);
 	text_end(&t);
@@ -386,7 +408,10 @@ rte_fastmem_object_dump(FILE *f, const void *ptr)
 			fastmem_ctl()->arenas[bin->socket].socket_id);
 		return;
 	}
+	if (!report_begin())
+		return;
 	fprintf(f, "%p is %td bytes from where its object begins\n", ptr,
 		(const char *)ptr - fastmem_record_object(bin, slab, r));
 	write_object(f, bin, slab, r);
+	report_end();
 }
