@@ -19,8 +19,9 @@
 
 #include <rte_fastmem.h>
 
+#include "fastmem_replace_heap.h" /* EAL's own functions, if others have their names */
+
 struct rte_fastmem_pool;
-struct rte_fastmem_replace_heap;
 struct rte_mempool;
 
 #define PERF_CACHE_SIZE 512 /* of mempools, where nothing else is said */

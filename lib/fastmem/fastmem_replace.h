@@ -16,6 +16,7 @@
 #define RTE_FASTMEM_REPLACE_MEMPOOL
 #define RTE_FASTMEM_REPLACE_MALLOC
 #define RTE_FASTMEM_REPLACE_NO_NAMES
+#include "fastmem_replace_heap.h"
 #include "rte_fastmem_replace.h"
 
 #include <rte_log.h>

@@ -300,58 +300,6 @@ __rte_experimental
 void
 rte_fastmem_replace_malloc_dump_heaps(FILE *f);
 
-/*
- * EAL's own functions, for what is not fastmem's. A library that has their names for itself, as
- * the one that is preloaded, says where they are before any of the above is called.
- */
-struct rte_fastmem_replace_heap {
-	void *(*malloc_socket)(const char *type, size_t size, unsigned int align, int socket_id);
-	void *(*zmalloc_socket)(const char *type, size_t size, unsigned int align, int socket_id);
-	void *(*realloc_socket)(void *ptr, size_t size, unsigned int align, int socket_id);
-	void (*free)(void *ptr);
-	int (*validate)(const void *ptr, size_t *size);
-	rte_iova_t (*virt2iova)(const void *ptr);
-	int (*get_socket_stats)(int socket_id, struct rte_malloc_socket_stats *stats);
-	void (*dump_stats)(FILE *f, const char *type);
-	void (*dump_heaps)(FILE *f);
-};
-
-__rte_experimental
-void
-rte_fastmem_replace_set_heap(const struct rte_fastmem_replace_heap *heap);
-__rte_experimental
-const struct rte_fastmem_replace_heap *
-rte_fastmem_replace_get_heap(void);
-
-/*
- * Add to the number of reasons why the calling thread must not call into EAL for memory: it
- * holds a lock of EAL's. Returns that number. Unless it is 0, calls take what there is, as with
- * RTE_FASTMEM_F_NOGROW.
- */
-__rte_experimental
-unsigned int
-rte_fastmem_replace_hold_growth(int change);
-
-/* Give EAL what fastmem has reserved and does not need. Returns whether there was any. */
-__rte_experimental
-bool
-rte_fastmem_replace_make_room(void);
-
-/* Why there is no fastmem in this process any more. */
-enum rte_fastmem_replace_end {
-	RTE_FASTMEM_REPLACE_ENDING, /* EAL is about to unmap all memory: objects are of no use */
-	RTE_FASTMEM_REPLACE_GONE, /* it has done so */
-	RTE_FASTMEM_REPLACE_FORKED, /* this process is a copy of one that goes on with it */
-};
-
-/*
- * From now on nothing is allocated, and what is freed is ignored. No other thread may be inside a
- * call.
- */
-__rte_experimental
-void
-rte_fastmem_replace_forget(enum rte_fastmem_replace_end end);
-
 #ifndef RTE_FASTMEM_NO_INLINE
 
 /*

@@ -33,6 +33,8 @@
 #define RTE_FASTMEM_REPLACE_NO_NAMES
 #include <rte_fastmem_replace.h>
 
+#include "fastmem_replace_heap.h"
+
 struct rte_fastmem_conf;
 
 #define PUBLIC __attribute__((visibility("default")))
