@@ -52,11 +52,23 @@ parse_number(const char *text, uint64_t max, uint64_t *out)
 	return *out <= max ? 0 : -EINVAL;
 }
 
+static bool
+is_level(const char *name)
+{
+	return strcmp(name, "off") == 0 || strcmp(name, "light") == 0 ||
+		strcmp(name, "full") == 0 || strcmp(name, "sample") == 0;
+}
+
 static int
 parse_setting(const char *name, const char *value, struct fastmem_settings *s)
 {
 	uint64_t number;
 
+	if (is_level(name)) {
+		if (s->level_said)
+			return complain(name, "one level");
+		s->level_said = true;
+	}
 	if (strcmp(name, "off") == 0 && value == NULL) {
 		s->conf.debug = RTE_FASTMEM_DEBUG_OFF;
 	} else if (strcmp(name, "light") == 0 && value == NULL) {

@@ -212,6 +212,7 @@ void fastmem_debug_look_end(const struct fastmem_bin *bin, const struct fastmem_
 struct fastmem_settings {
 	struct rte_fastmem_conf conf;
 	char report_file[256]; /* empty: none */
+	bool level_said; /* by the environment */
 };
 int fastmem_conf_read(const struct rte_fastmem_conf *conf, struct fastmem_settings *s);
 int fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s);
