@@ -253,8 +253,8 @@ void fastmem_report_size(struct fastmem_bin *bin, struct fastmem_granule *slab,
 		struct fastmem_record *r, size_t said);
 void fastmem_report_pool(struct fastmem_bin *bin, struct fastmem_granule *slab,
 		struct fastmem_record *r, const char *said);
-void fastmem_report_pool_use(enum rte_fastmem_error error, const void *pool, const char *name,
-		uint64_t n);
+void fastmem_report_pool_in_use(struct fastmem_bin *bin, uint64_t n);
+void fastmem_report_pool_freed(const struct fastmem_pool *pool);
 FILE *fastmem_report_stream(void);
 
 /* fastmem_leaks.c: in the primary, at init; and at deinit, before anything is given back */

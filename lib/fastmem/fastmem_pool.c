@@ -725,12 +725,6 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params)
 	return &pool->user;
 }
 
-static void
-report_no_pool(const struct fastmem_pool *pool)
-{
-	fastmem_report_pool_use(RTE_FASTMEM_ERROR_POOL_FREED, &pool->user, pool->name, 0);
-}
-
 void
 rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 {
@@ -753,7 +747,7 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 	fastmem_mutex_unlock(&ctl->pools_lock);
 	if (!live) {
 		if (fastmem_debug_on())
-			report_no_pool(pool);
+			fastmem_report_pool_freed(pool);
 		else
 			FASTMEM_LOG(ERR, "%p is no pool, or was freed before", (void *)user);
 		return;
@@ -762,8 +756,7 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 	fastmem_quarantine_flush(&ctl->bins[pool->bin]);
 	fastmem_bin_read(ctl, pool->bin, &figures);
 	if (figures.in_use != 0 && fastmem_debug_on())
-		fastmem_report_pool_use(RTE_FASTMEM_ERROR_POOL_IN_USE, user, pool->name,
-			figures.in_use);
+		fastmem_report_pool_in_use(&ctl->bins[pool->bin], figures.in_use);
 	else if (figures.in_use != 0)
 		FASTMEM_LOG(WARNING, "pool %s is freed with %" PRId64 " objects in use",
 			pool->name, (int64_t)figures.in_use);
@@ -913,7 +906,7 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE);
 	if (ctl == NULL || !is_live(pool)) {
 		if (ctl != NULL && fastmem_debug_on())
-			report_no_pool(pool);
+			fastmem_report_pool_freed(pool);
 		return -ENODEV;
 	}
 	bin = fastmem_pool_bin(pool);
@@ -1042,7 +1035,7 @@ rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsi
 		return;
 	if (!is_live(pool)) {
 		if (fastmem_debug_on())
-			report_no_pool(pool);
+			fastmem_report_pool_freed(pool);
 		else
 			FASTMEM_LOG(ERR, "put of %u objects to %p, which is no pool; ignored", n,
 				(void *)user);

@@ -354,27 +354,64 @@ fastmem_report_pool(struct fastmem_bin *bin, struct fastmem_granule *slab,
 	report_end();
 }
 
-/* A pool was used that is none, or freed with n objects in use. */
+/* The first objects in use of a pool. */
+#define OBJECTS_SHOWN 4
+struct in_use {
+	const struct fastmem_bin *bin;
+	unsigned int n;
+	struct fastmem_granule *slabs[OBJECTS_SHOWN];
+	struct fastmem_record *records[OBJECTS_SHOWN];
+};
+
+static void
+note_in_use(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_record *r,
+		void *arg)
+{
+	struct in_use *u = arg;
+
+	/* Pairs with the release in set_state(), fastmem_debug.c. */
+	if (bin != u->bin || u->n == OBJECTS_SHOWN ||
+			__atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != FASTMEM_RECORD_LIVE)
+		return;
+	u->slabs[u->n] = slab;
+	u->records[u->n++] = r;
+}
+
+/* A pool is freed with n objects in use. Nobody else uses it. */
 void
-fastmem_report_pool_use(enum rte_fastmem_error error, const void *pool, const char *name,
-		uint64_t n)
+fastmem_report_pool_in_use(struct fastmem_bin *bin, uint64_t n)
+{
+	struct in_use u = { .bin = bin };
+	struct text t;
+	unsigned int i;
+	FILE *f;
+
+	fastmem_records_walk(note_in_use, &u);
+	if (!report_begin())
+		return;
+	f = text_begin(&t, RTE_FASTMEM_ERROR_POOL_IN_USE, &bin->pool->user);
+	t.report.pool = bin->pool->name;
+	fprintf(f, "FASTMEM: ERROR: pool %s is freed with %" PRIu64 " objects in use%s\n",
+		bin->pool->name, n, n > u.n && u.n > 0 ? ", among them:" : "");
+	for (i = 0; i < u.n; i++)
+		write_object(f, bin, u.slabs[i], u.records[i]);
+	text_end(&t);
+	report_end();
+}
+
+/* A pool was used that is none. */
+void
+fastmem_report_pool_freed(const struct fastmem_pool *pool)
 {
 	struct text t;
 	FILE *f;
 
 	if (!report_begin())
 		return;
-	f = text_begin(&t, error, pool);
-	t.report.pool = name;
-	if (error == RTE_FASTMEM_ERROR_POOL_IN_USE && (int64_t)n < 0)
-		fprintf(f, "FASTMEM: ERROR: pool %s is freed, and %" PRId64 " objects were put more "
-			"than got\n", name, -(int64_t)n);
-	else if (error == RTE_FASTMEM_ERROR_POOL_IN_USE)
-		fprintf(f, "FASTMEM: ERROR: pool %s is freed with %" PRIu64 " objects in use\n", name,
-			n);
-	else
-		fprintf(f, "FASTMEM: ERROR: use of %p, which is no pool, or was freed (last name: "
-			"%s)\n", pool, name);
+	f = text_begin(&t, RTE_FASTMEM_ERROR_POOL_FREED, &pool->user);
+	t.report.pool = pool->name;
+	fprintf(f, "FASTMEM: ERROR: use of %p, which is no pool, or was freed (last name: %s)\n",
+		(const void *)&pool->user, pool->name);
 	text_end(&t);
 	report_end();
 }
