@@ -26,6 +26,8 @@
  *   fastmem_unwind.c walks up the stack of a thread
  *   fastmem_symbol.c prints call stacks
  *   fastmem_peer.c   which processes there are, and what dead ones leave behind
+ *   fastmem_debug.c  checking at run time, of which fastmem_debug.h tells: called where
+ *                    objects and slabs come and go
  *   fastmem_stats.c  reads all of the above, for the statistics and the dump
  *   fastmem_verify.c reads all of the above, for tests
  *

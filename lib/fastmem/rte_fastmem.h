@@ -102,6 +102,8 @@ rte_fastmem_init(void);
 /**
  * Give back everything that fastmem holds, live objects included.
  *
+ * With checking (rte_fastmem_debug.h), live objects are listed first, and all are checked.
+ *
  * Every memzone of fastmem is freed, on all sockets; all addresses and handles
  * obtained from it become invalid. rte_fastmem_init() works again afterwards,
  * for all threads. Harmless when not initialised. In a secondary process it
@@ -348,7 +350,9 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
  *
  * An address that is not within fastmem's slabs is reported in the log and
  * otherwise ignored. Freeing an address inside an object, or freeing twice, is
- * noticed only when the thread's cache is returned to the slabs.
+ * noticed only when the thread's cache is returned to the slabs. With checking
+ * (rte_fastmem_debug.h), all of this is reported at once, and is the end of the process
+ * unless told otherwise.
  *
  * @param ptr
  *   Object to free. NULL does nothing.
@@ -435,7 +439,7 @@ rte_fastmem_free_bulk(void **ptrs, unsigned int n);
  *   Object of fastmem.
  * @return
  *   Size of the object's slot in bytes, at least the size it was allocated
- *   with; 0 when @p ptr is not an address of fastmem.
+ *   with, and with checking just that; 0 when @p ptr is not an address of fastmem.
  */
 __rte_experimental
 size_t

@@ -24,6 +24,9 @@
  * It wins over rte_fastmem_init_conf(), and that over what the program runs under. The
  * primary process decides for all that attach to it.
  *
+ * Reports have functions and lines, for which addr2line (or llvm-addr2line, eu-addr2line) is
+ * started, from PATH, for at most some seconds. Without it they have offsets in files.
+ *
  * Functions of this file may be called by any thread, but not from a signal handler.
  *
  * @warning
@@ -39,7 +42,10 @@ extern "C" {
 
 /** How much is checked. */
 enum rte_fastmem_debug_level {
-	/** What the program runs under decides: full under a checker of memory, else off. */
+	/**
+	 * What the program runs under decides: full under Valgrind's memcheck, AddressSanitizer
+	 * and MemorySanitizer, light with ThreadSanitizer, else off.
+	 */
 	RTE_FASTMEM_DEBUG_DEFAULT,
 	/** Nothing. */
 	RTE_FASTMEM_DEBUG_OFF,
@@ -106,9 +112,9 @@ struct rte_fastmem_conf {
 	bool keep_running;
 	/** Do not list what is live in rte_fastmem_deinit(), or when the process ends without. */
 	bool no_leaks;
-	/** Most bytes in quarantine. 0: 8 MiB. */
+	/** Most bytes in quarantine, which has at most 8192 objects. 0: 8 MiB. */
 	size_t quarantine;
-	/** Frames of a backtrace, up to 16. 0: 8. */
+	/** Frames of a backtrace, up to 16, those of the library not counted if there is room. 0: 8. */
 	uint32_t depth;
 };
 
@@ -139,7 +145,8 @@ rte_fastmem_debug_level(void);
 /**
  * Check all objects now, live or in quarantine, of this and other processes.
  *
- * What other threads free or allocate meanwhile may be missed.
+ * What other threads free or allocate meanwhile may be missed. A report is the end of the
+ * process unless told otherwise, as it is anywhere.
  *
  * @return
  *   Errors found, each of which was reported; 0 also where nothing is checked.
@@ -198,7 +205,7 @@ rte_fastmem_leaks_free(struct rte_fastmem_leaks *leaks);
  * @param f
  *   A stream open for writing.
  * @return
- *   Objects live; -ENODEV: not initialised; -ENOMEM.
+ *   Objects live; -EINVAL: @p f is NULL; -ENODEV: not initialised; -ENOMEM.
  */
 __rte_experimental
 int64_t
@@ -214,7 +221,7 @@ rte_fastmem_leaks_dump(FILE *f);
  * @param after
  *   The later one.
  * @return
- *   Objects more than before; negative: less. -EINVAL as INT64_MIN.
+ *   Objects more than before; negative: less. INT64_MIN: @p f or @p after is NULL.
  */
 __rte_experimental
 int64_t
