@@ -382,8 +382,9 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 		fastmem_growth_held -= nogrow;
 		r->alloc_time = rte_rdtsc();
 	}
+	/* What is not zeroed is to look like that, so that programs do not rely on luck. */
 	if (fastmem_debug.zones && !same)
-		rewrite(&p, false);
+		rewrite(&p, bin->pool == NULL && (flags & RTE_FASTMEM_F_ZERO) == 0);
 	if (is_tracked(bin))
 		fastmem_track_alloc(p.obj, r->size, front_of(&p), back_of(&p),
 			(flags & RTE_FASTMEM_F_ZERO) != 0, bin->pool != NULL);
