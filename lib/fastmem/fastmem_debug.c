@@ -328,6 +328,16 @@ report_and_mend(const struct place *p, const struct damage *d, uint32_t state)
 	mend(p, state);
 }
 
+/*
+ * Whether tools are told of objects. Readers of a pool with a grace period may look at its
+ * objects whether they are free or not.
+ */
+static bool
+tools_know(const struct fastmem_bin *bin)
+{
+	return fastmem_debug.tools != 0 && (bin->pool == NULL || bin->pool->qsbr == NULL);
+}
+
 /* Objects come. */
 
 /*
@@ -368,7 +378,7 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	}
 	if (fastmem_debug.zones && !same)
 		rewrite(&p, false);
-	if (fastmem_debug.tools != 0)
+	if (tools_know(bin))
 		fastmem_track_alloc(p.obj, r->size, front_of(&p), back_of(&p),
 			(flags & RTE_FASTMEM_F_ZERO) != 0, bin->pool != NULL);
 	if (flags & RTE_FASTMEM_F_ZERO)
@@ -534,7 +544,7 @@ fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
 		else if (is_full_level())
 			r->sum = sum_of(p.obj, r->size);
 	}
-	if (fastmem_debug.tools != 0)
+	if (tools_know(p.bin))
 		fastmem_track_free(p.obj, r->size, front_of(&p), back_of(&p), p.bin->pool != NULL);
 	set_state(r, FASTMEM_RECORD_FREED);
 	if (is_full_level())
@@ -609,12 +619,13 @@ fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow)
 void
 fastmem_debug_slab_enter(const struct fastmem_granule *slab)
 {
+	const struct fastmem_bin *bin = &fastmem_ctl()->bins[slab->bin];
 	char *addr = fastmem_granule_addr(slab->head);
 
 	if (fastmem_debug.tools == 0)
 		return;
 	fastmem_track_slab(addr, slab_bytes(slab));
-	if (fastmem_ctl()->bins[slab->bin].header != 0)
+	if (bin->header != 0 || !tools_know(bin))
 		fastmem_track_plain(addr, slab_bytes(slab));
 }
 
@@ -688,7 +699,7 @@ fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *
 	const struct fastmem_record *r;
 	uint32_t state;
 
-	if (fastmem_debug.tools == 0)
+	if (!tools_know(bin))
 		return false;
 	r = fastmem_record_of(bin, slab, obj);
 	state = r != NULL ? state_of(r) : FASTMEM_RECORD_LIVE;
