@@ -626,12 +626,13 @@ fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow)
 void
 fastmem_debug_slab_enter(const struct fastmem_granule *slab)
 {
+	const struct fastmem_bin *bin = &fastmem_ctl()->bins[slab->bin];
 	char *addr = fastmem_granule_addr(slab->head);
 
 	if (fastmem_debug.tools == 0)
 		return;
 	fastmem_track_slab(addr, slab_bytes(slab));
-	if (fastmem_ctl()->bins[slab->bin].header != 0)
+	if (bin->header != 0 || !is_tracked(bin))
 		fastmem_track_plain(addr, slab_bytes(slab));
 }
 
@@ -639,7 +640,7 @@ fastmem_debug_slab_enter(const struct fastmem_granule *slab)
 void
 fastmem_debug_slab_leave(const struct fastmem_granule *slab)
 {
-	if (is_tracked(&fastmem_ctl()->bins[slab->bin]))
+	if (fastmem_debug.tools != 0)
 		fastmem_track_plain(fastmem_granule_addr(slab->head), slab_bytes(slab));
 }
 
@@ -683,7 +684,7 @@ void
 fastmem_debug_slab_end(struct fastmem_granule *slab)
 {
 	fastmem_records_drop(slab);
-	if (is_tracked(&fastmem_ctl()->bins[slab->bin]))
+	if (fastmem_debug.tools != 0)
 		fastmem_track_unslab(fastmem_granule_addr(slab->head), slab_bytes(slab));
 }
 
