@@ -303,29 +303,28 @@ freed_is_damaged(const struct place *p, struct damage *d)
 static void
 check_zone_before(const struct place *p)
 {
-	struct place before;
-	size_t back, at;
+	struct fastmem_record *before = p->r - 1; /* another thread may write to it */
+	size_t back = p->end - p->obj - p->r->size, at;
+	uint8_t *zone = p->slot - back;
 	uint32_t state;
 
 	if (p->bin->pool == NULL || p->r == p->slab->records || !fastmem_debug.zones)
 		return;
-	before = place_of(p->bin, p->slab, p->r - 1);
-	state = state_of(before.r);
+	state = state_of(before);
 	/* Until it is handed out for the first time, there is no zone. */
 	if (state != FASTMEM_RECORD_LIVE && state != FASTMEM_RECORD_FREED)
 		return;
-	back = back_of(&before);
-	at = first_changed(before.end - back, back, FASTMEM_ZONE_BYTE);
+	at = first_changed(zone, back, FASTMEM_ZONE_BYTE);
 	if (at == back)
 		return;
 	/* Whose damage it is, is not known: more likely that of the nearer one. */
 	if (at < back / 2)
-		fastmem_report_damage(RTE_FASTMEM_ERROR_OVERFLOW, p->bin, p->slab, before.r,
-			before.end - back + at);
+		fastmem_report_damage(RTE_FASTMEM_ERROR_OVERFLOW, p->bin, p->slab, before,
+			zone + at);
 	else
 		fastmem_report_damage(RTE_FASTMEM_ERROR_UNDERFLOW, p->bin, p->slab, p->r,
-			before.end - back + at);
-	rewrite_area(p->bin, before.end - back, back, FASTMEM_ZONE_BYTE);
+			zone + at);
+	rewrite_area(p->bin, zone, back, FASTMEM_ZONE_BYTE);
 }
 
 /* Damage is told once. Of a slot that is this thread's alone. */
