@@ -157,6 +157,7 @@ def main():
               f"{reference if name.startswith('call_') else len(hot(before))} without checking")
     for line in wrong:
         print("not so:", line)
+    print(f"{len(with_checking)} passed, 0 failed" if not wrong else f"0 passed, {len(wrong)} failed")
     sys.exit(1 if wrong else 0)
 
 
