@@ -27,6 +27,13 @@
 #define HAS_MEMORY_CHECKER 0
 #endif
 
+/* Sanitizers have a heap, and some a stack, of their own. */
+#if defined(__SANITIZE_THREAD__)
+#define HAS_OWN_HEAP 1
+#else
+#define HAS_OWN_HEAP HAS_MEMORY_CHECKER
+#endif
+
 /* Fixtures. Cases find fastmem initialised with this level, and leave no report unread. */
 int debug_up_light(void);
 int debug_up_full(void);

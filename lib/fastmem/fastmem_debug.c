@@ -98,6 +98,9 @@ own_pid(void)
 	return fastmem_ctl()->peers[fastmem_process.peer].pid;
 }
 
+/* A field of a record, which others may read meanwhile for what it is worth: relaxed. */
+#define NOTE(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELAXED)
+
 /* How an object is to lie in its slot. */
 
 static size_t
@@ -368,18 +371,18 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	}
 	set_state(r, FASTMEM_RECORD_BUSY);
 	p.obj += shape->front - (size_t)r->front;
-	r->front = shape->front;
-	r->size = shape->size;
-	r->align = shape->align;
+	NOTE(r->front, shape->front);
+	NOTE(r->size, shape->size);
+	NOTE(r->align, shape->align);
 	/* Before it is LIVE again: pairs with the acquires of state in check_one(). */
 	__atomic_store_n(&r->turn, r->turn + 1, __ATOMIC_RELAXED);
-	r->alloc_tid = own_tid();
-	r->alloc_pid = own_pid();
+	NOTE(r->alloc_tid, own_tid());
+	NOTE(r->alloc_pid, own_pid());
 	if (is_full_level()) {
 		fastmem_growth_held += nogrow; /* a new stack takes memory of the bookkeeping */
-		r->alloc_stack = fastmem_stack_capture();
+		NOTE(r->alloc_stack, fastmem_stack_capture());
 		fastmem_growth_held -= nogrow;
-		r->alloc_time = rte_rdtsc();
+		NOTE(r->alloc_time, rte_rdtsc());
 	}
 	/* What is not zeroed is to look like that, so that programs do not rely on luck. */
 	if (fastmem_debug.zones && !same)
@@ -538,17 +541,17 @@ fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
 	if (zones_are_damaged(&p, &damage))
 		report_and_mend(&p, &damage, FASTMEM_RECORD_LIVE);
 	check_zone_before(&p);
-	r->free_tid = own_tid();
-	r->free_pid = own_pid();
+	NOTE(r->free_tid, own_tid());
+	NOTE(r->free_pid, own_pid());
 	if (is_full_level()) {
-		r->free_stack = fastmem_stack_capture();
-		r->free_time = rte_rdtsc();
+		NOTE(r->free_stack, fastmem_stack_capture());
+		NOTE(r->free_time, rte_rdtsc());
 	}
 	if (fastmem_debug.zones) {
 		if (p.bin->pool == NULL)
 			memset(p.obj, FASTMEM_FREED_BYTE, r->size);
 		else if (is_full_level())
-			r->sum = sum_of(p.obj, r->size);
+			NOTE(r->sum, sum_of(p.obj, r->size));
 	}
 	if (is_tracked(p.bin))
 		fastmem_track_free(p.obj, r->size, front_of(&p), back_of(&p), p.bin->pool != NULL);

@@ -118,7 +118,7 @@ walk_slab(uint32_t head, fastmem_record_cb cb, void *arg)
 	struct fastmem_granule *slab = fastmem_granule(head);
 	/* Pairs with the release in fastmem_records_make(). */
 	struct fastmem_record *records = __atomic_load_n(&slab->records, __ATOMIC_ACQUIRE);
-	uint32_t i, n = slab->n_slots;
+	uint32_t i, n = __atomic_load_n(&slab->n_slots, __ATOMIC_RELAXED);
 	unsigned int bin = __atomic_load_n(&rte_fastmem_map.bins[head], __ATOMIC_RELAXED);
 
 	if (fastmem_state(slab) != FASTMEM_SLAB || slab->head != head || records == NULL ||

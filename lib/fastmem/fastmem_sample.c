@@ -21,6 +21,7 @@
 #include <rte_errno.h>
 
 #include "fastmem_debug.h"
+#include "fastmem_track.h"
 
 #define TICK_US 1000
 #define EXACT_MAX 100u /* the largest N with which it is every N-th */
@@ -59,7 +60,10 @@ fastmem_sample_start(void)
 {
 	/* Sizes and handles do not tell the bin of an object: it is looked up. */
 	rte_fastmem_map.n_sockets = 0;
-	if (!fastmem_sample_is_exact())
+	if (fastmem_debug.tools & FASTMEM_TOOL_TSAN) /* the fast path reads what the timer writes */
+		FASTMEM_LOG(NOTICE, "no timer for sampling with ThreadSanitizer: what is checked is "
+			"what threads allocate as they come to the slow path by themselves");
+	else if (!fastmem_sample_is_exact())
 		set_timer();
 }
 

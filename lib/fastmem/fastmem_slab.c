@@ -558,7 +558,8 @@ slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab, uint32_t max_
 	uint32_t words = (n + 63) / 64;
 
 	slab->bin = bin->id;
-	slab->n_slots = n;
+	/* Atomic for those who go through all records. */
+	__atomic_store_n(&slab->n_slots, n, __ATOMIC_RELAXED);
 	slab->n_free = n;
 	slab->first_word = 0;
 	slab->limbo = 0;
