@@ -171,6 +171,7 @@ fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s)
 	debug->sample = s->conf.sample;
 	debug->depth = s->conf.depth;
 	debug->leaks = !s->conf.no_leaks;
+	debug->tools = fastmem_track_tools();
 	debug->zones = fastmem_track_allows_zones();
 	debug->quarantine_max = s->conf.quarantine;
 	if (fastmem_quarantine_init(debug) != 0)

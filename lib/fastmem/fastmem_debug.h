@@ -81,6 +81,7 @@ struct fastmem_debug {
 	uint32_t sample;
 	uint32_t depth;
 	uint32_t leaks;
+	uint32_t tools; /* FASTMEM_TOOL_*: what the primary runs under */
 	uint32_t zones; /* whether red zones and freed memory have contents: not under Valgrind */
 	uint64_t quarantine_max; /* bytes */
 	/*

@@ -238,7 +238,8 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 		return -ENODEV;
 	}
 	fastmem_debug_attach(ctl, &settings);
-	if (fastmem_debug_on())
+	/* ThreadSanitizer is told of this process only, as before. */
+	if (ctl->debug != NULL && (ctl->debug->tools & ~FASTMEM_TOOL_TSAN) != 0)
 		fastmem_mp_share();
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	return 0;
