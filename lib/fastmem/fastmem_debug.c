@@ -50,9 +50,12 @@ set_state(struct fastmem_record *r, enum fastmem_record_state state)
 static uint32_t
 settled_state(const struct fastmem_record *r)
 {
-	uint64_t end = rte_rdtsc() + PATIENCE_SECONDS * rte_get_tsc_hz();
-	uint32_t state;
+	uint32_t state = state_of(r);
+	uint64_t end;
 
+	if (likely(state != FASTMEM_RECORD_BUSY))
+		return state; /* without the cycles that the clock takes */
+	end = rte_rdtsc() + PATIENCE_SECONDS * rte_get_tsc_hz();
 	while ((state = state_of(r)) == FASTMEM_RECORD_BUSY && rte_rdtsc() < end)
 		sched_yield();
 	return state;
