@@ -15,25 +15,8 @@ esac
 with_eal=$1 program=$2 library=$(realpath "$3") trace_tool=$4 pages=$5
 
 here=$(dirname "$(realpath "$0")")
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-passed=0
-failed=0
-
-# promise NAME COMMAND...: the command's output is shown when it fails.
-promise() {
-	local name=$1
-
-	shift
-	if "$@" >"$scratch/log" 2>&1; then
-		echo "malloc_preload.$name: ok"
-		passed=$((passed + 1))
-	else
-		cat "$scratch/log"
-		echo "malloc_preload.$name: FAILED"
-		failed=$((failed + 1))
-	fi
-}
+suite=malloc_preload
+. "$(dirname "$0")/promise.sh"
 
 # run OUTPUT PART [VARIABLE=VALUE...]: the program with the library; LIBRARY= goes without.
 run() {
@@ -337,5 +320,4 @@ if [ $pages = --huge ]; then
 	promise processes_report_to_files_of_their_own reports_of_two_processes
 fi
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ] && [ $passed -gt 0 ]
+promises_end

@@ -24,25 +24,8 @@ esac
 what=$1
 shift
 
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-passed=0
-failed=0
-
-# promise NAME COMMAND...: the command's output is shown when it fails.
-promise() {
-	local name=$1
-
-	shift
-	if "$@" >"$scratch/log" 2>&1; then
-		echo "replace.$name: ok"
-		passed=$((passed + 1))
-	else
-		cat "$scratch/log"
-		echo "replace.$name: FAILED"
-		failed=$((failed + 1))
-	fi
-}
+suite=replace
+. "$(dirname "$0")/promise.sh"
 
 # Where EAL, or a device, reports on stdout, it is not what the program prints.
 runs() {
@@ -177,5 +160,4 @@ compile)
 	;;
 esac
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ] && [ $passed -gt 0 ]
+promises_end

@@ -309,13 +309,14 @@ freed_is_damaged(const struct place *p, struct damage *d)
 static void
 check_zone_before(const struct place *p)
 {
-	struct fastmem_record *before = p->r - 1; /* another thread may write to it */
-	size_t back = p->end - p->obj - p->r->size, at;
+	size_t back = back_of(p), at;
 	uint8_t *zone = p->slot - back;
+	struct fastmem_record *before;
 	uint32_t state;
 
 	if (p->bin->pool == NULL || p->r == p->slab->records || !fastmem_debug.zones)
 		return;
+	before = p->r - 1; /* another thread may write to it */
 	state = state_of(before);
 	/* Until it is handed out for the first time, there is no zone. */
 	if (state != FASTMEM_RECORD_LIVE && state != FASTMEM_RECORD_FREED)
@@ -378,7 +379,7 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	NOTE(r->size, shape->size);
 	NOTE(r->align, shape->align);
 	/* Before it is LIVE again: pairs with the acquires of state in check_one(). */
-	__atomic_store_n(&r->turn, r->turn + 1, __ATOMIC_RELAXED);
+	NOTE(r->turn, r->turn + 1);
 	NOTE(r->alloc_tid, own_tid());
 	NOTE(r->alloc_pid, own_pid());
 	if (is_full_level()) {
@@ -391,8 +392,8 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	if (fastmem_debug.zones && !same)
 		rewrite(&p, bin->pool == NULL && (flags & RTE_FASTMEM_F_ZERO) == 0);
 	if (is_tracked(bin))
-		fastmem_track_alloc(p.obj, r->size, front_of(&p), back_of(&p),
-			(flags & RTE_FASTMEM_F_ZERO) != 0, bin->pool != NULL);
+		fastmem_track_alloc(p.obj, r->size, (flags & RTE_FASTMEM_F_ZERO) != 0 ||
+			bin->pool != NULL);
 	if (flags & RTE_FASTMEM_F_ZERO)
 		memset(p.obj, 0, r->size);
 	set_state(r, FASTMEM_RECORD_LIVE);
@@ -433,13 +434,14 @@ fastmem_debug_give_back(void *slot)
 static struct fastmem_record *
 find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
 {
+	const bool resized = wrong == RTE_FASTMEM_ERROR_REALLOC;
 	unsigned int id = rte_fastmem_bin_of(ptr);
 	struct fastmem_record *r;
 	uint32_t state;
 
 	if (id == 0) {
-		fastmem_report_pointer(wrong == RTE_FASTMEM_ERROR_REALLOC ? wrong :
-			RTE_FASTMEM_ERROR_FREE_FOREIGN, NULL, NULL, NULL, ptr);
+		fastmem_report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_FOREIGN, NULL, NULL,
+			NULL, ptr);
 		return NULL;
 	}
 	p->bin = &fastmem_ctl()->bins[id];
@@ -447,17 +449,17 @@ find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
 	r = fastmem_record_of(p->bin, p->slab, ptr);
 	state = r != NULL ? state_of(r) : FASTMEM_RECORD_NEW;
 	if (state == FASTMEM_RECORD_NEW) {
-		fastmem_report_pointer(wrong == RTE_FASTMEM_ERROR_REALLOC ? wrong :
-			RTE_FASTMEM_ERROR_FREE_FOREIGN, p->bin, p->slab, NULL, ptr);
+		fastmem_report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_FOREIGN, p->bin,
+			p->slab, NULL, ptr);
 		return NULL;
 	}
 	*p = place_of(p->bin, p->slab, r);
 	if (ptr != p->obj) {
-		fastmem_report_pointer(wrong == RTE_FASTMEM_ERROR_REALLOC ? wrong :
-			RTE_FASTMEM_ERROR_FREE_INTERIOR, p->bin, p->slab, r, ptr);
+		fastmem_report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_INTERIOR, p->bin,
+			p->slab, r, ptr);
 		return NULL;
 	}
-	if (wrong == RTE_FASTMEM_ERROR_REALLOC) {
+	if (resized) {
 		if (state == FASTMEM_RECORD_LIVE)
 			return r;
 	} else if (claim(r, FASTMEM_RECORD_LIVE) == FASTMEM_RECORD_LIVE) {
@@ -557,7 +559,7 @@ fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
 			NOTE(r->sum, sum_of(p.obj, r->size));
 	}
 	if (is_tracked(p.bin))
-		fastmem_track_free(p.obj, r->size, front_of(&p), back_of(&p), p.bin->pool != NULL);
+		fastmem_track_free(p.obj, r->size);
 	set_state(r, FASTMEM_RECORD_FREED);
 	if (is_full_level())
 		fastmem_quarantine_put(p.bin, p.slot + p.bin->header);
@@ -565,12 +567,9 @@ fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
 		slot_back(p.bin, p.slot + p.bin->header);
 }
 
-/*
- * The size of a live object that is to be resized, and where it is. False: it is none, which
- * was reported.
- */
+/* The size of a live object that is to be resized. False: it is none, which was reported. */
 bool
-fastmem_debug_resize(void *ptr, size_t *size, unsigned int *bin)
+fastmem_debug_resize(void *ptr, size_t *size)
 {
 	struct place p;
 	struct fastmem_record *r = find_live(ptr, RTE_FASTMEM_ERROR_REALLOC, &p);
@@ -578,7 +577,6 @@ fastmem_debug_resize(void *ptr, size_t *size, unsigned int *bin)
 	if (r == NULL)
 		return false;
 	*size = r->size;
-	*bin = p.bin->id;
 	return true;
 }
 
@@ -586,14 +584,14 @@ fastmem_debug_resize(void *ptr, size_t *size, unsigned int *bin)
 size_t
 fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr)
 {
-	const struct fastmem_record *r = fastmem_record_of(bin, fastmem_slab_of(ptr), ptr);
-
+	const struct fastmem_granule *slab = fastmem_slab_of(ptr);
+	const struct fastmem_record *r = fastmem_record_of(bin, slab, ptr);
 	const char *end;
 
 	if (r != NULL && state_of(r) == FASTMEM_RECORD_LIVE)
 		return r->size;
 	/* Of what is no live object, as much as there is to the end of the slot. */
-	end = r != NULL ? fastmem_record_slot(bin, fastmem_slab_of(ptr), r) + bin->slot_size : ptr;
+	end = r != NULL ? fastmem_record_slot(bin, slab, r) + bin->slot_size : ptr;
 	return end - (const char *)ptr;
 }
 

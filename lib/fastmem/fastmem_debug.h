@@ -193,7 +193,7 @@ struct fastmem_shape fastmem_debug_shape(size_t size, size_t align);
 void *fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int flags);
 void fastmem_debug_free(void *ptr, const struct fastmem_expect *expect);
 void fastmem_debug_give_back(void *slot);
-bool fastmem_debug_resize(void *ptr, size_t *size, unsigned int *bin);
+bool fastmem_debug_resize(void *ptr, size_t *size);
 size_t fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr);
 
 int fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow);

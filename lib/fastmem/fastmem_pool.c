@@ -329,11 +329,11 @@ static size_t
 stride_of(const struct rte_fastmem_pool_params *p, size_t align)
 {
 	size_t stride = RTE_ALIGN_CEIL(RTE_MAX(p->header + p->size, (size_t)8), align);
+	size_t with_zone = RTE_ALIGN_CEIL(p->header + p->size + FASTMEM_POOL_ZONE, align);
 
 	/* With checking, there is a zone behind each object, if there is room for one. */
-	if (fastmem_debug_on() && RTE_ALIGN_CEIL(p->header + p->size + FASTMEM_POOL_ZONE, align) <=
-			RTE_FASTMEM_MAX_SIZE)
-		stride = RTE_ALIGN_CEIL(p->header + p->size + FASTMEM_POOL_ZONE, align);
+	if (fastmem_debug_on() && with_zone <= RTE_FASTMEM_MAX_SIZE)
+		stride = with_zone;
 
 	if ((p->flags & RTE_FASTMEM_POOL_F_NO_SPREAD) == 0 && align <= RTE_CACHE_LINE_SIZE &&
 			stride % (SPREAD_LINES * RTE_CACHE_LINE_SIZE) == 0 &&

@@ -10,7 +10,6 @@
  * callback. One at a time in a process; an error within a report is not reported.
  */
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,59 +38,6 @@ fastmem_report_stream(void)
 	return f != NULL ? f : stderr;
 }
 
-/* A report in the making. */
-struct text {
-	struct rte_fastmem_report report;
-	FILE *f; /* NULL: no memory, so what is known goes straight out */
-	char *buf;
-	size_t len;
-};
-
-static FILE *
-text_begin(struct text *t, enum rte_fastmem_error error, const void *ptr)
-{
-	memset(t, 0, sizeof(*t));
-	t->report.error = error;
-	t->report.ptr = ptr;
-	t->f = open_memstream(&t->buf, &t->len);
-	return t->f != NULL ? t->f : stderr;
-}
-
-static FILE *
-text_stream(const struct text *t)
-{
-	return t->f != NULL ? t->f : stderr;
-}
-
-static void
-text_end(struct text *t)
-{
-	FILE *out = fastmem_report_stream();
-	uint32_t stack;
-
-	fprintf(text_stream(t), "  found by thread %d of process %d:\n", rte_gettid(), (int)getpid());
-	/* More of the innermost frames than elsewhere are the library's. */
-	fastmem_stack_set_depth(FASTMEM_STACK_MAX_DEPTH);
-	stack = fastmem_stack_capture();
-	fastmem_stack_set_depth(fastmem_debug.depth);
-	fastmem_stack_print(text_stream(t), stack, "    ");
-	if (t->f != NULL)
-		fclose(t->f);
-	t->report.text = t->buf != NULL ? t->buf : "";
-	if (fastmem_debug.report != NULL) {
-		fastmem_track_wrote(&t->report, sizeof(t->report));
-		fastmem_track_wrote(t->report.text, strlen(t->report.text) + 1);
-		fastmem_track_calls();
-		fastmem_debug.report(&t->report, fastmem_debug.report_arg);
-	} else {
-		fputs(t->report.text, out);
-		fflush(out);
-		if (!fastmem_debug.keep_running)
-			abort();
-	}
-	free(t->buf);
-}
-
 /* False: this thread is at it already. */
 static bool
 report_begin(void)
@@ -109,6 +55,59 @@ report_end(void)
 {
 	pthread_mutex_unlock(&report_lock);
 	reporting = false;
+}
+
+/* A report in the making. */
+struct text {
+	struct rte_fastmem_report report;
+	FILE *f; /* stderr if there is no memory: what is known goes straight out */
+	char *buf;
+	size_t len;
+};
+
+/* Returns where to write to; NULL: this thread is at it already. */
+static FILE *
+text_begin(struct text *t, enum rte_fastmem_error error, const void *ptr)
+{
+	if (!report_begin())
+		return NULL;
+	memset(t, 0, sizeof(*t));
+	t->report.error = error;
+	t->report.ptr = ptr;
+	t->f = open_memstream(&t->buf, &t->len);
+	if (t->f == NULL)
+		t->f = stderr;
+	return t->f;
+}
+
+static void
+text_end(struct text *t)
+{
+	FILE *out = fastmem_report_stream();
+	uint32_t stack;
+
+	fprintf(t->f, "  found by thread %d of process %d:\n", rte_gettid(), (int)getpid());
+	/* More of the innermost frames than elsewhere are the library's. */
+	fastmem_stack_set_depth(FASTMEM_STACK_MAX_DEPTH);
+	stack = fastmem_stack_capture();
+	fastmem_stack_set_depth(fastmem_debug.depth);
+	fastmem_stack_print(t->f, stack, "    ");
+	if (t->f != stderr)
+		fclose(t->f);
+	t->report.text = t->buf != NULL ? t->buf : "";
+	if (fastmem_debug.report != NULL) {
+		fastmem_track_wrote(&t->report, sizeof(t->report));
+		fastmem_track_wrote(t->report.text, strlen(t->report.text) + 1);
+		fastmem_track_calls();
+		fastmem_debug.report(&t->report, fastmem_debug.report_arg);
+	} else {
+		fputs(t->report.text, out);
+		fflush(out);
+		if (!fastmem_debug.keep_running)
+			abort();
+	}
+	free(t->buf);
+	report_end();
 }
 
 static const char *
@@ -246,9 +245,9 @@ fastmem_report_damage(enum rte_fastmem_error error, struct fastmem_bin *bin,
 	struct text t;
 	FILE *f;
 
-	if (!report_begin())
-		return;
 	f = text_begin(&t, error, first != NULL ? first : obj);
+	if (f == NULL)
+		return;
 	about_object(&t.report, bin, slab, r);
 	fprintf(f, "FASTMEM: ERROR: ");
 	if (error == RTE_FASTMEM_ERROR_OVERFLOW)
@@ -268,7 +267,6 @@ fastmem_report_damage(enum rte_fastmem_error error, struct fastmem_bin *bin,
 	if (first != NULL)
 		write_bytes(f, bin, slab, first);
 	text_end(&t);
-	report_end();
 }
 
 static const char *
@@ -294,9 +292,9 @@ fastmem_report_pointer(enum rte_fastmem_error error, struct fastmem_bin *bin,
 	struct text t;
 	FILE *f;
 
-	if (!report_begin())
-		return;
 	f = text_begin(&t, error, ptr);
+	if (f == NULL)
+		return;
 	fprintf(f, "FASTMEM: ERROR: %s: %p\n", pointer_message(error), ptr);
 	if (bin == NULL) {
 		write_mapping(f, ptr);
@@ -314,7 +312,6 @@ fastmem_report_pointer(enum rte_fastmem_error error, struct fastmem_bin *bin,
 		write_object(f, bin, slab, r);
 	}
 	text_end(&t);
-	report_end();
 }
 
 /* Freed with a size, or a handle, that is not its own. */
@@ -325,15 +322,14 @@ fastmem_report_size(struct fastmem_bin *bin, struct fastmem_granule *slab,
 	struct text t;
 	FILE *f;
 
-	if (!report_begin())
-		return;
 	f = text_begin(&t, RTE_FASTMEM_ERROR_WRONG_SIZE, fastmem_record_object(bin, slab, r));
+	if (f == NULL)
+		return;
 	about_object(&t.report, bin, slab, r);
 	fprintf(f, "FASTMEM: ERROR: free with the wrong size or alignment: %zu bytes were said\n",
 		said);
 	write_object(f, bin, slab, r);
 	text_end(&t);
-	report_end();
 }
 
 /* Put to a pool that it was not got from. */
@@ -344,14 +340,13 @@ fastmem_report_pool(struct fastmem_bin *bin, struct fastmem_granule *slab,
 	struct text t;
 	FILE *f;
 
-	if (!report_begin())
-		return;
 	f = text_begin(&t, RTE_FASTMEM_ERROR_WRONG_POOL, fastmem_record_object(bin, slab, r));
+	if (f == NULL)
+		return;
 	about_object(&t.report, bin, slab, r);
 	fprintf(f, "FASTMEM: ERROR: put to the wrong pool: to %s\n", said);
 	write_object(f, bin, slab, r);
 	text_end(&t);
-	report_end();
 }
 
 /* The first objects in use of a pool. */
@@ -387,16 +382,15 @@ fastmem_report_pool_in_use(struct fastmem_bin *bin, uint64_t n)
 	FILE *f;
 
 	fastmem_records_walk(note_in_use, &u);
-	if (!report_begin())
-		return;
 	f = text_begin(&t, RTE_FASTMEM_ERROR_POOL_IN_USE, &bin->pool->user);
+	if (f == NULL)
+		return;
 	t.report.pool = bin->pool->name;
 	fprintf(f, "FASTMEM: ERROR: pool %s is freed with %" PRIu64 " objects in use%s\n",
 		bin->pool->name, n, n > u.n && u.n > 0 ? ", among them:" : "");
 	for (i = 0; i < u.n; i++)
 		write_object(f, bin, u.slabs[i], u.records[i]);
 	text_end(&t);
-	report_end();
 }
 
 /* A pool was used that is none. */
@@ -406,14 +400,13 @@ fastmem_report_pool_freed(const struct fastmem_pool *pool)
 	struct text t;
 	FILE *f;
 
-	if (!report_begin())
-		return;
 	f = text_begin(&t, RTE_FASTMEM_ERROR_POOL_FREED, &pool->user);
+	if (f == NULL)
+		return;
 	t.report.pool = pool->name;
 	fprintf(f, "FASTMEM: ERROR: use of %p, which is no pool, or was freed (last name: %s)\n",
 		(const void *)&pool->user, pool->name);
 	text_end(&t);
-	report_end();
 }
 
 void

@@ -291,11 +291,15 @@ fastmem_track_stop(void)
 {
 	uint64_t w;
 
-	pthread_rwlock_wrlock(&track.lock);
 #ifdef HAVE_MEMCHECK
-	if (track.memory_tools & FASTMEM_TOOL_VALGRIND)
+	unsigned int tools = begin_telling();
+
+	/* Not under track.lock, which whoever ends a slab takes after debug.walking. */
+	end_telling();
+	if (tools & FASTMEM_TOOL_VALGRIND)
 		fastmem_records_walk(note_left, NULL);
 #endif
+	pthread_rwlock_wrlock(&track.lock);
 	if (track.memory_tools != 0)
 		allow_chunks(track.memory_tools);
 	for (w = 0; track.slabs != NULL && w < track.n_words; w++) {
@@ -406,12 +410,10 @@ tell_alloc(unsigned int tools, void *obj, size_t size, bool has_contents)
 }
 
 void
-fastmem_track_alloc(void *obj, size_t size, size_t front, size_t back, bool zeroed, bool kept)
+fastmem_track_alloc(void *obj, size_t size, bool has_contents)
 {
 	unsigned int tools;
 
-	RTE_SET_USED(front); /* both are forbidden already */
-	RTE_SET_USED(back);
 	if (__tsan_acquire != NULL && __tsan_release != NULL) {
 		/* Pair with the releases in fastmem_track_free() and in sync_slab(). */
 		__tsan_acquire(obj);
@@ -419,7 +421,7 @@ fastmem_track_alloc(void *obj, size_t size, size_t front, size_t back, bool zero
 	}
 	tools = begin_telling();
 	if (tools != 0)
-		tell_alloc(tools, obj, size, zeroed || kept);
+		tell_alloc(tools, obj, size, has_contents);
 	end_telling();
 }
 
@@ -437,14 +439,10 @@ tell_free(unsigned int tools, void *obj, size_t size)
 }
 
 void
-fastmem_track_free(void *obj, size_t size, size_t front, size_t back, bool kept)
+fastmem_track_free(void *obj, size_t size)
 {
-	unsigned int tools;
+	unsigned int tools = begin_telling();
 
-	RTE_SET_USED(front);
-	RTE_SET_USED(back);
-	RTE_SET_USED(kept);
-	tools = begin_telling();
 	if (tools != 0)
 		tell_free(tools, obj, size);
 	end_telling();

@@ -47,14 +47,13 @@ void fastmem_track_unslab(void *addr, size_t len);
 void fastmem_track_plain(void *addr, size_t len);
 
 /*
- * An object is handed out: size bytes at obj, of a slot that has front bytes before and back
- * bytes behind. kept: its contents are what the last user has left (a pool's); zeroed: it is
- * all zero; else it has no contents yet. Nobody else may have the slot.
+ * An object is handed out, of memory that nobody may access. has_contents: they are what the
+ * last user has left (a pool's), or all zero; else there are none yet. Nobody else may have it.
  */
-void fastmem_track_alloc(void *obj, size_t size, size_t front, size_t back, bool zeroed, bool kept);
+void fastmem_track_alloc(void *obj, size_t size, bool has_contents);
 
 /* It is freed, and nobody may access it any more. Whatever the caller had to write is written. */
-void fastmem_track_free(void *obj, size_t size, size_t front, size_t back, bool kept);
+void fastmem_track_free(void *obj, size_t size);
 
 /*
  * From one to the other, the caller may access this memory although nobody may. For memory that is

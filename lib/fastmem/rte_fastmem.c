@@ -415,15 +415,13 @@ fastmem_forget(bool forked)
 	if (fastmem_process_state() == FASTMEM_PROCESS_NONE)
 		return;
 	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
-	if (forked)
-		fastmem_debug_forked();
-	else
-		fastmem_debug_close();
 	if (forked) {
+		fastmem_debug_forked();
 		pthread_mutex_init(&attach_lock, NULL);
 		fastmem_threads_forget_forked();
 		fastmem_peers_leave(NULL); /* the lock stays the other's */
 	} else {
+		fastmem_debug_close();
 		fastmem_threads_forget();
 		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
 			fastmem_peers_destroy();
@@ -993,6 +991,8 @@ checked_free_bulk(void *const *ptrs, unsigned int n, const struct fastmem_expect
 		fastmem_thread_freed();
 }
 
+static const struct fastmem_expect expect_nothing = { .what = FASTMEM_EXPECT_NOTHING };
+
 /* What is to be freed if a handle is right. */
 static struct fastmem_expect
 expect_handle(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle)
@@ -1112,9 +1112,7 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 	if (ctl == NULL && fastmem_process_state() >= FASTMEM_PROCESS_CLOSED)
 		return;
 	if (ctl != NULL && (fastmem_debug_on() || fastmem_sampling())) {
-		static const struct fastmem_expect nothing = { .what = FASTMEM_EXPECT_NOTHING };
-
-		checked_free_bulk(ptrs, n, &nothing);
+		checked_free_bulk(ptrs, n, &expect_nothing);
 		return;
 	}
 	bin = rte_fastmem_bin_of(ptrs[0]);
@@ -1127,12 +1125,10 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 void
 rte_fastmem_free_slow(void *ptr)
 {
-	static const struct fastmem_expect nothing = { .what = FASTMEM_EXPECT_NOTHING };
-
 	if (ptr == NULL)
 		return;
 	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
-		fastmem_debug_free(ptr, &nothing);
+		fastmem_debug_free(ptr, &expect_nothing);
 	else
 		rte_fastmem_free_bulk_slow(&ptr, 1);
 }
@@ -1213,7 +1209,7 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 	if (is_checked(ctl, ptr)) {
 		size_t old_size;
 
-		if (!fastmem_debug_resize(ptr, &old_size, &id)) {
+		if (!fastmem_debug_resize(ptr, &old_size)) {
 			rte_errno = EINVAL;
 			return NULL;
 		}
@@ -1301,26 +1297,21 @@ void *
 rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags)
 {
 	struct request r;
+	size_t size, align;
+	void *obj = NULL;
 	int ret = request_by_handle(&r, handle, flags);
 
+	if (ret == 0 && fastmem_debug_on())
+		ret = checked_halloc(&r, handle, &obj, 1, flags);
 	if (ret != 0) {
 		rte_errno = -ret;
 		return NULL;
 	}
-	if (fastmem_debug_on() || fastmem_sampling()) {
-		size_t size, align;
-		void *obj = NULL;
-
+	if (fastmem_sampling()) {
 		handle_size(r.ctl, handle, &size, &align);
-		if (fastmem_debug_on() && (ret = checked_halloc(&r, handle, &obj, 1, flags)) != 0)
-			rte_errno = -ret;
-		if (fastmem_debug_on())
-			return obj;
 		obj = sampled_alloc(&r, size, align, true, flags);
-		if (obj != NULL)
-			return obj;
 	}
-	return request_one(&r, request_bin(&r, 0)->slot_size, flags);
+	return obj != NULL ? obj : request_one(&r, request_bin(&r, 0)->slot_size, flags);
 }
 
 int

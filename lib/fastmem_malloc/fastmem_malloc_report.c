@@ -79,7 +79,7 @@ static pthread_mutex_t modules_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sample {
 	uint64_t heap_total, heap_alloc; /* of EAL's heap, memzones included */
 	uint64_t backing, metadata, in_use; /* of fastmem */
-} peak, last;
+} peak;
 static uint64_t start_cycles; /* what it took fastmem to start; written once */
 static int64_t sampled_bytes; /* atomic: the highest peak that was looked at */
 static pthread_mutex_t samples_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -255,7 +255,6 @@ fastmem_malloc_sample(void)
 		now.metadata = stats.bytes_metadata;
 		now.in_use = stats.bytes_in_use;
 	}
-	last = now;
 	peak.heap_total = RTE_MAX(peak.heap_total, now.heap_total);
 	peak.heap_alloc = RTE_MAX(peak.heap_alloc, now.heap_alloc);
 	peak.backing = RTE_MAX(peak.backing, now.backing);
