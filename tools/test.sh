@@ -57,6 +57,8 @@ fi
 
 passed=0
 failed=0
+failures=$BUILD/test/failures.txt
+: >"$failures"
 
 # Add the last "N passed, N failed" of a log; one that has none counts as a failure.
 add_summary() {
@@ -69,7 +71,7 @@ add_summary() {
 }
 
 fail() {
-	printf '  %s: FAILED\n' "$*"
+	printf '  %s: FAILED\n' "$*" | tee -a "$failures"
 	failed=$((failed + 1))
 }
 
@@ -83,6 +85,9 @@ run() {
 	if [ $status != 0 ] && [ "$failed" = "$before" ]; then
 		tail -3 "$log"
 		fail "$1 (status $status)"
+	elif [ "$failed" != "$before" ]; then
+		{ echo "$*:"; grep -E 'FAILED|[1-9][0-9]* failed|[Ee]rror: ' "$log" | head -20; } \
+			>>"$failures" || true
 	fi
 }
 
@@ -218,6 +223,10 @@ for v in "${variants[@]}"; do
 	say "$v: took $SECONDS s"
 done
 [ $has_huge = yes ] || say "not run: the tests on huge pages, as there are none"
+if [ -s "$failures" ]; then
+	say "what failed"
+	cat "$failures"
+fi
 
 echo "$passed passed, $failed failed"
 [ $failed = 0 ] && [ $passed -gt 0 ]

@@ -374,7 +374,7 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 		same = bin->pool == NULL && r->front == shape->front && r->size == shape->size;
 	}
 	set_state(r, FASTMEM_RECORD_BUSY);
-	p.obj += shape->front - (size_t)r->front;
+	p.obj = p.obj + shape->front - r->front;
 	NOTE(r->front, shape->front);
 	NOTE(r->size, shape->size);
 	NOTE(r->align, shape->align);
