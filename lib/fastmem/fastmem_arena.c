@@ -12,8 +12,9 @@
  * best-fit; the first and the last granule of a run know its length.
  *
  * Chunks start small and grow with the arena, and shrink again when EAL or the
- * limit refuses: any size that holds what is asked for will do. EAL gives a zone
- * that is one granule short of a page in just that page, next to EAL's header.
+ * limit refuses: any size that holds what is asked for will do. A small arena takes
+ * what EAL has left over in its pages. EAL gives a zone that is one granule short of a
+ * page in just that page, next to EAL's header.
  *
  * arena.lock is held for a bounded time; arena.grow serialises growth and
  * trimming and is held across calls into EAL. Growth and trimming are done by the
@@ -30,10 +31,13 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_malloc.h>
 
 #include "fastmem_debug.h"
+#include "fastmem_replace_heap.h"
 
 #define PAGE_GRANULES 32u /* of a 2 MiB page */
+#define SMALL_ARENA (4 * PAGE_GRANULES)
 #define CHUNK_MAX (1024u) /* granules: 64 MiB, or 1/32 of the arena if that is more */
 #define CHUNK_HARD_MAX (1u << 16) /* granules: 4 GiB */
 
@@ -403,6 +407,26 @@ chunk_add_between(struct fastmem_arena *arena, uint32_t min, uint64_t want, unsi
 	return 0;
 }
 
+/*
+ * Add a chunk of at least min granules in pages that EAL has mapped and makes no use of. While
+ * the arena is small this takes no page of the machine, nor the time that it takes to map one.
+ */
+static int
+chunk_add_mapped(struct fastmem_arena *arena, uint32_t min)
+{
+	struct rte_malloc_socket_stats heap;
+	uint64_t n;
+
+	/* EAL's own, also in a process where rte_malloc() is fastmem. */
+	if (arena->n_granules >= SMALL_ARENA || rte_fastmem_replace_get_heap()->
+			get_socket_stats(arena->socket_id, &heap) != 0)
+		return -ENOMEM;
+	/* One granule is lost to the alignment and EAL's header. Many small chunks are of no use. */
+	n = heap.greatest_free_size >> RTE_FASTMEM_GRANULE_SHIFT;
+	n = RTE_MIN(RTE_MIN(n - (n > 0), (uint64_t)PAGE_GRANULES - 1), room(arena));
+	return n < RTE_MAX(min, PAGE_GRANULES / 8) ? -ENOMEM : chunk_add(arena, n, 0, false);
+}
+
 /* The interface: takes the locks that it needs, and asks the primary to do its part. */
 
 static bool
@@ -493,7 +517,9 @@ fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 	if (!has_run(arena, n, align)) {
 		want = RTE_MIN(arena->n_granules / 8,
 				RTE_MAX((uint64_t)CHUNK_MAX, arena->n_granules / 32));
-		ret = chunk_add_between(arena, min, RTE_MAX(want, min), 0, false);
+		ret = chunk_add_mapped(arena, min);
+		if (ret != 0)
+			ret = chunk_add_between(arena, min, RTE_MAX(want, min), 0, false);
 		/* Pages that are small or far from each other may not hold it: EAL knows more. */
 		if (ret == 0 && n > 1 && !has_run(arena, n, align))
 			ret = chunk_add_between(arena, min, min, RTE_MEMZONE_IOVA_CONTIG, false);
