@@ -246,9 +246,12 @@ fastmem_pool_look_end(struct fastmem_pool *pool)
 	__atomic_fetch_sub(&pool->looking[fastmem_process.peer], 1, __ATOMIC_RELEASE);
 }
 
-/* Let empty memory leave. Returns the bytes that have left. */
+/*
+ * End the memory that has left, and unless the pool is about to grow, let what is empty
+ * leave. Returns the bytes that have left for good.
+ */
 static size_t
-pool_shrink(struct fastmem_pool *pool)
+pool_shrink(struct fastmem_pool *pool, bool grows)
 {
 	struct fastmem_bin *bin = fastmem_pool_bin(pool);
 	size_t given;
@@ -256,21 +259,26 @@ pool_shrink(struct fastmem_pool *pool)
 	if ((pool->flags & RTE_FASTMEM_POOL_F_SHRINK) == 0 ||
 			(has_functions(pool) && !is_creator(pool)))
 		return 0;
-	fastmem_caches_lock(bin);
-	fastmem_bin_gather(bin);
-	fastmem_caches_unlock(bin);
+	if (!grows) {
+		fastmem_caches_lock(bin);
+		fastmem_bin_gather(bin);
+		fastmem_caches_unlock(bin);
+	}
 	grow_lock(pool);
 	given = pool_end_limbo(pool);
-	while (!is_looked_at(pool) && fastmem_slab_leave(bin, pool->min) != NULL)
+	while (!grows && !is_looked_at(pool) && fastmem_slab_leave(bin, pool->min) != NULL)
 		;
 	given += pool_end_limbo(pool);
 	fastmem_mutex_unlock(&pool->grow);
 	return given;
 }
 
-/* Let empty memory leave all pools of a socket. Not under a lock. Returns the bytes. */
+/*
+ * Let empty memory leave all pools of a socket, but for the one that grows, if not NULL: it
+ * would lose what it has just got. Not under a lock. Returns the bytes.
+ */
 size_t
-fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id)
+fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id, const struct fastmem_pool *growing)
 {
 	size_t given = 0;
 	unsigned int i;
@@ -281,7 +289,7 @@ fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id)
 
 		if (pool->state == FASTMEM_POOL_LIVE && (socket_id == SOCKET_ID_ANY ||
 				ctl->arenas[ctl->bins[pool->bin].socket].socket_id == socket_id))
-			given += pool_shrink(pool);
+			given += pool_shrink(pool, pool == growing);
 	}
 	fastmem_mutex_unlock(&ctl->pools_lock);
 	return given;
@@ -317,7 +325,7 @@ fastmem_pool_grow(struct fastmem_pool *pool, uint32_t n)
 		return ret;
 	/* What other pools have no use for is better than memory from EAL. */
 	if (fastmem_pools_shrink(ctl,
-			ctl->arenas[fastmem_pool_bin(pool)->socket].socket_id) > 0)
+			ctl->arenas[fastmem_pool_bin(pool)->socket].socket_id, pool) > 0)
 		ret = pool_grow_to(pool, n, RTE_FASTMEM_F_NOGROW);
 	return ret != -ENOMEM ? ret : pool_grow_to(pool, n, 0);
 }
@@ -809,7 +817,7 @@ rte_fastmem_pool_trim(struct rte_fastmem_pool *user)
 		fastmem_quarantine_flush(fastmem_pool_bin(pool));
 		fastmem_cache_flush(fastmem_tcache_self(false), fastmem_pool_bin(pool));
 	}
-	return pool_shrink(pool);
+	return pool_shrink(pool, false);
 }
 
 int

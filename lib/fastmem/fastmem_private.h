@@ -9,7 +9,9 @@
  * The layers of fastmem, and what they share. From top to bottom, a layer calls
  * only those below it:
  *
+ *   fastmem_init.c   the begin and the end, and how a secondary attaches
  *   rte_fastmem.c    the interface: arguments, sockets, fallback
+ *   fastmem_class.c  size classes: sizes to bins
  *   fastmem_pool.c   typed pools: bins that users make, growth and its limits
  *   fastmem_pool_look.c  reads all of a pool: iterators, figures
  *   fastmem_defer.c  objects of pools that wait for a grace period
@@ -575,12 +577,17 @@ struct fastmem_socket_figures {
 	uint64_t longest_run; /* bytes */
 };
 
-/* rte_fastmem.c: the shared state, in a secondary attached to if need be; NULL: none */
+/* fastmem_init.c: the shared state, in a secondary attached to if need be; NULL: none */
 struct fastmem_ctl *fastmem_ctl_get(void);
 void fastmem_close_attached(void);
 void fastmem_forget(bool forked);
 void fastmem_end(void);
+
+/* fastmem_class.c */
+size_t fastmem_class_size(unsigned int i);
+size_t fastmem_overaligned_size(unsigned int i, size_t *align);
 unsigned int fastmem_bin_class(const struct fastmem_bin *bin);
+int fastmem_bin_offset(size_t size, size_t align, unsigned int *offset);
 
 /* fastmem_meta.c */
 void fastmem_mutex_init(pthread_mutex_t *mutex);
@@ -703,7 +710,8 @@ int fastmem_pool_grow(struct fastmem_pool *pool, uint32_t n);
 void fastmem_pool_look_begin(struct fastmem_pool *pool);
 void fastmem_pool_look_end(struct fastmem_pool *pool);
 void fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer);
-size_t fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id);
+size_t fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id,
+		const struct fastmem_pool *growing);
 void fastmem_pools_lock(struct fastmem_ctl *ctl);
 
 static inline struct fastmem_pool *

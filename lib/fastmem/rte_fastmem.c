@@ -17,10 +17,8 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
-#include <rte_lcore.h>
 
 #include "fastmem_debug.h"
-#include "fastmem_layout.h"
 #include "fastmem_private.h"
 #include "fastmem_track.h"
 
@@ -31,425 +29,6 @@
 #define HANDLE_ALL_SOCKETS UINT32_C(0x40000)
 #define HANDLE_SLACK_SHIFT 19
 #define HANDLE_SLACK_MAX (UINT32_MAX >> HANDLE_SLACK_SHIFT)
-
-struct fastmem_process fastmem_process = { .layout = &fastmem_layout, .peers_fd = -1 };
-struct rte_fastmem_map rte_fastmem_map;
-
-/* Init and deinit. */
-
-static size_t
-overaligned_size(unsigned int i, size_t *align)
-{
-	size_t n;
-
-	/* 8 of 128 KiB, 4 of 256 KiB, 2 of 512 KiB, 1 of 1 MiB. */
-	*align = (size_t)128 << 10;
-	for (n = 8; i >= n; n /= 2) {
-		i -= n;
-		*align *= 2;
-	}
-	return (i + 1) * *align;
-}
-
-static unsigned int
-overaligned_index(size_t size, size_t align)
-{
-	unsigned int first = 0, n = 8;
-	size_t a;
-
-	for (a = (size_t)128 << 10; a < align; a *= 2) {
-		first += n;
-		n /= 2;
-	}
-	return first + size / align - 1;
-}
-
-static size_t
-class_size(unsigned int i)
-{
-	static const uint16_t tiny[RTE_FASTMEM_N_TINY] = { 8, 16, 32, 48 };
-	unsigned int lines, log2;
-
-	if (i < RTE_FASTMEM_N_TINY)
-		return tiny[i];
-	i -= RTE_FASTMEM_N_TINY;
-	if (i < 8)
-		return (i + 1) * 64;
-	/* Eight to a doubling: 9/8 .. 16/8 of the power of two below. */
-	log2 = i / 8 - 1;
-	lines = 8 + i % 8 + 1;
-	return ((size_t)lines * 64) << log2;
-}
-
-static void
-socket_init(struct fastmem_ctl *ctl, unsigned int socket)
-{
-	struct fastmem_arena *arena = &ctl->arenas[socket];
-	unsigned int i;
-
-	fastmem_arena_init(arena, rte_socket_id_by_idx(socket));
-	arena->first_bin = 1 + socket * FASTMEM_BINS_PER_SOCKET;
-	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
-		size_t align = FASTMEM_GRANULE;
-		size_t size = i < RTE_FASTMEM_N_CLASSES ? class_size(i) :
-			i < FASTMEM_FIRST_SAMPLED ?
-				overaligned_size(i - RTE_FASTMEM_N_CLASSES, &align) :
-				(size_t)256 << 2 * (i - FASTMEM_FIRST_SAMPLED);
-
-		fastmem_bin_init(&ctl->bins[arena->first_bin + i], arena->first_bin + i, socket,
-			size, align >> RTE_FASTMEM_GRANULE_SHIFT);
-		ctl->bins[arena->first_bin + i].sampled = i >= FASTMEM_FIRST_SAMPLED;
-	}
-}
-
-static void
-peers_init(struct fastmem_ctl *ctl)
-{
-	int64_t *held = (int64_t *)&ctl->bins[ctl->n_bins];
-	unsigned int i;
-
-	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
-		ctl->peers[i].held = held + i * ctl->n_bins;
-}
-
-static void destroy(struct fastmem_ctl *ctl);
-
-static int
-primary_init(const struct fastmem_settings *settings)
-{
-	unsigned int n_sockets = RTE_MIN(rte_socket_count(),
-			(RTE_FASTMEM_MAX_BINS - RTE_FASTMEM_MAX_POOLS - 1u) /
-				FASTMEM_BINS_PER_SOCKET);
-	unsigned int first_pool_bin = 1 + n_sockets * FASTMEM_BINS_PER_SOCKET, i;
-	unsigned int n_bins = first_pool_bin + RTE_FASTMEM_MAX_POOLS;
-	size_t size = sizeof(struct fastmem_ctl) + n_bins * sizeof(struct fastmem_bin) +
-		FASTMEM_MAX_PEERS * n_bins * sizeof(int64_t);
-	const struct rte_memzone *mz;
-	struct fastmem_ctl *ctl;
-	uintptr_t first_granule;
-	uint64_t n_granules;
-
-	if (fastmem_map_span(&first_granule, &n_granules) != 0) {
-		FASTMEM_LOG(ERR, "EAL has no memory: call rte_eal_init() first");
-		return -ENOMEM;
-	}
-	/* The rest of its memory serves the first thread, leaf and magazines. */
-	mz = rte_memzone_reserve_aligned(FASTMEM_CTL_NAME, size + (256 << 10), SOCKET_ID_ANY, 0,
-			RTE_CACHE_LINE_SIZE);
-	if (mz == NULL)
-		mz = rte_memzone_reserve_aligned(FASTMEM_CTL_NAME, size, SOCKET_ID_ANY, 0,
-				RTE_CACHE_LINE_SIZE);
-	if (mz == NULL) {
-		FASTMEM_LOG(ERR, "no memory for the bookkeeping (%zu bytes): %s. "
-			"Give EAL more memory (-m, huge pages)", size, rte_strerror(rte_errno));
-		return -ENOMEM;
-	}
-	memset(mz->addr, 0, mz->len);
-	ctl = mz->addr;
-	ctl->version = FASTMEM_LAYOUT_VERSION;
-	ctl->size_of_ctl = sizeof(*ctl);
-	ctl->n_sockets = n_sockets;
-	ctl->n_bins = n_bins;
-	ctl->first_pool_bin = first_pool_bin;
-	fastmem_meta_init(&ctl->meta, mz, size);
-	peers_init(ctl);
-	ctl->first_granule = first_granule;
-	ctl->n_granules = n_granules;
-	if (fastmem_peers_create(ctl) != 0) {
-		rte_memzone_free(mz);
-		return -ENOMEM;
-	}
-	if (fastmem_map_create(ctl) != 0) {
-		fastmem_peers_destroy();
-		rte_memzone_free(mz);
-		return -ENOMEM;
-	}
-	for (i = 0; i < n_sockets; i++)
-		socket_init(ctl, i);
-	fastmem_pools_init(ctl);
-	fastmem_steal_init();
-	fastmem_process.ctl_zone = mz;
-	fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
-	fastmem_process.ctl = ctl;
-	if (fastmem_debug_create(ctl, settings) != 0) {
-		FASTMEM_LOG(ERR, "no memory for what checking needs");
-		destroy(ctl);
-		return -ENOMEM;
-	}
-	fastmem_debug_attach(ctl, settings);
-	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
-	if (fastmem_mp_start() != 0)
-		FASTMEM_LOG(WARNING, "no secondary process can ask for memory: %s",
-			rte_strerror(rte_errno));
-	/* Pairs with the acquire in secondary_attach(). */
-	__atomic_store_n(&ctl->ready, 1, __ATOMIC_RELEASE);
-	return 0;
-}
-
-static int
-attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
-{
-	static bool refused, unreadable; /* each call comes here, and one line in the log will do */
-	struct fastmem_settings settings;
-	int ret;
-
-	/* Pairs with the release in primary_init(). */
-	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
-		return -ENODEV;
-	if (unreadable || fastmem_conf_read(conf, &settings) != 0) {
-		unreadable = true;
-		return -EINVAL;
-	}
-	if (ctl->version != FASTMEM_LAYOUT_VERSION || ctl->size_of_ctl != sizeof(*ctl)) {
-		if (!refused)
-			FASTMEM_LOG(ERR, "the primary process has fastmem of layout %u (%u bytes), "
-				"this process has %u (%zu bytes): build both against the same "
-				"fastmem", ctl->version, ctl->size_of_ctl, FASTMEM_LAYOUT_VERSION,
-				sizeof(*ctl));
-		refused = true;
-		return -ENODEV;
-	}
-	fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
-	ret = fastmem_map_attach(ctl);
-	if (ret != 0)
-		return ret;
-	fastmem_steal_init();
-	/* To join, it already takes back what others left. */
-	fastmem_process.ctl = ctl;
-	ret = fastmem_peers_join(ctl);
-	if (ret != 0) {
-		fastmem_process.ctl = NULL;
-		fastmem_map_detach();
-		return ret;
-	}
-	if (fastmem_mp_start() != 0)
-		FASTMEM_LOG(WARNING, "the primary cannot tell this process of its deinit: %s",
-			rte_strerror(rte_errno));
-	/*
-	 * The primary's deinit clears ready, and then tells those that have joined. Both
-	 * read and write it, so one comes first: either this sees that it is cleared, or the
-	 * primary sees (acquire) that this process has joined (release), and its message waits.
-	 */
-	if (__atomic_fetch_add(&ctl->ready, 0, __ATOMIC_ACQ_REL) == 0) {
-		fastmem_mp_stop();
-		fastmem_peers_leave(ctl);
-		fastmem_process.ctl = NULL;
-		fastmem_map_detach();
-		return -ENODEV;
-	}
-	fastmem_debug_attach(ctl, &settings);
-	/* ThreadSanitizer is told of this process only, as before. */
-	if (ctl->debug != NULL && (ctl->debug->tools & ~FASTMEM_TOOL_TSAN) != 0)
-		fastmem_mp_share();
-	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
-	return 0;
-}
-
-/* In a secondary: held while it attaches, detaches, or learns that the primary has ended. */
-static pthread_mutex_t attach_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static int
-secondary_attach(const struct rte_fastmem_conf *conf)
-{
-	int ret = 0;
-
-	pthread_mutex_lock(&attach_lock);
-	if (fastmem_process_state() == FASTMEM_PROCESS_NONE) {
-		struct fastmem_ctl *ctl = fastmem_peers_open();
-
-		ret = ctl != NULL ? attach_to(ctl, conf) : -ENODEV;
-		if (ctl != NULL && fastmem_process.ctl == NULL)
-			fastmem_peers_leave(NULL);
-	}
-	pthread_mutex_unlock(&attach_lock);
-	return ret;
-}
-
-/* In a secondary: the primary has ended fastmem. */
-void
-fastmem_close_attached(void)
-{
-	pthread_mutex_lock(&attach_lock);
-	/* A process that has attached by now is open; another has seen that it is late. */
-	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
-		fastmem_close_here(fastmem_ctl());
-	pthread_mutex_unlock(&attach_lock);
-}
-
-/* Give back all that the primary has set up. */
-static void
-destroy(struct fastmem_ctl *ctl)
-{
-	struct fastmem_meta *meta = &ctl->meta;
-	uint32_t i;
-
-	/* Until now, a secondary that asked for memory had an answer. */
-	fastmem_mp_stop();
-	fastmem_track_stop();
-	for (i = 0; i < ctl->n_sockets; i++)
-		fastmem_arena_destroy(&ctl->arenas[i]);
-	fastmem_debug_detach();
-	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
-	fastmem_process.ctl = NULL;
-	fastmem_map_detach();
-	fastmem_peers_destroy();
-	for (i = 0; i < meta->n_zones; i++)
-		rte_memzone_free(meta->zones[i]);
-	rte_memzone_free(fastmem_process.ctl_zone);
-	fastmem_process.ctl_zone = NULL;
-}
-
-/* After a deinit: give back what others still used then. Returns 0 or -EBUSY. */
-static int
-destroy_closed(struct fastmem_ctl *ctl)
-{
-	if (fastmem_peers_others(ctl))
-		return -EBUSY;
-	destroy(ctl);
-	return 0;
-}
-
-/* A call before this one may have attached already: that is no reason to fail. */
-static int
-secondary_init(const struct rte_fastmem_conf *conf)
-{
-	int ret;
-
-	if (fastmem_process.init_called || fastmem_process_state() >= FASTMEM_PROCESS_CLOSED)
-		return -EBUSY;
-	ret = secondary_attach(conf);
-	fastmem_process.init_called = ret == 0;
-	return ret;
-}
-
-int
-rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
-{
-	enum fastmem_process_state state = fastmem_process_state();
-	struct fastmem_settings settings;
-	int ret = fastmem_conf_read(conf, &settings);
-
-	if (ret != 0)
-		return ret;
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
-		return secondary_init(conf);
-	if (state == FASTMEM_PROCESS_OPEN || state == FASTMEM_PROCESS_FORGOTTEN ||
-			(state == FASTMEM_PROCESS_CLOSED && destroy_closed(fastmem_ctl()) != 0))
-		return -EBUSY;
-	return primary_init(&settings);
-}
-
-int
-rte_fastmem_init(void)
-{
-	return rte_fastmem_init_conf(NULL);
-}
-
-/* The shared state, if there is one for this process. */
-struct fastmem_ctl *
-fastmem_ctl_get(void)
-{
-	enum fastmem_process_state state = fastmem_process_state();
-
-	if (unlikely(state == FASTMEM_PROCESS_NONE) &&
-			rte_eal_process_type() == RTE_PROC_SECONDARY && secondary_attach(NULL) == 0)
-		state = FASTMEM_PROCESS_OPEN;
-	return state == FASTMEM_PROCESS_OPEN ? fastmem_ctl() : NULL;
-}
-
-static void
-secondary_deinit(struct fastmem_ctl *ctl)
-{
-	fastmem_mp_stop();
-	/* The primary waits for this, or for this process to know, before it unmaps anything. */
-	pthread_mutex_lock(&attach_lock);
-	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
-		fastmem_threads_leave();
-	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
-	fastmem_debug_detach();
-	fastmem_peers_leave(ctl);
-	fastmem_process.ctl = NULL;
-	fastmem_process.init_called = false;
-	fastmem_map_detach();
-	pthread_mutex_unlock(&attach_lock);
-}
-
-void
-rte_fastmem_deinit(void)
-{
-	enum fastmem_process_state state = fastmem_process_state();
-	struct fastmem_ctl *ctl = fastmem_ctl();
-
-	if (state == FASTMEM_PROCESS_NONE || state == FASTMEM_PROCESS_FORGOTTEN)
-		return;
-	fastmem_defer_end_all();
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
-		secondary_deinit(ctl);
-		return;
-	}
-	if (state == FASTMEM_PROCESS_OPEN) {
-		/* What was written to after its end is not found otherwise, if nobody needs the memory. */
-		rte_fastmem_debug_check();
-		fastmem_leaks_at_end();
-		/* Nobody comes after this, and those who are there, fail from now on. */
-		__atomic_exchange_n(&ctl->ready, 0, __ATOMIC_ACQ_REL); /* see attach_to() */
-		fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
-		fastmem_debug_close();
-		fastmem_threads_forget();
-		if (fastmem_peers_others(ctl))
-			fastmem_mp_close(ctl);
-	}
-	if (destroy_closed(ctl) != 0)
-		FASTMEM_LOG(NOTICE, "secondary processes are attached: the memory stays until they "
-			"have ended, or called rte_fastmem_deinit(), and this process calls it or "
-			"rte_fastmem_init() again");
-}
-
-/*
- * The shared state is gone, or belongs to the process that this one was forked from. What was an
- * object, the map still tells, for frees to be ignored.
- */
-void
-fastmem_forget(bool forked)
-{
-	if (fastmem_process_state() == FASTMEM_PROCESS_NONE)
-		return;
-	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
-	if (forked) {
-		fastmem_debug_forked();
-		pthread_mutex_init(&attach_lock, NULL);
-		fastmem_threads_forget_forked();
-		fastmem_peers_leave(NULL); /* the lock stays the other's */
-	} else {
-		fastmem_debug_close();
-		fastmem_threads_forget();
-		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
-			fastmem_peers_destroy();
-		else
-			fastmem_peers_leave(NULL);
-	}
-}
-
-/*
- * EAL is about to end here, and takes the memory with it. As rte_fastmem_deinit(), but without a
- * word to secondaries, which EAL's end leaves with the memory they have.
- */
-void
-fastmem_end(void)
-{
-	struct fastmem_ctl *ctl = fastmem_ctl();
-
-	if (fastmem_process_state() != FASTMEM_PROCESS_OPEN)
-		return;
-	fastmem_defer_end_all();
-	if (rte_eal_process_type() == RTE_PROC_PRIMARY)
-		fastmem_leaks_at_end();
-	else
-		secondary_deinit(ctl);
-	fastmem_forget(false);
-	/* A secondary has detached, and is not to attach to what is about to go. */
-	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
-}
 
 /* Backing memory. */
 
@@ -577,7 +156,7 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id)
 	fastmem_quarantine_flush(NULL);
 	rte_fastmem_cache_flush();
 	fastmem_peers_take_back(ctl);
-	fastmem_pools_shrink(ctl, socket_id);
+	fastmem_pools_shrink(ctl, socket_id, NULL);
 	for (i = 0; i < ctl->n_sockets; i++) {
 		if (socket_id != SOCKET_ID_ANY && socket_id != ctl->arenas[i].socket_id)
 			continue;
@@ -626,62 +205,13 @@ rte_fastmem_maintain(void)
 		return -ENODEV;
 	fastmem_tcache_self(true);
 	fastmem_peers_take_back(ctl);
-	fastmem_pools_shrink(ctl, SOCKET_ID_ANY);
+	fastmem_pools_shrink(ctl, SOCKET_ID_ANY, NULL);
 	if (fastmem_meta_stock() != 0)
 		ret = -ENOMEM;
 	for (i = 0; i < ctl->n_sockets; i++)
 		if (arena_maintain(&ctl->arenas[i]) != 0)
 			ret = -ENOMEM;
 	return ret;
-}
-
-/* Size classes. */
-
-size_t
-rte_fastmem_max_size(void)
-{
-	return RTE_FASTMEM_MAX_SIZE;
-}
-
-unsigned int
-rte_fastmem_classes(size_t *sizes)
-{
-	unsigned int i;
-
-	for (i = 0; sizes != NULL && i < RTE_FASTMEM_N_CLASSES; i++)
-		sizes[i] = class_size(i);
-	if (sizes != NULL)
-		fastmem_track_wrote(sizes, RTE_FASTMEM_N_CLASSES * sizeof(sizes[0]));
-	return RTE_FASTMEM_N_CLASSES;
-}
-
-/* The class of the size that a bin's slots have. */
-unsigned int
-fastmem_bin_class(const struct fastmem_bin *bin)
-{
-	unsigned int offset = (bin->id - 1) % FASTMEM_BINS_PER_SOCKET;
-
-	return offset < RTE_FASTMEM_N_CLASSES ? offset : rte_fastmem_class(bin->slot_size, 0);
-}
-
-/*
- * The bin of a request, counted from the first bin of a socket. Returns 0, or
- * the negative errno for what is wrong with the request.
- */
-static int
-bin_offset(size_t size, size_t align, unsigned int *offset)
-{
-	if (align != 0 && (align & (align - 1)) != 0)
-		return -EINVAL;
-	if (size > RTE_FASTMEM_MAX_SIZE || align > RTE_FASTMEM_MAX_SIZE)
-		return -E2BIG;
-	if (align <= FASTMEM_GRANULE) {
-		*offset = rte_fastmem_class(size, align);
-		return *offset < RTE_FASTMEM_N_CLASSES ? 0 : -E2BIG;
-	}
-	size = RTE_ALIGN_CEIL(RTE_MAX(size, (size_t)1), align);
-	*offset = RTE_FASTMEM_N_CLASSES + overaligned_index(size, align);
-	return 0;
 }
 
 /* Objects. */
@@ -717,7 +247,7 @@ request_init(struct request *r, size_t size, size_t align, unsigned int flags, i
 	r->ctl = fastmem_ctl_get();
 	if (r->ctl == NULL)
 		return -ENODEV;
-	ret = bin_offset(size, align, &r->offset);
+	ret = fastmem_bin_offset(size, align, &r->offset);
 	if (ret != 0)
 		return ret;
 	r->t = fastmem_tcache_self((flags & RTE_FASTMEM_F_NOGROW) == 0);
@@ -891,7 +421,7 @@ checked_alloc(void **objs, unsigned int n, size_t size, size_t align, unsigned i
 	struct request r;
 	unsigned int offset;
 	/* What is wrong with the request is so without the zones. */
-	int ret = size <= RTE_FASTMEM_MAX_SIZE ? 0 : bin_offset(size, align, &offset);
+	int ret = size <= RTE_FASTMEM_MAX_SIZE ? 0 : fastmem_bin_offset(size, align, &offset);
 
 	if (ret == 0) {
 		shape = fastmem_debug_shape(size, align);
@@ -925,7 +455,7 @@ checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs, unsi
 	handle_size(r->ctl, handle, &size, &align);
 	shape = fastmem_debug_shape(size, align);
 	shape.align = FASTMEM_BY_HANDLE | request_bin(r, 0)->slot_size;
-	ret = bin_offset(shape.slot, align, &r->offset);
+	ret = fastmem_bin_offset(shape.slot, align, &r->offset);
 	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
 }
 
@@ -1188,7 +718,7 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 
 	if (ptr == NULL)
 		return rte_fastmem_alloc_slow(size, align, 0, SOCKET_ID_ANY);
-	ret = ctl == NULL ? -ENODEV : bin_offset(size, align, &offset);
+	ret = ctl == NULL ? -ENODEV : fastmem_bin_offset(size, align, &offset);
 	if (ret == 0) {
 		id = rte_fastmem_bin_of(ptr);
 		if (id == 0)
