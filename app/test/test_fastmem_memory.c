@@ -101,6 +101,27 @@ one_object_of_each_size_takes_little(void)
 	return TEST_SUCCESS;
 }
 
+/* The slabs of many are of no use to few. */
+static int
+the_first_object_of_a_size_takes_no_slab_for_many(void)
+{
+	struct rte_fastmem_class_stats stats;
+	size_t sizes[MAX_CLASSES];
+	unsigned int i, classes = rte_fastmem_classes(sizes);
+
+	for (i = 0; i < classes; i++) {
+		void *obj = rte_fastmem_alloc(sizes[i], sizes[i] < 64 ? 8 : 0, 0);
+
+		TEST_ASSERT(obj != NULL);
+		TEST_ASSERT_EQUAL(rte_fastmem_stats_class(sizes[i], &stats), 0);
+		TEST_ASSERT(stats.bytes_backing >= sizes[i]);
+		TEST_ASSERT(stats.bytes_backing <= RTE_MAX(3 * 64 * KIB, sizes[i] * 3 / 2),
+			"size %zu: %" PRIu64, sizes[i], stats.bytes_backing);
+		rte_fastmem_free(obj);
+	}
+	return TEST_SUCCESS;
+}
+
 static int
 trim_leaves_at_most_a_chunk(void)
 {
@@ -265,6 +286,7 @@ static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(memory_of_small_objects_becomes_large_ones),
 	TEST_CASE(half_of_the_memory_moves_when_half_is_freed),
 	TEST_CASE(one_object_of_each_size_takes_little),
+	TEST_CASE_UNCHECKED(the_first_object_of_a_size_takes_no_slab_for_many),
 	TEST_CASE(trim_leaves_at_most_a_chunk),
 	TEST_CASE_UNCHECKED(empty_slabs_go_back_by_themselves),
 	TEST_CASE(trim_leaves_live_objects_alone),

@@ -68,7 +68,7 @@
 #include "fastmem_compat.h"
 
 /* Changes with the layout of anything in this file or in rte_fastmem_core.h. */
-#define FASTMEM_LAYOUT_VERSION 5
+#define FASTMEM_LAYOUT_VERSION 6
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
@@ -257,6 +257,7 @@ struct fastmem_bin {
 	uint32_t slot_size;
 	uint32_t slab_granules;
 	uint32_t slab_slots;
+	uint32_t small_granules; /* of a size class's first slabs */
 	uint32_t slab_align; /* granules */
 	struct rte_reciprocal slot_recip;
 	uint16_t id;
@@ -276,7 +277,8 @@ struct fastmem_bin {
 	uint32_t slabs; /* those with a free slot: fullest first, roughly */
 	uint32_t last_slab;
 	uint32_t n_slabs;
-	uint64_t n_slots; /* in these */
+	uint64_t n_granules; /* in these. Atomic: also read without the lock */
+	uint64_t n_slots; /* in these. Atomic as well */
 	uint32_t n_partial; /* in the list */
 	uint32_t n_empty; /* among those: without a slot in use */
 	uint64_t acquires;

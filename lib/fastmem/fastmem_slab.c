@@ -36,25 +36,44 @@
 #define DEPOT_BYTES_MAX (4u << 20)
 #define FIRST_BYTES (64u << 10) /* in a thread's first magazine */
 #define FIRST_OBJECTS 8u
-/* A slab's tail that holds no slot: at most 1/20 of it. */
+/*
+ * A slab's tail that holds no slot: at most 1/20 of it. Of the first slabs of a size, which may
+ * need no more than an object or two: at most a quarter.
+ */
 #define TAIL_SHARE 20
+#define SMALL_TAIL_SHARE 4
 
 static uint32_t
-slab_granules(uint32_t slot_size)
+slab_granules(uint32_t slot_size, uint32_t tail_share)
 {
 	uint32_t n = (slot_size + FASTMEM_GRANULE - 1) >> RTE_FASTMEM_GRANULE_SHIFT;
 
 	while ((n << RTE_FASTMEM_GRANULE_SHIFT) % slot_size >
-			(n << RTE_FASTMEM_GRANULE_SHIFT) / TAIL_SHARE)
+			(n << RTE_FASTMEM_GRANULE_SHIFT) / tail_share)
 		n++;
 	return n;
 }
 
 static void
-set_slots(struct fastmem_bin *bin, uint64_t n)
+set_counts(struct fastmem_bin *bin, uint32_t n_slabs, uint64_t n_granules, uint64_t n_slots)
 {
+	bin->n_slabs = n_slabs;
+	/* Atomic for next_granules(). */
+	__atomic_store_n(&bin->n_granules, n_granules, __ATOMIC_RELAXED);
 	/* Atomic for those who ask whether a pool has all it may have. */
-	__atomic_store_n(&bin->n_slots, n, __ATOMIC_RELAXED);
+	__atomic_store_n(&bin->n_slots, n_slots, __ATOMIC_RELAXED);
+}
+
+static void
+count_slab(struct fastmem_bin *bin, const struct fastmem_granule *slab)
+{
+	set_counts(bin, bin->n_slabs + 1, bin->n_granules + slab->n, bin->n_slots + slab->n_slots);
+}
+
+static void
+uncount_slab(struct fastmem_bin *bin, const struct fastmem_granule *slab)
+{
+	set_counts(bin, bin->n_slabs - 1, bin->n_granules - slab->n, bin->n_slots - slab->n_slots);
 }
 
 /* Slots of slot_size bytes on slabs that are aligned to slab_align granules. */
@@ -88,7 +107,7 @@ fastmem_bin_clear(struct fastmem_bin *bin)
 	bin->header = 0;
 	bin->acquires = 0;
 	bin->releases = 0;
-	set_slots(bin, 0);
+	set_counts(bin, 0, 0, 0);
 	for (i = 0; i < RTE_DIM(figures); i++)
 		__atomic_store_n(figures[i], 0, __ATOMIC_RELAXED);
 	MOVE(bin->pool, NULL);
@@ -107,7 +126,9 @@ fastmem_bin_shape(struct fastmem_bin *bin, uint32_t slot_size, uint32_t slab_ali
 	bin->slab_align = slab_align;
 	/* With a special alignment, only the first slot would surely have it. */
 	bin->slab_granules = slab_align > 1 ? slot_size >> RTE_FASTMEM_GRANULE_SHIFT :
-			slab_granules(slot_size);
+			slab_granules(slot_size, TAIL_SHARE);
+	bin->small_granules = slab_align > 1 ? bin->slab_granules :
+			slab_granules(slot_size, SMALL_TAIL_SHARE);
 	bin->slab_slots = (bin->slab_granules << RTE_FASTMEM_GRANULE_SHIFT) / slot_size;
 	magazine = RTE_MIN(MAGAZINE_BYTES_MAX / slot_size,
 			(uint32_t)FASTMEM_MAGAZINE_LARGE_CAPACITY);
@@ -330,8 +351,7 @@ bin_repair(struct fastmem_bin *bin)
 	}
 	bin->slabs = 0;
 	bin->last_slab = 0;
-	bin->n_slabs = 0;
-	set_slots(bin, 0);
+	set_counts(bin, 0, 0, 0);
 	bin->n_limbo = 0;
 	bin->pool_slabs = 0;
 	bin->n_partial = 0;
@@ -350,8 +370,7 @@ bin_repair(struct fastmem_bin *bin)
 				bin->n_limbo++;
 				continue;
 			}
-			bin->n_slabs++;
-			set_slots(bin, bin->n_slots + slab->n_slots);
+			count_slab(bin, slab);
 			if (slab->n_free == slab->n_slots)
 				count_empty(bin, 1);
 			list_insert(bin, slab);
@@ -490,8 +509,7 @@ slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	fastmem_set_state(slab, FASTMEM_TAKEN);
 	slab_set_state(slab, FASTMEM_TAKEN);
 	list_remove(bin, slab);
-	bin->n_slabs--;
-	set_slots(bin, bin->n_slots - slab->n_slots);
+	uncount_slab(bin, slab);
 	count_empty(bin, -1);
 	bin->releases++;
 	slab_set_bins(slab, 0);
@@ -554,7 +572,9 @@ slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab, uint32_t max_
 {
 	uint32_t most;
 	uint64_t *bits = slab_bits(bin, slab, &most);
-	uint32_t n = RTE_MIN(RTE_MIN(bin->slab_slots, most), max_slots);
+	uint32_t room = slab->n == bin->slab_granules ? bin->slab_slots :
+			(slab->n << RTE_FASTMEM_GRANULE_SHIFT) / bin->slot_size;
+	uint32_t n = RTE_MIN(RTE_MIN(room, most), max_slots);
 	uint32_t words = (n + 63) / 64;
 
 	slab->bin = bin->id;
@@ -570,19 +590,29 @@ slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab, uint32_t max_
 	slab_set_bins(slab, bin->id);
 }
 
+/* Of a bin's next slab. The slabs of a pool are alike. */
+static uint32_t
+next_granules(const struct fastmem_bin *bin)
+{
+	/* Others may add to it: no harm, as all slabs are of one or the other size. */
+	return bin->pool == NULL && __atomic_load_n(&bin->n_granules, __ATOMIC_RELAXED) <
+			bin->slab_granules ? bin->small_granules : bin->slab_granules;
+}
+
 /* A run for a slab of the bin, from the arena as it is, or, unless flags forbid it, grown. */
 static uint32_t
 slab_run(const struct fastmem_bin *bin, unsigned int flags)
 {
 	struct fastmem_arena *arena = &fastmem_ctl()->arenas[bin->socket];
+	const uint32_t n = next_granules(bin);
 	uint32_t head;
 
 	for (;;) {
-		head = fastmem_run_alloc(arena, bin->slab_granules, bin->slab_align);
+		head = fastmem_run_alloc(arena, n, bin->slab_align);
 		if (head != 0 || (flags & RTE_FASTMEM_F_NOGROW) != 0)
 			return head;
 		/* Another thread may be faster to take what growth brings; then again. */
-		if (fastmem_arena_grow(arena, bin->slab_granules, bin->slab_align) != 0)
+		if (fastmem_arena_grow(arena, n, bin->slab_align) != 0)
 			return 0;
 	}
 }
@@ -632,8 +662,7 @@ fastmem_slab_enter(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	slab_set_state(slab, FASTMEM_SLAB);
 	list_push_tail(bin, slab);
 	pool_list_push(bin, slab);
-	bin->n_slabs++;
-	set_slots(bin, bin->n_slots + slab->n_slots);
+	count_slab(bin, slab);
 	count_empty(bin, 1);
 	bin->acquires++;
 	fastmem_mutex_unlock(&bin->lock);
@@ -658,8 +687,7 @@ slab_uncount(struct fastmem_bin *bin, struct fastmem_granule *slab)
 		list_remove(bin, slab);
 	if (slab->n_free == slab->n_slots)
 		count_empty(bin, -1);
-	bin->n_slabs--;
-	set_slots(bin, bin->n_slots - slab->n_slots);
+	uncount_slab(bin, slab);
 }
 
 /*

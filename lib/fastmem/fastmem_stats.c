@@ -339,8 +339,7 @@ rte_fastmem_stats_class(size_t class_size, struct rte_fastmem_class_stats *stats
 		stats->slab_releases += bin->releases - get(&bin->base_releases);
 		stats->slabs_partial += bin->n_partial;
 		stats->slabs_full += bin->n_slabs - bin->n_partial;
-		stats->bytes_backing += (uint64_t)bin->n_slabs * bin->slab_granules <<
-				RTE_FASTMEM_GRANULE_SHIFT;
+		stats->bytes_backing += bin->n_granules << RTE_FASTMEM_GRANULE_SHIFT;
 		fastmem_mutex_unlock(&bin->lock);
 	}
 	return 0;

@@ -27,6 +27,7 @@ struct verify {
 	struct fastmem_ctl *ctl;
 	uint64_t **seen; /* by granule: the slots found in magazines */
 	uint64_t *slabs; /* by bin: slabs found */
+	uint64_t *granules; /* by bin: of these */
 	uint64_t *limbo; /* by bin: slabs found that wait to leave */
 	uint64_t *slots; /* by bin: slots of these */
 	uint64_t *free_slots; /* by bin */
@@ -68,7 +69,10 @@ verify_slab(struct verify *v, uint32_t head)
 	uint64_t *seen;
 
 	if (slab->bin == 0 || slab->bin >= v->ctl->n_bins ||
-			slab->n_slots > bin->slab_slots || slab->n != bin->slab_granules) {
+			slab->n_slots > bin->slab_slots || (slab->n != bin->slab_granules &&
+			(bin->pool != NULL || slab->n != bin->small_granules)) ||
+			(uint64_t)slab->n_slots * bin->slot_size >
+				(uint64_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT) {
 		fault(v, "slab %u: bin %u, %u slots, %u granules", head, slab->bin,
 			slab->n_slots, slab->n);
 		return;
@@ -90,6 +94,7 @@ verify_slab(struct verify *v, uint32_t head)
 		v->limbo[slab->bin]++;
 	} else {
 		v->slabs[slab->bin]++;
+		v->granules[slab->bin] += slab->n;
 		v->slots[slab->bin] += slab->n_slots;
 		v->free_slots[slab->bin] += slab->n_free;
 	}
@@ -268,7 +273,9 @@ verify_bin(struct verify *v, struct fastmem_bin *bin)
 		before = head;
 	}
 	if (in_list != bin->n_partial || empty != bin->n_empty || before != bin->last_slab ||
-			v->slabs[bin->id] != bin->n_slabs || v->limbo[bin->id] != bin->n_limbo)
+			v->slabs[bin->id] != bin->n_slabs ||
+			v->granules[bin->id] != bin->n_granules ||
+			v->limbo[bin->id] != bin->n_limbo)
 		fault(v, "bin %u: %" PRIu64 " slabs, %u counted; %" PRIu64 " listed, %u counted; %"
 			PRIu64 " empty, %u counted", bin->id, v->slabs[bin->id], bin->n_slabs,
 			in_list, bin->n_partial, empty, bin->n_empty);
@@ -354,12 +361,13 @@ fastmem_verify(FILE *f)
 		return 0;
 	v.seen = calloc(v.ctl->n_granules, sizeof(v.seen[0]));
 	v.slabs = calloc(v.ctl->n_bins, sizeof(v.slabs[0]));
+	v.granules = calloc(v.ctl->n_bins, sizeof(v.granules[0]));
 	v.limbo = calloc(v.ctl->n_bins, sizeof(v.limbo[0]));
 	v.slots = calloc(v.ctl->n_bins, sizeof(v.slots[0]));
 	v.free_slots = calloc(v.ctl->n_bins, sizeof(v.free_slots[0]));
 	v.cached = calloc(v.ctl->n_bins, sizeof(v.cached[0]));
-	if (v.seen == NULL || v.slabs == NULL || v.limbo == NULL || v.slots == NULL || v.free_slots == NULL ||
-			v.cached == NULL)
+	if (v.seen == NULL || v.slabs == NULL || v.granules == NULL || v.limbo == NULL ||
+			v.slots == NULL || v.free_slots == NULL || v.cached == NULL)
 		fault(&v, "no memory to verify with");
 	else
 		verify_all(&v);
@@ -367,6 +375,7 @@ fastmem_verify(FILE *f)
 		free(v.seen[i]);
 	free(v.seen);
 	free(v.slabs);
+	free(v.granules);
 	free(v.limbo);
 	free(v.slots);
 	free(v.free_slots);
