@@ -517,7 +517,9 @@ bin_hoard(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
 
 	if (full != NULL)
 		n += (uint64_t)fastmem_depot_count(full) * bin->magazine_size;
-	n += (uint64_t)__atomic_load_n(&bin->n_empty, __ATOMIC_RELAXED) * bin->slab_slots;
+	/* The first slabs have fewer slots. */
+	n += RTE_MIN((uint64_t)__atomic_load_n(&bin->n_empty, __ATOMIC_RELAXED) * bin->slab_slots,
+			__atomic_load_n(&bin->n_slots, __ATOMIC_RELAXED));
 	return n * bin->slot_size;
 }
 
