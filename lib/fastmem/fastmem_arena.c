@@ -634,11 +634,8 @@ fastmem_arena_read(struct fastmem_arena *arena, struct fastmem_socket_figures *o
 			RTE_FASTMEM_GRANULE_SHIFT;
 	}
 	for (i = 0; i < FASTMEM_RUN_LISTS; i++)
-		for (head = arena->runs[i]; head != 0; head = fastmem_granule(head)->next) {
+		for (head = arena->runs[i]; head != 0; head = fastmem_granule(head)->next)
 			out->n_runs++;
-			out->longest_run = RTE_MAX(out->longest_run,
-				(uint64_t)fastmem_granule(head)->n << RTE_FASTMEM_GRANULE_SHIFT);
-		}
 	fastmem_mutex_unlock(&arena->lock);
 }
 

@@ -576,7 +576,6 @@ struct fastmem_socket_figures {
 	uint64_t used_bytes; /* live objects of the size classes, slabs of pools */
 	uint64_t n_used; /* such objects and slabs */
 	uint64_t n_runs; /* free ones */
-	uint64_t longest_run; /* bytes */
 };
 
 /* fastmem_init.c: the shared state, in a secondary attached to if need be; NULL: none */

@@ -235,8 +235,7 @@ rte_fastmem_replace_malloc_get_socket_stats(int socket_id, struct rte_malloc_soc
 	stats->alloc_count += ours.n_used;
 	stats->alloc_count -= RTE_MIN(ours.n_zones, (uint64_t)stats->alloc_count);
 	stats->free_count += ours.n_runs;
-	stats->greatest_free_size = RTE_MAX(stats->greatest_free_size,
-		RTE_MIN(ours.longest_run, (uint64_t)rte_fastmem_max_size()));
+	/* The greatest free block stays EAL's: programs ask for a memzone of that size. */
 	return 0;
 }
 
