@@ -417,13 +417,15 @@ chunk_add_mapped(struct fastmem_arena *arena, uint32_t min)
 	struct rte_malloc_socket_stats heap;
 	uint64_t n;
 
+	/* What a limit leaves is to be in one piece, for the largest objects. */
+	if (arena->n_granules >= SMALL_ARENA || room(arena) < SMALL_ARENA)
+		return -ENOMEM;
 	/* EAL's own, also in a process where rte_malloc() is fastmem. */
-	if (arena->n_granules >= SMALL_ARENA || rte_fastmem_replace_get_heap()->
-			get_socket_stats(arena->socket_id, &heap) != 0)
+	if (rte_fastmem_replace_get_heap()->get_socket_stats(arena->socket_id, &heap) != 0)
 		return -ENOMEM;
 	/* One granule is lost to the alignment and EAL's header. Many small chunks are of no use. */
 	n = heap.greatest_free_size >> RTE_FASTMEM_GRANULE_SHIFT;
-	n = RTE_MIN(RTE_MIN(n - (n > 0), (uint64_t)PAGE_GRANULES - 1), room(arena));
+	n = RTE_MIN(n - (n > 0), (uint64_t)PAGE_GRANULES - 1);
 	return n < RTE_MAX(min, PAGE_GRANULES / 8) ? -ENOMEM : chunk_add(arena, n, 0, false);
 }
 
