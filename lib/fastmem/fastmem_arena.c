@@ -37,7 +37,7 @@
 #include "fastmem_replace_heap.h"
 
 #define PAGE_GRANULES 32u /* of a 2 MiB page */
-#define SMALL_ARENA (4 * PAGE_GRANULES)
+#define SMALL_ARENA (4 * PAGE_GRANULES) /* granules: 8 MiB */
 #define CHUNK_MAX (1024u) /* granules: 64 MiB, or 1/32 of the arena if that is more */
 #define CHUNK_HARD_MAX (1u << 16) /* granules: 4 GiB */
 

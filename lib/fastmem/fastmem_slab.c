@@ -70,12 +70,6 @@ count_slab(struct fastmem_bin *bin, const struct fastmem_granule *slab)
 	set_counts(bin, bin->n_slabs + 1, bin->n_granules + slab->n, bin->n_slots + slab->n_slots);
 }
 
-static void
-uncount_slab(struct fastmem_bin *bin, const struct fastmem_granule *slab)
-{
-	set_counts(bin, bin->n_slabs - 1, bin->n_granules - slab->n, bin->n_slots - slab->n_slots);
-}
-
 /* Slots of slot_size bytes on slabs that are aligned to slab_align granules. */
 void
 fastmem_bin_init(struct fastmem_bin *bin, uint16_t id, uint16_t socket, uint32_t slot_size,
@@ -215,6 +209,16 @@ count_empty(struct fastmem_bin *bin, int n)
 {
 	/* Atomic for the hint in fastmem_slab_release_empty(). */
 	__atomic_store_n(&bin->n_empty, bin->n_empty + n, __ATOMIC_RELAXED);
+}
+
+static void
+slab_uncount(struct fastmem_bin *bin, struct fastmem_granule *slab)
+{
+	if (slab->n_free > 0)
+		list_remove(bin, slab);
+	if (slab->n_free == slab->n_slots)
+		count_empty(bin, -1);
+	set_counts(bin, bin->n_slabs - 1, bin->n_granules - slab->n, bin->n_slots - slab->n_slots);
 }
 
 /* The slab that a pointer of some bin points into. */
@@ -508,9 +512,7 @@ slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	slab->taker = fastmem_process.peer;
 	fastmem_set_state(slab, FASTMEM_TAKEN);
 	slab_set_state(slab, FASTMEM_TAKEN);
-	list_remove(bin, slab);
-	uncount_slab(bin, slab);
-	count_empty(bin, -1);
+	slab_uncount(bin, slab);
 	bin->releases++;
 	slab_set_bins(slab, 0);
 	fastmem_debug_slab_end(slab);
@@ -678,16 +680,6 @@ fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags)
 		return -ENOMEM;
 	fastmem_slab_enter(bin, slab);
 	return 0;
-}
-
-static void
-slab_uncount(struct fastmem_bin *bin, struct fastmem_granule *slab)
-{
-	if (slab->n_free > 0)
-		list_remove(bin, slab);
-	if (slab->n_free == slab->n_slots)
-		count_empty(bin, -1);
-	uncount_slab(bin, slab);
 }
 
 /*

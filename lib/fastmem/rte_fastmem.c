@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_eal.h>
 #include <rte_errno.h>
 
 #include "fastmem_debug.h"
