@@ -16,6 +16,7 @@
  *   fastmem_pool_look.c  reads all of a pool: iterators, figures
  *   fastmem_defer.c  objects of pools that wait for a grace period
  *   fastmem_steal.c  objects of pools in other threads' caches
+ *   fastmem_thread.c which thread has which caches: their begin and end
  *   fastmem_cache.c  thread caches: magazines are loaded, swapped, given back
  *   fastmem_depot.c  per bin: queues of full and of empty magazines, lock-free
  *   fastmem_slab.c   per bin: slabs, whose free slots are bits outside of them
@@ -673,10 +674,18 @@ fastmem_magazine_owner(uint64_t tag, uint32_t owner)
 	return tag << 24 | owner;
 }
 
-/* fastmem_cache.c */
-void fastmem_threads_forget_forked(void);
+/* fastmem_thread.c */
 size_t fastmem_tcache_bytes(const struct fastmem_ctl *ctl);
+struct fastmem_tcache *fastmem_tcache_current(void);
 struct fastmem_tcache *fastmem_tcache_self(bool may_grow);
+void fastmem_threads_disarm(void);
+bool fastmem_thread_rearm(struct fastmem_tcache *t);
+void fastmem_thread_freed(void);
+void fastmem_threads_leave(void);
+void fastmem_threads_forget_forked(void);
+void fastmem_threads_forget(void);
+
+/* fastmem_cache.c */
 void *fastmem_cache_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags);
 void fastmem_cache_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *ptr);
 bool fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void **ptrs,
@@ -693,11 +702,6 @@ void fastmem_cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin);
 void fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin);
 void fastmem_depots_drain(struct fastmem_arena *arena);
 void fastmem_depots_drain_idle(struct fastmem_arena *arena);
-void fastmem_threads_forget(void);
-void fastmem_threads_leave(void);
-void fastmem_threads_disarm(void);
-bool fastmem_thread_rearm(struct fastmem_tcache *t);
-void fastmem_thread_freed(void);
 
 /* fastmem_steal.c */
 void fastmem_steal_init(void);
