@@ -6,10 +6,7 @@
  * Arenas: the backing memory of each socket.
  *
  * A chunk is a memzone, a multiple of a granule in size and alignment. Within a
- * chunk, granules are in slabs or in free runs. A run never crosses a border of
- * two chunks, nor a place where IO addresses are not contiguous, and two free
- * runs that could be one are one. Runs are kept in lists by length and found
- * best-fit; the first and the last granule of a run know its length.
+ * chunk, granules are in slabs or in free runs (fastmem_run.c).
  *
  * Chunks start small and grow with the arena, and shrink again when EAL or the
  * limit refuses: any size that holds what is asked for will do. A small arena takes
@@ -51,150 +48,7 @@ fastmem_arena_init(struct fastmem_arena *arena, int socket_id)
 	arena->limit = SIZE_MAX;
 }
 
-static unsigned int
-run_list(uint32_t n)
-{
-	RTE_ASSERT(n > 0);
-	return RTE_MIN(n, (uint32_t)FASTMEM_RUN_LISTS) - 1;
-}
-
 /* All from here to the next comment of this kind: under arena.lock. */
-
-static void
-run_insert(struct fastmem_arena *arena, uint32_t head, uint32_t n)
-{
-	struct fastmem_granule *g = fastmem_granule(head);
-	unsigned int list = run_list(n);
-
-	fastmem_granule(head + n - 1)->n = n;
-	g->n = n;
-	g->prev = 0;
-	g->next = arena->runs[list];
-	if (g->next != 0)
-		fastmem_granule(g->next)->prev = head;
-	arena->runs[list] = head;
-	arena->nonempty |= UINT64_C(1) << list;
-}
-
-static void
-run_remove(struct fastmem_arena *arena, uint32_t head)
-{
-	struct fastmem_granule *g = fastmem_granule(head);
-	unsigned int list = run_list(g->n);
-
-	if (g->prev != 0)
-		fastmem_granule(g->prev)->next = g->next;
-	else
-		arena->runs[list] = g->next;
-	if (g->next != 0)
-		fastmem_granule(g->next)->prev = g->prev;
-	if (arena->runs[list] == 0)
-		arena->nonempty &= ~(UINT64_C(1) << list);
-}
-
-/* Granules to skip so that a run at head is aligned. */
-static uint32_t
-run_padding(uint32_t head, uint32_t align)
-{
-	return -(uint32_t)(rte_fastmem_map.first + head) & (align - 1);
-}
-
-static uint32_t
-run_find(const struct fastmem_arena *arena, uint32_t n, uint32_t align)
-{
-	unsigned int list;
-
-	for (list = run_list(n); list < FASTMEM_RUN_LISTS; list++) {
-		uint64_t above = arena->nonempty >> list;
-		uint32_t head;
-
-		if (above == 0)
-			break;
-		list += __builtin_ctzll(above);
-		for (head = arena->runs[list]; head != 0; head = fastmem_granule(head)->next)
-			if (fastmem_granule(head)->n >= n + run_padding(head, align))
-				return head;
-	}
-	return 0;
-}
-
-static void
-moving_begin(struct fastmem_arena *arena, uint32_t head, uint32_t n)
-{
-	arena->moving_n = n;
-	MOVE(arena->moving, head);
-}
-
-static void
-moving_end(struct fastmem_arena *arena)
-{
-	MOVE(arena->moving, 0);
-}
-
-static uint32_t
-run_take(struct fastmem_arena *arena, uint32_t n, uint32_t align)
-{
-	uint32_t head = run_find(arena, n, align);
-	uint32_t padding, total, i;
-
-	if (head == 0)
-		return 0;
-	total = fastmem_granule(head)->n;
-	padding = run_padding(head, align);
-	moving_begin(arena, head + padding, n);
-	run_remove(arena, head);
-	if (padding > 0)
-		run_insert(arena, head, padding);
-	head += padding;
-	total -= padding;
-	if (total > n)
-		run_insert(arena, head + n, total - n);
-
-	for (i = 0; i < n; i++) {
-		struct fastmem_granule *g = fastmem_granule(head + i);
-
-		RTE_ASSERT(fastmem_state(g) == FASTMEM_FREE);
-		g->head = head;
-		g->taker = fastmem_process.peer;
-		fastmem_set_state(g, FASTMEM_TAKEN);
-	}
-	fastmem_granule(head)->n = n;
-	fastmem_granule(fastmem_granule(head)->chunk)->chunk_used += n;
-	arena->n_free -= n;
-	arena->min_free = RTE_MIN(arena->min_free, arena->n_free);
-	moving_end(arena);
-	return head;
-}
-
-static void
-run_give(struct fastmem_arena *arena, uint32_t head)
-{
-	struct fastmem_granule *g = fastmem_granule(head);
-	struct fastmem_granule *chunk = fastmem_granule(g->chunk);
-	uint32_t end = g->chunk + chunk->chunk_n;
-	uint32_t n = g->n, i;
-
-	moving_begin(arena, head, n);
-	chunk->chunk_used -= n;
-	arena->n_free += n;
-	for (i = 0; i < n; i++)
-		fastmem_set_state(fastmem_granule(head + i), FASTMEM_FREE);
-
-	if (head + n < end && fastmem_state(fastmem_granule(head + n)) == FASTMEM_FREE &&
-			!fastmem_granule(head + n)->breaks) {
-		run_remove(arena, head + n);
-		n += fastmem_granule(head + n)->n;
-	}
-	if (!g->breaks && fastmem_state(fastmem_granule(head - 1)) == FASTMEM_FREE) {
-		uint32_t before = fastmem_granule(head - 1)->n;
-
-		head -= before;
-		run_remove(arena, head);
-		n += before;
-	}
-	run_insert(arena, head, n);
-	moving_end(arena);
-}
 
 /* Also under arena.grow, and read by the statistics without either. */
 static void
@@ -217,7 +71,7 @@ chunk_insert_runs(struct fastmem_arena *arena, uint32_t first)
 		while (i + n < end && !fastmem_granule(i + n)->breaks &&
 				fastmem_state(fastmem_granule(i + n)) == FASTMEM_FREE)
 			n++;
-		run_insert(arena, i, n);
+		fastmem_run_insert(arena, i, n);
 		n_free += n;
 	}
 	return n_free;
@@ -254,7 +108,7 @@ arena_repair(struct fastmem_arena *arena)
 	}
 	set_size(arena, n_granules);
 	arena->min_free = RTE_MIN(arena->min_free, arena->n_free);
-	moving_end(arena);
+	MOVE(arena->moving, 0);
 }
 
 static void
@@ -268,7 +122,7 @@ chunk_remove(struct fastmem_arena *arena, uint32_t *link)
 	MOVE(*link, chunk->chunk_next);
 	for (i = first; i < first + chunk->chunk_n; i++) {
 		if (i == first || fastmem_granule(i)->breaks)
-			run_remove(arena, i);
+			fastmem_run_remove(arena, i);
 		fastmem_set_state(fastmem_granule(i), FASTMEM_NONE);
 	}
 	set_size(arena, arena->n_granules - chunk->chunk_n);
@@ -443,27 +297,6 @@ arena_index(const struct fastmem_arena *arena)
 	return arena - fastmem_ctl()->arenas;
 }
 
-/* A run of n granules, aligned to align granules, in state TAKEN; 0: there is none. */
-uint32_t
-fastmem_run_alloc(struct fastmem_arena *arena, uint32_t n, uint32_t align)
-{
-	uint32_t head;
-
-	fastmem_arena_lock(arena);
-	head = run_take(arena, n, align);
-	fastmem_mutex_unlock(&arena->lock);
-	return head;
-}
-
-/* Give a run in state TAKEN back. */
-void
-fastmem_run_free(struct fastmem_arena *arena, uint32_t head)
-{
-	fastmem_arena_lock(arena);
-	run_give(arena, head);
-	fastmem_mutex_unlock(&arena->lock);
-}
-
 /* Give all runs back that a dead process has taken, and not made a slab of. */
 void
 fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker)
@@ -481,21 +314,10 @@ fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker)
 				continue;
 			for (j = i; j < i + g->n; j++)
 				__atomic_store_n(&fastmem_process.bins[j], 0, __ATOMIC_RELAXED);
-			run_give(arena, i);
+			fastmem_run_give(arena, i);
 		}
 	}
 	fastmem_mutex_unlock(&arena->lock);
-}
-
-static bool
-has_run(struct fastmem_arena *arena, uint32_t n, uint32_t align)
-{
-	uint32_t head;
-
-	fastmem_arena_lock(arena);
-	head = run_find(arena, n, align);
-	fastmem_mutex_unlock(&arena->lock);
-	return head != 0;
 }
 
 /*
@@ -516,14 +338,14 @@ fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 				-ENOMEM;
 	grow_lock(arena);
 	/* Another thread may have grown it while this one waited. */
-	if (!has_run(arena, n, align)) {
+	if (!fastmem_has_run(arena, n, align)) {
 		want = RTE_MIN(arena->n_granules / 8,
 				RTE_MAX((uint64_t)CHUNK_MAX, arena->n_granules / 32));
 		ret = chunk_add_mapped(arena, min);
 		if (ret != 0)
 			ret = chunk_add_between(arena, min, RTE_MAX(want, min), 0, false);
 		/* Pages that are small or far from each other may not hold it: EAL knows more. */
-		if (ret == 0 && n > 1 && !has_run(arena, n, align))
+		if (ret == 0 && n > 1 && !fastmem_has_run(arena, n, align))
 			ret = chunk_add_between(arena, min, min, RTE_MEMZONE_IOVA_CONTIG, false);
 	}
 	fastmem_mutex_unlock(&arena->grow);

@@ -21,7 +21,8 @@
  *   fastmem_depot.c  per bin: queues of full and of empty magazines, lock-free
  *   fastmem_slab.c   per bin: slabs, whose free slots are bits outside of them
  *   fastmem_store.c  the same for objects whose memory is not fastmem's
- *   fastmem_arena.c  per socket: chunks (memzones), runs of granules, growth
+ *   fastmem_arena.c  per socket: chunks (memzones), growth
+ *   fastmem_run.c    runs of granules in chunks
  *   fastmem_meta.c   the memory of all bookkeeping, magazines, the granule map
  *   fastmem_mp.c     what a secondary process asks of the primary: growth
  *   fastmem_stack.c  call stacks, kept as numbers
@@ -616,8 +617,6 @@ int fastmem_map_add_leaves(uint32_t first, uint32_t n);
 
 /* fastmem_arena.c */
 void fastmem_arena_init(struct fastmem_arena *arena, int socket_id);
-uint32_t fastmem_run_alloc(struct fastmem_arena *arena, uint32_t n, uint32_t align);
-void fastmem_run_free(struct fastmem_arena *arena, uint32_t head);
 void fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker);
 void fastmem_arena_lock(struct fastmem_arena *arena);
 int fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align);
@@ -626,6 +625,14 @@ int fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n);
 size_t fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved_too);
 void fastmem_arena_destroy(struct fastmem_arena *arena);
 void fastmem_arena_read(struct fastmem_arena *arena, struct fastmem_socket_figures *out);
+
+/* fastmem_run.c: the first three under arena.lock */
+void fastmem_run_insert(struct fastmem_arena *arena, uint32_t head, uint32_t n);
+void fastmem_run_remove(struct fastmem_arena *arena, uint32_t head);
+void fastmem_run_give(struct fastmem_arena *arena, uint32_t head);
+uint32_t fastmem_run_alloc(struct fastmem_arena *arena, uint32_t n, uint32_t align);
+void fastmem_run_free(struct fastmem_arena *arena, uint32_t head);
+bool fastmem_has_run(struct fastmem_arena *arena, uint32_t n, uint32_t align);
 
 /* fastmem_slab.c */
 void fastmem_bin_init(struct fastmem_bin *bin, uint16_t id, uint16_t socket,
