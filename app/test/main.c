@@ -25,47 +25,9 @@
 #include "test_steps.h"
 
 static const struct test_suite *const suites[] = {
-	&suite_api,
-	&suite_errors,
-	&suite_sizes,
-	&suite_contents,
-	&suite_handles,
-	&suite_bulk,
-	&suite_model,
-	&suite_memory,
-	&suite_limits,
-	&suite_growth,
-	&suite_stats,
-	&suite_shared_stats,
-	&suite_depot,
-	&suite_stack,
-	&suite_stack_shapes,
-	&suite_stack_cost,
-	&suite_threads,
-	&suite_idle,
-	&suite_pool,
-	&suite_pool_promises,
-	&suite_pool_readers,
-	&suite_pool_growth,
-	&suite_pool_steal,
-	&suite_processes,
-	&suite_departure,
-	&suite_reclaim,
-	&suite_kill,
-	&suite_steps,
-	&suite_iova,
-	&suite_wild,
-	&suite_one_page,
-	&suite_mempool,
-	&suite_mempool_memory,
-	&suite_mempool_processes,
-	&suite_pool_processes,
-	&suite_stack_processes,
-	&suite_debug_light,
-	&suite_debug_full,
-	&suite_debug_model,
-	&suite_debug_sample,
-	&suite_leaks,
+#define SUITE(name) &suite_##name,
+	TEST_SUITES(SUITE)
+#undef SUITE
 };
 
 const remote_t *const remote_functions[] = { calls, kill_calls, steps_calls, mempool_calls,
@@ -152,7 +114,7 @@ suite_cannot_run(const struct test_suite *suite)
 static bool
 suite_only_when_named(const struct test_suite *suite)
 {
-	return suite->on_request || suite->with_secondaries;
+	return suite->on_request || suite->with_secondaries || suite->long_run;
 }
 
 static void
@@ -208,13 +170,43 @@ usage(FILE *f)
 		"\n"
 		"Runs the suites that are named, or all but those that run only when named.\n"
 		"\n"
-		"  --list      list suites and cases\n"
-		"  --help      this text; EAL's own comes before \"--\"\n"
+		"  --secondaries  run the suites with secondary processes\n"
+		"  --long         run the suites that take minutes\n"
+		"  --list         list suites and cases\n"
+		"  --help         this text; EAL's own comes before \"--\"\n"
 		"\n"
 		"Environment:\n"
 		"  FASTMEM_TEST_SEED=N   repeats the random tests of a run\n"
 		"  FASTMEM_TEST_KILLS=N  processes that suite \"kill\" kills (50)\n"
 		"  FASTMEM_TEST_STEPS=N  deaths that suite \"steps\" tries in each operation (3)\n");
+}
+
+static bool
+suite_is_short(const struct test_suite *suite)
+{
+	return !suite_only_when_named(suite);
+}
+
+static bool
+suite_is_with_secondaries(const struct test_suite *suite)
+{
+	return suite->with_secondaries && !suite->long_run && !suite->on_request;
+}
+
+static bool
+suite_is_long(const struct test_suite *suite)
+{
+	return suite->long_run && suite_cannot_run(suite) == NULL;
+}
+
+static void
+run_all(bool (*wanted)(const struct test_suite *suite))
+{
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(suites); i++)
+		if (wanted(suites[i]))
+			suite_run(suites[i], NULL);
 }
 
 /* Returns false when there is no such suite or case. */
@@ -234,21 +226,23 @@ run_named(const char *name)
 static int
 run(int argc, char **argv)
 {
-	unsigned int i;
 	int arg, ret = 0;
 
 	printf("seed %" PRIu64 " (FASTMEM_TEST_SEED), IOVA as %s, %s, %u lcores\n", test_seed(),
 		rte_eal_iova_mode() == RTE_IOVA_PA ? "PA" : "VA",
 		rte_eal_has_hugepages() ? "huge pages" : "no huge pages", rte_lcore_count());
+	if (argc == 0)
+		run_all(suite_is_short);
 	for (arg = 0; arg < argc; arg++) {
-		if (!run_named(argv[arg])) {
+		if (strcmp(argv[arg], "--secondaries") == 0) {
+			run_all(suite_is_with_secondaries);
+		} else if (strcmp(argv[arg], "--long") == 0) {
+			run_all(suite_is_long);
+		} else if (!run_named(argv[arg])) {
 			fprintf(stderr, "no suite or case '%s': see --list\n", argv[arg]);
 			n_failed++;
 		}
 	}
-	for (i = 0; argc == 0 && i < RTE_DIM(suites); i++)
-		if (!suite_only_when_named(suites[i]))
-			suite_run(suites[i], NULL);
 	if (n_skipped > 0)
 		printf("%u skipped\n", n_skipped);
 	printf("%u passed, %u failed\n", n_passed, n_failed);
@@ -300,7 +294,8 @@ main(int argc, char **argv)
 		rte_eal_cleanup();
 		return ret;
 	}
-	if (argc > 0 && argv[0][0] == '-') {
+	if (argc > 0 && argv[0][0] == '-' && strcmp(argv[0], "--secondaries") != 0 &&
+			strcmp(argv[0], "--long") != 0) {
 		usage(stderr);
 		rte_eal_cleanup();
 		return 2;

@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "test_suites.h"
+
 #define TEST_SUCCESS 0
 #define TEST_FAILED (-1)
 #define TEST_SKIPPED 77
@@ -44,49 +46,13 @@ struct test_suite {
 	 * program run of its own: once a thread was registered, EAL lets no secondary attach.
 	 */
 	bool with_secondaries;
+	/* Takes minutes: runs only when named and in "make check", by dpdk-fastmem-test --long. */
+	bool long_run;
 };
 
-extern const struct test_suite suite_api;
-extern const struct test_suite suite_bulk;
-extern const struct test_suite suite_contents;
-extern const struct test_suite suite_debug_full;
-extern const struct test_suite suite_debug_light;
-extern const struct test_suite suite_debug_model;
-extern const struct test_suite suite_debug_sample;
-extern const struct test_suite suite_departure;
-extern const struct test_suite suite_depot;
-extern const struct test_suite suite_errors;
-extern const struct test_suite suite_growth;
-extern const struct test_suite suite_handles;
-extern const struct test_suite suite_idle;
-extern const struct test_suite suite_iova;
-extern const struct test_suite suite_kill;
-extern const struct test_suite suite_leaks;
-extern const struct test_suite suite_limits;
-extern const struct test_suite suite_memory;
-extern const struct test_suite suite_mempool;
-extern const struct test_suite suite_mempool_memory;
-extern const struct test_suite suite_mempool_processes;
-extern const struct test_suite suite_model;
-extern const struct test_suite suite_one_page;
-extern const struct test_suite suite_pool;
-extern const struct test_suite suite_pool_growth;
-extern const struct test_suite suite_pool_promises;
-extern const struct test_suite suite_pool_processes;
-extern const struct test_suite suite_pool_readers;
-extern const struct test_suite suite_pool_steal;
-extern const struct test_suite suite_processes;
-extern const struct test_suite suite_reclaim;
-extern const struct test_suite suite_shared_stats;
-extern const struct test_suite suite_sizes;
-extern const struct test_suite suite_stack;
-extern const struct test_suite suite_stack_cost;
-extern const struct test_suite suite_stack_processes;
-extern const struct test_suite suite_stack_shapes;
-extern const struct test_suite suite_stats;
-extern const struct test_suite suite_steps;
-extern const struct test_suite suite_threads;
-extern const struct test_suite suite_wild;
+#define SUITE(name) extern const struct test_suite suite_##name;
+TEST_SUITES(SUITE)
+#undef SUITE
 
 void test_report(const char *file, int line, const char *function, const char *what,
 		const char *format, ...) __attribute__((format(printf, 5, 6)));

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef TEST_SUITES_H
+#define TEST_SUITES_H
+
+/*
+ * The suites of dpdk-fastmem-test, in the order in which they run: to add one, add a line here and
+ * its file to meson.build. suite_NAME is a struct test_suite in that file.
+ */
+#define TEST_SUITES(SUITE) \
+	SUITE(api) \
+	SUITE(errors) \
+	SUITE(sizes) \
+	SUITE(contents) \
+	SUITE(handles) \
+	SUITE(bulk) \
+	SUITE(model) \
+	SUITE(memory) \
+	SUITE(limits) \
+	SUITE(growth) \
+	SUITE(stats) \
+	SUITE(shared_stats) \
+	SUITE(depot) \
+	SUITE(stack) \
+	SUITE(stack_shapes) \
+	SUITE(stack_cost) \
+	SUITE(threads) \
+	SUITE(idle) \
+	SUITE(pool) \
+	SUITE(pool_promises) \
+	SUITE(pool_readers) \
+	SUITE(pool_growth) \
+	SUITE(pool_steal) \
+	SUITE(processes) \
+	SUITE(departure) \
+	SUITE(reclaim) \
+	SUITE(kill) \
+	SUITE(steps) \
+	SUITE(iova) \
+	SUITE(wild) \
+	SUITE(one_page) \
+	SUITE(mempool) \
+	SUITE(mempool_memory) \
+	SUITE(mempool_processes) \
+	SUITE(pool_processes) \
+	SUITE(stack_processes) \
+	SUITE(debug_light) \
+	SUITE(debug_full) \
+	SUITE(debug_model) \
+	SUITE(debug_sample) \
+	SUITE(leaks)
+
+#endif /* TEST_SUITES_H */
