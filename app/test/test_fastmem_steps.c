@@ -36,7 +36,7 @@ steps_up(void)
 			SOCKET_ID_ANY, 0);
 
 	TEST_ASSERT(mz != NULL);
-	state = steps_state_get();
+	state = mz->addr;
 	rte_log_set_level_pattern("lib.fastmem", RTE_LOG_WARNING); /* not of each death */
 	TEST_CALL(process_start(&nursery));
 	return fastmem_up();
@@ -196,10 +196,15 @@ check_after_death(const struct steps_operation *op, uint64_t *lost)
 	return check_live(*lost);
 }
 
-static int
-die(const struct steps_operation *op, uint64_t step, int64_t *reached)
+int
+steps_die(const struct steps_operation *op, uint64_t step, int64_t *reached)
 {
-	*reached = ASK(&nursery, steps_run, op - steps_operations, step);
+	bool of_pool = op->pool != STEPS_NO_POOL;
+
+	current_name = op->name;
+	current_step = step;
+	*reached = ASK(&nursery, steps_run, of_pool,
+		op - (of_pool ? steps_pool_operations : steps_operations), step);
 	if (*reached == -EPERM)
 		return TEST_SKIPPED; /* children must not be traced here */
 	TEST_ASSERT(*reached >= 0, "%s", strerror(-*reached));
@@ -212,7 +217,7 @@ die_before(struct rng *rng, uint64_t *lost)
 {
 	int64_t reached;
 
-	TEST_CALL(die(&steps_operations[0], 200 + rng_below(rng, 3000), &reached));
+	TEST_CALL(steps_die(&steps_operations[0], 200 + rng_below(rng, 3000), &reached));
 	/* Nobody will know these, as the next child overwrites what is known. */
 	*lost += state->n_held;
 	return TEST_SUCCESS;
@@ -238,14 +243,11 @@ die_at(const struct steps_operation *op, uint64_t step, struct rng *rng, uint64_
 {
 	uint64_t unknown = *lost;
 
-	current_name = op->name;
-	current_step = step;
-	alarm(PATIENCE);
 	if (op->before == AFTER_DEATH)
 		TEST_CALL(die_before(rng, &unknown));
 	if (op->before == AFTER_HOARDING)
 		hoard(op->size);
-	TEST_CALL(die(op, step, reached));
+	TEST_CALL(steps_die(op, step, reached));
 	rte_fastmem_free_bulk(hoarded, n_hoarded);
 	n_hoarded = 0;
 	if (op->before == AFTER_DEATH) {
@@ -255,38 +257,60 @@ die_at(const struct steps_operation *op, uint64_t step, struct rng *rng, uint64_
 		unknown = stats_live() - held_by(state->pid);
 	}
 	*lost = unknown;
-	if (check_after_death(op, lost) != TEST_SUCCESS) {
-		fprintf(stderr, "after a death at instruction %" PRIu64 " of '%s'\n", step,
-			op->name);
-		return TEST_FAILED;
-	}
-	alarm(0);
-	return TEST_SUCCESS;
+	return check_after_death(op, lost);
 }
 
 static int
-die_everywhere(const struct steps_operation *op)
+die_in_time(const struct steps_operation *op, steps_death_t die, uint64_t step, struct rng *rng,
+		uint64_t *lost, int64_t *reached)
+{
+	int ret;
+
+	alarm(PATIENCE);
+	ret = die(op, step, rng, lost, reached);
+	if (ret == TEST_FAILED)
+		fprintf(stderr, "after a death at instruction %" PRIu64 " of '%s'\n", step,
+			op->name);
+	alarm(0);
+	return ret;
+}
+
+int
+steps_die_everywhere(const struct steps_operation *op, steps_death_t die)
 {
 	const char *env = getenv("FASTMEM_TEST_STEPS");
 	uint64_t points = env != NULL ? strtoull(env, NULL, 0) : POINTS, i, lost = 0;
 	int64_t all, reached;
 	struct rng rng;
 
-	rng_init(&rng, op - steps_operations);
+	signal(SIGALRM, on_alarm);
+	rng_init(&rng, op - (op->pool != STEPS_NO_POOL ? steps_pool_operations :
+		steps_operations));
 	/* To its end, so that all bookkeeping is there that it takes. */
-	TEST_CALL(die_at(op, STEPS_END, &rng, &lost, &all));
-	TEST_CALL(die_at(op, TO_THE_END, &rng, &lost, &all));
+	TEST_CALL(die_in_time(op, die, STEPS_END, &rng, &lost, &all));
+	TEST_CALL(die_in_time(op, die, TO_THE_END, &rng, &lost, &all));
 	TEST_ASSERT(all > 0 && all < (int64_t)TO_THE_END);
 	if ((uint64_t)all <= points * EACH_WITHIN)
 		points = all;
 	for (i = 0; i < points; i++) {
 		uint64_t from = all * i / points, to = all * (i + 1) / points;
 
-		TEST_CALL(die_at(op, from + rng_below(&rng, to - from), &rng, &lost, &reached));
+		TEST_CALL(die_in_time(op, die, from + rng_below(&rng, to - from), &rng, &lost,
+			&reached));
 	}
 	printf("%s: %" PRIu64 " deaths within %" PRId64 " instructions, %" PRIu64 " objects lost\n",
 		op->name, points, all, lost);
 	fflush(stdout);
+	return TEST_SUCCESS;
+}
+
+int
+steps_memory_renew(void)
+{
+	rte_fastmem_deinit();
+	TEST_ASSERT_EQUAL(rte_fastmem_init(), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(MEMORY, SOCKET_ID_ANY), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, MEMORY), 0);
 	return TEST_SUCCESS;
 }
 
@@ -295,19 +319,16 @@ death_at_any_instruction_is_repaired(void)
 {
 	const struct steps_operation *op;
 
-	signal(SIGALRM, on_alarm);
 	for (op = steps_operations; op->name != NULL; op++) {
-		rte_fastmem_deinit();
-		TEST_ASSERT_EQUAL(rte_fastmem_init(), 0);
-		TEST_ASSERT_EQUAL(rte_fastmem_reserve(MEMORY, SOCKET_ID_ANY), 0);
-		TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, MEMORY), 0);
-		TEST_CALL(die_everywhere(op));
+		TEST_CALL(steps_memory_renew());
+		TEST_CALL(steps_die_everywhere(op, die_at));
 	}
 	return TEST_SUCCESS;
 }
 
 static const struct test_case cases[] = {
 	TEST_CASE(death_at_any_instruction_is_repaired),
+	TEST_CASE(death_at_any_instruction_of_a_pool_is_repaired),
 	TEST_CASES_END
 };
 

@@ -27,14 +27,9 @@
 struct steps_state *
 steps_state_get(void)
 {
-	static struct steps_state *state;
-	const struct rte_memzone *mz;
+	const struct rte_memzone *mz = rte_memzone_lookup(STEPS_ZONE);
 
-	if (state == NULL) {
-		mz = rte_memzone_lookup(STEPS_ZONE);
-		state = mz != NULL ? mz->addr : NULL;
-	}
-	return state;
+	return mz != NULL ? mz->addr : NULL;
 }
 
 void
@@ -365,28 +360,33 @@ act_list(const struct steps_operation *op, struct steps_state *s)
 }
 
 const struct steps_operation steps_operations[] = {
-	{ "refill from slabs", 4096, prepare_empty, act_alloc, AFTER_NOTHING },
-	{ "refill of tiny objects", 8, prepare_empty, act_alloc, AFTER_NOTHING },
-	{ "swap of magazines", 512, prepare_spare, act_alloc, AFTER_NOTHING },
-	{ "take from a depot", 512, prepare_depot, act_alloc, AFTER_NOTHING },
-	{ "put into a depot", 512, prepare_full, act_free, AFTER_NOTHING },
-	{ "return to slabs", 4096, prepare_full_depot, act_free, AFTER_NOTHING },
-	{ "bulk that allocates", 256, prepare_bulk_alloc, act_bulk_alloc, AFTER_NOTHING },
-	{ "bulk that frees", 256, prepare_bulk_free, act_bulk_free, AFTER_NOTHING },
-	{ "large object allocated", 200000, prepare_one, act_alloc_large, AFTER_NOTHING },
-	{ "large object freed", 1 << 20, prepare_full_depot, act_free, AFTER_NOTHING },
-	{ "realloc", 5000, prepare_realloc, act_realloc, AFTER_NOTHING },
-	{ "flush", 0, prepare_mixed, act_flush, AFTER_NOTHING },
-	{ "idle", 0, prepare_mixed, act_idle, AFTER_NOTHING },
-	{ "scarcity", 30000, prepare_scarcity, act_alloc, AFTER_NOTHING },
-	{ "theft", 4096, prepare_thread, act_alloc, AFTER_HOARDING },
-	{ "cache opened", 3000, prepare_thread, act_alloc, AFTER_NOTHING },
-	{ "first allocation", 1000, prepare_attached, act_alloc_large, AFTER_NOTHING },
-	{ "detach", 0, prepare_mixed, act_deinit, AFTER_NOTHING },
-	{ "attach", 0, prepare_nothing, act_attach, AFTER_NOTHING },
-	{ "attach after a death", 4096, prepare_nothing, act_attach, AFTER_DEATH },
-	{ "taking back after a death", 4096, prepare_attached, act_list, AFTER_DEATH },
-	{ NULL, 0, NULL, NULL, AFTER_NOTHING }
+	{ "refill from slabs", 4096, prepare_empty, act_alloc, AFTER_NOTHING, STEPS_NO_POOL },
+	{ "refill of tiny objects", 8, prepare_empty, act_alloc, AFTER_NOTHING, STEPS_NO_POOL },
+	{ "swap of magazines", 512, prepare_spare, act_alloc, AFTER_NOTHING, STEPS_NO_POOL },
+	{ "take from a depot", 512, prepare_depot, act_alloc, AFTER_NOTHING, STEPS_NO_POOL },
+	{ "put into a depot", 512, prepare_full, act_free, AFTER_NOTHING, STEPS_NO_POOL },
+	{ "return to slabs", 4096, prepare_full_depot, act_free, AFTER_NOTHING, STEPS_NO_POOL },
+	{ "bulk that allocates", 256, prepare_bulk_alloc, act_bulk_alloc, AFTER_NOTHING,
+		STEPS_NO_POOL },
+	{ "bulk that frees", 256, prepare_bulk_free, act_bulk_free, AFTER_NOTHING, STEPS_NO_POOL },
+	{ "large object allocated", 200000, prepare_one, act_alloc_large, AFTER_NOTHING,
+		STEPS_NO_POOL },
+	{ "large object freed", 1 << 20, prepare_full_depot, act_free, AFTER_NOTHING,
+		STEPS_NO_POOL },
+	{ "realloc", 5000, prepare_realloc, act_realloc, AFTER_NOTHING, STEPS_NO_POOL },
+	{ "flush", 0, prepare_mixed, act_flush, AFTER_NOTHING, STEPS_NO_POOL },
+	{ "idle", 0, prepare_mixed, act_idle, AFTER_NOTHING, STEPS_NO_POOL },
+	{ "scarcity", 30000, prepare_scarcity, act_alloc, AFTER_NOTHING, STEPS_NO_POOL },
+	{ "theft", 4096, prepare_thread, act_alloc, AFTER_HOARDING, STEPS_NO_POOL },
+	{ "cache opened", 3000, prepare_thread, act_alloc, AFTER_NOTHING, STEPS_NO_POOL },
+	{ "first allocation", 1000, prepare_attached, act_alloc_large, AFTER_NOTHING,
+		STEPS_NO_POOL },
+	{ "detach", 0, prepare_mixed, act_deinit, AFTER_NOTHING, STEPS_NO_POOL },
+	{ "attach", 0, prepare_nothing, act_attach, AFTER_NOTHING, STEPS_NO_POOL },
+	{ "attach after a death", 4096, prepare_nothing, act_attach, AFTER_DEATH, STEPS_NO_POOL },
+	{ "taking back after a death", 4096, prepare_attached, act_list, AFTER_DEATH,
+		STEPS_NO_POOL },
+	{ NULL, 0, NULL, NULL, AFTER_NOTHING, STEPS_NO_POOL }
 };
 
 struct crowd_result {
@@ -430,14 +430,16 @@ stay_on_a_cpu(void)
 int64_t
 steps_run(const uint64_t *args)
 {
-	const struct steps_operation *op = &steps_operations[args[0]];
+	const struct steps_operation *op = args[0] != 0 ? &steps_pool_operations[args[1]] :
+			&steps_operations[args[1]];
 	struct steps_state *s = steps_state_get();
-	uint64_t n = args[1], i;
+	uint64_t n = args[2], i;
 	int status = 0;
 	pid_t pid;
 
-	memset(s, 0, sizeof(*s));
-	rte_log_set_level_pattern("lib.fastmem", RTE_LOG_WARNING); /* not of each death */
+	memset(s, 0, offsetof(struct steps_state, readers));
+	/* Not of each death, nor what a pool is freed with. */
+	rte_log_set_level_pattern("lib.fastmem", args[0] != 0 ? RTE_LOG_ERR : RTE_LOG_WARNING);
 	stay_on_a_cpu();
 	pid = fork();
 	if (pid == 0)

@@ -309,13 +309,26 @@ cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin, bool to_depot)
 }
 
 /*
- * Make the cache of a dead thread one that nobody uses: whatever it had is in
- * magazines then, whose n is true. Whoever does this may die as well, and the next
- * begins again.
+ * Whether a thread is within a move of magazines of this bin. For a pool, under pool.caches, it
+ * has died then, as its moves are under that, too.
  */
-static void
-cache_close(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
+bool
+fastmem_cache_is_moving(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
 {
+	/* In this order: move_bin is of that move, or of a later one. Pairs with move_begin(). */
+	return (__atomic_load_n(&t->seq, __ATOMIC_ACQUIRE) & 1) != 0 &&
+		__atomic_load_n(&t->move_bin, __ATOMIC_RELAXED) == bin->id;
+}
+
+/*
+ * Make the cache of a dead thread one that nobody uses, under pool.caches if it is of a pool:
+ * whatever it had is in magazines then, whose n is true. Whoever does this may die as well, and
+ * the next begins again.
+ */
+void
+fastmem_cache_close(struct fastmem_tcache *t, const struct fastmem_bin *bin)
+{
+	struct rte_fastmem_cache *c = &t->caches[bin->id];
 	struct fastmem_magazine *m = c->loaded;
 	void **top = c->top;
 
@@ -335,6 +348,15 @@ cache_close(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
 	move_end(t);
 }
 
+static void
+close_locked(struct fastmem_tcache *t, struct fastmem_bin *bin)
+{
+	fastmem_caches_lock(bin); /* which may close it */
+	if (is_open(t, bin) || t->caches[bin->id].spare != NULL || fastmem_cache_is_moving(t, bin))
+		fastmem_cache_close(t, bin);
+	fastmem_caches_unlock(bin);
+}
+
 /* Close all caches of a thread of a dead process. */
 void
 fastmem_tcache_close(struct fastmem_tcache *t)
@@ -344,14 +366,10 @@ fastmem_tcache_close(struct fastmem_tcache *t)
 
 	/* It may have died within a move, which comes to its end first. */
 	if (t->seq & 1)
-		cache_close(t, &t->caches[t->move_bin]);
-	for (i = 1; i < ctl->n_bins; i++) {
-		if (t->caches[i].loaded == NULL && t->caches[i].spare == NULL)
-			continue;
-		fastmem_caches_lock(&ctl->bins[i]);
-		cache_close(t, &t->caches[i]);
-		fastmem_caches_unlock(&ctl->bins[i]);
-	}
+		close_locked(t, &ctl->bins[t->move_bin]);
+	for (i = 1; i < ctl->n_bins; i++)
+		if (is_open(t, &ctl->bins[i]) || t->caches[i].spare != NULL)
+			close_locked(t, &ctl->bins[i]);
 }
 
 /* Who takes magazines for the calling thread. */
@@ -458,10 +476,11 @@ fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	uint64_t *counts = (uint64_t *)&t->counts[bin->id];
 	unsigned int i;
 
+	/* First, if killed: what is not open is not flushed. */
+	MOVE(c->loaded, NULL);
 	MOVE(c->top, NULL);
 	MOVE(c->base, NULL);
 	MOVE(c->end, NULL);
-	MOVE(c->loaded, NULL);
 	MOVE(c->spare, NULL);
 	MOVE(c->spare_n, 0);
 	MOVE(c->n_in, 0);

@@ -226,6 +226,7 @@ store_iter(const struct fastmem_pool *pool, rte_fastmem_pool_obj_cb cb, void *ar
 	struct fastmem_bin *bin = fastmem_pool_bin(pool);
 	uint32_t i, n;
 
+	fastmem_peers_take_back(fastmem_ctl()); /* what the dead have cached is free */
 	fastmem_cache_flush(fastmem_tcache_self(false), bin);
 	fastmem_caches_lock(bin);
 	fastmem_bin_gather(bin);
@@ -378,6 +379,7 @@ rte_fastmem_pool_used_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_obj_c
 	if (pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL)
 		return -ENOTSUP;
 	bin = fastmem_pool_bin(pool);
+	fastmem_peers_take_back(fastmem_ctl()); /* what the dead have cached is free */
 	fastmem_pool_look_begin(fastmem_pool(user));
 	u.n = slabs_by_index(pool, &u.slabs);
 	if (u.n == 0) {

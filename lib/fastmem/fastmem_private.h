@@ -702,6 +702,8 @@ void fastmem_cache_free_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin,
 void fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int n);
 void fastmem_tcache_flush(struct fastmem_tcache *t, bool to_depots);
 void fastmem_tcache_close(struct fastmem_tcache *t);
+bool fastmem_cache_is_moving(const struct fastmem_tcache *t, const struct fastmem_bin *bin);
+void fastmem_cache_close(struct fastmem_tcache *t, const struct fastmem_bin *bin);
 void fastmem_magazine_discard(struct fastmem_magazine *m);
 int fastmem_bin_make_depots(struct fastmem_bin *bin, bool may_grow);
 bool fastmem_bin_gather(struct fastmem_bin *bin);

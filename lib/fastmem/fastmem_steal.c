@@ -67,20 +67,6 @@ fastmem_steal_init(void)
 			"thread caches", strerror(errno));
 }
 
-/* The thread that held pool.caches has died: what it took is no more in that cache. */
-static void
-repair(struct fastmem_bin *bin, struct fastmem_pool *pool)
-{
-	uint32_t i;
-
-	/* First this, as it may have been about to free some of it. */
-	fastmem_bin_lock(bin);
-	fastmem_mutex_unlock(&bin->lock);
-	for (i = pool->stolen_n; i < pool->stolen_total; i++)
-		pool->stolen[i] = NULL;
-	MOVE(pool->stolen_total, 0);
-}
-
 /*
  * The place of a bin's pool, be there one or not: it may be freed while a thread that
  * does not use it gives back all its caches. NULL: the bin is a size class.
@@ -92,6 +78,66 @@ place_of(const struct fastmem_bin *bin)
 
 	return bin->id < ctl->first_pool_bin ? NULL :
 		&ctl->pools[bin->id - ctl->first_pool_bin];
+}
+
+static struct fastmem_tcache *
+first_tcache(void)
+{
+	/* Pairs with the release in tcache_make(). */
+	return __atomic_load_n(&fastmem_ctl()->tcaches, __ATOMIC_ACQUIRE);
+}
+
+static bool
+is_forbidden(const struct rte_fastmem_cache *c)
+{
+	return c->base > c->end;
+}
+
+/* Forbid the owner to pop, when it cannot push any more: see forbid(). */
+static void
+forbid_pop(struct rte_fastmem_cache *c, void **objs)
+{
+	MOVE(c->base, objs + fastmem_magazine_capacity(c->loaded->kind) + 1);
+}
+
+/* What a thread took out of a cache before it died is no more there. */
+static void
+stolen_repair(struct fastmem_pool *pool)
+{
+	uint32_t i;
+
+	for (i = pool->stolen_n; i < pool->stolen_total; i++)
+		pool->stolen[i] = NULL;
+	MOVE(pool->stolen_total, 0);
+}
+
+/*
+ * Of all threads' caches of a bin, at most one is not as others may read it: that of the dead
+ * owner, within a move, or that which a dead thief was about to forbid.
+ */
+static void
+caches_repair(struct fastmem_bin *bin)
+{
+	struct fastmem_tcache *t;
+
+	for (t = first_tcache(); t != NULL; t = t->next) {
+		struct rte_fastmem_cache *c = &t->caches[bin->id];
+
+		if (fastmem_cache_is_moving(t, bin))
+			fastmem_cache_close(t, bin);
+		else if (c->loaded != NULL && c->base == c->end)
+			forbid_pop(c, c->end);
+	}
+}
+
+/* The thread that held pool.caches has died. Whoever does this may die as well: the next again. */
+static void
+repair(struct fastmem_bin *bin, struct fastmem_pool *pool)
+{
+	/* First this: what was on its way into magazines, or out of them and of caches. */
+	fastmem_bins_repair(fastmem_ctl());
+	stolen_repair(pool);
+	caches_repair(bin);
 }
 
 /* Before magazines of a bin move. A size class needs no lock for that. */
@@ -117,12 +163,6 @@ fastmem_caches_unlock(struct fastmem_bin *bin)
 
 /* All from here on: under pool.caches. */
 
-static bool
-is_forbidden(const struct rte_fastmem_cache *c)
-{
-	return c->base > c->end;
-}
-
 /* Whether there is an object in a cache. */
 static bool
 has_objects(const struct rte_fastmem_cache *c)
@@ -144,7 +184,7 @@ forbid(struct rte_fastmem_cache *c)
 
 	/* In this order, as the lower one is what the objects begin at. */
 	MOVE(c->end, objs);
-	MOVE(c->base, objs + fastmem_magazine_capacity(c->loaded->kind) + 1);
+	forbid_pop(c, objs);
 }
 
 /* How many objects at the bottom of a forbidden cache are not about to be popped. */
@@ -184,13 +224,6 @@ cache_collect(struct fastmem_bin *bin, struct rte_fastmem_cache *c, uint32_t n)
 		pool->stolen[i] = NULL;
 	MOVE(pool->stolen_total, 0);
 	return true;
-}
-
-static struct fastmem_tcache *
-first_tcache(void)
-{
-	/* Pairs with the release in tcache_make(). */
-	return __atomic_load_n(&fastmem_ctl()->tcaches, __ATOMIC_ACQUIRE);
 }
 
 /* Returns whether it was worth it. popping: whether a cache was in use at that moment. */
