@@ -61,6 +61,9 @@ struct report_seen {
 };
 extern struct report_seen report_seen;
 
+/* Called by each report, when it is noted. NULL: nothing. */
+extern void (*report_hook)(void);
+
 unsigned int reports_take(void); /* how many there were; none is left */
 unsigned int reports_of(enum rte_fastmem_error error); /* of those since the last take */
 

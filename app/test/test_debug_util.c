@@ -14,6 +14,7 @@
 #define VARIABLE "RTE_FASTMEM_DEBUG"
 
 struct report_seen report_seen;
+void (*report_hook)(void);
 static unsigned int seen_of[RTE_FASTMEM_ERROR_POOL_IN_USE + 1];
 static enum rte_fastmem_debug_level level;
 static char environment[256]; /* what there was */
@@ -34,6 +35,8 @@ note_report(const struct rte_fastmem_report *report, void *arg)
 		__atomic_fetch_add(&seen_of[report->error], 1, __ATOMIC_RELAXED);
 	/* Pairs with the acquire in reports_take(). */
 	__atomic_fetch_add(&seen->n, 1, __ATOMIC_RELEASE);
+	if (report_hook != NULL)
+		report_hook();
 }
 
 unsigned int
@@ -79,6 +82,7 @@ debug_init(const struct rte_fastmem_conf *conf)
 	unsetenv(VARIABLE);
 	fastmem_symbol_patience_ms = 0; /* of hundreds of reports, few have their lines read */
 	reports_take();
+	report_hook = NULL;
 	report_seen.text[0] = '\0';
 	c.report = note_report;
 	c.report_arg = &report_seen;

@@ -49,6 +49,7 @@
 	SUITE(debug_light) \
 	SUITE(debug_full) \
 	SUITE(debug_model) \
+	SUITE(debug_reports) \
 	SUITE(debug_sample) \
 	SUITE(leaks)
 

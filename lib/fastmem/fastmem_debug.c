@@ -44,8 +44,8 @@ set_state(struct fastmem_record *r, enum fastmem_record_state state)
 }
 
 /*
- * The state, once no other thread is about to change it: that is a matter of microseconds, or
- * of a report. BUSY: whoever was about to has died.
+ * The state, once no other thread is about to change it: that is a matter of microseconds, or of
+ * a report of damage. BUSY: whoever was about to has died, or still reports.
  */
 static uint32_t
 settled_state(const struct fastmem_record *r)
@@ -61,7 +61,16 @@ settled_state(const struct fastmem_record *r)
 	return state;
 }
 
-/* From a state to BUSY, for one thread only. Returns the state before. */
+/* From a state to BUSY, for one thread only. */
+static bool
+try_claim(struct fastmem_record *r, uint32_t state)
+{
+	/* Pairs with the release in set_state(). As a release, it comes after what was read. */
+	return __atomic_compare_exchange_n(&r->state, &state, FASTMEM_RECORD_BUSY, false,
+			__ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* The same, once no other thread has claimed it. Returns the state before. */
 static uint32_t
 claim(struct fastmem_record *r, uint32_t from)
 {
@@ -75,6 +84,21 @@ claim(struct fastmem_record *r, uint32_t from)
 		if (state != from)
 			break;
 	}
+	return state;
+}
+
+/*
+ * From any state to BUSY, of a slot that is this thread's alone, but for those who look at it.
+ * Returns the state before; BUSY: whoever had it has died within.
+ */
+static uint32_t
+seize(struct fastmem_record *r)
+{
+	uint32_t state;
+
+	do
+		state = settled_state(r);
+	while (claim(r, state) != state);
 	return state;
 }
 
@@ -167,7 +191,8 @@ first_changed(const uint8_t *p, size_t n, uint8_t byte)
 		rest |= p[i] ^ byte;
 	if (likely((differ[0] | differ[1] | rest) == 0))
 		return n;
-	for (i = 0; p[i] == byte; i++)
+	/* It may have been put right since, and then there is none. */
+	for (i = 0; i < n && *(const volatile uint8_t *)&p[i] == byte; i++)
 		;
 	return i;
 }
@@ -191,38 +216,51 @@ sum_of(const uint8_t *p, size_t n)
 	return sum;
 }
 
-/* What there is around an object. */
+/*
+ * What there is around an object, by its record as it was at one time: others may change that
+ * while this thread looks. All of it lies within the slot, whatever the record says.
+ */
 struct place {
 	struct fastmem_bin *bin;
 	struct fastmem_granule *slab;
 	struct fastmem_record *r;
+	uint32_t state;
+	uint32_t front; /* bytes of the slot before the object */
+	uint32_t size;
 	uint8_t *slot;
 	uint8_t *obj;
 	uint8_t *end; /* of the slot */
 };
 
-static struct place
-place_of(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_record *r)
+/* An object of that shape in the slot. False: it has no room there, as a record half old says. */
+static bool
+place_shape(struct place *p, uint32_t front, uint32_t size)
 {
-	struct place p = { .bin = bin, .slab = slab, .r = r };
-
-	RTE_ASSERT(r != NULL); /* slabs have records where objects are checked */
-	p.slot = (uint8_t *)fastmem_record_slot(bin, slab, r);
-	p.obj = (uint8_t *)fastmem_record_object(bin, slab, r);
-	p.end = p.slot + bin->slot_size;
-	return p;
+	p->obj = p->slot + p->bin->header + front;
+	p->front = front;
+	p->size = size;
+	return (uint64_t)p->bin->header + front + size <= p->bin->slot_size;
 }
 
-static size_t
-front_of(const struct place *p)
+static bool
+place_read(struct place *p, struct fastmem_bin *bin, struct fastmem_granule *slab,
+		struct fastmem_record *r, uint32_t state)
 {
-	return p->r->front;
+	RTE_ASSERT(r != NULL); /* slabs have records where objects are checked */
+	p->bin = bin;
+	p->slab = slab;
+	p->r = r;
+	p->state = state;
+	p->slot = (uint8_t *)fastmem_record_slot(bin, slab, r);
+	p->end = p->slot + bin->slot_size;
+	return place_shape(p, __atomic_load_n(&r->front, __ATOMIC_RELAXED),
+			__atomic_load_n(&r->size, __ATOMIC_RELAXED));
 }
 
 static size_t
 back_of(const struct place *p)
 {
-	return p->end - p->obj - p->r->size;
+	return p->end - p->obj - p->size;
 }
 
 /*
@@ -253,10 +291,10 @@ rewrite_area(const struct fastmem_bin *bin, uint8_t *area, size_t len, uint8_t b
 static void
 rewrite(const struct place *p, bool freed)
 {
-	rewrite_area(p->bin, p->obj - front_of(p), front_of(p), FASTMEM_ZONE_BYTE);
-	rewrite_area(p->bin, p->obj + p->r->size, back_of(p), FASTMEM_ZONE_BYTE);
+	rewrite_area(p->bin, p->obj - p->front, p->front, FASTMEM_ZONE_BYTE);
+	rewrite_area(p->bin, p->obj + p->size, back_of(p), FASTMEM_ZONE_BYTE);
 	if (freed)
-		rewrite_area(p->bin, p->obj, p->r->size, FASTMEM_FREED_BYTE);
+		rewrite_area(p->bin, p->obj, p->size, FASTMEM_FREED_BYTE);
 }
 
 /* What is not as it was left. */
@@ -268,7 +306,7 @@ struct damage {
 static bool
 zones_are_damaged(const struct place *p, struct damage *d)
 {
-	size_t front = front_of(p), back = back_of(p), at;
+	size_t front = p->front, back = back_of(p), at;
 
 	if (!fastmem_debug.zones)
 		return false;
@@ -277,8 +315,8 @@ zones_are_damaged(const struct place *p, struct damage *d)
 		*d = (struct damage){ RTE_FASTMEM_ERROR_UNDERFLOW, p->obj - front + at };
 		return true;
 	}
-	at = first_changed(p->obj + p->r->size, back, FASTMEM_ZONE_BYTE);
-	*d = (struct damage){ RTE_FASTMEM_ERROR_OVERFLOW, p->obj + p->r->size + at };
+	at = first_changed(p->obj + p->size, back, FASTMEM_ZONE_BYTE);
+	*d = (struct damage){ RTE_FASTMEM_ERROR_OVERFLOW, p->obj + p->size + at };
 	return at < back;
 }
 
@@ -292,9 +330,9 @@ freed_is_damaged(const struct place *p, struct damage *d)
 		return false;
 	*d = (struct damage){ RTE_FASTMEM_ERROR_WRITE_AFTER_FREE, NULL };
 	if (p->bin->pool != NULL)
-		return is_full_level() && p->r->sum != sum_of(p->obj, p->r->size);
-	at = first_changed(p->obj, p->r->size, FASTMEM_FREED_BYTE);
-	if (at < p->r->size) {
+		return is_full_level() && p->r->sum != sum_of(p->obj, p->size);
+	at = first_changed(p->obj, p->size, FASTMEM_FREED_BYTE);
+	if (at < p->size) {
 		d->first = p->obj + at;
 		return true;
 	}
@@ -311,6 +349,7 @@ check_zone_before(const struct place *p)
 {
 	size_t back = back_of(p), at;
 	uint8_t *zone = p->slot - back;
+	struct fastmem_finding finding;
 	struct fastmem_record *before;
 	uint32_t state;
 
@@ -326,28 +365,39 @@ check_zone_before(const struct place *p)
 		return;
 	/* Whose damage it is, is not known: more likely that of the nearer one. */
 	if (at < back / 2)
-		fastmem_report_damage(RTE_FASTMEM_ERROR_OVERFLOW, p->bin, p->slab, before,
-			zone + at);
+		fastmem_finding_damage(&finding, RTE_FASTMEM_ERROR_OVERFLOW, p->bin, p->slab,
+			before, state, zone + at);
 	else
-		fastmem_report_damage(RTE_FASTMEM_ERROR_UNDERFLOW, p->bin, p->slab, p->r,
-			zone + at);
+		fastmem_finding_damage(&finding, RTE_FASTMEM_ERROR_UNDERFLOW, p->bin, p->slab,
+			p->r, p->state, zone + at);
+	fastmem_report(&finding);
 	rewrite_area(p->bin, zone, back, FASTMEM_ZONE_BYTE);
 }
 
 /* Damage is told once. Of a slot that is this thread's alone. */
 static void
-mend(const struct place *p, uint32_t state)
+mend(const struct place *p)
 {
 	if (p->bin->pool != NULL)
-		p->r->sum = sum_of(p->obj, p->r->size);
-	rewrite(p, p->bin->pool == NULL && state == FASTMEM_RECORD_FREED);
+		p->r->sum = sum_of(p->obj, p->size);
+	rewrite(p, p->bin->pool == NULL && p->state == FASTMEM_RECORD_FREED);
 }
 
 static void
-report_and_mend(const struct place *p, const struct damage *d, uint32_t state)
+find_damage(struct fastmem_finding *finding, const struct place *p, const struct damage *d)
 {
-	fastmem_report_damage(d->error, p->bin, p->slab, p->r, d->first);
-	mend(p, state);
+	fastmem_finding_damage(finding, d->error, p->bin, p->slab, p->r, p->state, d->first);
+}
+
+/* The damage is still there when it is told: a core file has it. */
+static void
+report_and_mend(const struct place *p, const struct damage *d)
+{
+	struct fastmem_finding finding;
+
+	find_damage(&finding, p, d);
+	fastmem_report(&finding);
+	mend(p);
 }
 
 /* Objects come. */
@@ -367,14 +417,12 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	struct damage damage;
 	struct place p;
 
-	p = place_of(bin, slab, r);
-	if (settled_state(r) == FASTMEM_RECORD_FREED) {
+	if (place_read(&p, bin, slab, r, seize(r)) && p.state == FASTMEM_RECORD_FREED) {
 		if (freed_is_damaged(&p, &damage))
-			report_and_mend(&p, &damage, FASTMEM_RECORD_FREED);
-		same = bin->pool == NULL && r->front == shape->front && r->size == shape->size;
+			report_and_mend(&p, &damage);
+		same = bin->pool == NULL && p.front == shape->front && p.size == shape->size;
 	}
-	set_state(r, FASTMEM_RECORD_BUSY);
-	p.obj = p.obj + shape->front - r->front;
+	place_shape(&p, shape->front, shape->size);
 	NOTE(r->front, shape->front);
 	NOTE(r->size, shape->size);
 	NOTE(r->align, shape->align);
@@ -392,10 +440,10 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	if (fastmem_debug.zones && !same)
 		rewrite(&p, bin->pool == NULL && (flags & RTE_FASTMEM_F_ZERO) == 0);
 	if (is_tracked(bin))
-		fastmem_track_alloc(p.obj, r->size, (flags & RTE_FASTMEM_F_ZERO) != 0 ||
+		fastmem_track_alloc(p.obj, p.size, (flags & RTE_FASTMEM_F_ZERO) != 0 ||
 			bin->pool != NULL);
 	if (flags & RTE_FASTMEM_F_ZERO)
-		memset(p.obj, 0, r->size);
+		memset(p.obj, 0, p.size);
 	set_state(r, FASTMEM_RECORD_LIVE);
 	return p.obj;
 }
@@ -413,18 +461,37 @@ slot_back(struct fastmem_bin *bin, void *slot)
 	fastmem_caches_unlock(bin);
 }
 
-/* The same, of an object that has waited in quarantine. */
-void
-fastmem_debug_give_back(void *slot)
+/*
+ * The same, of an object that has waited in quarantine. Returns whether somebody has written to
+ * it meanwhile: then there is a finding, and no trace of it left.
+ */
+bool
+fastmem_debug_give_back(void *slot, struct fastmem_finding *finding)
 {
 	struct fastmem_bin *bin = &fastmem_ctl()->bins[rte_fastmem_bin_of(slot)];
 	struct fastmem_granule *slab = fastmem_slab_of(slot);
-	struct place p = place_of(bin, slab, fastmem_record_of(bin, slab, slot));
+	struct fastmem_record *r = fastmem_record_of(bin, slab, slot);
+	bool damaged = false;
 	struct damage damage;
+	struct place p;
 
-	if (freed_is_damaged(&p, &damage))
-		report_and_mend(&p, &damage, FASTMEM_RECORD_FREED);
+	if (place_read(&p, bin, slab, r, FASTMEM_RECORD_FREED))
+		damaged = freed_is_damaged(&p, &damage);
+	if (damaged) {
+		find_damage(finding, &p, &damage);
+		mend(&p);
+	}
 	slot_back(bin, slot);
+	return damaged;
+}
+
+static void
+report_pointer(enum rte_fastmem_error error, const struct place *p, const void *ptr)
+{
+	struct fastmem_finding finding;
+
+	fastmem_finding_pointer(&finding, error, p->bin, p->slab, p->r, ptr);
+	fastmem_report(&finding);
 }
 
 /*
@@ -440,32 +507,30 @@ find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
 	uint32_t state;
 
 	if (id == 0) {
-		fastmem_report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_FOREIGN, NULL, NULL,
-			NULL, ptr);
+		fastmem_report_foreign(resized ? wrong : RTE_FASTMEM_ERROR_FREE_FOREIGN, ptr);
 		return NULL;
 	}
-	p->bin = &fastmem_ctl()->bins[id];
-	p->slab = fastmem_slab_of(ptr);
+	*p = (struct place){ .bin = &fastmem_ctl()->bins[id], .slab = fastmem_slab_of(ptr) };
 	r = fastmem_record_of(p->bin, p->slab, ptr);
 	state = r != NULL ? state_of(r) : FASTMEM_RECORD_NEW;
 	if (state == FASTMEM_RECORD_NEW) {
-		fastmem_report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_FOREIGN, p->bin,
-			p->slab, NULL, ptr);
+		report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_FOREIGN, p, ptr);
 		return NULL;
 	}
-	*p = place_of(p->bin, p->slab, r);
+	place_read(p, p->bin, p->slab, r, state);
 	if (ptr != p->obj) {
-		fastmem_report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_INTERIOR, p->bin,
-			p->slab, r, ptr);
+		report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_INTERIOR, p, ptr);
 		return NULL;
 	}
 	if (resized) {
 		if (state == FASTMEM_RECORD_LIVE)
 			return r;
 	} else if (claim(r, FASTMEM_RECORD_LIVE) == FASTMEM_RECORD_LIVE) {
+		/* It may be another object by now that begins here. */
+		place_read(p, p->bin, p->slab, r, FASTMEM_RECORD_BUSY);
 		return r;
 	}
-	fastmem_report_pointer(wrong, p->bin, p->slab, r, ptr);
+	report_pointer(wrong, p, ptr);
 	return NULL;
 }
 
@@ -502,50 +567,42 @@ size_is(const struct fastmem_record *r, size_t size, size_t align)
 		(r->size == class_size_of(r) && class_size(size, align) == r->size);
 }
 
-/* Whether what the caller says of the object is true of it. If not, that is reported. */
+/* Whether what the caller says of the object is true of it. If not, there is a finding. */
 static bool
-as_expected(const struct place *p, const struct fastmem_expect *expect)
+as_expected(const struct place *p, const struct fastmem_expect *expect,
+		struct fastmem_finding *finding)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
+	bool right = true;
 
 	switch (expect->what) {
 	case FASTMEM_EXPECT_SIZE:
-		if (p->bin->pool == NULL && size_is(p->r, expect->size, expect->align))
-			return true;
-		fastmem_report_size(p->bin, p->slab, p->r, expect->size);
-		return false;
+		right = p->bin->pool == NULL && size_is(p->r, expect->size, expect->align);
+		break;
 	case FASTMEM_EXPECT_CLASS:
-		if (p->bin->pool == NULL && class_size_of(p->r) == expect->size)
-			return true;
-		fastmem_report_size(p->bin, p->slab, p->r, expect->size);
-		return false;
+		right = p->bin->pool == NULL && class_size_of(p->r) == expect->size;
+		break;
 	case FASTMEM_EXPECT_POOL:
-		if (p->bin == &ctl->bins[expect->pool->bin])
-			return true;
-		fastmem_report_pool(p->bin, p->slab, p->r, expect->pool->name);
-		return false;
+		right = p->bin == &ctl->bins[expect->pool->bin];
+		break;
 	default:
-		return true;
+		break;
 	}
+	if (right)
+		return true;
+	if (expect->what == FASTMEM_EXPECT_POOL)
+		fastmem_finding_pool(finding, p->bin, p->slab, p->r, expect->pool->name);
+	else
+		fastmem_finding_size(finding, p->bin, p->slab, p->r, expect->size);
+	return false;
 }
 
-/* Free an object, if it is one, and one that may be freed like this. */
-void
-fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
+/* What is noted of the free of an object. */
+static void
+note_free(const struct place *p)
 {
-	struct damage damage;
-	struct place p;
-	struct fastmem_record *r = find_live(ptr, RTE_FASTMEM_ERROR_DOUBLE_FREE, &p);
+	struct fastmem_record *r = p->r;
 
-	if (r == NULL)
-		return;
-	if (!as_expected(&p, expect)) {
-		set_state(r, FASTMEM_RECORD_LIVE);
-		return;
-	}
-	if (zones_are_damaged(&p, &damage))
-		report_and_mend(&p, &damage, FASTMEM_RECORD_LIVE);
-	check_zone_before(&p);
 	NOTE(r->free_tid, own_tid());
 	NOTE(r->free_pid, own_pid());
 	if (is_full_level()) {
@@ -553,13 +610,36 @@ fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
 		NOTE(r->free_time, rte_rdtsc());
 	}
 	if (fastmem_debug.zones) {
-		if (p.bin->pool == NULL)
-			memset(p.obj, FASTMEM_FREED_BYTE, r->size);
+		if (p->bin->pool == NULL)
+			memset(p->obj, FASTMEM_FREED_BYTE, p->size);
 		else if (is_full_level())
-			NOTE(r->sum, sum_of(p.obj, r->size));
+			NOTE(r->sum, sum_of(p->obj, p->size));
 	}
-	if (is_tracked(p.bin))
-		fastmem_track_free(p.obj, r->size);
+	if (is_tracked(p->bin))
+		fastmem_track_free(p->obj, p->size);
+}
+
+/* Free an object, if it is one, and one that may be freed like this. */
+void
+fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
+{
+	struct fastmem_finding finding;
+	struct damage damage;
+	struct place p;
+	struct fastmem_record *r = find_live(ptr, RTE_FASTMEM_ERROR_DOUBLE_FREE, &p);
+
+	if (r == NULL)
+		return;
+	if (!as_expected(&p, expect, &finding)) {
+		/* First: who frees it rightly does not wait for the report. */
+		set_state(r, FASTMEM_RECORD_LIVE);
+		fastmem_report(&finding);
+		return;
+	}
+	if (zones_are_damaged(&p, &damage))
+		report_and_mend(&p, &damage);
+	check_zone_before(&p);
+	note_free(&p);
 	set_state(r, FASTMEM_RECORD_FREED);
 	if (is_full_level())
 		fastmem_quarantine_put(p.bin, p.slot + p.bin->header);
@@ -576,7 +656,7 @@ fastmem_debug_resize(void *ptr, size_t *size)
 
 	if (r == NULL)
 		return false;
-	*size = r->size;
+	*size = p.size;
 	return true;
 }
 
@@ -647,36 +727,19 @@ fastmem_debug_slab_leave(const struct fastmem_granule *slab)
 		fastmem_track_plain(fastmem_granule_addr(slab->head), slab_bytes(slab));
 }
 
-/*
- * Slabs are about to end, which waits for whoever goes through all records. Under bin.lock, it
- * does not wait: false, slabs without a slot in use stay for the time being.
- */
-bool
-fastmem_debug_try_to_end_slabs(void)
-{
-	struct fastmem_debug *debug = fastmem_ctl()->debug;
-	bool died;
-
-	if (debug == NULL)
-		return true;
-	if (!fastmem_mutex_try(&debug->walking, &died))
-		return false;
-	if (died) /* who only reads leaves nothing to repair */
-		fastmem_mutex_repaired(&debug->walking);
-	return true;
-}
-
+/* No slab ends while a thread holds them. Before they end; and while records are read. */
 void
-fastmem_debug_begin_to_end_slabs(void)
+fastmem_debug_slabs_hold(void)
 {
 	struct fastmem_debug *debug = fastmem_ctl()->debug;
 
+	/* Who only reads leaves nothing to repair, and for who ends a slab bin.lock is repaired. */
 	if (debug != NULL && fastmem_mutex_lock(&debug->walking))
 		fastmem_mutex_repaired(&debug->walking);
 }
 
 void
-fastmem_debug_ended_slabs(void)
+fastmem_debug_slabs_release(void)
 {
 	if (fastmem_ctl()->debug != NULL)
 		fastmem_mutex_unlock(&fastmem_ctl()->debug->walking);
@@ -732,47 +795,64 @@ fastmem_debug_look_end(const struct fastmem_bin *bin, const struct fastmem_granu
 
 /* All objects there are. */
 
+struct check {
+	unsigned int n_wrong;
+	unsigned int n; /* of these, not yet told */
+	struct fastmem_finding found[FASTMEM_WALK_AT_ONCE];
+};
+
+static bool
+is_damaged(const struct place *p, struct damage *d)
+{
+	return p->state == FASTMEM_RECORD_LIVE ? zones_are_damaged(p, d) :
+		p->state == FASTMEM_RECORD_FREED && freed_is_damaged(p, d);
+}
+
 /*
  * Another thread may free the object meanwhile, and it may be another one by then: what was
- * seen counts only if the record says the same before and after.
+ * seen counts only if the record says the same before and after. Who wants to free it, or to
+ * hand it out, waits while its damage is noted.
  */
 static void
 check_one(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_record *r,
 		void *arg)
 {
 	uint32_t state = state_of(r), turn = __atomic_load_n(&r->turn, __ATOMIC_RELAXED);
-	struct place p = place_of(bin, slab, r);
-	unsigned int *n_wrong = arg;
+	struct check *check = arg;
 	struct damage damage;
-	bool damaged = false;
+	struct place p;
 
-	if (p.obj + r->size > p.end)
+	if (!place_read(&p, bin, slab, r, state) || !is_damaged(&p, &damage))
 		return;
-	if (state == FASTMEM_RECORD_LIVE)
-		damaged = zones_are_damaged(&p, &damage);
-	else if (state == FASTMEM_RECORD_FREED)
-		damaged = freed_is_damaged(&p, &damage);
-	/* As a write (release) it comes after the reads above, which ThreadSanitizer understands. */
-	if (!damaged || __atomic_fetch_add(&r->turn, 0, __ATOMIC_ACQ_REL) != turn ||
-			state_of(r) != state)
+	/* Without waiting for others, which this is not to do under debug.walking. */
+	if (!try_claim(r, state))
 		return;
-	(*n_wrong)++;
-	/* This may be the end of the process, and is not to leave the object claimed. */
-	fastmem_report_damage(damage.error, bin, slab, r, damage.first);
-	/* Whoever wants to free it now, or to hand it out, waits. */
-	if (claim(r, state) != state)
-		return;
-	if (__atomic_load_n(&r->turn, __ATOMIC_RELAXED) == turn)
-		mend(&p, state);
+	if (__atomic_load_n(&r->turn, __ATOMIC_RELAXED) == turn) {
+		find_damage(&check->found[check->n++], &p, &damage);
+		mend(&p);
+	}
 	set_state(r, state);
+}
+
+static void
+check_report(void *arg)
+{
+	struct check *check = arg;
+	unsigned int i;
+
+	for (i = 0; i < check->n; i++)
+		fastmem_report(&check->found[i]);
+	check->n_wrong += check->n;
+	check->n = 0;
 }
 
 unsigned int
 rte_fastmem_debug_check(void)
 {
-	unsigned int n_wrong = 0;
+	struct check check = { .n = 0 };
 
 	if (fastmem_ctl_get() != NULL)
-		fastmem_records_walk(check_one, &n_wrong);
-	return n_wrong;
+		fastmem_records_walk(&(struct fastmem_walk){ .record = check_one,
+			.between = check_report, .arg = &check });
+	return check.n_wrong;
 }

@@ -12,7 +12,8 @@
  *   fastmem_conf.c        the environment and rte_fastmem_init_conf()
  *   fastmem_record.c      a record for each slot, outside of what applications write to
  *   fastmem_quarantine.c  freed objects that wait
- *   fastmem_report.c      what is told of an error
+ *   fastmem_finding.c     what is known of an error, copied where it was found
+ *   fastmem_report.c      tells of it, once no lock is held
  *   fastmem_sample.c      one in N objects
  *   fastmem_leaks.c       what is live, by place of allocation
  *   fastmem_stack.c       backtraces
@@ -85,13 +86,13 @@ struct fastmem_debug {
 	uint32_t zones; /* whether red zones and freed memory have contents: not under Valgrind */
 	uint64_t quarantine_max; /* bytes */
 	/*
-	 * Held while the records of all slabs are gone through: no slab ends meanwhile. Before
-	 * arena.grow in the order of locks; under bin.lock it is only tried.
+	 * Held by whoever reads a few records of a slab, and its objects: the slab does not end
+	 * meanwhile. After bin.lock in the order of locks; a reader takes no lock of these.
 	 */
 	pthread_mutex_t walking;
 	/*
-	 * Held while objects leave the ring for their bins, so that none of a pool is on its
-	 * way when the pool ends. Before caches in the order of locks.
+	 * Held while a few objects leave the ring for their bins, so that none of a pool is on
+	 * its way when the pool ends. Before caches in the order of locks.
 	 */
 	pthread_mutex_t leaving;
 	/* Under lock, a leaf: nothing is locked or allocated under it. */
@@ -175,6 +176,37 @@ struct fastmem_shape {
 	size_t front;
 };
 
+/* What is told of a slot: a copy, for it may be another object's as soon as it is told. */
+struct fastmem_slot_copy {
+	const char *object;
+	const char *end; /* of the slot */
+	struct fastmem_record record;
+	uint32_t slot_size;
+	uint32_t bin;
+	int socket_id;
+	char pool[RTE_FASTMEM_POOL_NAMESIZE]; /* empty: of none */
+};
+
+/*
+ * An error: made where it is found, under whatever lock, and told by fastmem_report() when the
+ * thread has none that others wait for. It points to nothing that is read.
+ */
+#define FASTMEM_BYTES_SHOWN 64
+struct fastmem_finding {
+	enum rte_fastmem_error error;
+	bool has_slot;
+	bool has_next; /* the damage may be that of the slot behind it */
+	const void *ptr; /* the first byte that has changed, or what the application has passed */
+	bool first_known; /* of damage */
+	size_t said; /* bytes; with the wrong size */
+	const char *said_pool; /* name of the caller's; with the wrong pool */
+	struct fastmem_slot_copy slot; /* without has_slot: bin and slot_size, 0 if it is in none */
+	struct fastmem_slot_copy next;
+	const uint8_t *bytes_at; /* where the bytes are from */
+	uint32_t n_bytes;
+	uint8_t bytes[FASTMEM_BYTES_SHOWN];
+};
+
 /* What the caller of a free says of the object. */
 struct fastmem_expect {
 	enum {
@@ -192,16 +224,15 @@ struct fastmem_expect {
 struct fastmem_shape fastmem_debug_shape(size_t size, size_t align);
 void *fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int flags);
 void fastmem_debug_free(void *ptr, const struct fastmem_expect *expect);
-void fastmem_debug_give_back(void *slot);
+bool fastmem_debug_give_back(void *slot, struct fastmem_finding *finding);
 bool fastmem_debug_resize(void *ptr, size_t *size);
 size_t fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr);
 
 int fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow);
 void fastmem_debug_slab_enter(const struct fastmem_granule *slab);
 void fastmem_debug_slab_leave(const struct fastmem_granule *slab);
-bool fastmem_debug_try_to_end_slabs(void);
-void fastmem_debug_begin_to_end_slabs(void);
-void fastmem_debug_ended_slabs(void);
+void fastmem_debug_slabs_hold(void);
+void fastmem_debug_slabs_release(void);
 void fastmem_debug_slab_end(struct fastmem_granule *slab);
 void fastmem_debug_memory_leaves(void *addr, size_t len);
 bool fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
@@ -226,10 +257,19 @@ void fastmem_debug_detach(void);
 void fastmem_debug_lock(struct fastmem_debug *debug);
 int fastmem_records_make(struct fastmem_granule *slab, bool may_grow);
 void fastmem_records_drop(struct fastmem_granule *slab);
-/* Visit the records of all slots that were ever handed out, in all bins. */
-typedef void (*fastmem_record_cb)(struct fastmem_bin *bin, struct fastmem_granule *slab,
+/*
+ * Visit the records of all slots that were ever handed out, in all bins. record is called under
+ * debug.walking, and takes no lock of fastmem's; between (NULL: nothing) without it, after at
+ * most FASTMEM_WALK_AT_ONCE calls of record, and after the last.
+ */
+#define FASTMEM_WALK_AT_ONCE 32
+struct fastmem_walk {
+	void (*record)(struct fastmem_bin *bin, struct fastmem_granule *slab,
 		struct fastmem_record *r, void *arg);
-void fastmem_records_walk(fastmem_record_cb cb, void *arg);
+	void (*between)(void *arg);
+	void *arg;
+};
+void fastmem_records_walk(const struct fastmem_walk *walk);
 
 /* fastmem_quarantine.c */
 int fastmem_quarantine_init(struct fastmem_debug *debug);
@@ -245,15 +285,27 @@ bool fastmem_sample_is_exact(void);
 struct fastmem_bin *fastmem_sample_bin(unsigned int socket, size_t slot, size_t align);
 bool fastmem_sample_due(struct fastmem_tcache *t, const struct fastmem_bin *bin);
 
-/* fastmem_report.c: each tells of an error, and returns if the user wants to go on */
-void fastmem_report_damage(enum rte_fastmem_error error, struct fastmem_bin *bin,
-		struct fastmem_granule *slab, struct fastmem_record *r, const void *first);
-void fastmem_report_pointer(enum rte_fastmem_error error, struct fastmem_bin *bin,
-		struct fastmem_granule *slab, struct fastmem_record *r, const void *ptr);
-void fastmem_report_size(struct fastmem_bin *bin, struct fastmem_granule *slab,
-		struct fastmem_record *r, size_t said);
-void fastmem_report_pool(struct fastmem_bin *bin, struct fastmem_granule *slab,
-		struct fastmem_record *r, const char *said);
+/* fastmem_finding.c: each fills in what there is to tell. state: of the record, as it was found */
+void fastmem_slot_copy(struct fastmem_slot_copy *copy, const struct fastmem_bin *bin,
+		const struct fastmem_granule *slab, const struct fastmem_record *r, uint32_t state);
+void fastmem_finding_damage(struct fastmem_finding *f, enum rte_fastmem_error error,
+		const struct fastmem_bin *bin, const struct fastmem_granule *slab,
+		const struct fastmem_record *r, uint32_t state, const void *first);
+void fastmem_finding_pointer(struct fastmem_finding *f, enum rte_fastmem_error error,
+		const struct fastmem_bin *bin, const struct fastmem_granule *slab,
+		const struct fastmem_record *r, const void *ptr);
+void fastmem_finding_size(struct fastmem_finding *f, const struct fastmem_bin *bin,
+		const struct fastmem_granule *slab, const struct fastmem_record *r, size_t said);
+void fastmem_finding_pool(struct fastmem_finding *f, const struct fastmem_bin *bin,
+		const struct fastmem_granule *slab, const struct fastmem_record *r,
+		const char *said);
+
+/*
+ * fastmem_report.c: each tells of an error, and returns if the user wants to go on. It takes
+ * seconds, or as long as a callback likes: not under a lock that is shared.
+ */
+void fastmem_report(const struct fastmem_finding *finding);
+void fastmem_report_foreign(enum rte_fastmem_error error, const void *ptr);
 void fastmem_report_pool_in_use(struct fastmem_bin *bin, uint64_t n);
 void fastmem_report_pool_freed(const struct fastmem_pool *pool);
 FILE *fastmem_report_stream(void);

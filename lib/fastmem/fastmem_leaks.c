@@ -10,7 +10,7 @@
  * when all that it tells of has gone, even fastmem. Where there are no records, groups are
  * made of what the statistics know: of one size or pool.
  *
- * Nothing is locked while records are read, so an object that comes or goes meanwhile may be
+ * No object is locked while records are read, so one that comes or goes meanwhile may be
  * missed, or counted with the size, age or place of the object that was there before it. All
  * of these are values of some record: numbers, none of which is followed as an address.
  */
@@ -317,7 +317,7 @@ leaks_take(const struct fastmem_ctl *ctl)
 	/* First: it takes back what dead processes have cached. */
 	leaks->n_processes = RTE_MIN(rte_fastmem_processes(leaks->processes,
 			RTE_DIM(leaks->processes)), RTE_DIM(leaks->processes));
-	fastmem_records_walk(note_record, leaks);
+	fastmem_records_walk(&(struct fastmem_walk){ .record = note_record, .arg = leaks });
 	leaks->time = rte_rdtsc();
 	for (i = 1; i < ctl->n_bins; i++)
 		if (!has_records(leaks->level, &ctl->bins[i]))

@@ -76,16 +76,6 @@ fastmem_mutex_lock(pthread_mutex_t *mutex)
 	return ret == EOWNERDEAD;
 }
 
-/* The same without waiting. False: another one has it. died: as the above returns. */
-bool
-fastmem_mutex_try(pthread_mutex_t *mutex, bool *died)
-{
-	int ret = pthread_mutex_trylock(mutex);
-
-	*died = ret == EOWNERDEAD;
-	return ret == 0 || ret == EOWNERDEAD;
-}
-
 void
 fastmem_mutex_repaired(pthread_mutex_t *mutex)
 {

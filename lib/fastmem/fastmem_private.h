@@ -41,8 +41,8 @@
  *
  * Locks are robust process-shared mutexes: the kernel tells the next one to
  * take a lock that its holder has died, and that one repairs what the lock
- * protects before it goes on. Order: peers, pools, pool.grow, debug.walking, debug.leaving, caches, arena.grow,
- * bin, arena, meta. Only arena.grow and meta.grow, and pool.grow around them, are held
+ * protects before it goes on. Order: peers, pools, pool.grow, debug.leaving, caches, arena.grow,
+ * bin, debug.walking, arena, meta. Only arena.grow and meta.grow, and pool.grow around them, are held
  * across calls into EAL, and the former only by the primary process: a secondary asks
  * it to grow, so that the death of a secondary leaves no lock of EAL behind.
  *
@@ -595,7 +595,6 @@ int fastmem_bin_offset(size_t size, size_t align, unsigned int *offset);
 /* fastmem_meta.c */
 void fastmem_mutex_init(pthread_mutex_t *mutex);
 bool fastmem_mutex_lock(pthread_mutex_t *mutex);
-bool fastmem_mutex_try(pthread_mutex_t *mutex, bool *died);
 void fastmem_mutex_repaired(pthread_mutex_t *mutex);
 void fastmem_mutex_unlock(pthread_mutex_t *mutex);
 void fastmem_meta_init(struct fastmem_meta *meta, const struct rte_memzone *mz, size_t used);

@@ -17,6 +17,14 @@
 #define RING_SIZE 8192
 #define BATCH 4 /* on their way at once: lost if the process is killed */
 
+/* Objects on their way, and what was found out of them: told when no lock is held. */
+struct batch {
+	unsigned int n;
+	unsigned int n_found;
+	void *slots[BATCH];
+	struct fastmem_finding found[BATCH];
+};
+
 int
 fastmem_quarantine_init(struct fastmem_debug *debug)
 {
@@ -84,14 +92,23 @@ fastmem_quarantine_repair(struct fastmem_debug *debug)
  * growth, which may free something, and come here.
  */
 static void
-give_back(void *const *out, unsigned int n)
+give_back(struct batch *b)
 {
 	unsigned int i;
 
 	fastmem_growth_held++;
-	for (i = 0; i < n; i++)
-		fastmem_debug_give_back(out[i]);
+	for (i = 0; i < b->n; i++)
+		b->n_found += fastmem_debug_give_back(b->slots[i], &b->found[b->n_found]);
 	fastmem_growth_held--;
+}
+
+static void
+report(const struct batch *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->n_found; i++)
+		fastmem_report(&b->found[i]);
 }
 
 /* Under debug.lock: take the oldest one out. NULL: its place was empty. */
@@ -116,50 +133,61 @@ is_full(const struct fastmem_debug *debug, size_t bytes)
 		debug->bytes + bytes > debug->quarantine_max);
 }
 
-/*
- * Let an object wait; those that have waited for long enough go back. Not under a lock.
- */
+/* Let an object wait, if there is room. Those that have waited for longest make room. */
+static bool
+put_or_take(struct fastmem_debug *debug, const struct fastmem_bin *bin, void *slot,
+		struct batch *b)
+{
+	bool full;
+
+	b->n = b->n_found = 0;
+	fastmem_debug_lock(debug);
+	while ((full = is_full(debug, bin->slot_size)) && b->n < BATCH) {
+		b->slots[b->n] = take_oldest(debug);
+		b->n += b->slots[b->n] != NULL;
+	}
+	if (!full) {
+		/* The entry is there before the ring says so. */
+		MOVE(debug->ring[debug->tail % debug->ring_size], slot);
+		MOVE(debug->tail, debug->tail + 1);
+		count(debug, bin, 1);
+		book(bin, 1);
+	}
+	fastmem_mutex_unlock(&debug->lock);
+	return !full;
+}
+
+/* Let an object wait. Not under a lock, for it may report what others have done. */
 void
 fastmem_quarantine_put(struct fastmem_bin *bin, void *slot)
 {
 	struct fastmem_debug *debug = fastmem_ctl()->debug;
-	void *out[BATCH];
-	unsigned int n;
-	bool full;
+	struct batch b;
+	bool done;
 
 	if (bin->slot_size > debug->quarantine_max) {
-		fastmem_debug_give_back(slot);
+		if (fastmem_debug_give_back(slot, &b.found[0]))
+			fastmem_report(&b.found[0]);
 		return;
 	}
-	leaving_lock(debug);
 	do {
-		n = 0;
-		fastmem_debug_lock(debug);
-		while ((full = is_full(debug, bin->slot_size)) && n < BATCH) {
-			out[n] = take_oldest(debug);
-			n += out[n] != NULL;
-		}
-		if (!full) {
-			/* The entry is there before the ring says so. */
-			MOVE(debug->ring[debug->tail % debug->ring_size], slot);
-			MOVE(debug->tail, debug->tail + 1);
-			count(debug, bin, 1);
-			book(bin, 1);
-		}
-		fastmem_mutex_unlock(&debug->lock);
-		give_back(out, n);
-	} while (full);
-	fastmem_mutex_unlock(&debug->leaving);
+		leaving_lock(debug);
+		done = put_or_take(debug, bin, slot, &b);
+		give_back(&b);
+		fastmem_mutex_unlock(&debug->leaving);
+		report(&b);
+	} while (!done);
 }
 
-/* Under debug.lock: take up to BATCH objects out, of the bin if there is one. */
-static unsigned int
-take_batch(struct fastmem_debug *debug, const struct fastmem_bin *bin, void **out)
+/* Take up to BATCH objects out, of the bin if there is one. */
+static void
+take_batch(struct fastmem_debug *debug, const struct fastmem_bin *bin, struct batch *b)
 {
-	unsigned int n = 0;
 	uint64_t at;
 
-	for (at = debug->head; at != debug->tail && n < BATCH; at++) {
+	b->n = b->n_found = 0;
+	fastmem_debug_lock(debug);
+	for (at = debug->head; at != debug->tail && b->n < BATCH; at++) {
 		void **entry = &debug->ring[at % debug->ring_size];
 		void *slot = *entry;
 
@@ -168,36 +196,34 @@ take_batch(struct fastmem_debug *debug, const struct fastmem_bin *bin, void **ou
 		MOVE(*entry, NULL);
 		count(debug, bin_of(slot), -1);
 		book(bin_of(slot), -1);
-		out[n++] = slot;
+		b->slots[b->n++] = slot;
 	}
 	while (debug->head != debug->tail && debug->ring[debug->head % debug->ring_size] == NULL)
 		MOVE(debug->head, debug->head + 1);
-	return n;
+	fastmem_mutex_unlock(&debug->lock);
 }
 
 /*
  * Give all back at once that wait, of one bin or, with NULL, of all: memory is short, or a
- * pool has no other object left. Returns whether there were any.
+ * pool has no other object left. Returns whether there were any. Not under a lock.
  */
 bool
 fastmem_quarantine_flush(const struct fastmem_bin *bin)
 {
 	struct fastmem_debug *debug = fastmem_ctl()->debug;
-	void *out[BATCH];
+	struct batch b;
 	bool any = false;
-	unsigned int n;
 
 	if (debug == NULL)
 		return false;
-	leaving_lock(debug);
 	do {
-		fastmem_debug_lock(debug);
-		n = take_batch(debug, bin, out);
-		fastmem_mutex_unlock(&debug->lock);
-		give_back(out, n);
-		any |= n > 0;
-	} while (n > 0);
-	fastmem_mutex_unlock(&debug->leaving);
+		leaving_lock(debug);
+		take_batch(debug, bin, &b);
+		give_back(&b);
+		fastmem_mutex_unlock(&debug->leaving);
+		report(&b);
+		any |= b.n > 0;
+	} while (b.n > 0);
 	return any;
 }
 
@@ -206,14 +232,13 @@ void
 fastmem_quarantine_forget(const struct fastmem_bin *bin)
 {
 	struct fastmem_debug *debug = fastmem_ctl()->debug;
-	void *out[BATCH];
+	struct batch b;
 
 	if (debug == NULL)
 		return;
 	leaving_lock(debug);
-	fastmem_debug_lock(debug);
-	while (take_batch(debug, bin, out) > 0)
-		;
-	fastmem_mutex_unlock(&debug->lock);
+	do
+		take_batch(debug, bin, &b);
+	while (b.n > 0);
 	fastmem_mutex_unlock(&debug->leaving);
 }

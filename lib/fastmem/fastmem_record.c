@@ -112,29 +112,75 @@ chunks_of(struct fastmem_arena *arena, unsigned int *n)
 	return spans;
 }
 
-static void
-walk_slab(uint32_t head, fastmem_record_cb cb, void *arg)
+/* A part of a walk's way through a slab. */
+struct walk_slab {
+	uint32_t head;
+	struct fastmem_record *records; /* when it began; NULL: it has not */
+	uint32_t next; /* slot */
+};
+
+/* The records of a slab, if it is one; and the one that it was. Under debug.walking. */
+static bool
+is_there(struct walk_slab *at, unsigned int *bin)
 {
-	struct fastmem_granule *slab = fastmem_granule(head);
+	const struct fastmem_granule *slab = fastmem_granule(at->head);
 	/* Pairs with the release in fastmem_records_make(). */
 	struct fastmem_record *records = __atomic_load_n(&slab->records, __ATOMIC_ACQUIRE);
-	uint32_t i, n = __atomic_load_n(&slab->n_slots, __ATOMIC_RELAXED);
-	unsigned int bin = __atomic_load_n(&rte_fastmem_map.bins[head], __ATOMIC_RELAXED);
 
-	if (fastmem_state(slab) != FASTMEM_SLAB || slab->head != head || records == NULL ||
-			bin == 0)
+	*bin = __atomic_load_n(&rte_fastmem_map.bins[at->head], __ATOMIC_RELAXED);
+	if (fastmem_state(slab) != FASTMEM_SLAB || slab->head != at->head || records == NULL ||
+			*bin == 0 || (at->records != NULL && at->records != records))
+		return false;
+	at->records = records;
+	return true;
+}
+
+/* Visit the next few records of a slab. False: there are no more. Under debug.walking. */
+static bool
+walk_records(const struct fastmem_walk *walk, struct walk_slab *at)
+{
+	struct fastmem_granule *slab = fastmem_granule(at->head);
+	unsigned int bin;
+	uint32_t n, end;
+
+	if (!is_there(at, &bin))
+		return false;
+	n = __atomic_load_n(&slab->n_slots, __ATOMIC_RELAXED);
+	end = RTE_MIN(n, at->next + FASTMEM_WALK_AT_ONCE);
+	for (; at->next < end; at->next++) {
+		struct fastmem_record *r = &at->records[at->next];
+
+		if (__atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != FASTMEM_RECORD_NEW)
+			walk->record(&fastmem_ctl()->bins[bin], slab, r, walk->arg);
+	}
+	return at->next < n;
+}
+
+static void
+walk_slab(const struct fastmem_walk *walk, uint32_t head)
+{
+	struct walk_slab at = { .head = head };
+	bool more;
+
+	/* Most granules are none of a slab's first: save the lock. */
+	if (fastmem_state(fastmem_granule(head)) != FASTMEM_SLAB ||
+			fastmem_granule(head)->head != head)
 		return;
-	for (i = 0; i < n; i++)
-		if (__atomic_load_n(&records[i].state, __ATOMIC_ACQUIRE) != FASTMEM_RECORD_NEW)
-			cb(&fastmem_ctl()->bins[bin], slab, &records[i], arg);
+	do {
+		fastmem_debug_slabs_hold();
+		more = walk_records(walk, &at);
+		fastmem_debug_slabs_release();
+		if (walk->between != NULL)
+			walk->between(walk->arg);
+	} while (more);
 }
 
 /*
- * Visit the records of slots that were ever handed out. Slabs that come meanwhile may be
- * missed; none goes.
+ * Visit the records of slots that were ever handed out. Slabs that come or go meanwhile may be
+ * missed; none goes while one of its records is visited.
  */
 void
-fastmem_records_walk(fastmem_record_cb cb, void *arg)
+fastmem_records_walk(const struct fastmem_walk *walk)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
 	unsigned int socket, i, n;
@@ -142,14 +188,12 @@ fastmem_records_walk(fastmem_record_cb cb, void *arg)
 
 	if (ctl->debug == NULL)
 		return;
-	fastmem_debug_begin_to_end_slabs();
 	for (socket = 0; socket < ctl->n_sockets; socket++) {
 		struct span *spans = chunks_of(&ctl->arenas[socket], &n);
 
 		for (i = 0; spans != NULL && i < n; i++)
 			for (g = spans[i].first; g < spans[i].first + spans[i].n; g++)
-				walk_slab(g, cb, arg);
+				walk_slab(walk, g);
 		free(spans);
 	}
-	fastmem_debug_ended_slabs();
 }

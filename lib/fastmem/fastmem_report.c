@@ -7,7 +7,9 @@
  * and the bytes around the damage.
  *
  * A report is put together in memory of libc, and then written, or given to the user's
- * callback. One at a time in a process; an error within a report is not reported.
+ * callback. One at a time in a process; an error within a report is not reported. All that
+ * it tells of objects is a copy (struct fastmem_finding): names are looked up for seconds,
+ * and callbacks and core dumps take what they like, while other threads and processes go on.
  */
 
 #include <inttypes.h>
@@ -21,9 +23,6 @@
 #include "fastmem_debug.h"
 #include "fastmem_stack.h"
 #include "fastmem_track.h"
-
-#define BYTES_BEFORE 16 /* of damage, that are shown */
-#define BYTES_SHOWN 64
 
 static pthread_mutex_t report_lock = PTHREAD_MUTEX_INITIALIZER;
 static __thread bool reporting;
@@ -166,107 +165,60 @@ write_mapping(FILE *f, const void *ptr)
 }
 
 static void
-write_object(FILE *f, struct fastmem_bin *bin, const struct fastmem_granule *slab,
-		const struct fastmem_record *r)
+write_slot(FILE *f, const struct fastmem_slot_copy *slot)
 {
-	const struct fastmem_pool *pool = bin->pool;
-	uint32_t state = __atomic_load_n(&r->state, __ATOMIC_ACQUIRE);
+	const struct fastmem_record *r = &slot->record;
 
-	fprintf(f, "  object %p of %u bytes, %s; slot of %u bytes, ",
-		(void *)fastmem_record_object(bin, slab, r), r->size, state_name(state),
-		bin->slot_size);
-	if (pool != NULL)
-		fprintf(f, "pool %s, ", pool->name);
-	fprintf(f, "bin %u, socket %d\n", bin->id,
-		fastmem_ctl()->arenas[bin->socket].socket_id);
-	if (state == FASTMEM_RECORD_NEW)
+	fprintf(f, "  object %p of %u bytes, %s; slot of %u bytes, ", (const void *)slot->object,
+		r->size, state_name(r->state), slot->slot_size);
+	if (slot->pool[0] != '\0')
+		fprintf(f, "pool %s, ", slot->pool);
+	fprintf(f, "bin %u, socket %d\n", slot->bin, slot->socket_id);
+	if (r->state == FASTMEM_RECORD_NEW)
 		return;
 	write_history(f, "allocated", r->alloc_tid, r->alloc_pid, r->alloc_time, r->alloc_stack);
-	if (state == FASTMEM_RECORD_FREED)
+	if (r->state == FASTMEM_RECORD_FREED)
 		write_history(f, "freed", r->free_tid, r->free_pid, r->free_time, r->free_stack);
 }
 
-/* Damage behind an object may as well be in front of the next one. */
+/* The bytes around the damage, which is marked. */
 static void
-write_next(FILE *f, struct fastmem_bin *bin, const struct fastmem_granule *slab,
-		const struct fastmem_record *r, const char *first)
+write_bytes(FILE *f, const struct fastmem_finding *finding)
 {
-	const char *end = fastmem_record_slot(bin, slab, r) + bin->slot_size;
-	const char *behind = fastmem_record_object(bin, slab, r) + r->size;
+	uint32_t i;
 
-	if (first - behind < end - first || r + 1 == slab->records + slab->n_slots)
-		return;
-	fprintf(f, "  %td bytes in front of the next slot, which may be what was meant:\n",
-		end - first);
-	write_object(f, bin, slab, r + 1);
-}
+	for (i = 0; i < finding->n_bytes; i++) {
+		const uint8_t *at = finding->bytes_at + i;
 
-/* The bytes around a place, marked. Within the slots of the slab. */
-__attribute__((no_sanitize("address", "thread")))
-static void
-write_bytes(FILE *f, const struct fastmem_bin *bin, const struct fastmem_granule *slab,
-		const void *place)
-{
-	const char *from = fastmem_granule_addr(slab->head);
-	const char *to = from + (size_t)slab->n_slots * bin->slot_size;
-	const char *p = RTE_PTR_ALIGN_FLOOR((const char *)place - BYTES_BEFORE, 16);
-	unsigned int i;
-
-	for (i = 0; i < BYTES_SHOWN && p + i < to; i += 16) {
-		unsigned int k;
-
-		if (p + i < from)
-			continue;
-		fprintf(f, "    %p:", (const void *)(p + i));
-		for (k = i; k < i + 16 && p + k < to; k++)
-			fprintf(f, p + k == place ? " [%02x]" : " %02x", (uint8_t)p[k]);
-		fputc('\n', f);
+		if (i % 16 == 0)
+			fprintf(f, "    %p:", (const void *)at);
+		fprintf(f, at == finding->ptr ? " [%02x]" : " %02x", finding->bytes[i]);
+		if (i % 16 == 15 || i + 1 == finding->n_bytes)
+			fputc('\n', f);
 	}
 }
 
 static void
-about_object(struct rte_fastmem_report *report, const struct fastmem_bin *bin,
-		const struct fastmem_granule *slab, const struct fastmem_record *r)
+write_damage(FILE *f, const struct fastmem_finding *finding)
 {
-	report->object = fastmem_record_object(bin, slab, r);
-	report->size = r->size;
-	report->pool = bin->pool != NULL ? bin->pool->name : NULL;
-}
+	const struct fastmem_slot_copy *slot = &finding->slot;
+	ptrdiff_t at = (const char *)finding->ptr - slot->object;
 
-/*
- * Memory was written to that is no live object's. first: the first byte that has changed;
- * NULL: not known.
- */
-void
-fastmem_report_damage(enum rte_fastmem_error error, struct fastmem_bin *bin,
-		struct fastmem_granule *slab, struct fastmem_record *r, const void *first)
-{
-	const char *obj = fastmem_record_object(bin, slab, r);
-	struct text t;
-	FILE *f;
-
-	f = text_begin(&t, error, first != NULL ? first : obj);
-	if (f == NULL)
-		return;
-	about_object(&t.report, bin, slab, r);
-	fprintf(f, "FASTMEM: ERROR: ");
-	if (error == RTE_FASTMEM_ERROR_OVERFLOW)
-		fprintf(f, "write behind an object: byte %td of %u\n",
-			(const char *)first - obj, r->size);
-	else if (error == RTE_FASTMEM_ERROR_UNDERFLOW)
-		fprintf(f, "write in front of an object: %td bytes before it\n",
-			obj - (const char *)first);
-	else if (first == NULL)
+	if (finding->error == RTE_FASTMEM_ERROR_OVERFLOW)
+		fprintf(f, "write behind an object: byte %td of %u\n", at, slot->record.size);
+	else if (finding->error == RTE_FASTMEM_ERROR_UNDERFLOW)
+		fprintf(f, "write in front of an object: %td bytes before it\n", -at);
+	else if (!finding->first_known)
 		fprintf(f, "write after free: the contents have changed\n");
 	else
-		fprintf(f, "write after free: byte %td of %u\n", (const char *)first - obj,
-			r->size);
-	write_object(f, bin, slab, r);
-	if (first != NULL && error == RTE_FASTMEM_ERROR_OVERFLOW)
-		write_next(f, bin, slab, r, first);
-	if (first != NULL)
-		write_bytes(f, bin, slab, first);
-	text_end(&t);
+		fprintf(f, "write after free: byte %td of %u\n", at, slot->record.size);
+	write_slot(f, slot);
+	if (finding->has_next) {
+		fprintf(f, "  %td bytes in front of the next slot, which may be what was meant:\n",
+			slot->end - (const char *)finding->ptr);
+		write_slot(f, &finding->next);
+	}
+	write_bytes(f, finding);
 }
 
 static const char *
@@ -284,69 +236,80 @@ pointer_message(enum rte_fastmem_error error)
 	}
 }
 
-/* An address was freed or resized that is not to be. bin NULL: it is none of fastmem's. */
-void
-fastmem_report_pointer(enum rte_fastmem_error error, struct fastmem_bin *bin,
-		struct fastmem_granule *slab, struct fastmem_record *r, const void *ptr)
+/* An address was freed or resized that is not to be. */
+static void
+write_pointer(FILE *f, const struct fastmem_finding *finding)
 {
-	struct text t;
-	FILE *f;
+	const struct fastmem_slot_copy *slot = &finding->slot;
+	const char *ptr = finding->ptr, *obj = slot->object;
 
-	f = text_begin(&t, error, ptr);
-	if (f == NULL)
-		return;
-	fprintf(f, "FASTMEM: ERROR: %s: %p\n", pointer_message(error), ptr);
-	if (bin == NULL) {
+	fprintf(f, "%s: %p\n", pointer_message(finding->error), (const void *)ptr);
+	if (slot->bin == 0) {
 		write_mapping(f, ptr);
-	} else if (r == NULL) {
-		fprintf(f, "  a slot of %u bytes that was never handed out, in bin %u\n",
-			bin->slot_size, bin->id);
-	} else {
-		const char *obj = fastmem_record_object(bin, slab, r);
-
-		about_object(&t.report, bin, slab, r);
-		if ((const char *)ptr != obj)
-			fprintf(f, "  %p is %td bytes %s\n", ptr, (const char *)ptr >= obj ?
-				(const char *)ptr - obj : obj - (const char *)ptr,
-				(const char *)ptr >= obj ? "into it:" : "in front of it:");
-		write_object(f, bin, slab, r);
+		return;
 	}
+	if (!finding->has_slot) {
+		fprintf(f, "  a slot of %u bytes that was never handed out, in bin %u\n",
+			slot->slot_size, slot->bin);
+		return;
+	}
+	if (ptr != obj)
+		fprintf(f, "  %p is %td bytes %s\n", (const void *)ptr,
+			ptr >= obj ? ptr - obj : obj - ptr,
+			ptr >= obj ? "into it:" : "in front of it:");
+	write_slot(f, slot);
+}
+
+static void
+write_finding(FILE *f, const struct fastmem_finding *finding)
+{
+	fprintf(f, "FASTMEM: ERROR: ");
+	switch (finding->error) {
+	case RTE_FASTMEM_ERROR_OVERFLOW:
+	case RTE_FASTMEM_ERROR_UNDERFLOW:
+	case RTE_FASTMEM_ERROR_WRITE_AFTER_FREE:
+		write_damage(f, finding);
+		break;
+	case RTE_FASTMEM_ERROR_WRONG_SIZE:
+		fprintf(f, "free with the wrong size or alignment: %zu bytes were said\n",
+			finding->said);
+		write_slot(f, &finding->slot);
+		break;
+	case RTE_FASTMEM_ERROR_WRONG_POOL:
+		fprintf(f, "put to the wrong pool: to %s\n", finding->said_pool);
+		write_slot(f, &finding->slot);
+		break;
+	default:
+		write_pointer(f, finding);
+	}
+}
+
+void
+fastmem_report(const struct fastmem_finding *finding)
+{
+	const struct fastmem_slot_copy *slot = &finding->slot;
+	struct text t;
+	FILE *f = text_begin(&t, finding->error, finding->ptr);
+
+	if (f == NULL)
+		return;
+	if (finding->has_slot) {
+		t.report.object = slot->object;
+		t.report.size = slot->record.size;
+		t.report.pool = slot->pool[0] != '\0' ? slot->pool : NULL;
+	}
+	write_finding(f, finding);
 	text_end(&t);
 }
 
-/* Freed with a size, or a handle, that is not its own. */
+/* An address that is none of fastmem's was freed or resized. */
 void
-fastmem_report_size(struct fastmem_bin *bin, struct fastmem_granule *slab,
-		struct fastmem_record *r, size_t said)
+fastmem_report_foreign(enum rte_fastmem_error error, const void *ptr)
 {
-	struct text t;
-	FILE *f;
+	struct fastmem_finding finding;
 
-	f = text_begin(&t, RTE_FASTMEM_ERROR_WRONG_SIZE, fastmem_record_object(bin, slab, r));
-	if (f == NULL)
-		return;
-	about_object(&t.report, bin, slab, r);
-	fprintf(f, "FASTMEM: ERROR: free with the wrong size or alignment: %zu bytes were said\n",
-		said);
-	write_object(f, bin, slab, r);
-	text_end(&t);
-}
-
-/* Put to a pool that it was not got from. */
-void
-fastmem_report_pool(struct fastmem_bin *bin, struct fastmem_granule *slab,
-		struct fastmem_record *r, const char *said)
-{
-	struct text t;
-	FILE *f;
-
-	f = text_begin(&t, RTE_FASTMEM_ERROR_WRONG_POOL, fastmem_record_object(bin, slab, r));
-	if (f == NULL)
-		return;
-	about_object(&t.report, bin, slab, r);
-	fprintf(f, "FASTMEM: ERROR: put to the wrong pool: to %s\n", said);
-	write_object(f, bin, slab, r);
-	text_end(&t);
+	fastmem_finding_pointer(&finding, error, NULL, NULL, NULL, ptr);
+	fastmem_report(&finding);
 }
 
 /* The first objects in use of a pool. */
@@ -354,8 +317,7 @@ fastmem_report_pool(struct fastmem_bin *bin, struct fastmem_granule *slab,
 struct in_use {
 	const struct fastmem_bin *bin;
 	unsigned int n;
-	struct fastmem_granule *slabs[OBJECTS_SHOWN];
-	struct fastmem_record *records[OBJECTS_SHOWN];
+	struct fastmem_slot_copy slots[OBJECTS_SHOWN];
 };
 
 static void
@@ -368,8 +330,7 @@ note_in_use(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastme
 	if (bin != u->bin || u->n == OBJECTS_SHOWN ||
 			__atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != FASTMEM_RECORD_LIVE)
 		return;
-	u->slabs[u->n] = slab;
-	u->records[u->n++] = r;
+	fastmem_slot_copy(&u->slots[u->n++], bin, slab, r, FASTMEM_RECORD_LIVE);
 }
 
 /* A pool is freed with n objects in use. Nobody else uses it. */
@@ -381,7 +342,7 @@ fastmem_report_pool_in_use(struct fastmem_bin *bin, uint64_t n)
 	unsigned int i;
 	FILE *f;
 
-	fastmem_records_walk(note_in_use, &u);
+	fastmem_records_walk(&(struct fastmem_walk){ .record = note_in_use, .arg = &u });
 	f = text_begin(&t, RTE_FASTMEM_ERROR_POOL_IN_USE, &bin->pool->user);
 	if (f == NULL)
 		return;
@@ -389,7 +350,7 @@ fastmem_report_pool_in_use(struct fastmem_bin *bin, uint64_t n)
 	fprintf(f, "FASTMEM: ERROR: pool %s is freed with %" PRIu64 " objects in use%s\n",
 		bin->pool->name, n, n > u.n && u.n > 0 ? ", among them:" : "");
 	for (i = 0; i < u.n; i++)
-		write_object(f, bin, u.slabs[i], u.records[i]);
+		write_slot(f, &u.slots[i]);
 	text_end(&t);
 }
 
@@ -412,6 +373,7 @@ fastmem_report_pool_freed(const struct fastmem_pool *pool)
 void
 rte_fastmem_object_dump(FILE *f, const void *ptr)
 {
+	struct fastmem_slot_copy slot;
 	struct fastmem_granule *slab;
 	struct fastmem_record *r;
 	struct fastmem_bin *bin;
@@ -438,10 +400,12 @@ rte_fastmem_object_dump(FILE *f, const void *ptr)
 			fastmem_ctl()->arenas[bin->socket].socket_id);
 		return;
 	}
+	/* Pairs with the release in set_state(), fastmem_debug.c. */
+	fastmem_slot_copy(&slot, bin, slab, r, __atomic_load_n(&r->state, __ATOMIC_ACQUIRE));
 	if (!report_begin())
 		return;
 	fprintf(f, "%p is %td bytes from where its object begins\n", ptr,
-		(const char *)ptr - fastmem_record_object(bin, slab, r));
-	write_object(f, bin, slab, r);
+		(const char *)ptr - slot.object);
+	write_slot(f, &slot);
 	report_end();
 }

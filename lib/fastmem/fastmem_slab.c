@@ -529,10 +529,7 @@ fastmem_slab_release_empty(struct fastmem_bin *bin)
 	if (__atomic_load_n(&bin->n_empty, __ATOMIC_RELAXED) == 0)
 		return;
 	fastmem_bin_lock(bin);
-	if (!fastmem_debug_try_to_end_slabs()) {
-		fastmem_mutex_unlock(&bin->lock);
-		return;
-	}
+	fastmem_debug_slabs_hold();
 	for (head = bin->last_slab; head != 0 && bin->n_empty > 0; head = before) {
 		struct fastmem_granule *slab = fastmem_granule(head);
 
@@ -540,7 +537,7 @@ fastmem_slab_release_empty(struct fastmem_bin *bin)
 		if (slab->n_free == slab->n_slots)
 			slab_release(bin, slab);
 	}
-	fastmem_debug_ended_slabs();
+	fastmem_debug_slabs_release();
 	fastmem_mutex_unlock(&bin->lock);
 }
 
@@ -717,8 +714,8 @@ fastmem_slab_leave(struct fastmem_bin *bin, uint32_t keep_slots)
 void
 fastmem_slab_end(struct fastmem_bin *bin, struct fastmem_granule *slab)
 {
-	fastmem_debug_begin_to_end_slabs();
 	fastmem_bin_lock(bin);
+	fastmem_debug_slabs_hold();
 	slab->taker = fastmem_process.peer;
 	fastmem_set_state(slab, FASTMEM_TAKEN);
 	slab_set_state(slab, FASTMEM_TAKEN);
@@ -730,8 +727,8 @@ fastmem_slab_end(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	bin->releases++;
 	slab_set_bins(slab, 0);
 	fastmem_debug_slab_end(slab);
+	fastmem_debug_slabs_release();
 	fastmem_mutex_unlock(&bin->lock);
-	fastmem_debug_ended_slabs();
 	fastmem_run_free(&fastmem_ctl()->arenas[bin->socket], slab->head);
 }
 
@@ -838,11 +835,11 @@ put_batch(struct fastmem_bin *from, struct fastmem_bin *bin, void **objs, uint32
 			count_misfreed(from, bin);
 	}
 	transfer_end(bin);
-	if (bin->n_empty > EMPTY_SLABS_KEPT && bin->pool == NULL &&
-			fastmem_debug_try_to_end_slabs()) {
+	if (bin->n_empty > EMPTY_SLABS_KEPT && bin->pool == NULL) {
+		fastmem_debug_slabs_hold();
 		while (bin->n_empty > EMPTY_SLABS_KEPT)
 			slab_release(bin, fastmem_granule(bin->last_slab));
-		fastmem_debug_ended_slabs();
+		fastmem_debug_slabs_release();
 	}
 	return n_wrong;
 }

@@ -297,7 +297,7 @@ fastmem_track_stop(void)
 	/* Not under track.lock, which whoever ends a slab takes after debug.walking. */
 	end_telling();
 	if (tools & FASTMEM_TOOL_VALGRIND)
-		fastmem_records_walk(note_left, NULL);
+		fastmem_records_walk(&(struct fastmem_walk){ .record = note_left });
 #endif
 	pthread_rwlock_wrlock(&track.lock);
 	if (track.memory_tools != 0)

@@ -723,7 +723,7 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 		if (id == 0)
 			ret = -EINVAL;
 		if (id == 0 && fastmem_debug_on())
-			fastmem_report_pointer(RTE_FASTMEM_ERROR_REALLOC, NULL, NULL, NULL, ptr);
+			fastmem_report_foreign(RTE_FASTMEM_ERROR_REALLOC, ptr);
 	}
 	if (ret != 0) {
 		rte_errno = -ret;

@@ -92,7 +92,11 @@ struct rte_fastmem_report {
 	const char *text; /**< All that is known, in lines: what is written otherwise. */
 };
 
-/** Called for each error, by the thread that finds it. It must not call fastmem. */
+/**
+ * Called for each error, by the thread that finds it. It must not call fastmem, and may take
+ * its time: other threads and processes go on meanwhile. Reports come one at a time in a process,
+ * so it must not wait for a thread that may find an error as well.
+ */
 typedef void (*rte_fastmem_report_cb)(const struct rte_fastmem_report *report, void *arg);
 
 /** What fastmem is to be. Fields that are zero mean the default. */

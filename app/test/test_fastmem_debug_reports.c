@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * A report takes as long as its callback likes, and nobody else waits for it: the callback here
+ * waits for a thread that does what the locks of checking are for.
+ */
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <time.h>
+
+#include "test_debug.h"
+
+#define PATIENCE_SECONDS 20
+
+/* What the helper does while a report is made. */
+static struct {
+	int (*run)(void);
+	sem_t begin, end;
+	int result; /* of the last run; TEST_FAILED: it did not come to its end */
+} helper;
+
+static void *
+helper_main(void *arg)
+{
+	RTE_SET_USED(arg);
+	for (;;) {
+		sem_wait(&helper.begin);
+		if (helper.run == NULL)
+			return NULL;
+		helper.result = helper.run();
+		sem_post(&helper.end);
+	}
+}
+
+static int
+wait_for(sem_t *sem)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += PATIENCE_SECONDS;
+	while (sem_timedwait(sem, &end) != 0)
+		if (errno != EINTR)
+			return TEST_FAILED;
+	return TEST_SUCCESS;
+}
+
+static unsigned int n_waits, n_in_vain;
+
+static void
+wait_in_report(void)
+{
+	n_waits++;
+	if (n_in_vain > 0)
+		return;
+	sem_post(&helper.begin);
+	if (wait_for(&helper.end) != TEST_SUCCESS || helper.result != TEST_SUCCESS)
+		n_in_vain++;
+}
+
+/* Runs what makes one report, while run() waits to be called by another thread in it. */
+static int
+with_helper(int (*run)(void), int (*wrong)(void))
+{
+	pthread_t thread;
+	int ret;
+
+	n_waits = n_in_vain = 0;
+	helper.run = run;
+	sem_init(&helper.begin, 0, 0);
+	sem_init(&helper.end, 0, 0);
+	TEST_ASSERT_EQUAL(pthread_create(&thread, NULL, helper_main, NULL), 0);
+	report_hook = wait_in_report;
+	ret = wrong();
+	report_hook = NULL;
+	/* Without a wait that was in vain, it has nothing left to do. */
+	if (n_in_vain > 0)
+		TEST_ASSERT_EQUAL(wait_for(&helper.end), 0, "the helper is stuck for good");
+	helper.run = NULL;
+	sem_post(&helper.begin);
+	pthread_join(thread, NULL);
+	TEST_CALL(ret);
+	TEST_ASSERT(n_waits > 0, "nothing was reported");
+	TEST_ASSERT_EQUAL(n_in_vain, 0, "a thread waits for the report");
+	return TEST_SUCCESS;
+}
+
+/* Through the quarantine, slabs that come and go, a pool, and a walk over all records. */
+static int
+use_all_locks(void)
+{
+	struct rte_fastmem_pool *pool = debug_pool("other", 100, 0, 0, 0);
+	struct rte_fastmem_leaks *leaks;
+	unsigned int i;
+
+	TEST_ASSERT(pool != NULL);
+	for (i = 0; i < 100; i++) {
+		void *obj = rte_fastmem_alloc(100000, 0, 0);
+
+		TEST_ASSERT(obj != NULL);
+		rte_fastmem_free(obj);
+		obj = rte_fastmem_pool_get(pool);
+		TEST_ASSERT(obj != NULL);
+		rte_fastmem_pool_put(pool, obj);
+	}
+	rte_fastmem_pool_free(pool);
+	leaks = rte_fastmem_leaks_snapshot();
+	TEST_ASSERT(leaks != NULL);
+	rte_fastmem_leaks_free(leaks);
+	rte_fastmem_trim(0, SOCKET_ID_ANY);
+	return TEST_SUCCESS;
+}
+
+static int
+write_after_free_and_reuse(void)
+{
+	char *obj = rte_fastmem_alloc(200, 0, 0);
+	unsigned int i;
+
+	TEST_ASSERT(obj != NULL);
+	rte_fastmem_free(obj);
+	spoil(obj);
+	for (i = 0; i < 100000 && n_waits == 0; i++)
+		rte_fastmem_free(rte_fastmem_alloc(200, 0, 0));
+	EXPECT_REPORT(RTE_FASTMEM_ERROR_WRITE_AFTER_FREE, obj, obj, 200, NULL);
+	return TEST_SUCCESS;
+}
+
+static int
+nobody_waits_for_the_report_of_an_object_in_quarantine(void)
+{
+	if (HAS_MEMORY_CHECKER)
+		return TEST_SKIPPED;
+	TEST_CALL(debug_again(64 << 10));
+	return with_helper(use_all_locks, write_after_free_and_reuse);
+}
+
+static int
+write_after_free_and_flush(void)
+{
+	char *obj = rte_fastmem_alloc(200, 0, 0);
+
+	TEST_ASSERT(obj != NULL);
+	rte_fastmem_free(obj);
+	spoil(obj + 7);
+	rte_fastmem_trim(0, SOCKET_ID_ANY);
+	EXPECT_REPORT(RTE_FASTMEM_ERROR_WRITE_AFTER_FREE, obj + 7, obj, 200, NULL);
+	return TEST_SUCCESS;
+}
+
+static int
+nobody_waits_for_the_report_of_a_trim(void)
+{
+	if (HAS_MEMORY_CHECKER)
+		return TEST_SKIPPED;
+	return with_helper(use_all_locks, write_after_free_and_flush);
+}
+
+#define MANY 100
+
+static int
+write_behind_and_check(void)
+{
+	char *objs[MANY];
+	unsigned int i;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk((void **)objs, MANY, 300, 0, 0), 0);
+	for (i = 0; i < MANY; i++)
+		spoil(objs[i] + 300);
+	TEST_ASSERT_EQUAL(rte_fastmem_debug_check(), MANY, "each is told");
+	TEST_ASSERT_EQUAL(reports_of(RTE_FASTMEM_ERROR_OVERFLOW), MANY);
+	TEST_ASSERT_EQUAL(reports_take(), MANY);
+	TEST_ASSERT_EQUAL(rte_fastmem_debug_check(), 0, "and once");
+	rte_fastmem_free_bulk((void **)objs, MANY);
+	return TEST_SUCCESS;
+}
+
+static int
+nobody_waits_for_the_reports_of_a_check(void)
+{
+	if (HAS_MEMORY_CHECKER)
+		return TEST_SKIPPED;
+	return with_helper(use_all_locks, write_behind_and_check);
+}
+
+static void *shared_obj;
+
+static int
+free_it_rightly(void)
+{
+	rte_fastmem_free_sized(shared_obj, 200, 0);
+	return TEST_SUCCESS;
+}
+
+static int
+free_it_wrongly(void)
+{
+	shared_obj = rte_fastmem_alloc(200, 0, 0);
+	TEST_ASSERT(shared_obj != NULL);
+	rte_fastmem_free_sized(shared_obj, 201, 0);
+	EXPECT_REPORT(RTE_FASTMEM_ERROR_WRONG_SIZE, shared_obj, shared_obj, 200, NULL);
+	return TEST_SUCCESS;
+}
+
+static int
+an_object_can_be_freed_while_a_wrong_free_is_reported(void)
+{
+	return with_helper(free_it_rightly, free_it_wrongly);
+}
+
+/* Another thread goes through all records, again and again. */
+static int walks_on; /* atomic */
+
+static void *
+walk_all(void *arg)
+{
+	RTE_SET_USED(arg);
+	while (__atomic_load_n(&walks_on, __ATOMIC_RELAXED))
+		rte_fastmem_leaks_free(rte_fastmem_leaks_snapshot());
+	return NULL;
+}
+
+#define LIMIT (8 << 20)
+#define LIVE 20000
+#define ROUNDS 200
+
+/* All memory by turns for objects of two sizes: what one has given up, the other gets. */
+static unsigned int
+use_all_memory(unsigned int round)
+{
+	static void *objs[LIMIT >> 10];
+	unsigned int n = fill_up(objs, RTE_DIM(objs), round % 2 ? 30000 : 6000);
+
+	rte_fastmem_free_bulk(objs, n);
+	return n;
+}
+
+static int
+use_as_much_as(const unsigned int *quiet)
+{
+	unsigned int i, n;
+
+	for (i = 0; i < ROUNDS; i++) {
+		n = use_all_memory(i);
+		TEST_ASSERT(n * 10 > quiet[i % 2] * 9, "%u of %u objects in round %u", n,
+			quiet[i % 2], i);
+	}
+	return TEST_SUCCESS;
+}
+
+static int
+memory_is_given_back_while_all_records_are_walked(void)
+{
+	static void *live[LIVE];
+	unsigned int quiet[2];
+	pthread_t thread;
+	int ret;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(live, LIVE, 100, 0, 0), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, stats_backing() + LIMIT), 0);
+	quiet[0] = use_all_memory(0);
+	quiet[1] = use_all_memory(1);
+	__atomic_store_n(&walks_on, 1, __ATOMIC_RELAXED);
+	TEST_ASSERT_EQUAL(pthread_create(&thread, NULL, walk_all, NULL), 0);
+	ret = use_as_much_as(quiet);
+	__atomic_store_n(&walks_on, 0, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	rte_fastmem_free_bulk(live, LIVE);
+	return ret;
+}
+
+static const struct test_case cases[] = {
+	TEST_CASE(nobody_waits_for_the_report_of_an_object_in_quarantine),
+	TEST_CASE(nobody_waits_for_the_report_of_a_trim),
+	TEST_CASE(nobody_waits_for_the_reports_of_a_check),
+	TEST_CASE(an_object_can_be_freed_while_a_wrong_free_is_reported),
+	TEST_CASE(memory_is_given_back_while_all_records_are_walked),
+	TEST_CASES_END
+};
+
+const struct test_suite suite_debug_reports = {
+	.name = "debug_reports",
+	.about = "who waits for reports, with RTE_FASTMEM_DEBUG_FULL",
+	.setup = debug_up_full,
+	.teardown = debug_down,
+	.rescue = debug_rescue,
+	.cases = cases,
+};
