@@ -7,14 +7,19 @@ BUILD ?= build
 MESON_ARGS ?=
 export BUILD
 
-.PHONY: all build demo test test-kill test-upstream bench ab debian-matrix fresh check-dpdk-tree doc \
+.PHONY: all build demo test check test-kill test-upstream bench ab debian-matrix fresh check-dpdk-tree doc \
 	install uninstall clean help
 
 all: build
 
 help:
 	@echo 'make demo             install what is missing, build, compare fastmem with other allocators'
-	@echo 'make test             install what is missing, build in all variants, run all tests'
+	@echo 'make test             install what is missing, build, run each kind of test once (8 minutes at most'
+	@echo '                      on two CPUs): release build by gcc, functional suites with ASan+UBSan'
+	@echo 'make test T=NAME      run what NAME names: a suite, SUITE.CASE, a build: see tools/test.sh --help'
+	@echo 'make check            make test, and then what repeats it in other ways (45 minutes): clang, other IO'
+	@echo '                      addresses and levels of checking, all of ASan+UBSan and TSan; and fuzzing, static'
+	@echo '                      analysers, models, the benchmark, long runs, upstream tests and programs'
 	@echo 'make test-upstream    all of DPDK'"'"'s own tests, and programs, on fastmem (half an hour or more)'
 	@echo 'make test-kill        kill a thousand processes that use fastmem (several minutes, huge pages)'
 	@echo 'make bench            the whole benchmark: long rounds, more sizes (several minutes)'
@@ -25,10 +30,10 @@ help:
 	@echo 'make uninstall        remove what "make install" installed'
 	@echo 'make clean            remove $$BUILD ($(BUILD))'
 	@echo 'make debian-matrix    tests and quick benchmark on the DPDK of Debian 12, 13 and unstable'
-	@echo 'make fresh            "make demo" and "make test" on a clone in a minimal Debian 12'
+	@echo 'make fresh            "make demo" and "make check" on a clone in a minimal Debian 12'
 	@echo 'make check-dpdk-tree  build lib/fastmem inside the source tree of DPDK (needs deb-src in apt)'
 	@echo
-	@echo 'Variables: BUILD=dir  MESON_ARGS="-Dasserts=true ..."  HUGE=auto|yes|no  AB_ARGS=--quick'
+	@echo 'Variables: BUILD=dir  MESON_ARGS="-Dasserts=true ..."  HUGE=auto|yes|no  T=NAME  AB_ARGS=--quick'
 
 # Arguments that are given apply to a build that is there, too.
 build: $(BUILD)/build.ninja
@@ -42,7 +47,10 @@ demo:
 	@tools/demo.sh
 
 test:
-	@tools/test.sh
+	@tools/test.sh $(T)
+
+check:
+	@tools/test.sh check
 
 test-upstream:
 	@tools/test.sh upstream_all

@@ -63,10 +63,10 @@ huge_restore() {
 	fi
 }
 
-# Have PAGES free huge pages of 2 MiB, for the time this script runs; says what it does.
-# Fails when there are none to be had: then use --no-huge.
+# Have PAGES free huge pages of 2 MiB, or FEWEST at least, for the time this script runs; says what
+# it does. Fails if there are not so many: then use --no-huge.
 huge_setup() {
-	local pages=$1 free missing now
+	local pages=$1 fewest=${2:-$1} free missing possible now
 
 	if [ "$HUGE" = no ]; then
 		say "huge pages: not used, as asked for (HUGE=no)"
@@ -81,18 +81,21 @@ huge_setup() {
 	missing=$((pages - free))
 	if [ $missing -gt 0 ]; then
 		# Leave the system at least as much as is taken from it.
-		if [ $((missing * PAGE_KB * 2)) -gt "$(meminfo MemAvailable)" ]; then
-			say "huge pages: not used, $free are free and memory is too short for $missing more"
+		possible=$(($(meminfo MemAvailable) / 2 / PAGE_KB))
+		[ $missing -le $possible ] || missing=$possible
+		if [ $((free + missing)) -lt "$fewest" ]; then
+			say "huge pages: not used, $free are free and memory is too short for $((fewest - free)) more"
 			return 1
 		fi
 		now=$(cat /proc/sys/vm/nr_hugepages 2>/dev/null || echo 0)
-		if ! echo $((now + missing)) 2>/dev/null >/proc/sys/vm/nr_hugepages; then
+		if ! echo $((now + missing)) 2>/dev/null >/proc/sys/vm/nr_hugepages &&
+				[ "$free" -lt "$fewest" ]; then
 			say "huge pages: not used, $free are free and vm.nr_hugepages cannot be set here"
 			return 1
 		fi
 		HUGE_RESTORE=$now
-		if [ "$(huge_free)" -lt "$pages" ]; then
-			say "huge pages: not used, the kernel has no $pages of them"
+		if [ "$(huge_free)" -lt "$fewest" ]; then
+			say "huge pages: not used, the kernel has no $fewest of them"
 			huge_restore
 			return 1
 		fi

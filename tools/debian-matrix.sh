@@ -15,7 +15,7 @@ usage() {
 	Suites: bookworm (DPDK 22.11), trixie (24.11), sid (25.11); all, unless some are named.
 
 	Environment: MIRROR ($MIRROR), CHROOTS ($CHROOTS), HUGE (auto), BUILD (for the results),
-	VARIANTS (those of tools/test.sh; default: all).
+	TESTS (arguments of tools/test.sh; default: check).
 	Results: BUILD/matrix/SUITE.log, .json and .svg, SUITE-ab.json.
 	END
 }
@@ -56,8 +56,8 @@ run_suite() {
 	version=$(chroot_run "$root" / pkg-config --modversion libdpdk)
 
 	say "$suite: tests with DPDK $version"
-	# shellcheck disable=SC2086 # VARIANTS is a list
-	chroot_run "$root" /root/fastmem tools/test.sh ${VARIANTS:-} </dev/null 2>&1 |
+	# shellcheck disable=SC2086 # TESTS is a list
+	chroot_run "$root" /root/fastmem tools/test.sh ${TESTS:-check} </dev/null 2>&1 |
 		tee -a "$log" || status=1
 	tests=$(tail -1 "$log")
 

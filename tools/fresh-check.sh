@@ -9,7 +9,7 @@ usage() {
 	cat <<-END
 	usage: tools/fresh-check.sh [make target...]
 
-	Does what a new user does (make demo, make test; or the targets named), on a clone of the
+	Does what a new user does (make demo, make check; or the targets named), on a clone of the
 	last commit, in a minimal Debian in which nothing else is installed. Needs root.
 
 	Environment: SUITE (bookworm), MIRROR ($MIRROR), CHROOTS ($CHROOTS), HUGE (auto).
@@ -20,7 +20,7 @@ case "${1:-}" in
 -h|--help) usage; exit ;;
 esac
 targets=("$@")
-[ $# -gt 0 ] || targets=(demo test)
+[ $# -gt 0 ] || targets=(demo check)
 suite=${SUITE:-bookworm}
 root=$CHROOTS/fresh-$suite
 

@@ -7,6 +7,9 @@
 usage() {
 	cat <<-END
 	usage: tools/fuzz.sh BUILD_DIR [libFuzzer option...]
+	       tools/fuzz.sh BUILD_DIR --fixed
+
+	--fixed: as many runs as FUZZ_RUNS says (10000), always the same, from no more than the seeds.
 
 	For example, for an hour: tools/fuzz.sh build/test/fuzz -max_total_time=3600
 	What it finds is kept in BUILD_DIR/fuzz-corpus. The input that fails is left in BUILD_DIR: see
@@ -27,6 +30,11 @@ harness=$build/app/fuzz/dpdk-fastmem-fuzz
 
 # What it starts from: inputs that reach each operation. What it finds is added to them.
 corpus=$build/fuzz-corpus
+if [ "${1:-}" = --fixed ]; then
+	corpus=$build/fuzz-corpus-fixed
+	rm -rf "$corpus"
+	set -- "-runs=${FUZZ_RUNS:-10000}"
+fi
 mkdir -p "$corpus"
 "$build/app/fuzz/dpdk-fastmem-fuzz-replay" --seeds "$corpus" >/dev/null 2>&1
 

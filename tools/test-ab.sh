@@ -18,6 +18,7 @@ esac
 build=$(realpath "$1")
 shift
 . "$(dirname "$0")/common.sh"
+suite=ab
 . tools/promise.sh
 eal=("$@")
 
@@ -114,7 +115,7 @@ finds_out_that_nothing_is_replaced() {
 }
 
 for s in programs traces malloc_perf_autotest load; do
-	promise "$s: the quick comparison ends well" section $s
+	step "$s: the quick comparison ends well" section $s
 done
 promise 'programs: each has calls, times and peak memory, and goals' programs_are_complete
 promise 'traces: each has them, too' traces_are_complete

@@ -5,6 +5,7 @@
 # Tests that the documentation is complete and leads somewhere.
 
 . "$(dirname "$0")/common.sh"
+suite=docs
 . tools/promise.sh
 
 case "${1:-}" in

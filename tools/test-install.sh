@@ -21,6 +21,7 @@ esac
 build=$(realpath "$1")
 shift
 . "$(dirname "$0")/common.sh"
+suite=install
 . tools/promise.sh
 top=$PWD
 eal=("$@")
@@ -159,7 +160,7 @@ uninstalls() {
 	[ -z "$(find "$scratch/root" -type f -o -type l)" ] || { find "$scratch/root" -type f -o -type l; return 1; }
 }
 
-promise 'installs' installs
+step 'installs' installs
 promise 'header, libraries, pkg-config file and tools are installed' has_files
 relocate_pc
 promise 'the pkg-config file requires libdpdk' requires_dpdk
@@ -183,6 +184,6 @@ for example in hello:says_hello conntrack:tracks_connections; do
 	promise "example $name links the static library and runs" links_static "$name" "$works"
 	promise "example $name builds with meson and runs" builds_with_meson "$name" "$works"
 done
-promise 'uninstalls without leaving a file' uninstalls
+step 'uninstalls without leaving a file' uninstalls
 
 promises_end

@@ -18,6 +18,7 @@ esac
 build=$(realpath "$1")
 shift
 . "$(dirname "$0")/common.sh"
+suite=benchmark
 . tools/promise.sh
 eal=("$@" --memory 1024)
 
@@ -61,7 +62,7 @@ draws_svg() { python3 -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])
 
 refuses_nonsense() { ! tools/with-eal.sh "${eal[@]}" "$perf" -- --scenario nonsense; }
 
-promise 'the quick run ends well' runs_quick
+step 'the quick run ends well' runs_quick
 promise 'the JSON file has results of each scenario' reports_each_scenario
 promise 'each result is complete: median between min and max, >= 7 rounds' reports_sane_numbers
 promise 'the plot is well-formed SVG' draws_svg

@@ -41,6 +41,7 @@ esac
 build=$(realpath "$1")
 shift
 . "$(dirname "$0")/common.sh"
+suite=upstream
 . tools/promise.sh
 
 eal=()
@@ -207,9 +208,9 @@ try_suite() {
 	shift 3
 	result=$(try_hard "$suite" default "$@")
 	if [ "$result" = late ]; then
-		echo "  $suite: left out, as here it takes more than $patience s without fastmem"
+		left_out "$suite" "it takes more than $patience s here without fastmem"
 	elif [ "$verdict" = any ] && [ "$result" != pass ]; then
-		echo "  $suite: left out, as here it is \"$result\" without fastmem"
+		left_out "$suite" "it is \"$result\" here without fastmem"
 	elif [ "$verdict" != any ] && [ "$result" != "$verdict" ]; then
 		promise "$suite: $verdict" is_as_listed "$suite" "$result" "$verdict"
 	else
@@ -226,7 +227,7 @@ while read -r suite verdict uses args; do
 	is_asked_for "$suite" || continue
 	if [[ "$args" == huge* ]]; then
 		args=${args#huge}
-		[ -z "$no_huge" ] || { echo "  $suite: left out without huge pages"; continue; }
+		[ -z "$no_huge" ] || { left_out "$suite" "no huge pages"; continue; }
 	fi
 	attempts=1
 	if [[ "$args" =~ ^\ *timed ]]; then
@@ -234,7 +235,7 @@ while read -r suite verdict uses args; do
 		attempts=5
 	fi
 	if [ "$verdict" = long ]; then
-		echo "  $suite: left out, as it takes minutes without fastmem"
+		left_out "$suite" "it takes minutes without fastmem"
 		continue
 	fi
 	args=${args## }
@@ -284,7 +285,7 @@ for program in $programs; do
 	reason=$(app/test/upstream/programs.py --scratch "$scratch" --why-not "${program#replace-}" -- \
 		tools/with-eal.sh ${eal[@]+"${eal[@]}"})
 	if [ -n "$reason" ]; then
-		echo "  $program: left out, $reason"
+		left_out "$program" "$reason"
 	else
 		promise "$program: says the same" says_the_same "${program#replace-}"
 	fi

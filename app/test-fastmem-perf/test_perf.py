@@ -14,6 +14,7 @@ import tempfile
 import unittest
 import xml.etree.ElementTree
 
+SUITE = "perf_autotest"
 PROGRAM = sys.argv.pop(1)
 EAL = ["--no-huge", "-m", "640", "--no-pci", "--no-shconf", "--no-telemetry"]
 ONE_LCORE = {"tight", "batch_fifo", "batch_lifo", "bulk8", "bulk32", "mixed", "latency", "types",
@@ -269,7 +270,9 @@ class Perf(unittest.TestCase):
 
 
 def main():
-    result = unittest.main(exit=False, verbosity=2).result
+    only = os.environ.get("FASTMEM_TEST_ONLY", "").split()
+    options = [word for name in only for word in ("-k", name)]
+    result = unittest.main(argv=[sys.argv[0], *options], exit=False, verbosity=2).result
     failed = len(result.failures) + len(result.errors)
     print("%d passed, %d failed" % (result.testsRun - failed - len(result.skipped), failed))
     return failed != 0

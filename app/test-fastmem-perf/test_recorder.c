@@ -490,7 +490,7 @@ run_tests(void)
 	for (size_t i = 0; i < LENGTH(tests); i++) {
 		bool ok = tests[i].run() == 0;
 
-		printf("%s %s\n", ok ? "ok  " : "FAIL", tests[i].name);
+		printf("recorder_autotest.%s: %s\n", tests[i].name, ok ? "ok" : "FAILED");
 		failed += !ok;
 	}
 	printf("%zu passed, %u failed\n", LENGTH(tests) - failed, failed);

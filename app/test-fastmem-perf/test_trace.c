@@ -344,7 +344,7 @@ main(void)
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
 		bool ok = tests[i].run() == 0;
 
-		printf("%s %s\n", ok ? "ok  " : "FAIL", tests[i].name);
+		printf("trace_autotest.%s: %s\n", tests[i].name, ok ? "ok" : "FAILED");
 		failed += !ok;
 	}
 	printf("%zu passed, %u failed\n", sizeof(tests) / sizeof(tests[0]) - failed, failed);

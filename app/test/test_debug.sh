@@ -18,29 +18,16 @@ program=$2
 shift 2
 eal=("$@")
 
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-passed=0
-failed=0
-
-# promise NAME COMMAND...: what the program has printed is shown when it fails.
-promise() {
-	local name=$1
-
-	shift
-	if "$@"; then
-		echo "debug.$name: ok"
-		passed=$((passed + 1))
-	else
-		cat "$scratch/log"
-		echo "debug.$name: FAILED"
-		failed=$((failed + 1))
-	fi
-}
+suite=debug_program
+. "$(dirname "$0")/../../tools/promise.sh"
 
 # run SETTING WHAT: 0 if it comes to its end.
 run() {
-	RTE_FASTMEM_DEBUG=$1 "$with_eal" "${eal[@]}" "$program" -- "$2" >"$scratch/log" 2>&1
+	local status=0
+
+	RTE_FASTMEM_DEBUG=$1 "$with_eal" "${eal[@]}" "$program" -- "$2" >"$scratch/out" 2>&1 || status=$?
+	cat "$scratch/out"
+	return $status
 }
 
 # A shell says 128 more than the signal.
@@ -48,8 +35,8 @@ aborts() { run "$1" "$2"; [ $? -eq 134 ] && ! prints 'the end'; }
 ends() { run "$1" "$2" && prints 'the end'; }
 # It leaves without a word.
 leaves() { run "$1" "$2" && ! prints 'the end'; }
-prints() { grep -qE -- "$1" "$scratch/log"; }
-prints_once() { [ "$(grep -cE -- "$1" "$scratch/log")" -eq 1 ]; }
+prints() { grep -qE -- "$1" "$scratch/out"; }
+prints_once() { [ "$(grep -cE -- "$1" "$scratch/out")" -eq 1 ]; }
 listed='FASTMEM: live: 8638 bytes in 7 objects'
 
 is_aborted_with_a_report() {
@@ -93,7 +80,7 @@ promise programs_can_go_on_at_level_full goes_on_with_a_report full overflow 'wr
 promise without_checking_nothing_is_reported goes_on_without off overflow
 promise reports_can_go_to_a_file reports_to_a_file
 
-promise what_is_lost_is_listed_at_exit lists_once full lose
+step what_is_lost_is_listed_at_exit lists_once full lose
 promise the_list_names_the_place prints 'lose_some.* .*test_debug_program.c'
 promise what_is_lost_is_listed_at_level_light lists_once light lose
 promise what_is_lost_is_listed_at_deinit_only lists_once full lose_and_deinit
@@ -106,7 +93,7 @@ promise after_eal_it_is_too_late_and_no_crash says_that_it_is_too_late
 
 for setting in fast full=1 sample sample=0 sample=x sample=5000000000 on-error on-error=maybe leaks=perhaps \
 		quarantine= quarantine=1X quarantine=-1 depth=0 depth=17 report= full,unknown=1; do
-	promise "refused: $setting" is_refused "$setting"
+	promise "the_setting_${setting}_is_refused" is_refused "$setting"
 done
 promise off_is_a_level is_level off nothing 1
 promise light_is_a_level is_level light nothing 2
@@ -118,5 +105,4 @@ unknown_levels_are_refused() { run '' "$1" && prints '^init -22 level 0$'; }
 promise a_depth_that_is_too_much_is_refused unknown_levels_are_refused conf_deep
 promise an_unknown_level_is_refused unknown_levels_are_refused conf_unknown
 
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+promises_end

@@ -16,7 +16,7 @@ with_eal=$1 program=$2 library=$(realpath "$3") trace_tool=$4 pages=$5
 
 here=$(dirname "$(realpath "$0")")
 suite=malloc_preload
-. "$(dirname "$0")/promise.sh"
+. "$(dirname "$0")/../../tools/promise.sh"
 
 # run OUTPUT PART [VARIABLE=VALUE...]: the program with the library; LIBRARY= goes without.
 run() {
@@ -33,12 +33,14 @@ memory=
 shown() { cat "$1.out" "$1.err"; }
 
 # All cases of the program count as promises of this script: suites NAME [VARIABLE=VALUE...]
+# cases: served.* counted.*
 suites() {
 	local name=$1 status=0 n_failed
 
 	shift
+	[ -z "${FASTMEM_TEST_ONLY:-}" ] || grep -q "^$name\." <<<"$FASTMEM_TEST_ONLY" || return 0
 	run "$scratch/suites" suites RTE_FASTMEM_MALLOC_RESERVE=12M "$@" || status=$?
-	sed -n "s/^preload_\(.*: \)/$name.\1/p" "$scratch/suites.out"
+	sed -n "s/^preload_\(.*: \)/$suite.$name.\1/p" "$scratch/suites.out"
 	passed=$((passed + $(grep -c '^preload_.*: ok$' "$scratch/suites.out")))
 	n_failed=$(grep -c '^preload_.*: FAILED$' "$scratch/suites.out")
 	failed=$((failed + n_failed))
@@ -289,9 +291,9 @@ is_independent_of_the_heap() {
 	[ -n "$calls" ] && ! grep -v fastmem_replace_ <<<"$calls"
 }
 
-suites preload
+suites served
 # The same off the fast path.
-suites preload_counted RTE_FASTMEM_MALLOC_REPORT="$scratch/report.suites"
+suites counted RTE_FASTMEM_MALLOC_REPORT="$scratch/report.suites"
 promise fastmem_serves_unless_told_otherwise serves fastmem
 promise on_is_on serves fastmem RTE_FASTMEM_MALLOC=on
 promise off_is_off serves EAL RTE_FASTMEM_MALLOC=off

@@ -25,7 +25,7 @@ what=$1
 shift
 
 suite=replace
-. "$(dirname "$0")/promise.sh"
+. "$(dirname "$0")/../../tools/promise.sh"
 
 # Where EAL, or a device, reports on stdout, it is not what the program prints.
 runs() {
@@ -47,9 +47,9 @@ owns_most() {
 }
 
 run_both() {
-	promise 'the_plain_program_runs' runs "$1" "$scratch/plain"
-	promise 'the_replaced_program_runs' runs "$2" "$scratch/replaced"
-	promise 'both_print_the_same' prints_the_same
+	step the_plain_program_runs runs "$1" "$scratch/plain"
+	step the_replaced_program_runs runs "$2" "$scratch/replaced"
+	promise both_print_the_same prints_the_same
 	promise 'no_object_of_the_plain_program_is_of_fastmem' owns "$scratch/plain" '0 of [1-9][0-9]*'
 	promise 'all_objects_of_the_replaced_program_are_of_fastmem' owns_most "$scratch/replaced"
 }

@@ -23,6 +23,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 TABLE = HERE / "wrong" / "static.tsv"
+SUITE = "static"
 
 # file:line:column: message [name] or message [CWE-1] [name]
 DIAGNOSTIC = re.compile(
@@ -177,8 +178,9 @@ class Suite:
         self.results = []
         self.passed = self.failed = 0
 
+    # cases: *
     def check(self, name, ok, why="", output=""):
-        print(f"static.{name}: {'ok' if ok else 'FAILED: ' + why}", flush=True)
+        print(f"{SUITE}.{name}: {'ok' if ok else 'FAILED: ' + why}", flush=True)
         if ok:
             self.passed += 1
         else:

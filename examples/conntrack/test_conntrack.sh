@@ -21,6 +21,7 @@ esac
 program=$1
 shift
 runner=("$@")
+suite=conntrack
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 passed=0
@@ -31,11 +32,11 @@ promise() {
 
 	shift
 	if "$@" >"$scratch/log" 2>&1; then
-		echo "conntrack.$name: ok"
+		echo "$suite.$name: ok"
 		passed=$((passed + 1))
 	else
 		cat "$scratch/log"
-		echo "conntrack.$name: FAILED"
+		echo "$suite.$name: FAILED"
 		failed=$((failed + 1))
 	fi
 }

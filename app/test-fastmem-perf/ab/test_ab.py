@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import malloc_perf  # noqa: E402  pylint: disable=wrong-import-position
 import side  # noqa: E402  pylint: disable=wrong-import-position
 
+SUITE = "ab_autotest"
 REPORT = """program dpdk-testpmd
 tsc_hz 2000000000
 calls 400
@@ -157,7 +158,9 @@ class Ab(unittest.TestCase):
 
 
 def main():
-    result = unittest.main(exit=False, verbosity=2).result
+    only = os.environ.get("FASTMEM_TEST_ONLY", "").split()
+    options = [word for name in only for word in ("-k", name)]
+    result = unittest.main(argv=[sys.argv[0], *options], exit=False, verbosity=2).result
     failed = len(result.failures) + len(result.errors)
     print("%d passed, %d failed" % (result.testsRun - failed - len(result.skipped), failed))
     return failed != 0

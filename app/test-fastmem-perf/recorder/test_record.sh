@@ -1,4 +1,4 @@
-#! /bin/sh
+#!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The fastmem authors
 
@@ -6,30 +6,14 @@
 # usage: test_record.sh dpdk-fastmem-record librte_fastmem_record.so dpdk-fastmem-trace
 
 set -u
+suite=record_autotest
+. "$(dirname "$0")/../../../tools/promise.sh"
 
 record=$1
 FASTMEM_RECORD_LIBRARY=$(realpath "$2")
 FASTMEM_TRACE_TOOL=$(realpath "$3")
 export FASTMEM_RECORD_LIBRARY FASTMEM_TRACE_TOOL
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-passed=0
-failed=0
-
-# check NAME COMMAND...: the command succeeds
-check()
-{
-	name=$1
-	shift
-	if "$@" >"$dir/out" 2>&1; then
-		echo "ok   $name"
-		passed=$((passed + 1))
-	else
-		echo "FAIL $name"
-		cat "$dir/out"
-		failed=$((failed + 1))
-	fi
-}
+dir=$scratch
 
 a_program_is_recorded()
 {
@@ -84,12 +68,12 @@ a_file_that_is_no_trace_is_refused()
 		grep 'not a fastmem trace' "$dir/err"
 }
 
-for test in a_program_is_recorded a_dump_has_a_line_for_each_operation \
+step a_program_is_recorded a_program_is_recorded
+for test in a_dump_has_a_line_for_each_operation \
 		the_exit_status_is_the_programs a_trace_is_no_larger_than_asked_for \
 		a_program_that_is_not_there_is_an_error \
 		a_log_that_cannot_be_written_does_not_stop_the_program \
 		programs_it_starts_have_logs_of_their_own a_file_that_is_no_trace_is_refused; do
-	check $test $test
+	promise $test $test
 done
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+promises_end

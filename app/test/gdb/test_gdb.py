@@ -18,6 +18,8 @@ import tempfile
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+SUITE = "gdb"
+ONLY = os.environ.get("FASTMEM_TEST_ONLY", "").split("\n")  # cases; none: all
 PATIENCE = 100  # seconds: far more than anything takes
 PROMPT = "===="
 # See "Core files" in fastmem_checking.rst.
@@ -94,6 +96,8 @@ class Test:
         self.passed = self.failed = 0
 
     def promise(self, name, function, *args):
+        if ONLY != [""] and name not in ONLY:
+            return
         try:
             function(*args)
             result = "ok"
@@ -102,7 +106,7 @@ class Test:
             traceback.print_exc(file=sys.stdout)
             result = "FAILED"
             self.failed += 1
-        print("gdb.%s: %s" % (name, result), flush=True)
+        print("%s.%s: %s" % (SUITE, name, result), flush=True)
 
     def gdb(self, target, commands, script=True, before=(), env=None):
         """The output of each command, all by one gdb, which may not write to the process."""

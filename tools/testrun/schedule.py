@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+"""Runs jobs side by side: as many as CPUs and huge pages allow, the longest first."""
+
+import queue
+
+HUGE_EACH = 256  # pages of 2 MiB that a test may use
+
+
+class Scheduler:
+    def __init__(self, jobs, slots, huge_slots, report):
+        self.waiting = sorted(jobs, key=lambda job: (job.exclusive, -job.priority, -job.expected))
+        self.slots, self.huge_slots, self.report = slots, huge_slots, report
+        self.running, self.done = [], []
+        self.events = queue.SimpleQueue()
+
+    def fits(self, job):
+        if job.exclusive or any(other.exclusive for other in self.running):
+            return not self.running
+        if job.huge and sum(other.huge for other in self.running) >= self.huge_slots:
+            return False
+        used = sum(other.weight for other in self.running)
+        return not self.running or used + job.weight <= self.slots
+
+    def give_up(self, job):
+        """A job whose build has failed. Returns whether this is one."""
+        if job.needs is None or job.needs not in self.done:
+            return False
+        job.not_run = job.needs.not_run or job.needs.problem
+        return bool(job.not_run)
+
+    def start(self):
+        for job in list(self.waiting):
+            if self.give_up(job):
+                self.waiting.remove(job)
+                self.done.append(job)
+            elif (job.needs is None or job.needs in self.done) and self.fits(job):
+                self.waiting.remove(job)
+                self.running.append(job)
+                job.begin(self.events.put)
+
+    def run(self):
+        self.start()
+        try:
+            while self.running:
+                try:
+                    job = self.events.get(timeout=1)
+                except queue.Empty:
+                    job = None
+                if job is not None:
+                    self.running.remove(job)
+                    self.done.append(job)
+                    self.report.ended(job)
+                    self.start()
+                self.report.progress(self)
+        except KeyboardInterrupt:
+            for job in self.running:
+                job.stop()
+            raise
+        finally:
+            self.report.clear()
+        return self.done
