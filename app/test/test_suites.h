@@ -35,6 +35,7 @@
 	SUITE(pool_steal) \
 	SUITE(processes) \
 	SUITE(departure) \
+	SUITE(alive) \
 	SUITE(reclaim) \
 	SUITE(kill) \
 	SUITE(steps) \

@@ -22,6 +22,71 @@
 struct fastmem_process fastmem_process = { .layout = &fastmem_layout, .peers_fd = -1 };
 struct rte_fastmem_map rte_fastmem_map;
 
+/*
+ * Held while this process begins, attaches, ends, or learns that the primary has ended. The thread
+ * that receives EAL's messages never waits for it: others wait for an answer while they hold it.
+ */
+static pthread_mutex_t life_lock = PTHREAD_MUTEX_INITIALIZER;
+static __thread bool has_life_lock;
+static uint32_t close_due; /* atomic: the message that tells so came while another had the lock */
+
+struct life {
+	int cancel_state;
+};
+
+/* In a secondary, under life_lock. Whether there was such a message, memory tells. */
+static void
+close_if_ended(void)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN &&
+			__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
+		fastmem_close_here(ctl);
+}
+
+/* False: this is called from within, by a callback of the program's. */
+static bool
+life_begin(struct life *life)
+{
+	if (has_life_lock)
+		return false;
+	life->cancel_state = fastmem_cancel_disable();
+	pthread_mutex_lock(&life_lock);
+	has_life_lock = true;
+	return true;
+}
+
+static void
+life_end(const struct life *life)
+{
+	pthread_mutex_unlock(&life_lock);
+	/*
+	 * Pairs with the exchange in fastmem_close_attached(): if that came first, this sees it;
+	 * else the lock was free there, or another thread's, which comes here as well.
+	 */
+	while (__atomic_fetch_or(&close_due, 0, __ATOMIC_ACQ_REL) != 0 &&
+			pthread_mutex_trylock(&life_lock) == 0) {
+		__atomic_store_n(&close_due, 0, __ATOMIC_RELAXED);
+		close_if_ended();
+		pthread_mutex_unlock(&life_lock);
+	}
+	has_life_lock = false;
+	fastmem_cancel_restore(life->cancel_state);
+}
+
+/* In a secondary, in the thread that receives messages: the primary has ended fastmem. */
+void
+fastmem_close_attached(void)
+{
+	/* Pairs with the one in life_end(). */
+	__atomic_exchange_n(&close_due, 1, __ATOMIC_ACQ_REL);
+	if (pthread_mutex_trylock(&life_lock) != 0)
+		return;
+	close_if_ended();
+	pthread_mutex_unlock(&life_lock);
+}
+
 static void
 socket_init(struct fastmem_ctl *ctl, unsigned int socket)
 {
@@ -101,7 +166,7 @@ primary_init(const struct fastmem_settings *settings)
 		return -ENOMEM;
 	}
 	if (fastmem_map_create(ctl) != 0) {
-		fastmem_peers_destroy();
+		fastmem_alive_remove();
 		rte_memzone_free(mz);
 		return -ENOMEM;
 	}
@@ -127,17 +192,44 @@ primary_init(const struct fastmem_settings *settings)
 	return 0;
 }
 
+/* In a secondary: open this process, in which the calling thread has found ctl. */
 static int
-attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
+join(struct fastmem_ctl *ctl)
+{
+	int ret = fastmem_peers_join(ctl);
+
+	if (ret != 0) {
+		fastmem_alive_leave(false);
+		return ret;
+	}
+	fastmem_alive_entered();
+	if (fastmem_mp_start() != 0)
+		FASTMEM_LOG(WARNING, "the primary cannot tell this process of its deinit: %s",
+			rte_strerror(rte_errno));
+	/*
+	 * The primary's deinit clears ready, and then tells those that have joined. Both
+	 * read and write it, so one comes first: either this sees that it is cleared, or the
+	 * primary sees (acquire) that this process has joined (release), and its message waits.
+	 */
+	if (__atomic_fetch_add(&ctl->ready, 0, __ATOMIC_ACQ_REL) == 0) {
+		fastmem_mp_stop();
+		fastmem_peers_leave(ctl);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+/* In a secondary: whether it can use the shared state, as conf wants it. */
+static int
+check_shared(const struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf,
+		struct fastmem_settings *settings)
 {
 	static bool refused, unreadable; /* each call comes here, and one line in the log will do */
-	struct fastmem_settings settings;
-	int ret;
 
 	/* Pairs with the release in primary_init(). */
 	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
 		return -ENODEV;
-	if (unreadable || fastmem_conf_read(conf, &settings) != 0) {
+	if (unreadable || fastmem_conf_read(conf, settings) != 0) {
 		unreadable = true;
 		return -EINVAL;
 	}
@@ -150,33 +242,31 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 		refused = true;
 		return -ENODEV;
 	}
-	fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
-	ret = fastmem_map_attach(ctl);
-	if (ret != 0)
+	return 0;
+}
+
+/* In a secondary, which then is within fastmem_alive_enter(); also if this fails. */
+static int
+attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
+{
+	struct fastmem_settings settings;
+	int ret = check_shared(ctl, conf, &settings);
+
+	if (ret == 0)
+		ret = fastmem_map_attach(ctl);
+	if (ret != 0) {
+		fastmem_alive_leave(false);
 		return ret;
+	}
+	fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
 	fastmem_steal_init();
 	/* To join, it already takes back what others left. */
 	fastmem_process.ctl = ctl;
-	ret = fastmem_peers_join(ctl);
+	ret = join(ctl);
 	if (ret != 0) {
 		fastmem_process.ctl = NULL;
 		fastmem_map_detach();
 		return ret;
-	}
-	if (fastmem_mp_start() != 0)
-		FASTMEM_LOG(WARNING, "the primary cannot tell this process of its deinit: %s",
-			rte_strerror(rte_errno));
-	/*
-	 * The primary's deinit clears ready, and then tells those that have joined. Both
-	 * read and write it, so one comes first: either this sees that it is cleared, or the
-	 * primary sees (acquire) that this process has joined (release), and its message waits.
-	 */
-	if (__atomic_fetch_add(&ctl->ready, 0, __ATOMIC_ACQ_REL) == 0) {
-		fastmem_mp_stop();
-		fastmem_peers_leave(ctl);
-		fastmem_process.ctl = NULL;
-		fastmem_map_detach();
-		return -ENODEV;
 	}
 	fastmem_debug_attach(ctl, &settings);
 	/* ThreadSanitizer is told of this process only, as before. */
@@ -186,35 +276,15 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 	return 0;
 }
 
-/* In a secondary: held while it attaches, detaches, or learns that the primary has ended. */
-static pthread_mutex_t attach_lock = PTHREAD_MUTEX_INITIALIZER;
-
 static int
 secondary_attach(const struct rte_fastmem_conf *conf)
 {
-	int ret = 0;
+	struct fastmem_ctl *ctl;
 
-	pthread_mutex_lock(&attach_lock);
-	if (fastmem_process_state() == FASTMEM_PROCESS_NONE) {
-		struct fastmem_ctl *ctl = fastmem_peers_open();
-
-		ret = ctl != NULL ? attach_to(ctl, conf) : -ENODEV;
-		if (ctl != NULL && fastmem_process.ctl == NULL)
-			fastmem_peers_leave(NULL);
-	}
-	pthread_mutex_unlock(&attach_lock);
-	return ret;
-}
-
-/* In a secondary: the primary has ended fastmem. */
-void
-fastmem_close_attached(void)
-{
-	pthread_mutex_lock(&attach_lock);
-	/* A process that has attached by now is open; another has seen that it is late. */
-	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
-		fastmem_close_here(fastmem_ctl());
-	pthread_mutex_unlock(&attach_lock);
+	if (fastmem_process_state() != FASTMEM_PROCESS_NONE)
+		return 0;
+	ctl = fastmem_alive_enter();
+	return ctl != NULL ? attach_to(ctl, conf) : -ENODEV;
 }
 
 /* Give back all that the primary has set up. */
@@ -233,7 +303,7 @@ destroy(struct fastmem_ctl *ctl)
 	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
 	fastmem_process.ctl = NULL;
 	fastmem_map_detach();
-	fastmem_peers_destroy();
+	fastmem_alive_remove();
 	for (i = 0; i < meta->n_zones; i++)
 		rte_memzone_free(meta->zones[i]);
 	rte_memzone_free(fastmem_process.ctl_zone);
@@ -244,7 +314,7 @@ destroy(struct fastmem_ctl *ctl)
 static int
 destroy_closed(struct fastmem_ctl *ctl)
 {
-	if (fastmem_peers_others(ctl))
+	if (fastmem_alive_shut() != 0)
 		return -EBUSY;
 	destroy(ctl);
 	return 0;
@@ -263,8 +333,8 @@ secondary_init(const struct rte_fastmem_conf *conf)
 	return ret;
 }
 
-int
-rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
+static int
+init(const struct rte_fastmem_conf *conf)
 {
 	enum fastmem_process_state state = fastmem_process_state();
 	struct fastmem_settings settings;
@@ -281,6 +351,19 @@ rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
 }
 
 int
+rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
+{
+	struct life life;
+	int ret;
+
+	if (!life_begin(&life))
+		return -EBUSY;
+	ret = init(conf);
+	life_end(&life);
+	return ret;
+}
+
+int
 rte_fastmem_init(void)
 {
 	return rte_fastmem_init_conf(NULL);
@@ -290,12 +373,14 @@ rte_fastmem_init(void)
 struct fastmem_ctl *
 fastmem_ctl_get(void)
 {
-	enum fastmem_process_state state = fastmem_process_state();
+	struct life life;
 
-	if (unlikely(state == FASTMEM_PROCESS_NONE) &&
-			rte_eal_process_type() == RTE_PROC_SECONDARY && secondary_attach(NULL) == 0)
-		state = FASTMEM_PROCESS_OPEN;
-	return state == FASTMEM_PROCESS_OPEN ? fastmem_ctl() : NULL;
+	if (unlikely(fastmem_process_state() == FASTMEM_PROCESS_NONE) &&
+			rte_eal_process_type() == RTE_PROC_SECONDARY && life_begin(&life)) {
+		secondary_attach(NULL);
+		life_end(&life);
+	}
+	return fastmem_process_state() == FASTMEM_PROCESS_OPEN ? fastmem_ctl() : NULL;
 }
 
 static void
@@ -303,47 +388,75 @@ secondary_deinit(struct fastmem_ctl *ctl)
 {
 	fastmem_mp_stop();
 	/* The primary waits for this, or for this process to know, before it unmaps anything. */
-	pthread_mutex_lock(&attach_lock);
 	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
 		fastmem_threads_leave();
 	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
 	fastmem_debug_detach();
-	fastmem_peers_leave(ctl);
 	fastmem_process.ctl = NULL;
 	fastmem_process.init_called = false;
 	fastmem_map_detach();
-	pthread_mutex_unlock(&attach_lock);
+	fastmem_peers_leave(ctl);
 }
 
-void
-rte_fastmem_deinit(void)
+static void
+primary_deinit(struct fastmem_ctl *ctl)
 {
-	enum fastmem_process_state state = fastmem_process_state();
-	struct fastmem_ctl *ctl = fastmem_ctl();
-
-	if (state == FASTMEM_PROCESS_NONE || state == FASTMEM_PROCESS_FORGOTTEN)
-		return;
-	fastmem_defer_end_all();
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
-		secondary_deinit(ctl);
-		return;
-	}
-	if (state == FASTMEM_PROCESS_OPEN) {
+	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN) {
 		/* What was written to after its end is not found otherwise, if nobody needs the memory. */
 		rte_fastmem_debug_check();
 		fastmem_leaks_at_end();
 		/* Nobody comes after this, and those who are there, fail from now on. */
-		__atomic_exchange_n(&ctl->ready, 0, __ATOMIC_ACQ_REL); /* see attach_to() */
+		__atomic_exchange_n(&ctl->ready, 0, __ATOMIC_ACQ_REL); /* see join() */
 		fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
 		fastmem_debug_close();
 		fastmem_threads_forget();
-		if (fastmem_peers_others(ctl))
+		if (fastmem_alive_others())
 			fastmem_mp_close(ctl);
 	}
 	if (destroy_closed(ctl) != 0)
 		FASTMEM_LOG(NOTICE, "secondary processes are attached: the memory stays until they "
 			"have ended, or called rte_fastmem_deinit(), and this process calls it or "
 			"rte_fastmem_init() again");
+}
+
+void
+rte_fastmem_deinit(void)
+{
+	enum fastmem_process_state state;
+	struct life life;
+
+	if (!life_begin(&life))
+		return;
+	state = fastmem_process_state();
+	if (state != FASTMEM_PROCESS_NONE && state != FASTMEM_PROCESS_FORGOTTEN) {
+		fastmem_defer_end_all();
+		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+			primary_deinit(fastmem_ctl());
+		else
+			secondary_deinit(fastmem_ctl());
+	}
+	life_end(&life);
+}
+
+/* Under life_lock, but in a forked child. */
+static void
+forget(bool forked)
+{
+	if (fastmem_process_state() == FASTMEM_PROCESS_NONE)
+		return;
+	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
+	if (forked) {
+		fastmem_debug_forked();
+		fastmem_threads_forget_forked();
+		fastmem_alive_leave(true);
+	} else {
+		fastmem_debug_close();
+		fastmem_threads_forget();
+		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+			fastmem_alive_remove();
+		else
+			fastmem_alive_leave(false);
+	}
 }
 
 /*
@@ -353,21 +466,15 @@ rte_fastmem_deinit(void)
 void
 fastmem_forget(bool forked)
 {
-	if (fastmem_process_state() == FASTMEM_PROCESS_NONE)
-		return;
-	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
-	if (forked) {
-		fastmem_debug_forked();
-		pthread_mutex_init(&attach_lock, NULL);
-		fastmem_threads_forget_forked();
-		fastmem_peers_leave(NULL); /* the lock stays the other's */
-	} else {
-		fastmem_debug_close();
-		fastmem_threads_forget();
-		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
-			fastmem_peers_destroy();
-		else
-			fastmem_peers_leave(NULL);
+	struct life life;
+
+	if (forked) { /* whoever held the lock is not here */
+		pthread_mutex_init(&life_lock, NULL);
+		has_life_lock = false;
+		forget(true);
+	} else if (life_begin(&life)) {
+		forget(false);
+		life_end(&life);
 	}
 }
 
@@ -378,16 +485,19 @@ fastmem_forget(bool forked)
 void
 fastmem_end(void)
 {
-	struct fastmem_ctl *ctl = fastmem_ctl();
+	struct life life;
 
-	if (fastmem_process_state() != FASTMEM_PROCESS_OPEN)
+	if (!life_begin(&life))
 		return;
-	fastmem_defer_end_all();
-	if (rte_eal_process_type() == RTE_PROC_PRIMARY)
-		fastmem_leaks_at_end();
-	else
-		secondary_deinit(ctl);
-	fastmem_forget(false);
-	/* A secondary has detached, and is not to attach to what is about to go. */
-	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
+	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN) {
+		fastmem_defer_end_all();
+		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+			fastmem_leaks_at_end();
+		else
+			secondary_deinit(fastmem_ctl());
+		forget(false);
+		/* A secondary has detached, and is not to attach to what is about to go. */
+		fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
+	}
+	life_end(&life);
 }

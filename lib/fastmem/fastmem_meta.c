@@ -12,7 +12,7 @@
  * yet entered anywhere when its process is killed is lost until deinit: that is
  * a matter of a few instructions.
  *
- * The granule map is a sparse part of the file of fastmem_peer.c, or memory of this
+ * The granule map is a sparse part of the file of fastmem_alive.c, or memory of this
  * process where there is none: it spans all memory that EAL may ever map, and costs a
  * page where there are chunks. (An fbarray of EAL's would be written to as a whole.) It is written
  * when slabs come and go, under bin.lock, and leaves are added under arena.grow
@@ -20,6 +20,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -35,6 +36,10 @@
 #define META_STOCK (128 << 10)
 #define MAP_PAGE 4096u /* bytes; leaves begin on a page of their own */
 #define SPINS 200
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 RTE_LOG_REGISTER_DEFAULT(fastmem_logtype, NOTICE);
 
@@ -434,9 +439,9 @@ map_bytes(const struct fastmem_ctl *ctl)
 static int
 map_memory(const struct fastmem_ctl *ctl)
 {
-	int fd = fastmem_process.peers_fd;
+	int fd = fastmem_alive_fd();
 	size_t bytes = map_bytes(ctl);
-	void *map = fd >= 0 ?
+	void *map = fastmem_process.is_shared ?
 		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, FASTMEM_MAP_OFFSET) :
 		mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -456,7 +461,7 @@ map_memory(const struct fastmem_ctl *ctl)
 int
 fastmem_map_create(struct fastmem_ctl *ctl)
 {
-	int fd = fastmem_process.peers_fd;
+	int fd = fastmem_alive_fd();
 	size_t bytes = map_bytes(ctl);
 
 	if (fd >= 0 && ftruncate(fd, FASTMEM_MAP_OFFSET + bytes) != 0) {
@@ -467,7 +472,7 @@ fastmem_map_create(struct fastmem_ctl *ctl)
 	return map_memory(ctl);
 }
 
-/* After fastmem_peers_open(). */
+/* After fastmem_alive_enter(). */
 int
 fastmem_map_attach(const struct fastmem_ctl *ctl)
 {
@@ -484,12 +489,60 @@ fastmem_map_detach(void)
 	fastmem_process.leaves = NULL;
 }
 
+/*
+ * Have the file system allocate a part of the map: where there is no room, the first write would
+ * end the process by SIGBUS. Returns 0 or a negative errno.
+ */
+static int
+map_populate(const void *part, size_t bytes)
+{
+	uintptr_t begin = RTE_ALIGN_FLOOR((uintptr_t)part, MAP_PAGE);
+	uintptr_t end = RTE_ALIGN_CEIL((uintptr_t)part + bytes, MAP_PAGE);
+	size_t page = sysconf(_SC_PAGESIZE);
+	int ret;
+
+	begin = RTE_ALIGN_FLOOR(begin, page);
+	end = RTE_ALIGN_CEIL(end, page);
+	if (madvise((void *)begin, end - begin, MADV_POPULATE_WRITE) == 0)
+		return 0;
+	/* Linux before 5.14 does not know that. Not every file system can do the other. */
+	ret = errno == EFAULT ? ENOSPC : errno;
+	if (ret == EINVAL)
+		ret = fallocate(fastmem_alive_fd(), 0, FASTMEM_MAP_OFFSET + begin -
+				(uintptr_t)fastmem_process.map, end - begin) == 0 ? 0 : errno;
+	return ret == ENOSPC || ret == EDQUOT || ret == ENOMEM ? -ret : 0;
+}
+
+/* Allocate what of the map tells of n granules from first on. */
+static int
+map_allocate(uint32_t first, uint32_t n)
+{
+	static bool told; /* under arena.grow; each call that needs memory comes here */
+	uint32_t first_leaf = first >> FASTMEM_LEAF_SHIFT;
+	uint32_t n_leaves = ((first + n - 1) >> FASTMEM_LEAF_SHIFT) - first_leaf + 1;
+	int ret;
+
+	if (!fastmem_process.is_shared)
+		return 0;
+	ret = map_populate(&fastmem_process.bins[first], n * sizeof(fastmem_process.bins[0]));
+	if (ret == 0)
+		ret = map_populate(&fastmem_process.leaves[first_leaf],
+				n_leaves * sizeof(fastmem_process.leaves[0]));
+	if (ret != 0 && !told)
+		FASTMEM_LOG(ERR, "cannot grow: no room in %s for the granule map: %s. "
+			"Make room there", rte_eal_get_runtime_dir(), strerror(-ret));
+	told = ret != 0;
+	return ret;
+}
+
 /* Make descriptors for n granules from first on. Under arena.grow. */
 int
 fastmem_map_add_leaves(uint32_t first, uint32_t n)
 {
 	uint32_t i;
 
+	if (map_allocate(first, n) != 0)
+		return -ENOMEM;
 	for (i = first >> FASTMEM_LEAF_SHIFT; i <= (first + n - 1) >> FASTMEM_LEAF_SHIFT; i++) {
 		struct fastmem_leaf **slot = &fastmem_process.leaves[i];
 		struct fastmem_leaf *leaf, *none = NULL;

@@ -5,168 +5,46 @@
 /*
  * The processes that share fastmem, and what dead ones leave behind.
  *
- * A process has a number, and holds a lock on the byte of that number in a file
- * in EAL's runtime directory. The kernel drops it when the process ends, however
- * it does, after its last thread has stopped. Unlike a process id, such a lock is
- * not reused, and is seen from other PID namespaces. The file also says where the
- * shared state is, as looking for a memzone would take a lock of EAL's that does
- * not survive its holder.
- *
- * What a dead process owned carries its number: thread caches, magazines (by the
- * ids of these caches) and runs of granules. Taking it back can be interrupted by
- * the death of whoever does it, and is begun anew by the next.
+ * A process has a number; fastmem_alive.c tells which of them live. What a dead process owned
+ * carries its number: thread caches, magazines (by the ids of these caches) and runs of
+ * granules. Taking it back can be interrupted by the death of whoever does it, and is begun
+ * anew by the next.
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <rte_eal.h>
-#include <rte_memory.h>
+#include <rte_cycles.h>
 
 #include "fastmem_private.h"
 
-#define PEERS_FILE "fastmem_peers"
-#define PEERS_MAGIC UINT64_C(0x315245455046)
+#define NUMBER_TRIES 1000 /* of 100 us, for a number that is being given back */
 
-/*
- * The start of the file; the granule map follows (fastmem_meta.c). The lock of process i is on
- * the byte at LOCKS + i, which is never written.
- */
-struct peers_file {
-	uint64_t magic;
-	uint64_t ctl; /* address */
-};
-#define LOCKS 4096
-
+/* Under peers_lock, but in the primary: the calling process has number i. */
 static void
-peers_path(char *path, size_t n)
+peer_enter(struct fastmem_ctl *ctl, unsigned int i)
 {
-	snprintf(path, n, "%s/" PEERS_FILE, rte_eal_get_runtime_dir());
+	struct fastmem_peer *peer = &ctl->peers[i];
+	uint32_t bin;
+
+	for (bin = 0; bin < ctl->n_bins; bin++)
+		__atomic_store_n(&peer->held[bin], 0, __ATOMIC_RELAXED);
+	fastmem_alive_describe(peer);
+	peer->closed = 0;
+	peer->nonce = ++ctl->n_attached;
+	fastmem_process.peer = i;
+	fastmem_process.nonce = peer->nonce;
+	MOVE(peer->state, FASTMEM_PEER_ATTACHED);
 }
 
-static int
-lock_op(int fd, int op, unsigned int i, struct flock *lock)
-{
-	*lock = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = LOCKS + i,
-		.l_len = 1 };
-	return fcntl(fd, op, lock);
-}
-
-/* Whether process i lives. Without a file there is only this one. */
-static bool
-lock_is_held(int fd, unsigned int i)
-{
-	struct flock lock;
-
-	/* If the kernel does not tell, better wait for its memory than take it from it. */
-	return lock_op(fd, F_GETLK, i, &lock) != 0 || lock.l_type != F_UNLCK;
-}
-
-bool
-fastmem_peer_alive(unsigned int i)
-{
-	return i == fastmem_process.peer ||
-		(fastmem_process.peers_fd >= 0 && lock_is_held(fastmem_process.peers_fd, i));
-}
-
-/*
- * Whether the file is of another primary, which lives: EAL shares nothing of this
- * process then (--in-memory, --no-shconf), though it has the same --file-prefix.
- */
-static bool
-file_is_taken(const char *path)
-{
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	bool taken;
-
-	if (fd < 0)
-		return false;
-	taken = lock_is_held(fd, 0);
-	close(fd);
-	return taken;
-}
-
-/*
- * In the primary. A file of before is left to those who still have it open.
- * Returns 0; also without a file, which then nobody needs: in a process without
- * shared configuration, which EAL lets no other attach to.
- */
+/* In the primary. Returns 0 or -ENOMEM. */
 int
 fastmem_peers_create(struct fastmem_ctl *ctl)
 {
-	struct peers_file head = { PEERS_MAGIC, (uintptr_t)ctl };
-	struct flock lock;
-	char path[PATH_MAX];
-	int fd;
-
 	fastmem_mutex_init(&ctl->peers_lock);
-	fastmem_process.peers_fd = -1;
-	fastmem_process.peer = 0;
-	ctl->peers[0].pid = getpid();
-	ctl->peers[0].state = FASTMEM_PEER_ATTACHED;
-	peers_path(path, sizeof(path));
-	if (file_is_taken(path))
-		return 0;
-	unlink(path);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	fastmem_process.peers_fd = fd;
-	if (fd < 0) {
-		FASTMEM_LOG(DEBUG, "no file %s: %s; no other process can attach", path,
-			strerror(errno));
-		return 0;
-	}
-	/* Locked before it says anything. */
-	if (lock_op(fd, F_SETLK, 0, &lock) != 0 ||
-			pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head)) {
-		FASTMEM_LOG(ERR, "cannot write %s: %s", path, strerror(errno));
-		fastmem_peers_destroy();
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-/* In the primary, at deinit. */
-void
-fastmem_peers_destroy(void)
-{
-	char path[PATH_MAX];
-
-	if (fastmem_process.peers_fd < 0)
-		return;
-	peers_path(path, sizeof(path));
-	unlink(path);
-	close(fastmem_process.peers_fd);
-	fastmem_process.peers_fd = -1;
-}
-
-/*
- * In a secondary: find the shared state of a living primary. NULL: there is none.
- * The file stays open for fastmem_peers_join() or fastmem_peers_leave().
- */
-struct fastmem_ctl *
-fastmem_peers_open(void)
-{
-	struct peers_file head;
-	char path[PATH_MAX];
-	int fd;
-
-	peers_path(path, sizeof(path));
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	/* What a primary left behind that was killed points nowhere. */
-	if (pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
-			head.magic != PEERS_MAGIC || !lock_is_held(fd, 0) ||
-			rte_mem_virt2memseg((void *)(uintptr_t)head.ctl, NULL) == NULL) {
-		close(fd);
-		return NULL;
-	}
-	fastmem_process.peers_fd = fd;
-	return (struct fastmem_ctl *)(uintptr_t)head.ctl;
+	peer_enter(ctl, 0);
+	return fastmem_alive_create(ctl);
 }
 
 /* Taking back. */
@@ -290,7 +168,7 @@ take_back_all(struct fastmem_ctl *ctl)
 void
 fastmem_peers_take_back(struct fastmem_ctl *ctl)
 {
-	if (fastmem_process.peers_fd < 0)
+	if (!fastmem_process.is_shared)
 		return;
 	fastmem_peers_lock(ctl);
 	take_back_all(ctl);
@@ -308,20 +186,52 @@ is_remembered(const struct fastmem_ctl *ctl, unsigned int i)
 			(held_bytes(ctl, ctl->peers[i].held, &n) != 0 || n != 0));
 }
 
-/* The number for a new process: best one that nothing is remembered of. -1: none is free. */
+/*
+ * Under peers_lock. Lock a number for a new process: best one that nothing is remembered of, or
+ * one of a process that is gone; else take one back from a dead process. Returns a negative
+ * errno: -EAGAIN if one is about to become free, -ENOSPC if none is.
+ */
 static int
-free_number(const struct fastmem_ctl *ctl)
+take_number(struct fastmem_ctl *ctl)
 {
-	int best = -1;
+	int ret = -ENOSPC;
 	unsigned int i;
 
-	for (i = 0; i < FASTMEM_MAX_PEERS; i++) {
-		if (!is_remembered(ctl, i))
+	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
+		if (!is_remembered(ctl, i) && fastmem_alive_take(i) == 0)
 			return i;
-		if (best < 0 && ctl->peers[i].state == FASTMEM_PEER_GONE)
-			best = i;
+	for (i = 0; i < FASTMEM_MAX_PEERS; i++) {
+		if (ctl->peers[i].state == FASTMEM_PEER_ATTACHED)
+			continue;
+		if (fastmem_alive_take(i) == 0)
+			return i;
+		ret = -EAGAIN; /* its process has still to unlock it, as the last it does */
 	}
-	return best;
+	for (i = 1; i < FASTMEM_MAX_PEERS; i++)
+		if (!fastmem_peer_alive(i) && fastmem_alive_take(i) == 0)
+			return i;
+	return ret;
+}
+
+static int
+join(struct fastmem_ctl *ctl)
+{
+	int i;
+
+	fastmem_peers_lock(ctl);
+	i = take_number(ctl);
+	if (i < 0) {
+		fastmem_mutex_unlock(&ctl->peers_lock);
+		return i;
+	}
+	/* If this process dies now, others find that the number's is dead. */
+	fastmem_process.peer = i;
+	if (ctl->peers[i].state == FASTMEM_PEER_ATTACHED)
+		peer_take_back(ctl, i);
+	peer_enter(ctl, i);
+	take_back_all(ctl);
+	fastmem_mutex_unlock(&ctl->peers_lock);
+	return 0;
 }
 
 /* In a secondary. Returns 0 or -ENOSPC. */
@@ -329,62 +239,29 @@ int
 fastmem_peers_join(struct fastmem_ctl *ctl)
 {
 	static bool told;
-	struct fastmem_peer *peer;
-	struct flock lock;
-	uint32_t bin;
-	int i;
+	unsigned int tries = NUMBER_TRIES;
+	int ret;
 
-	fastmem_peers_lock(ctl);
-	take_back_all(ctl);
-	i = free_number(ctl);
-	if (i < 0 || lock_op(fastmem_process.peers_fd, F_SETLK, i, &lock) != 0) {
-		fastmem_mutex_unlock(&ctl->peers_lock);
-		if (!told) /* each call comes here, and one line will do */
-			FASTMEM_LOG(ERR, "no more than %u processes can share fastmem",
-				FASTMEM_MAX_PEERS);
-		told = true;
-		return -ENOSPC;
-	}
-	peer = &ctl->peers[i];
-	for (bin = 0; bin < ctl->n_bins; bin++)
-		__atomic_store_n(&peer->held[bin], 0, __ATOMIC_RELAXED);
-	peer->pid = getpid();
-	peer->closed = 0;
-	fastmem_process.peer = i;
-	MOVE(peer->state, FASTMEM_PEER_ATTACHED);
-	fastmem_mutex_unlock(&ctl->peers_lock);
-	return 0;
+	fastmem_process.peer = FASTMEM_MAX_PEERS;
+	while ((ret = join(ctl)) == -EAGAIN && tries-- > 0)
+		rte_delay_us_sleep(100);
+	if (ret == 0)
+		return 0;
+	if (!told) /* each call comes here, and one line will do */
+		FASTMEM_LOG(ERR, "no more than %u processes can share fastmem",
+			FASTMEM_MAX_PEERS);
+	told = true;
+	return -ENOSPC;
 }
 
-/* In a secondary, whose threads have no caches any more; or before it has joined. ctl: NULL. */
+/* In a secondary, whose threads have no caches any more: nothing of ctl is accessed after this. */
 void
 fastmem_peers_leave(struct fastmem_ctl *ctl)
 {
-	if (ctl != NULL) {
-		fastmem_peers_lock(ctl);
-		MOVE(ctl->peers[fastmem_process.peer].state, FASTMEM_PEER_GONE);
-		fastmem_mutex_unlock(&ctl->peers_lock);
-	}
-	if (fastmem_process.peers_fd >= 0)
-		close(fastmem_process.peers_fd); /* and so unlocked */
-	fastmem_process.peers_fd = -1;
-}
-
-/* Whether another process is attached, and lives. */
-bool
-fastmem_peers_others(struct fastmem_ctl *ctl)
-{
-	unsigned int i;
-
-	if (fastmem_process.peers_fd < 0)
-		return false;
-	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
-		/* Pairs with the release when it joined. */
-		if (i != fastmem_process.peer &&
-				__atomic_load_n(&ctl->peers[i].state, __ATOMIC_ACQUIRE) ==
-					FASTMEM_PEER_ATTACHED && fastmem_peer_alive(i))
-			return true;
-	return false;
+	fastmem_peers_lock(ctl);
+	MOVE(ctl->peers[fastmem_process.peer].state, FASTMEM_PEER_GONE);
+	fastmem_mutex_unlock(&ctl->peers_lock);
+	fastmem_alive_leave(false);
 }
 
 /* The interface. */

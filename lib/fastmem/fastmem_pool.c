@@ -94,7 +94,7 @@ has_functions(const struct fastmem_pool *pool)
 static bool
 is_creator(const struct fastmem_pool *pool)
 {
-	return pool->creator == fastmem_process.peer && pool->creator_pid == (uint32_t)getpid();
+	return pool->creator_nonce == fastmem_process.nonce;
 }
 
 static struct rte_fastmem_pool_mem
@@ -544,6 +544,7 @@ pool_setup(struct fastmem_pool *pool, const struct rte_fastmem_pool_params *p, u
 
 	pool->creator = fastmem_process.peer;
 	pool->creator_pid = getpid();
+	pool->creator_nonce = fastmem_process.nonce;
 	pool->flags = p->flags;
 	pool->size = p->size;
 	pool->min = p->min;

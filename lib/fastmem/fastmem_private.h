@@ -30,6 +30,7 @@
  *   fastmem_unwind.c walks up the stack of a thread
  *   fastmem_symbol.c prints call stacks
  *   fastmem_peer.c   which processes there are, and what dead ones leave behind
+ *   fastmem_alive.c  which of them live
  *   fastmem_debug.c  checking at run time, of which fastmem_debug.h tells: called where
  *                    objects and slabs come and go
  *   fastmem_stats.c  reads all of the above, for the statistics and the dump
@@ -55,6 +56,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <rte_atomic.h>
 #include <rte_debug.h>
@@ -70,7 +72,7 @@
 #include "fastmem_compat.h"
 
 /* Changes with the layout of anything in this file or in rte_fastmem_core.h. */
-#define FASTMEM_LAYOUT_VERSION 6
+#define FASTMEM_LAYOUT_VERSION 7
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
@@ -92,8 +94,12 @@
 #define FASTMEM_RUN_LISTS 64 /* list i: runs of i + 1 granules; the last: longer too */
 
 #define FASTMEM_MAX_PEERS 64 /* processes */
-/* The granule map's place in the file of fastmem_peer.c: on a page of any size. */
+/* The granule map's place in the file of fastmem_alive.c: on a page of any size. */
 #define FASTMEM_MAP_OFFSET (64 << 10)
+
+/* Bytes of that file which are locked and never written: see fastmem_alive.c. */
+#define FASTMEM_LOCKS 4096
+#define FASTMEM_GATE (FASTMEM_LOCKS + FASTMEM_MAX_PEERS)
 
 /* Owner ids of magazines, beside those of thread caches. */
 #define FASTMEM_OWNER_DEPOT 0u
@@ -326,7 +332,8 @@ struct fastmem_pool {
 	uint32_t maker; /* number of the process that makes or frees it. Under pools_lock */
 	uint32_t generation; /* of pools in this place; not 0. Under pools_lock, before LIVE */
 	uint32_t creator; /* number of the process that the functions are of */
-	uint32_t creator_pid; /* as numbers are used again */
+	uint32_t creator_pid;
+	uint64_t creator_nonce; /* of its attachment, as numbers and pids are used again */
 	char name[RTE_FASTMEM_POOL_NAMESIZE];
 	uint16_t bin;
 	uint32_t flags;
@@ -419,6 +426,9 @@ struct fastmem_peer {
 	uint32_t pid;
 	uint32_t state; /* enum fastmem_peer_state. Atomic */
 	uint32_t closed; /* it has seen the primary's deinit. Atomic */
+	uint64_t start; /* of the process, as /proc/PID/stat tells */
+	uint64_t pid_ns; /* where pid is known; 0: nobody can look */
+	uint64_t nonce; /* which attachment: numbers and pids are used again. From 1 on */
 	/* By bin: objects that its former threads allocated, less those they freed. Atomic. */
 	int64_t *held;
 };
@@ -439,6 +449,7 @@ struct fastmem_ctl {
 	struct fastmem_tcache *tcaches; /* atomic: pushed to, never popped from */
 	struct fastmem_stacks *stacks; /* atomic: set once, by the first capture */
 	pthread_mutex_t peers_lock;
+	uint64_t n_attached; /* ever. Under peers_lock */
 	struct fastmem_peer peers[FASTMEM_MAX_PEERS];
 	pthread_mutex_t pools_lock;
 	struct fastmem_pool pools[RTE_FASTMEM_MAX_POOLS]; /* pool i: bin first_pool_bin + i */
@@ -468,7 +479,11 @@ struct fastmem_process {
 	struct fastmem_ctl *ctl; /* valid unless state is NONE. Set first, cleared last */
 	unsigned int peer; /* number of this process */
 	bool init_called; /* by a secondary, which may attach without that */
-	int peers_fd; /* -1: there is no other process */
+	uint64_t nonce; /* of this attachment */
+	bool is_shared; /* there is a file of fastmem_alive.c; else no other process */
+	int peers_fd; /* of that file, unless the program has closed it. Atomic */
+	dev_t peers_dev; /* which file that is */
+	ino_t peers_ino;
 	const struct rte_memzone *ctl_zone;
 	uint16_t *bins; /* rte_fastmem_map.bins, to write to */
 	struct fastmem_leaf **leaves; /* NULL: no chunk there yet */
@@ -492,6 +507,25 @@ extern struct fastmem_process fastmem_process;
 extern int fastmem_logtype;
 #define FASTMEM_LOG(level, fmt, ...) \
 	rte_log(RTE_LOG_ ## level, fastmem_logtype, "FASTMEM: " fmt "\n", ## __VA_ARGS__)
+
+/*
+ * A call of fastmem is no cancellation point: a thread that ended in one would leave locks behind,
+ * EAL's among them. These enclose what may be one: log lines, calls into EAL, files, waiting.
+ */
+static inline int
+fastmem_cancel_disable(void)
+{
+	int before;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	return before;
+}
+
+static inline void
+fastmem_cancel_restore(int before)
+{
+	pthread_setcancelstate(before, NULL);
+}
 
 static inline uint64_t
 fastmem_arena_bytes(const struct fastmem_arena *arena)
@@ -770,14 +804,23 @@ int64_t fastmem_cache_in_use(const struct fastmem_tcache *t, unsigned int bin);
 
 /* fastmem_peer.c */
 int fastmem_peers_create(struct fastmem_ctl *ctl);
-struct fastmem_ctl *fastmem_peers_open(void);
 int fastmem_peers_join(struct fastmem_ctl *ctl);
 void fastmem_peers_leave(struct fastmem_ctl *ctl);
-bool fastmem_peers_others(struct fastmem_ctl *ctl);
-void fastmem_peers_destroy(void);
-bool fastmem_peer_alive(unsigned int i);
 void fastmem_peers_take_back(struct fastmem_ctl *ctl);
 void fastmem_peers_lock(struct fastmem_ctl *ctl);
 void fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer);
+
+/* fastmem_alive.c */
+int fastmem_alive_create(struct fastmem_ctl *ctl);
+int fastmem_alive_shut(void);
+void fastmem_alive_remove(void);
+struct fastmem_ctl *fastmem_alive_enter(void);
+int fastmem_alive_take(unsigned int i);
+void fastmem_alive_entered(void);
+void fastmem_alive_leave(bool forked);
+void fastmem_alive_describe(struct fastmem_peer *peer);
+bool fastmem_alive_others(void);
+int fastmem_alive_fd(void);
+bool fastmem_peer_alive(unsigned int i);
 
 #endif /* FASTMEM_PRIVATE_H */

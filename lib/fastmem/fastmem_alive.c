@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Which processes live: what a process owns is taken back only when it is certainly dead.
+ *
+ * Process i holds a write lock on byte FASTMEM_LOCKS + i of a file in EAL's runtime directory. It is a
+ * lock of an open file description, of which the process keeps a mapping and no descriptor. So
+ * the lock lasts as long as the address space: the kernel drops it at exit or exec, after the
+ * last thread has stopped, and nothing else does. Closing all descriptors, as daemons do, does
+ * not; a forked child does not inherit it (MADV_DONTFORK). Other PID namespaces see it.
+ *
+ * A lock that is free does not prove a death by itself: file systems lose locks. A process
+ * whose pid still has the same start time, and still maps the file, lives. Where that cannot
+ * be known, as the process is in another PID namespace, the lock decides. Where the lock cannot
+ * be read, the process is taken to live.
+ *
+ * Whoever attaches holds a read lock on the byte FASTMEM_GATE until it has a number. The primary
+ * takes that byte for writing before it destroys the shared state, and looks for locked
+ * numbers then. A process that leaves drops its lock when it has made its last access. So
+ * destruction and attaching or leaving exclude each other without memory that goes away.
+ * Modelled in models/attach.pml.
+ *
+ * The file also says where the shared state is, as looking for a memzone would take a lock of
+ * EAL's that does not survive its holder. The granule map follows in it (fastmem_meta.c).
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_memory.h>
+
+#include "fastmem_private.h"
+
+#define PEERS_FILE "fastmem_peers"
+#define PEERS_MAGIC UINT64_C(0x325245455046)
+
+struct peers_file {
+	uint64_t magic;
+	uint64_t ctl; /* address; 0: destroyed */
+};
+
+#define FILE_PAGE 4096
+
+/* The locked open file description. Of this process alone. */
+static int holder_fd = -1; /* while attaching */
+static void *holder; /* a mapping of it; after that */
+
+static void
+peers_path(char *path, size_t n)
+{
+	snprintf(path, n, "%s/" PEERS_FILE, rte_eal_get_runtime_dir());
+}
+
+static int
+lock_op(int fd, int op, short type, off_t start, off_t n, struct flock *lock)
+{
+	*lock = (struct flock){ .l_type = type, .l_whence = SEEK_SET, .l_start = start,
+		.l_len = n };
+	return fcntl(fd, op, lock);
+}
+
+static int
+lock_set(int fd, short type, off_t byte)
+{
+	struct flock lock;
+
+	return lock_op(fd, F_OFD_SETLK, type, byte, 1, &lock);
+}
+
+/* Whether one of n processes from i on has its lock. If the kernel does not tell: yes. */
+static bool
+locks_are_held(int fd, unsigned int i, unsigned int n)
+{
+	struct flock lock;
+
+	return lock_op(fd, F_OFD_GETLK, F_WRLCK, FASTMEM_LOCKS + i, n, &lock) != 0 ||
+		lock.l_type != F_UNLCK;
+}
+
+/* Descriptors. */
+
+static bool
+is_peers_file(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == fastmem_process.peers_dev &&
+		st.st_ino == fastmem_process.peers_ino;
+}
+
+static void
+remember_file(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return;
+	fastmem_process.peers_dev = st.st_dev;
+	fastmem_process.peers_ino = st.st_ino;
+	fastmem_process.peers_fd = fd;
+	fastmem_process.is_shared = true;
+}
+
+/*
+ * The descriptor of the file. The program may have closed it, and its number may be that of
+ * another file by now: then it is left alone, and the file is opened again. -1: in vain.
+ */
+static int
+peers_fd(void)
+{
+	int fd = __atomic_load_n(&fastmem_process.peers_fd, __ATOMIC_RELAXED), again;
+	char path[PATH_MAX];
+
+	if (is_peers_file(fd))
+		return fd;
+	peers_path(path, sizeof(path));
+	again = open(path, O_RDWR | O_CLOEXEC);
+	if (again < 0)
+		return -1;
+	/* Another thread may have done the same. */
+	if (!is_peers_file(again) ||
+			!__atomic_compare_exchange_n(&fastmem_process.peers_fd, &fd, again, false,
+				__ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+		close(again);
+		return is_peers_file(fd) ? fd : -1;
+	}
+	return again;
+}
+
+int
+fastmem_alive_fd(void)
+{
+	return fastmem_process.is_shared ? peers_fd() : -1;
+}
+
+/* Forget the file; unlock what this process has locked, unless it is a forked child. */
+static void
+let_go(bool forked)
+{
+	if (!fastmem_process.is_shared)
+		return;
+	/* Last: the primary may destroy the shared state from here on. */
+	if (is_peers_file(fastmem_process.peers_fd))
+		close(fastmem_process.peers_fd);
+	fastmem_process.peers_fd = -1;
+	fastmem_process.is_shared = false;
+	if (holder_fd >= 0 && !forked)
+		close(holder_fd);
+	holder_fd = -1;
+	if (holder != NULL && !forked)
+		munmap(holder, FILE_PAGE);
+	holder = NULL;
+}
+
+/*
+ * Open the file once more, for locks. A mapping will keep them, which children do not inherit.
+ * Returns 0 or a negative errno.
+ */
+static int
+holder_open(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	void *page;
+
+	if (fd < 0)
+		return -errno;
+	if (!is_peers_file(fd)) {
+		close(fd);
+		return -ENOENT;
+	}
+	page = mmap(NULL, FILE_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	if (page == MAP_FAILED || madvise(page, FILE_PAGE, MADV_DONTFORK) != 0) {
+		int ret = -errno;
+
+		if (page != MAP_FAILED)
+			munmap(page, FILE_PAGE);
+		close(fd);
+		return ret;
+	}
+	holder_fd = fd;
+	holder = page;
+	return 0;
+}
+
+/* From here on, the mapping keeps the locks. */
+static void
+holder_close_fd(void)
+{
+	close(holder_fd);
+	holder_fd = -1;
+}
+
+/* Pids: the second proof. */
+
+/* The PID namespace of this process, if /proc shows it; else 0. */
+static uint64_t
+pid_namespace(void)
+{
+	char self[32];
+	ssize_t n = readlink("/proc/self", self, sizeof(self) - 1);
+	struct stat st;
+
+	if (n <= 0)
+		return 0;
+	self[n] = '\0';
+	return atoi(self) == getpid() && stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
+}
+
+struct pid_stat {
+	char state;
+	long n_threads;
+	uint64_t start;
+};
+
+/* Returns 0 or a negative errno. */
+static int
+pid_read(uint32_t pid, struct pid_stat *out)
+{
+	char path[64], line[1024], *after;
+	ssize_t n;
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, line, sizeof(line) - 1);
+	ret = n < 0 ? -errno : -ESRCH;
+	close(fd);
+	if (n <= 0)
+		return ret;
+	line[n] = '\0';
+	/* The name of the program, field 2, may have spaces and parentheses. */
+	after = strrchr(line, ')');
+	if (after == NULL || sscanf(after + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u "
+			"%*u %*d %*d %*d %*d %ld %*d %" SCNu64, &out->state, &out->n_threads,
+			&out->start) != 3)
+		return -EINVAL;
+	return 0;
+}
+
+/* Whether a process maps the file. One that has executed another program does not. */
+static bool
+maps_the_file(uint32_t pid)
+{
+	char path[64], line[PATH_MAX + 128];
+	bool found = false;
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/maps", pid);
+	maps = fopen(path, "re");
+	if (maps == NULL)
+		return errno != ENOENT && errno != ESRCH;
+	while (!found && fgets(line, sizeof(line), maps) != NULL)
+		found = strstr(line, "/" PEERS_FILE) != NULL;
+	if (ferror(maps) && errno != ESRCH)
+		found = true;
+	fclose(maps);
+	return found;
+}
+
+static bool
+pid_lives(const struct fastmem_peer *peer)
+{
+	struct pid_stat now;
+	int ret;
+
+	if (peer->pid_ns == 0 || peer->pid_ns != pid_namespace())
+		return false; /* of which nothing can be seen from here */
+	ret = pid_read(peer->pid, &now);
+	if (ret != 0) /* /proc may hide the processes of others */
+		return kill(peer->pid, 0) == 0 || errno != ESRCH;
+	if (now.start != peer->start)
+		return false;
+	/* A main thread that has ended is a zombie as well, while others go on. */
+	if ((now.state == 'Z' || now.state == 'X') && now.n_threads <= 1)
+		return false;
+	/* This process knows its own number: another one was of a program before exec. */
+	return peer->pid != (uint32_t)getpid() && maps_the_file(peer->pid);
+}
+
+/* Enter the calling process. */
+void
+fastmem_alive_describe(struct fastmem_peer *peer)
+{
+	struct pid_stat self = { 0 };
+
+	peer->pid = getpid();
+	peer->pid_ns = pid_namespace();
+	if (peer->pid_ns != 0 && pid_read(peer->pid, &self) != 0)
+		peer->pid_ns = 0;
+	peer->start = self.start;
+}
+
+bool
+fastmem_peer_alive(unsigned int i)
+{
+	int fd;
+
+	if (i == fastmem_process.peer)
+		return true;
+	if (!fastmem_process.is_shared)
+		return false;
+	fd = peers_fd();
+	return fd < 0 || locks_are_held(fd, i, 1) || pid_lives(&fastmem_ctl()->peers[i]);
+}
+
+/* The primary. */
+
+/*
+ * Whether the file is of another primary, which lives: EAL shares nothing of this
+ * process then (--in-memory, --no-shconf), though it has the same --file-prefix.
+ */
+static bool
+file_is_taken(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	bool taken;
+
+	if (fd < 0)
+		return false;
+	taken = locks_are_held(fd, 0, 1);
+	close(fd);
+	return taken;
+}
+
+static void
+log_no_file(const char *path, int error)
+{
+	if (error == ENOSPC || error == EDQUOT)
+		FASTMEM_LOG(ERR, "cannot write %s: %s. Make room in %s", path, strerror(error),
+			rte_eal_get_runtime_dir());
+	else
+		FASTMEM_LOG(ERR, "cannot write %s: %s", path, strerror(error));
+}
+
+/*
+ * A file of before is left to those who still have it open. Returns 0; also without a
+ * file, which then nobody needs: in a process without shared configuration, which EAL
+ * lets no other attach to. Without room for it, -ENOMEM.
+ */
+int
+fastmem_alive_create(struct fastmem_ctl *ctl)
+{
+	struct peers_file head = { PEERS_MAGIC, (uintptr_t)ctl };
+	char path[PATH_MAX];
+	int fd, ret;
+
+	peers_path(path, sizeof(path));
+	if (file_is_taken(path))
+		return 0;
+	unlink(path);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 && (errno == ENOSPC || errno == EDQUOT)) {
+		log_no_file(path, errno);
+		return -ENOMEM;
+	}
+	if (fd < 0) {
+		FASTMEM_LOG(DEBUG, "no file %s: %s; no other process can attach", path,
+			strerror(errno));
+		return 0;
+	}
+	remember_file(fd);
+	/* Locked before it says anything. */
+	ret = holder_open(path);
+	if (ret == 0 && lock_set(holder_fd, F_WRLCK, FASTMEM_LOCKS) != 0)
+		ret = -errno;
+	if (ret == 0 && pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
+		ret = -errno;
+	if (ret != 0) {
+		log_no_file(path, -ret);
+		fastmem_alive_remove();
+		return -ENOMEM;
+	}
+	holder_close_fd();
+	return 0;
+}
+
+/*
+ * Before the shared state is destroyed. Returns 0 if no other process is attached or attaching;
+ * none can do so from then on. Else -EBUSY.
+ */
+int
+fastmem_alive_shut(void)
+{
+	struct peers_file head = { PEERS_MAGIC, 0 };
+	int fd;
+
+	if (!fastmem_process.is_shared)
+		return 0;
+	fd = peers_fd();
+	if (fd < 0 || lock_set(fd, F_WRLCK, FASTMEM_GATE) != 0)
+		return -EBUSY;
+	if (fastmem_alive_others() || pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head)) {
+		lock_set(fd, F_UNLCK, FASTMEM_GATE);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* Whether another process is attached. */
+bool
+fastmem_alive_others(void)
+{
+	const unsigned int self = fastmem_process.peer;
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	unsigned int i;
+	int fd;
+
+	if (!fastmem_process.is_shared)
+		return false;
+	fd = peers_fd();
+	if (fd < 0 || locks_are_held(fd, self + 1, FASTMEM_MAX_PEERS - 1 - self) ||
+			(self > 0 && locks_are_held(fd, 0, self)))
+		return true;
+	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
+		/* Pairs with the release when it joined. */
+		if (__atomic_load_n(&ctl->peers[i].state, __ATOMIC_ACQUIRE) ==
+				FASTMEM_PEER_ATTACHED && i != self && pid_lives(&ctl->peers[i]))
+			return true;
+	return false;
+}
+
+void
+fastmem_alive_remove(void)
+{
+	char path[PATH_MAX];
+
+	if (!fastmem_process.is_shared)
+		return;
+	peers_path(path, sizeof(path));
+	unlink(path);
+	let_go(false);
+}
+
+/* A secondary. */
+
+/*
+ * Find the shared state of a living primary, which stays until fastmem_alive_entered(), and, once
+ * a number was taken, until fastmem_alive_leave(). NULL: there is none.
+ */
+struct fastmem_ctl *
+fastmem_alive_enter(void)
+{
+	struct peers_file head;
+	char path[PATH_MAX];
+	int fd;
+
+	peers_path(path, sizeof(path));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	remember_file(fd);
+	/* What a primary left behind that was killed points nowhere. */
+	if (holder_open(path) != 0 || lock_set(holder_fd, F_RDLCK, FASTMEM_GATE) != 0 ||
+			pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+			head.magic != PEERS_MAGIC || !locks_are_held(fd, 0, 1) ||
+			rte_mem_virt2memseg((void *)(uintptr_t)head.ctl, NULL) == NULL) {
+		let_go(false);
+		return NULL;
+	}
+	return (struct fastmem_ctl *)(uintptr_t)head.ctl;
+}
+
+/* Returns 0, or -EAGAIN if that number is still somebody's. */
+int
+fastmem_alive_take(unsigned int i)
+{
+	return lock_set(holder_fd, F_WRLCK, FASTMEM_LOCKS + i) == 0 ? 0 : -EAGAIN;
+}
+
+/* The number that was taken keeps the shared state from now on. */
+void
+fastmem_alive_entered(void)
+{
+	lock_set(holder_fd, F_UNLCK, FASTMEM_GATE);
+	holder_close_fd();
+}
+
+/* Nothing of the shared state is accessed after this. In a forked child, the lock stays. */
+void
+fastmem_alive_leave(bool forked)
+{
+	let_go(forked);
+}
