@@ -120,18 +120,24 @@ prepare(struct contender *c, const struct cell *cell)
 	return cell->begin == NULL || cell->begin[c->id](c, 0) != 0 ? 0 : -ENOMEM;
 }
 
-/* Find the repetitions that fill a round; that warms everything up as well. */
+/*
+ * Find the repetitions that fill a round. A first run is discarded: it makes what is made on first
+ * use, caches and slabs of huge pages that are touched for the first time, which takes longer than
+ * a round. Of the last two runs the shorter one counts, should something have got in between.
+ */
 static int
 calibrate(struct contender *c, const struct cell *cell)
 {
 	perf_round_fn run = cell->rounds[c->id];
-	uint64_t cycles, want = perf_round_cycles();
+	uint64_t cycles, again, want = perf_round_cycles();
 	uint64_t n = cell->is_long ? 1 : 16;
 
 	if (cell->repetitions != 0) {
 		c->n = cell->repetitions;
 		return run(c, c->n) != 0 ? 0 : -ENOMEM;
 	}
+	if (!cell->is_long && run(c, n) == 0)
+		return -ENOMEM;
 	for (;;) {
 		cycles = run(c, n);
 		if (cycles == 0)
@@ -140,7 +146,10 @@ calibrate(struct contender *c, const struct cell *cell)
 			break;
 		n *= 2;
 	}
-	c->n = RTE_MAX(UINT64_C(1), (uint64_t)((double)n * want / cycles));
+	again = cell->is_long ? cycles : run(c, n);
+	if (again == 0)
+		return -ENOMEM;
+	c->n = RTE_MAX(UINT64_C(1), (uint64_t)((double)n * want / RTE_MIN(cycles, again)));
 	return 0;
 }
 
@@ -190,10 +199,7 @@ drop_failed(struct contenders *cs, const struct cell *cell)
 
 /*
  * Cycles of a repetition when all are alike. A round is cut into slices of some 10 us, and their
- * median is taken: what the hypervisor or an interrupt takes away falls on few of them. The start
- * of a slice also drains the pipeline. In an endless loop of a dozen instructions, some cores' guesses
- * at which load depends on which store can stay wrong for millions of rounds; no application has
- * such a loop.
+ * median is taken: what the hypervisor or an interrupt takes away falls on few of them.
  */
 static double
 run_slices(struct contender *c, const struct cell *cell)
