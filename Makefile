@@ -5,7 +5,8 @@
 
 BUILD ?= build
 MESON_ARGS ?=
-export BUILD
+NATIVE ?= 0
+export BUILD NATIVE
 
 .PHONY: all build demo test check test-kill test-upstream bench ab debian-matrix fresh check-dpdk-tree doc \
 	install uninstall clean help
@@ -22,7 +23,7 @@ help:
 	@echo '                      analysers, models, the benchmark, long runs, upstream tests and programs'
 	@echo 'make test-upstream    all of DPDK'"'"'s own tests, and programs, on fastmem (half an hour or more)'
 	@echo 'make test-kill        kill a thousand processes that use fastmem (several minutes, huge pages)'
-	@echo 'make bench            the whole benchmark: long rounds, more sizes (several minutes)'
+	@echo 'make bench            the whole benchmark: long rounds, more sizes (minutes); NATIVE=1: built for this CPU'
 	@echo 'make ab               programs of DPDK with and without the rte_malloc replacement (minutes)'
 	@echo 'make build            build only, into $$BUILD ($(BUILD))'
 	@echo 'make doc              API documentation into build/doc (doxygen)'

@@ -3,12 +3,18 @@
 # Copyright(c) 2026 The fastmem authors
 
 # The whole benchmark; arguments are options of dpdk-fastmem-perf, as: tools/bench.sh --size 64,256
+# NATIVE=1: built for the CPU of this machine, as in a DPDK tree, instead of that of the installed DPDK.
 
 . "$(dirname "$0")/common.sh"
 
 tools/setup.sh demo
 mkdir -p "$BUILD"
-build_in "$BUILD/demo" --buildtype=release
+case "${NATIVE:-0}" in
+0) build=$BUILD/demo native=false ;;
+1) build=$BUILD/native native=true ;;
+*) echo "NATIVE=$NATIVE: must be 0 or 1" >&2; exit 2 ;;
+esac
+build_in "$build" --buildtype=release -Dnative=$native
 
 if huge_setup 768; then
 	pages=--huge
@@ -17,5 +23,5 @@ else
 	pages=--no-huge
 fi
 
-tools/with-eal.sh $pages --memory 1536 "$BUILD/demo/app/test-fastmem-perf/dpdk-fastmem-perf" -- \
+tools/with-eal.sh $pages --memory 1536 "$build/app/test-fastmem-perf/dpdk-fastmem-perf" -- \
 	--json "$BUILD/bench.json" --plot "$BUILD/bench.svg" "$@"
