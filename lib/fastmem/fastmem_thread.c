@@ -24,9 +24,27 @@ static struct rte_fastmem_cache no_cache[RTE_FASTMEM_MAX_BINS];
 
 static_assert(sizeof(struct rte_fastmem_cache) == 64, "a cache is found by a shift, in one line");
 
-static const struct rte_fastmem_tls no_caches = { no_cache, no_cache, SOCKET_ID_ANY };
+#define NO_CACHES { .caches = no_cache, .classes = no_cache, .socket_id = SOCKET_ID_ANY }
 
-__thread struct rte_fastmem_tls rte_fastmem_tls = { no_cache, no_cache, SOCKET_ID_ANY };
+static const struct rte_fastmem_tls no_caches = NO_CACHES;
+
+__thread struct rte_fastmem_tls rte_fastmem_tls = NO_CACHES;
+
+/* What the fast path loads is not at an offset in its line that it stores to in a cache. */
+#define LINE_OFFSET(type, field) (offsetof(struct rte_fastmem_ ## type, field) % 64)
+#define STORED_TO(offset) ((offset) == LINE_OFFSET(cache, top) || \
+	(offset) == LINE_OFFSET(cache, n_alloc) || (offset) == RTE_ALIGN_FLOOR(LINE_OFFSET(cache, popping), 8))
+#define APART(type, field) static_assert(sizeof(void *) != 8 || !STORED_TO(LINE_OFFSET(type, field)), \
+	#type "." #field " and a store to a cache alias in 4 KiB")
+APART(map, first);
+APART(map, n_granules);
+APART(map, bins);
+APART(map, n_sockets);
+APART(tls, caches);
+APART(tls, classes);
+APART(tls, socket_id);
+static_assert(_Alignof(struct rte_fastmem_map) == 64 && _Alignof(struct rte_fastmem_tls) == 64,
+	"offsets are those in a line");
 
 /* A thread of this process that has caches. */
 struct thread {

@@ -72,23 +72,35 @@ struct rte_fastmem_cache {
 	uint16_t spare_n; /* objects in spare when it became that */
 } __attribute__((aligned(64)));
 
+/*
+ * A core takes a load for dependent on an earlier store to the same offset in another page, and
+ * waits for it (4 KiB aliasing). Caches lie at every multiple of 64 bytes, and the fast path
+ * stores to their top, n_alloc and popping. So what it loads next, from the two structures below,
+ * lies at other offsets in its line: fastmem_thread.c asserts it.
+ */
+#define __rte_fastmem_line __attribute__((aligned(64)))
+
 /* Where the calling thread's caches are. */
 struct rte_fastmem_tls {
+	uint64_t reserved0; /* where caches have top */
 	struct rte_fastmem_cache *caches; /* by bin */
 	struct rte_fastmem_cache *classes; /* by class, on this thread's socket */
+	uint64_t reserved1; /* where caches have n_alloc */
 	int socket_id; /* of classes; SOCKET_ID_ANY until there are caches */
-};
+} __rte_fastmem_line;
 
 extern __thread struct rte_fastmem_tls rte_fastmem_tls
 	__attribute__((tls_model("initial-exec")));
 
 /* The bin of each granule: each process's view of a map in shared memory. */
 struct rte_fastmem_map {
+	uint64_t reserved0; /* where caches have top */
 	uintptr_t first; /* granule number of bins[0]: its address / 64 KiB */
 	uintptr_t n_granules;
+	uint64_t reserved1; /* where caches have n_alloc */
 	const uint16_t *bins; /* 0: not fastmem's. Written under the bin's lock */
 	uint32_t n_sockets;
-};
+} __rte_fastmem_line;
 
 extern struct rte_fastmem_map rte_fastmem_map;
 
