@@ -247,11 +247,27 @@ rte_fastmem_push(struct rte_fastmem_cache *c, void *ptr)
 	return true;
 }
 
+/*
+ * Pops and pushes move two addresses at a time, and compilers must not merge two such moves into a
+ * wider one: a load that spans two earlier stores waits until both are in the cache, where one
+ * that finds all it loads in a single store is served from it. No instruction comes from this.
+ */
+#define RTE_FASTMEM_PAIR_STORED(dst) \
+	__asm__("" : "+m"(*(char (*)[2 * sizeof(void *)])(dst)))
+
 __rte_fastmem_always_inline void
 rte_fastmem_copy(void **dst, void *const *src, unsigned int n)
 {
-	for (; n >= 4; n -= 4, dst += 4, src += 4)
-		memcpy(dst, src, 4 * sizeof(*dst));
+	void **last = dst + (n & ~3u);
+
+	/* A loop, also where n is known: unrolled, it is slower (AMD), and larger everywhere. */
+	RTE_FASTMEM_IN_REGISTER(last);
+	for (; dst != last; dst += 4, src += 4) {
+		memcpy(dst, src, 2 * sizeof(*dst));
+		RTE_FASTMEM_PAIR_STORED(dst);
+		memcpy(dst + 2, src + 2, 2 * sizeof(*dst));
+		RTE_FASTMEM_PAIR_STORED(dst + 2);
+	}
 	if (n & 2) {
 		memcpy(dst, src, 2 * sizeof(*dst));
 		dst += 2;
