@@ -120,6 +120,7 @@ object_add(struct model *m, void *ptr, size_t size, size_t align, unsigned int f
 	o->usable = rte_fastmem_usable_size(ptr);
 	o->tag = ++m->next_tag;
 	o->by_handle = (flags & BY_HANDLE) != 0;
+	o->resized = false;
 	if (((uintptr_t)ptr & ((align != 0 ? align : 64) - 1)) != 0)
 		return FAULT("%p is not aligned to %zu", ptr, align);
 	if (o->usable < size || o->usable > RTE_MAX(MAX_SIZE, size))
@@ -270,7 +271,7 @@ do_free(struct model *m)
 		return -1;
 	if (how == 0)
 		rte_fastmem_free(o->ptr);
-	else if (how == 1)
+	else if (how == 1 || o->resized)
 		rte_fastmem_free_sized(o->ptr, o->size, o->align);
 	else
 		rte_fastmem_hfree(o->handle, o->ptr);
@@ -340,7 +341,10 @@ do_realloc(struct model *m)
 	if (old.size <= size && !pattern_holds(ptr, old.size, old.tag))
 		return FAULT("%zu bytes reallocated to %zu: contents lost", old.size, size);
 	model_forget(m, i);
-	return object_add(m, ptr, size, align, 0);
+	if (object_add(m, ptr, size, align, 0) != 0)
+		return -1;
+	m->objects[m->n - 1].resized = ptr == old.ptr;
+	return 0;
 }
 
 static int

@@ -25,6 +25,7 @@ struct object {
 	uint64_t tag;
 	rte_fastmem_handle_t handle; /* of its class */
 	bool by_handle; /* allocated so: then usable may be more than size */
+	bool resized; /* where it is: it may have a larger slot than its class has */
 };
 
 struct model {

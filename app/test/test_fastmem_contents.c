@@ -233,6 +233,90 @@ realloc_that_fails_keeps_the_object(void)
 	return TEST_SUCCESS;
 }
 
+/* Take all memory, in objects of the sizes of which there are fewer and fewer left. */
+static unsigned int
+fill_all_sizes(void **ptrs, unsigned int max)
+{
+	static const size_t sizes[] = { MIB, 512 * KIB, 64 * KIB, 5000, 1000, 200, 64, 8 };
+	unsigned int i, n = 0;
+
+	for (i = 0; i < RTE_DIM(sizes); i++)
+		n += fill_up(ptrs + n, max - n, sizes[i]);
+	return n;
+}
+
+static int
+realloc_to_less_never_fails(void)
+{
+	static void *ptrs[40000];
+	static const size_t to[] = { 1000000, 512 * KIB, 64 * KIB, 5000, 1000, 200, 64, 8 };
+	uint64_t nomem;
+	unsigned int i, n;
+	char *ptr;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, 4 * MIB), 0);
+	n = fill_all_sizes(ptrs, RTE_DIM(ptrs));
+	TEST_ASSERT(n < RTE_DIM(ptrs));
+	TEST_ASSERT(rte_fastmem_usable_size(ptrs[0]) >= MIB);
+	nomem = stats_nomem();
+	refuse_all();
+	ptr = ptrs[0];
+	for (i = 0; i < RTE_DIM(to); i++) {
+		pattern_fill(ptr, to[i], 7);
+		ptr = rte_fastmem_realloc(ptr, to[i], 0);
+		TEST_ASSERT(ptr != NULL, "to %zu: %s", to[i], rte_strerror(rte_errno));
+		TEST_ASSERT(pattern_holds(ptr, to[i], 7), "to %zu", to[i]);
+		TEST_ASSERT(rte_fastmem_usable_size(ptr) >= to[i]);
+		TEST_CALL(check_live(n));
+	}
+	TEST_ASSERT(stats_nomem() == nomem || getenv("RTE_FASTMEM_DEBUG") != NULL);
+	ptrs[0] = ptr;
+	rte_fastmem_free_bulk(ptrs, n);
+	return TEST_SUCCESS;
+}
+
+static int
+realloc_to_what_the_slot_holds_never_fails(void)
+{
+	static void *ptrs[40000];
+	unsigned int n, n_old;
+	size_t size, usable;
+	void *old;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, 4 * MIB), 0);
+	old = rte_fastmem_alloc(3000, 0, 0);
+	TEST_ASSERT(old != NULL);
+	n = fill_all_sizes(ptrs, RTE_DIM(ptrs));
+	usable = rte_fastmem_usable_size(old);
+	for (size = usable; size > 0; size -= RTE_MIN(size, (size_t)100)) {
+		old = rte_fastmem_realloc(old, size, 0);
+		TEST_ASSERT(old != NULL, "to %zu", size);
+	}
+	n_old = rte_fastmem_usable_size(old);
+	for (; size <= n_old; size++) {
+		void *same = size > 0 ? rte_fastmem_realloc(old, size, 0) : old;
+
+		TEST_ASSERT(same != NULL, "to %zu of %u", size, n_old);
+		old = same;
+	}
+	rte_fastmem_free(old);
+	rte_fastmem_free_bulk(ptrs, n);
+	return TEST_SUCCESS;
+}
+
+/* It would cost a copy, and give little back. */
+static int
+an_object_that_shrinks_a_little_stays(void)
+{
+	void *ptr = rte_fastmem_alloc(1000, 0, 0);
+
+	TEST_ASSERT(ptr != NULL);
+	TEST_ASSERT(rte_fastmem_realloc(ptr, 850, 0) == ptr);
+	TEST_ASSERT(rte_fastmem_realloc(ptr, 1024, 0) == ptr, "it has room for it");
+	rte_fastmem_free_sized(ptr, 1024, 0);
+	return TEST_SUCCESS;
+}
+
 /* What realloc gives is an object of the size it was asked for, as any other. */
 static int
 a_reallocated_object_can_be_freed_by_its_size(void)
@@ -241,24 +325,20 @@ a_reallocated_object_can_be_freed_by_its_size(void)
 	unsigned int i;
 	char *ptr;
 
-	/* All memory taken by an object: there is none for a smaller copy. */
+	/* All memory taken by an object: there is none for a smaller copy, so it stays. */
 	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, MIB), 0);
 	ptr = rte_fastmem_alloc(MIB, 0, 0);
 	TEST_ASSERT(ptr != NULL);
 	pattern_fill(ptr, 1000, 3);
 	ptr = rte_fastmem_realloc(ptr, 1000, 0);
-	if (ptr == NULL) {
-		TEST_ASSERT_EQUAL(rte_errno, ENOMEM);
-		rte_fastmem_deinit();
-		return rte_fastmem_init();
-	}
+	TEST_ASSERT(ptr != NULL);
 	TEST_ASSERT(pattern_holds(ptr, 1000, 3));
 	rte_fastmem_free_sized(ptr, 1000, 0);
 	TEST_CALL(check_live(0));
 	for (i = 0; i < RTE_DIM(others); i++) {
 		others[i] = rte_fastmem_alloc(1000, 0, 0);
 		TEST_ASSERT(others[i] != NULL);
-		TEST_ASSERT_EQUAL(rte_fastmem_usable_size(others[i]), 1024);
+		TEST_ASSERT(rte_fastmem_usable_size(others[i]) <= 1024);
 	}
 	for (i = 0; i < RTE_DIM(others); i++)
 		rte_fastmem_free(others[i]);
@@ -290,6 +370,9 @@ static const struct test_case cases[] = {
 	TEST_CASE(realloc_keeps_the_contents),
 	TEST_CASE_UNCHECKED(realloc_to_the_same_class_does_not_move),
 	TEST_CASE_UNCHECKED(realloc_gives_memory_back_when_it_shrinks),
+	TEST_CASE(realloc_to_less_never_fails),
+	TEST_CASE_UNCHECKED(realloc_to_what_the_slot_holds_never_fails),
+	TEST_CASE_UNCHECKED(an_object_that_shrinks_a_little_stays),
 	TEST_CASE(realloc_changes_the_alignment),
 	TEST_CASE(realloc_of_null_allocates_and_to_0_frees),
 	TEST_CASE(realloc_that_fails_keeps_the_object),

@@ -660,6 +660,36 @@ fastmem_debug_resize(void *ptr, size_t *size)
 	return true;
 }
 
+/*
+ * Change the size of a live object where it is. The slot holds that size. False: the object is
+ * not live any more, as the application has freed it meanwhile.
+ */
+bool
+fastmem_debug_resize_in_place(void *ptr, size_t size, size_t align)
+{
+	struct damage damage;
+	struct place p;
+	struct fastmem_record *r = find_live(ptr, RTE_FASTMEM_ERROR_DOUBLE_FREE, &p);
+
+	if (r == NULL)
+		return false;
+	if (zones_are_damaged(&p, &damage))
+		report_and_mend(&p, &damage);
+	if (is_tracked(p.bin))
+		fastmem_track_free(p.obj, p.size);
+	p.size = size;
+	NOTE(r->size, size);
+	NOTE(r->align, align);
+	/* Before it is LIVE again: pairs with the acquires of state in check_one(). */
+	NOTE(r->turn, r->turn + 1);
+	if (fastmem_debug.zones)
+		rewrite(&p, false);
+	if (is_tracked(p.bin))
+		fastmem_track_alloc(p.obj, size, true);
+	set_state(r, FASTMEM_RECORD_LIVE);
+	return true;
+}
+
 /* Bytes that an object's holder may use. */
 size_t
 fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr)

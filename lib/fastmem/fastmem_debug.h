@@ -226,6 +226,7 @@ void *fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned
 void fastmem_debug_free(void *ptr, const struct fastmem_expect *expect);
 bool fastmem_debug_give_back(void *slot, struct fastmem_finding *finding);
 bool fastmem_debug_resize(void *ptr, size_t *size);
+bool fastmem_debug_resize_in_place(void *ptr, size_t size, size_t align);
 size_t fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr);
 
 int fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow);

@@ -695,6 +695,8 @@ rte_fastmem_hfree_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned i
 	}
 }
 
+/* Resizing. */
+
 static void *
 realloc_move(void *old, size_t old_size, size_t size, size_t align, int socket_id)
 {
@@ -704,6 +706,97 @@ realloc_move(void *old, size_t old_size, size_t size, size_t align, int socket_i
 		return NULL;
 	memcpy(new, old, RTE_MIN(old_size, size));
 	rte_fastmem_free_slow(old);
+	return new;
+}
+
+/* Whether the slot of an object has room for that size, and the object the alignment. */
+static bool
+slot_holds(const struct fastmem_bin *bin, const void *ptr, size_t size, size_t align)
+{
+	if (align == 0)
+		align = RTE_FASTMEM_ALIGN_DEFAULT;
+	return size <= bin->slot_size - bin->header && ((uintptr_t)ptr & (align - 1)) == 0;
+}
+
+/*
+ * The object stays in a slot of another class than that of its size: from now on, frees by size
+ * look the class up.
+ */
+static void *
+realloc_stay(void *ptr)
+{
+	/* Whoever gets the object from this thread finds it written. */
+	__atomic_store_n(&rte_fastmem_map.n_sockets, 0, __ATOMIC_RELAXED);
+	return ptr;
+}
+
+/*
+ * To a size that the slot holds: the object stays, unless a slot that is smaller by at least a
+ * fifth is free. That is no reason to grow, or to reclaim memory from others.
+ */
+static void *
+realloc_within(const struct fastmem_bin *bin, void *ptr, size_t size, size_t align)
+{
+	int socket_id = fastmem_ctl()->arenas[bin->socket].socket_id;
+	struct fastmem_bin *smaller;
+	struct request r;
+	void *new;
+
+	if (bin->pool != NULL ||
+			request_init(&r, size, align, RTE_FASTMEM_F_NOGROW, socket_id) != 0)
+		return realloc_stay(ptr);
+	smaller = request_bin(&r, 0);
+	if (smaller == bin)
+		return ptr;
+	if (smaller->slot_size > bin->slot_size - bin->slot_size / 5)
+		return realloc_stay(ptr);
+	new = sampled_alloc(&r, size, align, false, RTE_FASTMEM_F_NOGROW);
+	if (new == NULL)
+		new = fastmem_cache_alloc(r.t, smaller, RTE_FASTMEM_F_NOGROW);
+	if (new == NULL)
+		return realloc_stay(ptr);
+	memcpy(new, ptr, size);
+	rte_fastmem_free_slow(ptr);
+	return new;
+}
+
+/* The same for a checked object, which moves whenever it can: who uses its old address is found. */
+static void *
+checked_within(void *ptr, size_t size, size_t align, int socket_id)
+{
+	const bool checked = fastmem_debug_on(); /* or a sampled object, unlike the next one */
+	struct fastmem_shape shape = fastmem_debug_shape(size, align);
+	struct request r;
+	void *new = NULL;
+
+	if (request_init(&r, checked ? shape.slot : size, align, RTE_FASTMEM_F_NOGROW,
+			socket_id) == 0)
+		new = fastmem_cache_alloc(r.t, request_bin(&r, 0), RTE_FASTMEM_F_NOGROW);
+	if (new == NULL)
+		return fastmem_debug_resize_in_place(ptr, size, align) ? ptr : NULL;
+	if (checked)
+		new = fastmem_debug_take(new, &shape, RTE_FASTMEM_F_NOGROW);
+	memcpy(new, ptr, size);
+	rte_fastmem_free_slow(ptr);
+	return new;
+}
+
+static void *
+checked_realloc(const struct fastmem_bin *bin, void *ptr, size_t size, size_t align)
+{
+	int socket_id = fastmem_ctl()->arenas[bin->socket].socket_id;
+	size_t old_size;
+	void *new;
+
+	if (!fastmem_debug_resize(ptr, &old_size)) {
+		rte_errno = EINVAL;
+		return NULL;
+	}
+	if (size > old_size || !slot_holds(bin, ptr, size, align))
+		return realloc_move(ptr, old_size, size, align, socket_id);
+	new = checked_within(ptr, size, align, socket_id);
+	if (new == NULL)
+		rte_errno = EINVAL;
 	return new;
 }
 
@@ -735,18 +828,10 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 		return NULL;
 	}
 	bin = &ctl->bins[id];
-	if (is_checked(ctl, ptr)) {
-		size_t old_size;
-
-		if (!fastmem_debug_resize(ptr, &old_size)) {
-			rte_errno = EINVAL;
-			return NULL;
-		}
-		return realloc_move(ptr, old_size, size, align,
-			ctl->arenas[bin->socket].socket_id);
-	}
-	if (id == ctl->arenas[bin->socket].first_bin + offset)
-		return ptr;
+	if (is_checked(ctl, ptr))
+		return checked_realloc(bin, ptr, size, align);
+	if (slot_holds(bin, ptr, size, align))
+		return realloc_within(bin, ptr, size, align);
 	return realloc_move(ptr, bin->slot_size - bin->header, size, align,
 			ctl->arenas[bin->socket].socket_id);
 }

@@ -328,6 +328,10 @@ rte_fastmem_alloc_socket(size_t size, size_t align, unsigned int flags, int sock
  * The object may move; it stays on its socket. The contents up to the lesser
  * of both sizes are kept.
  *
+ * A size that the object's slot already holds (rte_fastmem_usable_size()), with an alignment
+ * that its address has, never fails: not at a limit, nor without memory. The object moves to
+ * a smaller slot if that is free and at most half as large, and stays where it is otherwise.
+ *
  * @param ptr
  *   An object of fastmem, or NULL to allocate a new one.
  * @param size
@@ -363,12 +367,16 @@ rte_fastmem_free(void *ptr);
 
 /**
  * Free an object whose size the caller knows. On systems with one NUMA socket,
- * this saves the look-up of its class.
+ * this saves the look-up of its class, until rte_fastmem_realloc() has left an object
+ * in a slot that is larger than its class.
+ *
+ * An object that rte_fastmem_realloc() has made smaller can be freed like this by the
+ * process that did so; other processes call rte_fastmem_free().
  *
  * @param ptr
  *   Object to free. NULL does nothing.
  * @param size
- *   The size that it was allocated with.
+ *   The size that it was allocated with, or that rte_fastmem_realloc() has given it.
  * @param align
  *   The alignment that it was allocated with.
  */
@@ -537,7 +545,8 @@ rte_fastmem_halloc_bulk(rte_fastmem_handle_t handle, void **ptrs, unsigned int n
 
 /**
  * Free an object that was allocated with the same handle, or with the same
- * size class and socket.
+ * size class and socket: not one that rte_fastmem_realloc() has resized without moving it,
+ * whose slot may be larger.
  *
  * @param handle
  *   From rte_fastmem_hlookup().

@@ -99,6 +99,7 @@ struct rte_fastmem_map {
 	uintptr_t n_granules;
 	uint64_t reserved1; /* where caches have n_alloc */
 	const uint16_t *bins; /* 0: not fastmem's. Written under the bin's lock */
+	/* 1: a size tells the bin. Set to 0 where objects may be in larger slots. Atomic */
 	uint32_t n_sockets;
 } __rte_fastmem_line;
 
@@ -195,7 +196,7 @@ rte_fastmem_bin_of(const void *ptr)
 #define RTE_FASTMEM_SET_TOP(c, value) __atomic_store_n(&(c)->top, value, __ATOMIC_RELEASE)
 
 /*
- * A field that another thread may write to, to forbid a pop or push. Compilers do not
+ * A field that another thread may write to, say to forbid a pop or push. Compilers do not
  * make an atomic load an operand of the comparison; and RTE_FASTMEM_IN_REGISTER() keeps
  * them from using a value for more than one call.
  */
@@ -403,7 +404,7 @@ rte_fastmem_free_sized(void *ptr, size_t size, size_t align)
 	bool done;
 
 	/* With several sockets the size alone does not tell the bin. */
-	if (rte_fastmem_map.n_sockets != 1)
+	if (RTE_FASTMEM_LIMIT(rte_fastmem_map.n_sockets) != 1)
 		done = rte_fastmem_push(&rte_fastmem_tls.caches[rte_fastmem_bin_of(ptr)], ptr);
 	else
 		done = ptr != NULL && class_id < RTE_FASTMEM_N_CLASSES &&
