@@ -70,6 +70,13 @@ void refuse_nothing(void);
 unsigned int refuse_seen(void); /* reservations since the last refuse_...() */
 unsigned int refuse_refused(void);
 
+/*
+ * Until refuse_nothing(): memory for objects is not EAL's, but some that nobody may touch, up to
+ * so many bytes, live or not. False: not here. And how many such zones there are.
+ */
+bool pretend_zones(uint64_t bytes);
+unsigned int zones_pretended(void);
+
 /* Threads of all kinds: see test_workers.c. */
 enum worker_kind {
 	WORKER_LCORE,

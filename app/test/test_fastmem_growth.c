@@ -155,7 +155,7 @@ refusal_at_any_point_is_survived(void)
 static int
 large_chunks_refused_fall_back_to_smaller_ones(void)
 {
-	size_t most[] = { 8 * MIB, 2 * MIB, MIB, 256 * KIB, 64 * KIB };
+	size_t most[] = { 8 * MIB, 2 * MIB, MIB, 512 * KIB, 256 * KIB };
 	unsigned int i, j, n;
 
 	for (i = 0; i < RTE_DIM(most); i++) {

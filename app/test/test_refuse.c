@@ -6,14 +6,17 @@
  * Growth that fails on demand: this program's rte_memzone_reserve_aligned()
  * comes before that of EAL, and refuses what the tests tell it to. Only
  * memzones of fastmem are refused, or counted. The same for giving them back,
- * for the sake of ThreadSanitizer alone.
+ * for the sake of ThreadSanitizer, and of zones that are only pretended.
  */
 
+#include <ctype.h>
 #include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
 
 #include <rte_debug.h>
+#include <rte_eal.h>
+#include <rte_lcore.h>
 #include <rte_memzone.h>
 
 #include "test_fastmem.h"
@@ -35,6 +38,76 @@ refuse_set(const char *prefix, unsigned int nth, unsigned int from, size_t above
 	refuse.above = above;
 	refuse.seen = 0;
 	refuse.refused = 0;
+}
+
+/*
+ * Zones for objects that nobody touches, of which there are as many as there are addresses: those
+ * that EAL keeps for its own memory, the ends of its lists.
+ */
+static struct {
+	bool on;
+	struct rte_memzone zones[1024];
+	unsigned int n_made, n_live;
+	uint64_t wanted, left; /* bytes */
+	struct {
+		char *next, *end;
+	} parts[64];
+	unsigned int n_parts;
+} pretend;
+
+static int
+pretend_part(const struct rte_memseg_list *msl, void *arg)
+{
+	RTE_SET_USED(arg);
+	if (msl->external || msl->socket_id != (int)rte_socket_id_by_idx(0) ||
+			pretend.left >= pretend.wanted ||
+			pretend.n_parts == RTE_DIM(pretend.parts))
+		return 0;
+	pretend.parts[pretend.n_parts].next = RTE_PTR_ADD(msl->base_va, msl->len / 2);
+	pretend.parts[pretend.n_parts++].end = RTE_PTR_ADD(msl->base_va, msl->len);
+	pretend.left += msl->len / 2;
+	return 0;
+}
+
+bool
+pretend_zones(uint64_t bytes)
+{
+	memset(&pretend, 0, sizeof(pretend));
+	pretend.wanted = bytes;
+	if (rte_eal_has_hugepages() == 0 || rte_eal_iova_mode() != RTE_IOVA_VA)
+		return false;
+	rte_memseg_list_walk(pretend_part, NULL);
+	pretend.on = pretend.left >= bytes;
+	return pretend.on;
+}
+
+unsigned int
+zones_pretended(void)
+{
+	return pretend.n_live;
+}
+
+static const struct rte_memzone *
+pretend_zone(const char *name, size_t len)
+{
+	struct rte_memzone *mz = &pretend.zones[pretend.n_made];
+	unsigned int i;
+
+	for (i = 0; i < pretend.n_parts && pretend.n_made < RTE_DIM(pretend.zones); i++) {
+		char *addr = RTE_PTR_ALIGN_CEIL(pretend.parts[i].next, 64 * KIB);
+
+		if (addr + len > pretend.parts[i].end)
+			continue;
+		pretend.parts[i].next = addr + len;
+		snprintf(mz->name, sizeof(mz->name), "%s", name);
+		mz->addr = addr;
+		mz->len = len;
+		pretend.n_made++;
+		pretend.n_live++;
+		return mz;
+	}
+	rte_errno = ENOMEM;
+	return NULL;
 }
 
 void
@@ -71,6 +144,7 @@ void
 refuse_nothing(void)
 {
 	refuse_set("fastmem_", UINT_MAX, UINT_MAX, SIZE_MAX);
+	pretend.on = false;
 }
 
 unsigned int
@@ -133,6 +207,8 @@ rte_memzone_reserve_aligned(const char *name, size_t len, int socket_id, unsigne
 		rte_errno = ENOMEM;
 		return NULL;
 	}
+	if (pretend.on && strncmp(name, "fastmem_", 8) == 0 && isdigit((unsigned char)name[8]))
+		return pretend_zone(name, len);
 	reserve = (reserve_t)(uintptr_t)eal_function(&next, "rte_memzone_reserve_aligned");
 	pthread_mutex_lock(&order);
 	mz = reserve(name, len, socket_id, flags, align);
@@ -148,6 +224,10 @@ rte_memzone_free(const struct rte_memzone *mz)
 	free_t give_back = (free_t)(uintptr_t)eal_function(&next, "rte_memzone_free");
 	int ret;
 
+	if (mz >= pretend.zones && mz < pretend.zones + RTE_DIM(pretend.zones)) {
+		pretend.n_live--;
+		return 0;
+	}
 	pthread_mutex_lock(&order);
 	ret = give_back(mz);
 	pthread_mutex_unlock(&order);

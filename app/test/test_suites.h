@@ -20,6 +20,7 @@
 	SUITE(memory) \
 	SUITE(limits) \
 	SUITE(growth) \
+	SUITE(zones) \
 	SUITE(stats) \
 	SUITE(shared_stats) \
 	SUITE(depot) \

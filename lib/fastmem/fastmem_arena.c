@@ -8,10 +8,12 @@
  * A chunk is a memzone, a multiple of a granule in size and alignment. Within a
  * chunk, granules are in slabs or in free runs (fastmem_run.c).
  *
- * Chunks start small and grow with the arena, and shrink again when EAL or the
- * limit refuses: any size that holds what is asked for will do. A small arena takes
- * what EAL has left over in its pages. EAL gives a zone that is one granule short of a
- * page in just that page, next to EAL's header.
+ * The size of a chunk follows from the number of zones that fastmem has, so that few are
+ * enough for much memory, and a few live objects keep little: see chunk_size(). Where EAL
+ * refuses, any size that holds what is asked for will do. Where a limit leaves less than a
+ * chunk, the rest of the zone is held back, and joins when the limit rises. A small arena
+ * takes what EAL has left over in its pages. EAL gives a zone that is one granule short of
+ * a page in just that page, next to EAL's header.
  *
  * arena.lock is held for a bounded time; arena.grow serialises growth and
  * trimming and is held across calls into EAL. Growth and trimming are done by the
@@ -31,12 +33,25 @@
 #include <rte_malloc.h>
 
 #include "fastmem_debug.h"
+#include "fastmem_eal.h"
 #include "fastmem_replace_heap.h"
 
 #define PAGE_GRANULES 32u /* of a 2 MiB page */
 #define SMALL_ARENA (4 * PAGE_GRANULES) /* granules: 8 MiB */
-#define CHUNK_MAX (1024u) /* granules: 64 MiB, or 1/32 of the arena if that is more */
 #define CHUNK_HARD_MAX (1u << 16) /* granules: 4 GiB */
+/*
+ * All zones share EAL's: so many of them begin as chunks of a page, then it takes so many more
+ * until they are twice as large. That makes 200 MiB of some 95 zones, and 16 GiB of some 210.
+ */
+#define ZONES_OF_A_PAGE 72u
+#define ZONES_TO_DOUBLE 16u
+/*
+ * Where a limit rises in small steps, each zone is at least as large as that so many zones
+ * before; but for the first few, which take no more memory than the limit leaves.
+ */
+#define ZONES_BEHIND 12u
+#define SHORT_CHUNKS 16u
+#define LONG_RUNS 8u /* of the length that is asked for: what a chunk is to hold at least */
 
 void
 fastmem_arena_init(struct fastmem_arena *arena, int socket_id)
@@ -55,6 +70,12 @@ static void
 set_size(struct fastmem_arena *arena, uint64_t n)
 {
 	__atomic_store_n(&arena->n_granules, n, __ATOMIC_RELAXED);
+}
+
+static void
+count_chunks(struct fastmem_arena *arena, uint32_t n)
+{
+	__atomic_store_n(&arena->n_chunks, n, __ATOMIC_RELAXED);
 }
 
 /* Enter the free runs of a chunk. Returns the number of granules in them. */
@@ -83,6 +104,7 @@ chunk_insert(struct fastmem_arena *arena, uint32_t first)
 	fastmem_granule(first)->chunk_next = arena->chunks;
 	MOVE(arena->chunks, first);
 	set_size(arena, arena->n_granules + fastmem_granule(first)->chunk_n);
+	count_chunks(arena, arena->n_chunks + 1);
 	arena->n_free += chunk_insert_runs(arena, first);
 }
 
@@ -91,6 +113,7 @@ static void
 arena_repair(struct fastmem_arena *arena)
 {
 	uint64_t n_granules = 0;
+	uint32_t n_chunks = 0;
 	uint32_t first, i;
 
 	for (i = 0; arena->moving != 0 && i < arena->moving_n; i++)
@@ -104,9 +127,11 @@ arena_repair(struct fastmem_arena *arena)
 
 		chunk->chunk_used = chunk->chunk_n - n_free;
 		n_granules += chunk->chunk_n;
+		n_chunks++;
 		arena->n_free += n_free;
 	}
 	set_size(arena, n_granules);
+	count_chunks(arena, n_chunks);
 	arena->min_free = RTE_MIN(arena->min_free, arena->n_free);
 	MOVE(arena->moving, 0);
 }
@@ -126,8 +151,25 @@ chunk_remove(struct fastmem_arena *arena, uint32_t *link)
 		fastmem_set_state(fastmem_granule(i), FASTMEM_NONE);
 	}
 	set_size(arena, arena->n_granules - chunk->chunk_n);
+	count_chunks(arena, arena->n_chunks - 1);
 	arena->n_free -= chunk->chunk_n;
 	arena->min_free = RTE_MIN(arena->min_free, arena->n_free);
+}
+
+/* Of a chunk: n granules behind it, which are TAKEN and of its zone, join it as free runs. */
+static void
+chunk_widen(struct fastmem_arena *arena, uint32_t first, uint32_t n)
+{
+	struct fastmem_granule *chunk = fastmem_granule(first);
+	uint32_t i = first + chunk->chunk_n, end = i + n;
+
+	chunk->chunk_used += n;
+	MOVE(chunk->chunk_n, chunk->chunk_n + n);
+	set_size(arena, arena->n_granules + n);
+	for (; i < end; i += n) {
+		n = fastmem_granule(i)->n;
+		fastmem_run_give(arena, i);
+	}
 }
 
 /* Under arena.grow from here on, and not under arena.lock. Of the primary process. */
@@ -163,30 +205,59 @@ iova_of(const void *addr)
 	return ms->iova + RTE_PTR_DIFF(addr, ms->addr);
 }
 
+/* n granules of a chunk, from one on, become runs in a state. */
 static void
-chunk_describe(const struct rte_memzone *mz, uint32_t first, uint32_t n)
+granules_describe(uint32_t chunk, uint32_t from, uint32_t n, enum fastmem_granule_state state)
 {
 	rte_iova_t expected = RTE_BAD_IOVA;
-	uint32_t i;
+	uint32_t head = from, i;
 
-	for (i = 0; i < n; i++) {
-		struct fastmem_granule *g = fastmem_granule(first + i);
+	if (from != chunk)
+		expected = fastmem_granule(from - 1)->iova + FASTMEM_GRANULE;
+	for (i = from; i < from + n; i++) {
+		struct fastmem_granule *g = fastmem_granule(i);
 
-		g->iova = iova_of(fastmem_granule_addr(first + i));
+		g->iova = iova_of(fastmem_granule_addr(i));
 		/* Without IO addresses, contiguous is what is contiguous to the CPU. */
-		g->breaks = i == 0 || (g->iova != RTE_BAD_IOVA && g->iova != expected);
+		g->breaks = i == chunk || (g->iova != RTE_BAD_IOVA && g->iova != expected);
 		expected = g->iova + FASTMEM_GRANULE;
-		g->chunk = first;
-		fastmem_set_state(g, FASTMEM_FREE);
+		if (g->breaks)
+			head = i;
+		g->chunk = chunk;
+		g->head = head;
+		fastmem_granule(head)->n = i - head + 1;
+		g->taker = fastmem_process.peer;
+		fastmem_set_state(g, state);
 	}
-	fastmem_granule(first)->zone = mz;
-	fastmem_granule(first)->chunk_n = n;
-	fastmem_granule(first)->chunk_used = 0;
 }
 
-/* Add a chunk of n granules. */
+/* Huge pages are there; others come at first touch, which need not be later. */
+static void
+populate_granules(uint32_t first, uint32_t n)
+{
+	size_t i, page = sysconf(_SC_PAGESIZE);
+	volatile char *addr = fastmem_granule_addr(first);
+
+	if (rte_eal_has_hugepages() != 0)
+		return;
+	for (i = 0; i < (size_t)n << RTE_FASTMEM_GRANULE_SHIFT; i += page)
+		addr[i] = 0;
+}
+
+/* Of a chunk's zone. */
+static uint32_t
+zone_granules(const struct fastmem_granule *chunk)
+{
+	return chunk->zone->len >> RTE_FASTMEM_GRANULE_SHIFT;
+}
+
+/*
+ * Add a chunk of n granules, of a zone of that many or more. is_short: the zone is smaller than
+ * it should be.
+ */
 static int
-chunk_add(struct fastmem_arena *arena, uint32_t n, unsigned int flags, bool populate)
+chunk_add(struct fastmem_arena *arena, uint32_t n, uint32_t n_zone, bool is_short,
+		unsigned int flags, bool populate)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
 	char name[RTE_MEMZONE_NAMESIZE];
@@ -195,26 +266,23 @@ chunk_add(struct fastmem_arena *arena, uint32_t n, unsigned int flags, bool popu
 
 	snprintf(name, sizeof(name), "fastmem_%u",
 		__atomic_fetch_add(&ctl->n_chunk_names, 1, __ATOMIC_RELAXED));
-	/* EAL may call back, and what is called may allocate. */
-	fastmem_growth_held++;
-	mz = rte_memzone_reserve_aligned(name, (size_t)n << RTE_FASTMEM_GRANULE_SHIFT,
+	mz = fastmem_zone_reserve(name, (size_t)n_zone << RTE_FASTMEM_GRANULE_SHIFT,
 			arena->socket_id, flags, FASTMEM_GRANULE);
-	fastmem_growth_held--;
 	if (mz == NULL)
-		return -ENOMEM;
+		return -rte_errno;
 	first = fastmem_granule_index(mz->addr);
-	if (first + (uint64_t)n > ctl->n_granules || fastmem_map_add_leaves(first, n) != 0) {
+	if (first + (uint64_t)n_zone > ctl->n_granules ||
+			fastmem_map_add_leaves(first, n_zone) != 0) {
 		rte_memzone_free(mz);
 		return -ENOMEM;
 	}
-	/* Huge pages are there; others come at first touch, which need not be later. */
-	if (populate && rte_eal_has_hugepages() == 0) {
-		size_t i, page = sysconf(_SC_PAGESIZE);
-
-		for (i = 0; i < mz->len; i += page)
-			((volatile char *)mz->addr)[i] = 0;
-	}
-	chunk_describe(mz, first, n);
+	if (populate)
+		populate_granules(first, n);
+	granules_describe(first, first, n, FASTMEM_FREE);
+	fastmem_granule(first)->zone = mz;
+	fastmem_granule(first)->chunk_n = n;
+	fastmem_granule(first)->chunk_used = 0;
+	fastmem_granule(first)->chunk_short = is_short;
 
 	fastmem_arena_lock(arena);
 	chunk_insert(arena, first);
@@ -242,23 +310,103 @@ whole_pages(uint64_t n)
 	return RTE_ALIGN_CEIL(RTE_MIN(n, (uint64_t)CHUNK_HARD_MAX) + 1, PAGE_GRANULES) - 1;
 }
 
-/* Add a chunk of at least min, and if possible of want granules. flags: of memzones. */
+/* Granules of a chunk whose zone is the n-th; one less than pages hold, for EAL's header. */
+static uint32_t
+chunk_size(unsigned int n)
+{
+	unsigned int doubled, rest;
+	uint64_t size;
+
+	if (n < ZONES_OF_A_PAGE)
+		return PAGE_GRANULES - 1;
+	doubled = (n - ZONES_OF_A_PAGE) / ZONES_TO_DOUBLE;
+	rest = (n - ZONES_OF_A_PAGE) % ZONES_TO_DOUBLE;
+	size = ((uint64_t)PAGE_GRANULES * (ZONES_TO_DOUBLE + rest) << RTE_MIN(doubled, 16u)) /
+			ZONES_TO_DOUBLE;
+	return RTE_ALIGN_FLOOR(RTE_MIN(size, (uint64_t)CHUNK_HARD_MAX), PAGE_GRANULES) - 1;
+}
+
+/* The least size, unless the limit or EAL leaves less. */
+static uint32_t
+chunk_least(unsigned int n)
+{
+	return chunk_size(n - RTE_MIN(n, ZONES_BEHIND));
+}
+
+static unsigned int
+short_chunks(struct fastmem_arena *arena)
+{
+	unsigned int n = 0;
+	uint32_t first;
+
+	fastmem_arena_lock(arena);
+	for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next)
+		n += fastmem_granule(first)->chunk_short;
+	fastmem_mutex_unlock(&arena->lock);
+	return n;
+}
+
+/*
+ * Add a chunk of at least min, and if possible of want granules. flags: of memzones. A chunk
+ * that is smaller than the number of zones suggests counts as short. Few may be, so that a
+ * limit is not exceeded; from then on, zones are reserved in full, and what the limit forbids
+ * is held back.
+ */
 static int
 chunk_add_between(struct fastmem_arena *arena, uint32_t min, uint64_t want, unsigned int flags,
 		bool populate)
 {
+	uint32_t least = chunk_least(fastmem_zones());
 	uint64_t most = room(arena);
 	uint32_t n;
+	int ret;
 
 	if (most < min)
 		return -ENOMEM;
-	n = RTE_MIN((uint64_t)whole_pages(want), most);
-	while (chunk_add(arena, n, flags, populate) != 0) {
-		if (n == min)
+	n = whole_pages(RTE_MAX(want, (uint64_t)least));
+	if (n > most)
+		n = most >= least || short_chunks(arena) < SHORT_CHUNKS ? most : least;
+	while ((ret = chunk_add(arena, RTE_MIN(n, most), n, n < least, flags, populate)) != 0) {
+		if (n <= min || ret == -ENOSPC)
 			return -ENOMEM;
 		n = RTE_MAX(min, n / 2);
 	}
 	return 0;
+}
+
+/* The chunk of whose zone a part is held back; 0: none. There is at most one. */
+static uint32_t
+chunk_with_rest(struct fastmem_arena *arena)
+{
+	uint32_t first;
+
+	fastmem_arena_lock(arena);
+	for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next)
+		if (fastmem_granule(first)->chunk_n < zone_granules(fastmem_granule(first)))
+			break;
+	fastmem_mutex_unlock(&arena->lock);
+	return first;
+}
+
+/* Use what is held back, as far as the limit permits. Returns the number of granules. */
+static uint32_t
+arena_extend(struct fastmem_arena *arena, bool populate)
+{
+	uint64_t n = room(arena);
+	uint32_t first, end;
+
+	if (n == 0 || (first = chunk_with_rest(arena)) == 0)
+		return 0;
+	n = RTE_MIN(n, (uint64_t)zone_granules(fastmem_granule(first)) -
+			fastmem_granule(first)->chunk_n);
+	end = first + fastmem_granule(first)->chunk_n;
+	if (populate)
+		populate_granules(end, n);
+	granules_describe(first, end, n, FASTMEM_TAKEN);
+	fastmem_arena_lock(arena);
+	chunk_widen(arena, first, n);
+	fastmem_mutex_unlock(&arena->lock);
+	return n;
 }
 
 /*
@@ -280,7 +428,8 @@ chunk_add_mapped(struct fastmem_arena *arena, uint32_t min)
 	/* One granule is lost to the alignment and EAL's header. Many small chunks are of no use. */
 	n = heap.greatest_free_size >> RTE_FASTMEM_GRANULE_SHIFT;
 	n = RTE_MIN(n - (n > 0), (uint64_t)PAGE_GRANULES - 1);
-	return n < RTE_MAX(min, PAGE_GRANULES / 8) ? -ENOMEM : chunk_add(arena, n, 0, false);
+	return n < RTE_MAX(min, PAGE_GRANULES / 8) ? -ENOMEM :
+			chunk_add(arena, n, n, false, 0, false);
 }
 
 /* The interface: takes the locks that it needs, and asks the primary to do its part. */
@@ -337,10 +486,12 @@ fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 		return room(arena) >= min ? fastmem_mp_grow(arena_index(arena), n, align) :
 				-ENOMEM;
 	grow_lock(arena);
+	arena_extend(arena, false);
 	/* Another thread may have grown it while this one waited. */
 	if (!fastmem_has_run(arena, n, align)) {
-		want = RTE_MIN(arena->n_granules / 8,
-				RTE_MAX((uint64_t)CHUNK_MAX, arena->n_granules / 32));
+		/* Long runs leave a part of each chunk unused: of a larger one, a smaller part. */
+		want = RTE_MIN(arena->n_granules / 8, LONG_RUNS * (uint64_t)n);
+		want = RTE_MAX(want, (uint64_t)chunk_size(fastmem_zones()));
 		ret = chunk_add_mapped(arena, min);
 		if (ret != 0)
 			ret = chunk_add_between(arena, min, RTE_MAX(want, min), 0, false);
@@ -364,6 +515,8 @@ fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 	if (!is_primary())
 		return fastmem_mp_reserve(arena_index(arena), bytes);
 	grow_lock(arena);
+	if (arena->n_granules < n)
+		arena_extend(arena, true);
 	while (ret == 0 && arena->n_granules < n)
 		ret = chunk_add_between(arena, 1, n - arena->n_granules, 0, true);
 	arena->n_reserved = RTE_MAX(arena->n_reserved, RTE_MIN(n, arena->n_granules));
@@ -375,14 +528,16 @@ fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 int
 fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n)
 {
-	int ret;
+	int ret = 0;
 
 	if (fastmem_growth_held != 0)
 		return -ENOMEM;
 	if (!is_primary())
 		return fastmem_mp_grow_by(arena_index(arena), n);
 	grow_lock(arena);
-	ret = chunk_add_between(arena, 1, n, 0, true);
+	n -= RTE_MIN(n, (uint64_t)arena_extend(arena, true));
+	if (n > 0)
+		ret = chunk_add_between(arena, 1, n, 0, true);
 	fastmem_mutex_unlock(&arena->grow);
 	return ret;
 }
@@ -425,7 +580,7 @@ fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved
 	uint64_t keep = (keep_bytes >> RTE_FASTMEM_GRANULE_SHIFT) +
 			((keep_bytes & (FASTMEM_GRANULE - 1)) != 0);
 	const struct rte_memzone *mz;
-	size_t given = 0;
+	uint64_t before;
 
 	if (fastmem_growth_held != 0)
 		return 0;
@@ -434,15 +589,16 @@ fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved
 	grow_lock(arena);
 	if (!reserved_too)
 		keep = RTE_MAX(keep, arena->n_reserved);
+	before = fastmem_arena_bytes(arena);
 	while ((mz = arena_take_empty_chunk(arena, keep)) != NULL) {
-		given += mz->len;
 		fastmem_growth_held++;
 		zone_free(mz);
 		fastmem_growth_held--;
 	}
 	arena->n_reserved = RTE_MIN(arena->n_reserved, arena->n_granules);
+	before -= fastmem_arena_bytes(arena);
 	fastmem_mutex_unlock(&arena->grow);
-	return given;
+	return before;
 }
 
 /* Chunks and free runs, as they are now. */

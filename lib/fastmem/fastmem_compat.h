@@ -9,11 +9,24 @@
 
 #include <rte_common.h>
 #include <rte_config.h>
+#include <rte_memzone.h>
+#include <rte_version.h>
 
 /*
  * __rte_cache_aligned stands behind a structure until 23.11 and before its name
  * since 24.03; the plain attribute stands anywhere.
  */
 #define __rte_fastmem_aligned __attribute__((aligned(RTE_CACHE_LINE_MIN_SIZE)))
+
+/* A constant until 23.03, and a setting since 23.07. */
+static inline unsigned int
+fastmem_memzone_max(void)
+{
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 7, 0, 0)
+	return rte_memzone_max_get();
+#else
+	return RTE_MAX_MEMZONE;
+#endif
+}
 
 #endif /* FASTMEM_COMPAT_H */

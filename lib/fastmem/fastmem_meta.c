@@ -29,10 +29,11 @@
 #include <rte_errno.h>
 #include <rte_pause.h>
 
+#include "fastmem_eal.h"
 #include "fastmem_private.h"
 
 #define META_ZONE_MIN (256 << 10)
-#define META_ZONE_MAX (8 << 20)
+#define META_ZONE_MAX (8 << 20) /* or an eighth of what is there, if that is more */
 #define META_STOCK (128 << 10)
 #define MAP_PAGE 4096u /* bytes; leaves begin on a page of their own */
 #define SPINS 200
@@ -143,23 +144,20 @@ meta_add_zone(struct fastmem_meta *meta, size_t size)
 
 	if (meta->n_zones == FASTMEM_MAX_META_ZONES)
 		return -ENOMEM;
-	want = RTE_MIN(RTE_MAX((size_t)META_ZONE_MIN, meta->bytes / 2), (size_t)META_ZONE_MAX);
+	want = RTE_MIN(RTE_MAX((size_t)META_ZONE_MIN, meta->bytes / 2),
+			RTE_MAX((size_t)META_ZONE_MAX, meta->bytes / 8));
 	want = RTE_MAX(want, size);
 	snprintf(name, sizeof(name), "fastmem_meta_%u", meta->n_zones);
-	/* EAL may call back, and what is called may allocate. */
-	fastmem_growth_held++;
-	mz = rte_memzone_reserve_aligned(name, want, SOCKET_ID_ANY, 0, RTE_CACHE_LINE_SIZE);
-	if (mz == NULL && want > size)
-		mz = rte_memzone_reserve_aligned(name, size, SOCKET_ID_ANY, 0,
-				RTE_CACHE_LINE_SIZE);
-	fastmem_growth_held--;
+	mz = fastmem_zone_reserve(name, want, SOCKET_ID_ANY, 0, RTE_CACHE_LINE_SIZE);
+	if (mz == NULL && want > size && rte_errno != ENOSPC)
+		mz = fastmem_zone_reserve(name, size, SOCKET_ID_ANY, 0, RTE_CACHE_LINE_SIZE);
 	if (mz == NULL)
 		return -ENOMEM;
 	memset(mz->addr, 0, mz->len);
 
 	meta_lock(meta);
 	meta->zones[meta->n_zones] = mz;
-	meta->n_zones++;
+	__atomic_store_n(&meta->n_zones, meta->n_zones + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&meta->bytes, meta->bytes + mz->len, __ATOMIC_RELAXED);
 	/* In between, there is nothing to take. */
 	MOVE(meta->end, NULL);

@@ -23,6 +23,7 @@
  *   fastmem_store.c  the same for objects whose memory is not fastmem's
  *   fastmem_arena.c  per socket: chunks (memzones), growth
  *   fastmem_run.c    runs of granules in chunks
+ *   fastmem_eal.c    memzones
  *   fastmem_meta.c   the memory of all bookkeeping, magazines, the granule map
  *   fastmem_mp.c     what a secondary process asks of the primary: growth
  *   fastmem_stack.c  call stacks, kept as numbers
@@ -181,6 +182,7 @@ struct fastmem_granule {
 	uint8_t state; /* enum fastmem_granule_state */
 	uint8_t taker; /* number of the process; written before state becomes TAKEN */
 	uint8_t breaks; /* not contiguous in IOVA space with the granule before */
+	uint8_t chunk_short; /* of a chunk: its zone is smaller than it should be. Does not change */
 
 	/* Of the first granule of a free run or slab; n of a run's last one, too. */
 	uint16_t bin; /* of a slab: does not change */
@@ -203,7 +205,7 @@ struct fastmem_granule {
 
 	/* Of a chunk. Under arena.lock. */
 	const struct rte_memzone *zone;
-	uint32_t chunk_n; /* granules */
+	uint32_t chunk_n; /* granules; more of the zone may be held back. Written under grow, too */
 	uint32_t chunk_used; /* granules in slabs */
 	uint32_t chunk_next;
 
@@ -230,6 +232,7 @@ struct fastmem_arena {
 	uint64_t min_free; /* since the last maintain */
 	uint64_t n_used_seen; /* at the last maintain */
 	uint32_t chunks;
+	uint32_t n_chunks; /* written under grow and lock; atomic for others to read */
 	uint64_t nonempty; /* bit i: runs[i] is not empty */
 	uint32_t runs[FASTMEM_RUN_LISTS];
 	/* The run that is being taken or given; 0: none. It is free if its holder dies. */

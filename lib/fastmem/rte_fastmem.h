@@ -149,7 +149,9 @@ rte_fastmem_reserve(size_t size, int socket_id);
  * Limit the backing memory of a socket.
  *
  * The limit counts memory for objects, not fastmem's own bookkeeping. A limit
- * below what is already reserved only stops growth.
+ * below what is already reserved only stops growth. A limit that is raised in many small
+ * steps makes fastmem reserve more from EAL than it uses, 2 MiB or 1/20 at most, so as not to use
+ * up EAL's memzones; objects get it as the limit rises.
  *
  * @param socket_id
  *   Socket to limit. SOCKET_ID_ANY: set the same limit on each socket.
