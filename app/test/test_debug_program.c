@@ -66,11 +66,16 @@ static int
 init(const char *what)
 {
 	const struct rte_fastmem_conf light = { .debug = RTE_FASTMEM_DEBUG_LIGHT };
+	const struct rte_fastmem_conf full = {
+		.debug = RTE_FASTMEM_DEBUG_FULL, .keep_running = true,
+	};
 	const struct rte_fastmem_conf deep = { .debug = RTE_FASTMEM_DEBUG_FULL, .depth = 17 };
 	const struct rte_fastmem_conf unknown = { .debug = RTE_FASTMEM_DEBUG_SAMPLE + 1 };
 
 	if (strcmp(what, "conf_light") == 0)
 		return rte_fastmem_init_conf(&light);
+	if (strcmp(what, "conf_full_double_free") == 0)
+		return rte_fastmem_init_conf(&full);
 	if (strcmp(what, "conf_deep") == 0)
 		return rte_fastmem_init_conf(&deep);
 	if (strcmp(what, "conf_unknown") == 0)
@@ -91,7 +96,7 @@ main(int argc, char **argv)
 	fflush(stdout);
 	if (strcmp(what, "overflow") == 0)
 		overflow();
-	else if (strcmp(what, "double_free") == 0)
+	else if (strstr(what, "double_free") != NULL)
 		double_free();
 	else if (strncmp(what, "lose", 4) == 0 && lose_some(7) == NULL)
 		return 3;

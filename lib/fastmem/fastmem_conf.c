@@ -7,8 +7,10 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_string_fns.h>
 
@@ -126,11 +128,26 @@ parse_environment(const char *text, struct fastmem_settings *s)
 	return ret;
 }
 
+/*
+ * The environment is that of whoever has started the program. If the program has more rights, they
+ * are not to choose what it writes to, nor to have it tell where its memory is.
+ */
+static const char *
+environment_get(void)
+{
+	const char *text = secure_getenv(VARIABLE);
+
+	if (text == NULL && getenv(VARIABLE) != NULL)
+		FASTMEM_LOG(WARNING, VARIABLE " is ignored, as this program has more rights than "
+			"the user who has started it: rte_fastmem_init_conf() can ask for checking");
+	return text;
+}
+
 /* What to be: the program's words, overruled by the environment, or by nobody's. */
 int
 fastmem_conf_read(const struct rte_fastmem_conf *conf, struct fastmem_settings *s)
 {
-	const char *environment = getenv(VARIABLE);
+	const char *environment = environment_get();
 	unsigned int tools = fastmem_track_tools();
 
 	memset(s, 0, sizeof(*s));
@@ -181,6 +198,23 @@ fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s)
 	return 0;
 }
 
+/* Reports are appended to a file, which tells what lies in memory: for its owner alone. */
+static FILE *
+report_open(const char *path)
+{
+	/* A link may have been placed there by somebody else. */
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	FILE *f = fd >= 0 ? fdopen(fd, "a") : NULL;
+
+	if (f == NULL)
+		FASTMEM_LOG(ERR, "Cannot write reports to %s: %s. They go to the log", path,
+			errno == ELOOP ? "it is a symbolic link, which is not followed" :
+			strerror(errno));
+	if (f == NULL && fd >= 0)
+		close(fd);
+	return f;
+}
+
 /* In each process that has the shared state: check what the primary wants checked. */
 void
 fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_settings *s)
@@ -195,12 +229,8 @@ fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_setting
 				"set " VARIABLE " there as well");
 		return;
 	}
-	if (s->report_file[0] != '\0') {
-		fastmem_debug.report_file = fopen(s->report_file, "ae");
-		if (fastmem_debug.report_file == NULL)
-			FASTMEM_LOG(ERR, "cannot write reports to %s: %s", s->report_file,
-				strerror(errno));
-	}
+	if (s->report_file[0] != '\0')
+		fastmem_debug.report_file = report_open(s->report_file);
 	/* Of these, some are the library's. */
 	fastmem_debug.depth = ctl->debug->depth + LIBRARY_FRAMES;
 	fastmem_stack_set_depth(fastmem_debug.depth);

@@ -31,7 +31,7 @@ struct fastmem_module {
 /* By its number in a frame; NULL: not known. */
 const struct fastmem_module *fastmem_module(unsigned int number);
 
-/* For how long addr2line may take for a hundred stacks. Tests are less patient. */
+/* For how long addr2line may take, for however many stacks at once. Tests are less patient. */
 extern int fastmem_symbol_patience_ms;
 
 /* The build id of what is loaded in this process. */

@@ -7,7 +7,8 @@
  *
  * Debug information is read by addr2line, or by the one of elfutils, in a process of its
  * own: once for each module, for a bounded time, with a bare environment (no
- * preloaded library, no server to ask for debug information). Where that finds nothing, there are
+ * preloaded library, no server to ask for debug information). PATH says where it is, so a program
+ * that has more rights than its user starts none. Where that finds nothing, there are
  * the dynamic symbols of what this process has loaded. It all works for stacks of other
  * processes, as these are kept by module and offset.
  *
@@ -24,6 +25,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -31,12 +33,13 @@
 
 #include <rte_common.h>
 
+#include "fastmem_private.h"
 #include "fastmem_stack_private.h"
 
 #define MAX_CALLS 8 /* in a frame: a function, and those that are inlined there */
 #define NOTE_SIZE 1024
 #define SITE_FRAMES 6u /* in which the site is looked for */
-#define MAX_ADDRESSES 256u /* for one run of a tool */
+#define MAX_ADDRESSES 2048u /* for one run of a tool */
 #define TEXT_SIZE (64u << 10)
 #define TEXT_OF_FRAME 512u /* beside that */
 
@@ -58,10 +61,12 @@ struct frame {
 };
 
 /* Of some stacks, one behind the other. In pages of its own. */
-struct symbols {
+struct fastmem_symbols {
 	size_t size; /* of it all */
 	int64_t deadline;
-	unsigned int n;
+	unsigned int n; /* frames */
+	const uint32_t *ids; /* the caller's */
+	unsigned int *first; /* frame of each stack, and one behind the last */
 	size_t text_size;
 	size_t text_used;
 	char *text;
@@ -173,6 +178,21 @@ file_is_same(const struct fastmem_module *m)
 }
 
 /* addr2line. */
+
+/* PATH may be the choice of somebody with fewer rights. */
+static bool
+path_is_trusted(void)
+{
+	static bool told;
+
+	if (getauxval(AT_SECURE) == 0)
+		return true;
+	if (!__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
+		FASTMEM_LOG(WARNING, "no addr2line is started from PATH, as this program has more "
+			"rights than the user who has started it: reports have offsets in files, "
+			"which addr2line can look up later");
+	return false;
+}
 
 static pid_t
 tool_spawn(const char *const *args, int output)
@@ -344,7 +364,7 @@ call_add(struct symbol *symbol, char *function, char *place)
 
 /* For each address, a line with it, and then a function and its place by turns. */
 static void
-parse(struct symbols *s, unsigned int n, char *text, const char *end)
+parse(struct fastmem_symbols *s, unsigned int n, char *text, const char *end)
 {
 	struct symbol *symbol = NULL;
 	unsigned int next = 0;
@@ -366,7 +386,7 @@ parse(struct symbols *s, unsigned int n, char *text, const char *end)
 
 /* The n frames s->of are all of one module, which is a file that can be read. */
 static void
-ask_tools(struct symbols *s, const char *path, unsigned int n)
+ask_tools(struct fastmem_symbols *s, const char *path, unsigned int n)
 {
 	/* Binutils', as of 2.40, sees no inlined calls in what clang has compiled. */
 	static const char *const tools[] = { "llvm-addr2line", "addr2line", "eu-addr2line" };
@@ -443,7 +463,7 @@ ask_linker(const struct fastmem_module *m, struct frame *frame)
 
 /* The next frames of a module, from the frame `first' on: as many as a tool can take. */
 static void
-look_up_module(struct symbols *s, const struct fastmem_module *m, unsigned int first)
+look_up_module(struct fastmem_symbols *s, const struct fastmem_module *m, unsigned int first)
 {
 	unsigned int n = 0, i;
 
@@ -455,7 +475,7 @@ look_up_module(struct symbols *s, const struct fastmem_module *m, unsigned int f
 		frame->symbol.looked_up = true;
 		s->of[n++] = frame;
 	}
-	if (file_is_same(m))
+	if (path_is_trusted() && file_is_same(m))
 		ask_tools(s, m->path, n);
 	for (i = 0; i < n; i++)
 		if (s->of[i]->symbol.n_calls == 0)
@@ -473,26 +493,30 @@ module_of(const struct frame *frame)
  * What the frames of these stacks are, up to max of each: those of a stack are behind those of
  * the one before. NULL: there is no memory.
  */
-static struct symbols *
+static struct fastmem_symbols *
 symbols_make(const uint32_t *ids, unsigned int n_ids, unsigned int max)
 {
 	size_t text = TEXT_SIZE + (size_t)n_ids * max * TEXT_OF_FRAME;
-	size_t size = sizeof(struct symbols) + (size_t)n_ids * max * sizeof(struct frame) + text;
+	size_t first = sizeof(struct fastmem_symbols) + (size_t)n_ids * max * sizeof(struct frame);
+	size_t size = first + (n_ids + 1) * sizeof(unsigned int) + text;
 	struct fastmem_stack_frame frames[FASTMEM_STACK_MAX_DEPTH];
-	struct symbols *s;
+	struct fastmem_symbols *s;
 	unsigned int i, k, n;
 
 	s = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (s == MAP_FAILED)
 		return NULL;
 	s->size = size;
+	s->ids = ids;
+	s->first = RTE_PTR_ADD(s, first);
 	s->text_size = text;
-	s->text = (char *)&s->frames[n_ids * max];
-	s->deadline = now_ms() + fastmem_symbol_patience_ms * (1 + n_ids / 100);
+	s->text = (char *)&s->first[n_ids + 1];
+	s->deadline = now_ms() + fastmem_symbol_patience_ms;
 	for (i = 0; i < n_ids; i++) {
 		n = RTE_MIN(fastmem_stack_frames(ids[i], frames, max), max);
 		for (k = 0; k < n; k++)
 			s->frames[s->n++].at = frames[k];
+		s->first[i + 1] = s->n;
 	}
 	for (i = 0; i < s->n; i++)
 		if (s->frames[i].at.module != NULL && !s->frames[i].symbol.looked_up)
@@ -500,10 +524,17 @@ symbols_make(const uint32_t *ids, unsigned int n_ids, unsigned int max)
 	return s;
 }
 
-static void
-symbols_free(struct symbols *s)
+struct fastmem_symbols *
+fastmem_symbols_make(const uint32_t *ids, unsigned int n)
 {
-	munmap(s, s->size);
+	return symbols_make(ids, n, FASTMEM_STACK_MAX_DEPTH);
+}
+
+void
+fastmem_symbols_free(struct fastmem_symbols *s)
+{
+	if (s != NULL)
+		munmap(s, s->size);
 }
 
 /* Lines. */
@@ -593,20 +624,31 @@ why_no_stack(uint32_t id)
 }
 
 void
+fastmem_symbols_print(const struct fastmem_symbols *s, unsigned int i, FILE *f,
+		const char *indent)
+{
+	unsigned int n = s->first[i + 1] - s->first[i], frame, call, number = 0;
+	const struct frame *frames = &s->frames[s->first[i]];
+
+	if (n == 0) {
+		fprintf(f, "%s(%s)\n", indent, why_no_stack(s->ids[i]));
+		return;
+	}
+	skip_library(frames, n, &frame, &call);
+	for (; frame < n; frame++, call = 0)
+		print_frame(f, indent, &number, &frames[frame], call);
+}
+
+void
 fastmem_stack_print(FILE *f, uint32_t id, const char *indent)
 {
-	struct symbols *s = symbols_make(&id, 1, FASTMEM_STACK_MAX_DEPTH);
-	unsigned int frame, call, number = 0;
+	struct fastmem_symbols *s = fastmem_symbols_make(&id, 1);
 
-	if (s == NULL || s->n == 0) {
-		fprintf(f, "%s(%s)\n", indent, why_no_stack(id));
-	} else {
-		skip_library(s->frames, s->n, &frame, &call);
-		for (; frame < s->n; frame++, call = 0)
-			print_frame(f, indent, &number, &s->frames[frame], call);
-	}
 	if (s != NULL)
-		symbols_free(s);
+		fastmem_symbols_print(s, 0, f, indent);
+	else
+		fprintf(f, "%s(%s)\n", indent, why_no_stack(id));
+	fastmem_symbols_free(s);
 }
 
 /* Of a stack with n frames. */
@@ -625,26 +667,26 @@ format_site(char *buf, size_t len, uint32_t id, const struct frame *frames, unsi
 int
 fastmem_stack_site(uint32_t id, char *buf, size_t len)
 {
-	struct symbols *s = symbols_make(&id, 1, SITE_FRAMES);
+	struct fastmem_symbols *s = symbols_make(&id, 1, SITE_FRAMES);
 	int ret = format_site(buf, len, id, s != NULL ? s->frames : NULL, s != NULL ? s->n : 0);
 
-	if (s != NULL)
-		symbols_free(s);
+	fastmem_symbols_free(s);
 	return ret;
 }
 
 void
 fastmem_stack_sites(const uint32_t *ids, unsigned int n, fastmem_stack_site_cb cb, void *arg)
 {
-	struct symbols *s = symbols_make(ids, n, SITE_FRAMES);
-	unsigned int i, have, first = 0;
+	struct fastmem_symbols *s = symbols_make(ids, n, SITE_FRAMES);
 	char site[1024];
+	unsigned int i;
 
-	for (i = 0; i < n; i++, first += have) {
-		have = s == NULL ? 0 : RTE_MIN(fastmem_stack_frames(ids[i], NULL, 0), SITE_FRAMES);
-		format_site(site, sizeof(site), ids[i], have > 0 ? s->frames + first : NULL, have);
+	for (i = 0; i < n; i++) {
+		unsigned int first = s != NULL ? s->first[i] : 0;
+
+		format_site(site, sizeof(site), ids[i], s != NULL ? &s->frames[first] : NULL,
+			s != NULL ? s->first[i + 1] - first : 0);
 		cb(arg, i, site);
 	}
-	if (s != NULL)
-		symbols_free(s);
+	fastmem_symbols_free(s);
 }

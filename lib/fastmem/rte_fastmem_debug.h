@@ -26,6 +26,8 @@
  *
  * Reports have functions and lines, for which addr2line (or llvm-addr2line, eu-addr2line) is
  * started, from PATH, for at most some seconds. Without it they have offsets in files.
+ * A program that has more rights than its user (AT_SECURE) starts none, and ignores
+ * RTE_FASTMEM_DEBUG.
  *
  * Functions of this file may be called by any thread, but not from a signal handler.
  *

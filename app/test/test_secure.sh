@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+# Tests that the environment does not choose programs or files for a program that has more rights
+# than its user: a copy of test-debug-program that belongs to root, has the set-user-ID bit, and is
+# started by somebody else.
+
+usage() {
+	echo 'usage: test_secure.sh PROGRAM'
+}
+
+case "${1:-}" in
+-h|--help) usage; exit ;;
+esac
+[ $# -eq 1 ] || { usage >&2; exit 2; }
+if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then
+	echo 'left out: needs root, and setpriv'
+	exit 77
+fi
+
+user=65534 # nobody
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+mkdir -m 1777 "$scratch/theirs" # theirs: of whoever starts the program
+mkdir -m 0755 "$scratch/bin"
+chmod 0755 "$scratch"
+cp "$1" "$scratch/plain"
+cp "$1" "$scratch/secure"
+chmod 4755 "$scratch/secure"
+passed=0
+failed=0
+
+# Tools that only say that they were started.
+for tool in llvm-addr2line addr2line eu-addr2line; do
+	printf '#!/bin/sh\n: >%s/theirs/started\n' "$scratch" >"$scratch/bin/$tool"
+	chmod 0755 "$scratch/bin/$tool"
+done
+
+promise() {
+	local name=$1
+
+	shift
+	if "$@"; then
+		echo "secure.$name: ok"
+		passed=$((passed + 1))
+	else
+		cat "$scratch/log"
+		echo "secure.$name: FAILED"
+		failed=$((failed + 1))
+	fi
+}
+
+# run PROGRAM WHAT [VARIABLE=VALUE...]
+run() {
+	local program=$1 what=$2
+
+	shift 2
+	rm -rf "${scratch:?}/theirs/"*
+	(umask 0; setpriv --reuid $user --regid $user --clear-groups \
+		env "XDG_RUNTIME_DIR=$scratch/theirs" "PATH=$scratch/bin:/usr/bin:/bin" "$@" \
+		"$scratch/$program" --no-huge -m 64 --no-pci --no-telemetry -l 0 \
+		--file-prefix "fastmem-secure-$$" -- "$what" >"$scratch/log" 2>&1)
+	rm -rf "/var/run/dpdk/fastmem-secure-$$"
+}
+prints() { grep -qE -- "$1" "$scratch/log"; }
+
+ignores_the_environment() {
+	run secure nothing "RTE_FASTMEM_DEBUG=full,report=$scratch/theirs/report" &&
+		prints '^init 0 level 1$' && prints 'RTE_FASTMEM_DEBUG is ignored' &&
+		[ ! -e "$scratch/theirs/report" ]
+}
+
+obeys_it_otherwise() {
+	run plain nothing "RTE_FASTMEM_DEBUG=full,report=$scratch/theirs/report" &&
+		prints '^init 0 level 3$' && ! prints 'is ignored' &&
+		[ -f "$scratch/theirs/report" ]
+}
+
+starts_no_tool() {
+	run secure conf_full_double_free && prints 'FASTMEM: ERROR: double free' &&
+		prints 'no addr2line is started' && [ ! -e "$scratch/theirs/started" ]
+}
+
+starts_it_otherwise() {
+	run plain conf_full_double_free && prints 'FASTMEM: ERROR: double free' &&
+		! prints 'no addr2line is started' && [ -e "$scratch/theirs/started" ]
+}
+
+follows_no_link() {
+	echo precious >"$scratch/theirs_not"
+	chmod 0666 "$scratch/theirs_not"
+	ln -sf "$scratch/theirs_not" "$scratch/link"
+	run plain conf_full_double_free "RTE_FASTMEM_DEBUG=full,report=$scratch/link,on-error=continue" &&
+		prints "annot write reports to $scratch/link: it is a symbolic link" &&
+		prints 'FASTMEM: ERROR: double free' && [ "$(cat "$scratch/theirs_not")" = precious ]
+}
+
+keeps_reports_private() {
+	run plain double_free "RTE_FASTMEM_DEBUG=full,report=$scratch/theirs/report,on-error=continue" &&
+		grep -q 'double free' "$scratch/theirs/report" &&
+		[ "$(stat -c %a "$scratch/theirs/report")" = 600 ]
+}
+
+promise a_set_user_id_program_ignores_the_environment ignores_the_environment
+promise an_ordinary_program_obeys_it obeys_it_otherwise
+promise a_set_user_id_program_starts_no_tool_by_path starts_no_tool
+promise an_ordinary_program_does starts_it_otherwise
+promise reports_follow_no_symbolic_link follows_no_link
+promise reports_are_for_their_owner_alone keeps_reports_private
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
