@@ -432,14 +432,35 @@ write_frames(FILE *f, uint32_t stack, const char *indent)
 			frames[i].module != NULL ? frames[i].module : "", frames[i].offset);
 }
 
-/* A snapshot may be older than the last init, when nobody knows its stacks any more. */
+/* The stacks of the first groups of a list, looked up together. */
+struct stacks {
+	uint32_t ids[MAX_RESOLVED];
+	struct fastmem_symbols *symbols; /* NULL: nothing is looked up */
+};
+
+/* Of a list of which n groups are shown. */
 static void
-write_stack(FILE *f, uint32_t stack, uint32_t number)
+stacks_look_up(struct stacks *stacks, const struct groups *gs, uint32_t n)
+{
+	bool any = false;
+	uint32_t i;
+
+	n = RTE_MIN(n, (uint32_t)MAX_RESOLVED);
+	for (i = 0; i < n; i++) {
+		stacks->ids[i] = gs->list[i].place.stack;
+		any |= stacks->ids[i] != FASTMEM_STACK_NONE;
+	}
+	/* A snapshot may be older than the last init, when nobody knows its stacks any more. */
+	stacks->symbols = any && fastmem_ctl() != NULL ? fastmem_symbols_make(stacks->ids, n) : NULL;
+}
+
+static void
+write_stack(FILE *f, const struct stacks *stacks, uint32_t stack, uint32_t number)
 {
 	if (stack == FASTMEM_STACK_NONE || fastmem_ctl() == NULL)
 		return;
-	if (number < MAX_RESOLVED)
-		fastmem_stack_print(f, stack, "    ");
+	if (number < MAX_RESOLVED && stacks->symbols != NULL)
+		fastmem_symbols_print(stacks->symbols, number, f, "    ");
 	else
 		write_frames(f, stack, "    ");
 }
@@ -447,8 +468,10 @@ write_stack(FILE *f, uint32_t stack, uint32_t number)
 static void
 write_groups(FILE *f, const struct rte_fastmem_leaks *leaks, const struct groups *gs)
 {
+	struct stacks stacks;
 	uint32_t i;
 
+	stacks_look_up(&stacks, gs, gs->n);
 	for (i = 0; i < gs->n; i++) {
 		const struct group *g = &gs->list[i];
 
@@ -456,8 +479,9 @@ write_groups(FILE *f, const struct rte_fastmem_leaks *leaks, const struct groups
 			plural(g->n));
 		write_sizes(f, g);
 		write_owner(f, leaks, g);
-		write_stack(f, g->place.stack, i);
+		write_stack(f, &stacks, g->place.stack, i);
 	}
+	fastmem_symbols_free(stacks.symbols);
 }
 
 /* Where places are not known, at least that. */
@@ -581,16 +605,25 @@ groups_subtract(struct groups *more, const struct groups *after, const struct gr
 	return 0;
 }
 
+/* Those that have not changed come last. */
+static bool
+has_changed(const struct group *g)
+{
+	return g->more_n != 0 || g->more_bytes != 0;
+}
+
 static void
 write_difference(FILE *f, const struct rte_fastmem_leaks *leaks, const struct groups *more)
 {
-	uint32_t i;
+	struct stacks stacks;
+	uint32_t i, n;
 
-	for (i = 0; i < more->n; i++) {
+	for (n = 0; n < more->n && has_changed(&more->list[n]); n++)
+		;
+	stacks_look_up(&stacks, more, n);
+	for (i = 0; i < n; i++) {
 		const struct group *g = &more->list[i];
 
-		if (g->more_n == 0 && g->more_bytes == 0)
-			continue;
 		fprintf(f, "  %+" PRId64 " bytes in %+" PRId64 " object%s", g->more_bytes,
 			g->more_n, plural(g->more_n));
 		write_sizes(f, g);
@@ -599,8 +632,9 @@ write_difference(FILE *f, const struct rte_fastmem_leaks *leaks, const struct gr
 		else
 			fprintf(f, ", now %" PRId64 " in %" PRId64, g->bytes, g->n);
 		write_owner(f, leaks, g);
-		write_stack(f, g->place.stack, i);
+		write_stack(f, &stacks, g->place.stack, i);
 	}
+	fastmem_symbols_free(stacks.symbols);
 }
 
 int64_t

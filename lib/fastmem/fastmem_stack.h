@@ -56,7 +56,8 @@ void fastmem_stack_set_depth(unsigned int depth);
  * As much of it as can be found: by llvm-addr2line, addr2line or eu-addr2line, if there is
  * one, and debug information; by dladdr() for what this process has loaded; else the module
  * alone.
- * Takes up to some seconds if the program is large. Any thread may call it.
+ * Takes up to some seconds if the program is large: for a list of stacks, there are
+ * fastmem_symbols_make() and fastmem_symbols_print(). Any thread may call it.
  *
  * @param f
  *   Where to write.
@@ -66,6 +67,23 @@ void fastmem_stack_set_depth(unsigned int depth);
  *   Begins each line.
  */
 void fastmem_stack_print(FILE *f, uint32_t id, const char *indent);
+
+/**
+ * Look up the names in n stacks at once: it takes as long as for one, and no longer.
+ *
+ * @param ids
+ *   Stays until fastmem_symbols_free().
+ * @return
+ *   NULL if there is no memory.
+ */
+struct fastmem_symbols *fastmem_symbols_make(const uint32_t *ids, unsigned int n);
+
+/** Write the stack ids[i] as fastmem_stack_print() does. */
+void fastmem_symbols_print(const struct fastmem_symbols *s, unsigned int i, FILE *f,
+		const char *indent);
+
+/** NULL: nothing is done. */
+void fastmem_symbols_free(struct fastmem_symbols *s);
 
 /**
  * The frames of a stack.
