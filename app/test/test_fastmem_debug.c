@@ -361,6 +361,22 @@ a_wrong_size_is_found(void)
 	return TEST_SUCCESS;
 }
 
+/* An alignment of 0 is the default one, whoever says which. */
+static int
+the_default_alignment_can_be_said_in_two_ways(void)
+{
+	char *obj = rte_fastmem_alloc(100, 0, 0);
+
+	TEST_ASSERT(obj != NULL);
+	rte_fastmem_free_sized(obj, 100, 64);
+	EXPECT_NO_REPORT();
+	obj = rte_fastmem_alloc(100, 64, 0);
+	TEST_ASSERT(obj != NULL);
+	rte_fastmem_free_sized(obj, 100, 0);
+	EXPECT_NO_REPORT();
+	return TEST_SUCCESS;
+}
+
 static int
 a_wrong_handle_is_found(void)
 {
@@ -704,6 +720,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(a_free_of_what_is_no_object_is_found),
 	TEST_CASE(a_report_names_the_mapping_of_a_foreign_address),
 	TEST_CASE(a_wrong_size_is_found),
+	TEST_CASE(the_default_alignment_can_be_said_in_two_ways),
 	TEST_CASE(a_wrong_handle_is_found),
 	TEST_CASE(realloc_of_what_is_no_live_object_is_found),
 	TEST_CASE(the_old_address_of_a_realloc_is_freed),

@@ -136,6 +136,13 @@ round_up(size_t size, size_t align)
 	return (size + align - 1) & ~(align - 1);
 }
 
+/* 0 is another name of the default. */
+static size_t
+real_align(size_t align)
+{
+	return align != 0 ? align : RTE_FASTMEM_ALIGN_DEFAULT;
+}
+
 /*
  * The slot for an object: what to ask of the layers below. An object that has no room for
  * zones beside it goes without.
@@ -144,7 +151,7 @@ struct fastmem_shape
 fastmem_debug_shape(size_t size, size_t align)
 {
 	struct fastmem_shape shape = { .size = size, .align = align };
-	size_t a = align != 0 ? align : RTE_FASTMEM_ALIGN_DEFAULT;
+	size_t a = real_align(align);
 	size_t back = is_full_level() ? ZONE_FULL : ZONE_LIGHT;
 
 	if (is_full_level() && a <= FRONT_MAX)
@@ -562,7 +569,7 @@ static bool
 size_is(const struct fastmem_record *r, size_t size, size_t align)
 {
 	if ((r->align & FASTMEM_BY_HANDLE) == 0)
-		return r->size == size && r->align == align;
+		return r->size == size && real_align(r->align) == real_align(align);
 	return r->size == size ||
 		(r->size == class_size_of(r) && class_size(size, align) == r->size);
 }
