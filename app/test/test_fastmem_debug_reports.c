@@ -3,14 +3,20 @@
  */
 
 /*
- * A report takes as long as its callback likes, and nobody else waits for it: the callback here
- * waits for a thread that does what the locks of checking are for.
+ * Checks and reports, and what other threads do meanwhile. A report takes as long as its callback
+ * likes, and nobody else waits for it: the callback here waits for a thread that does what the
+ * locks of checking are for.
  */
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
 
+#include "fastmem_debug.h"
 #include "test_debug.h"
 
 #define PATIENCE_SECONDS 20
@@ -272,18 +278,156 @@ memory_is_given_back_while_all_records_are_walked(void)
 	return ret;
 }
 
+/*
+ * A slot at the end of its granule, in front of one that nobody may access: so a check that reads
+ * on behind the slot is the end of the test.
+ */
+#define EDGE_SLOT (16 << 10)
+#define EDGE_FRONT 64
+#define EDGE_SIZE (EDGE_SLOT - EDGE_FRONT - 16)
+#define EDGE_SLOTS 256
+
+struct edge {
+	char *objs[EDGE_SLOTS]; /* the last one is the one */
+	unsigned int n;
+	char *guard;
+};
+
+static bool
+is_at_edge(const struct edge *e)
+{
+	uintptr_t end = (uintptr_t)e->objs[e->n - 1] + EDGE_SLOT - EDGE_FRONT;
+	const void *behind = (const void *)end;
+
+	return (end & (FASTMEM_GRANULE - 1)) == 0 &&
+		fastmem_state(fastmem_granule(fastmem_granule_index(behind))) == FASTMEM_FREE;
+}
+
+static int
+edge_make(struct edge *e)
+{
+	/* What is freed can be had again at once. */
+	TEST_CALL(debug_again(1));
+	e->n = 0;
+	do {
+		TEST_ASSERT(e->n < EDGE_SLOTS);
+		e->objs[e->n] = rte_fastmem_alloc(EDGE_SIZE, 0, 0);
+		TEST_ASSERT(e->objs[e->n++] != NULL);
+	} while (!is_at_edge(e));
+	e->guard = e->objs[e->n - 1] + EDGE_SLOT - EDGE_FRONT;
+	/* Huge pages are protected as a whole. */
+	return mprotect(e->guard, getpagesize(), PROT_NONE) == 0 ? TEST_SUCCESS : TEST_SKIPPED;
+}
+
+static void
+edge_end(struct edge *e)
+{
+	mprotect(e->guard, getpagesize(), PROT_READ | PROT_WRITE);
+	rte_fastmem_free_bulk((void **)e->objs, e->n);
+	rte_fastmem_debug_check();
+	reports_take();
+}
+
+#if defined(__x86_64__)
+/*
+ * What other threads might do between any two instructions of a check, the handler of single steps
+ * does: so it is as likely between two reads as anywhere else.
+ */
+#define TRAP_FLAG 0x100ull
+#define CHECKS 20
+#define STEPS 5000 /* more than a check takes before it reports something */
+
+static struct {
+	struct rng rng;
+	uint8_t *byte; /* NULL, or one that is changed and put right */
+	uint32_t *size; /* the same of the object's size */
+	unsigned int n_steps;
+} other;
+
+static void
+on_step(int signal, siginfo_t *info, void *arg)
+{
+	uint64_t random = rng_next(&other.rng);
+	ucontext_t *context = arg;
+
+	RTE_SET_USED(signal);
+	RTE_SET_USED(info);
+	if (++other.n_steps == STEPS)
+		context->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
+	if (other.byte != NULL)
+		*(volatile uint8_t *)other.byte = random & 1 ? FASTMEM_ZONE_BYTE : 0;
+	if (other.size != NULL)
+		__atomic_store_n(other.size, random & 1 ? EDGE_SIZE : EDGE_SIZE - 64,
+			__ATOMIC_RELAXED);
+}
+
+static void
+check_in_steps(void)
+{
+	const struct sigaction action = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
+	struct sigaction before;
+
+	other.n_steps = 0;
+	sigaction(SIGTRAP, &action, &before);
+	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP_FLAG);
+	rte_fastmem_debug_check();
+	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~TRAP_FLAG);
+	sigaction(SIGTRAP, &before, NULL);
+}
+
+static int
+check_beside(bool change_byte, bool change_size)
+{
+	static struct edge e;
+	unsigned int i;
+	char *obj;
+	int ret;
+
+	if (HAS_OWN_HEAP)
+		return TEST_SKIPPED;
+	ret = edge_make(&e);
+	obj = e.objs[e.n - 1];
+	rng_init(&other.rng, change_byte);
+	other.byte = change_byte ? (uint8_t *)obj + EDGE_SIZE : NULL;
+	other.size = change_size ? &fastmem_record_of(&fastmem_ctl()->bins[rte_fastmem_bin_of(obj)],
+		fastmem_slab_of(obj), obj)->size : NULL;
+	for (i = 0; ret == TEST_SUCCESS && i < CHECKS; i++)
+		check_in_steps();
+	if (other.size != NULL)
+		*other.size = EDGE_SIZE;
+	edge_end(&e);
+	return ret;
+}
+
+static int
+a_check_stays_in_a_slot_that_is_written_to(void)
+{
+	return check_beside(true, false);
+}
+
+static int
+a_check_stays_in_a_slot_whose_object_changes(void)
+{
+	return check_beside(false, true);
+}
+#endif
+
 static const struct test_case cases[] = {
 	TEST_CASE(nobody_waits_for_the_report_of_an_object_in_quarantine),
 	TEST_CASE(nobody_waits_for_the_report_of_a_trim),
 	TEST_CASE(nobody_waits_for_the_reports_of_a_check),
 	TEST_CASE(an_object_can_be_freed_while_a_wrong_free_is_reported),
 	TEST_CASE(memory_is_given_back_while_all_records_are_walked),
+#if defined(__x86_64__)
+	TEST_CASE(a_check_stays_in_a_slot_that_is_written_to),
+	TEST_CASE(a_check_stays_in_a_slot_whose_object_changes),
+#endif
 	TEST_CASES_END
 };
 
 const struct test_suite suite_debug_reports = {
 	.name = "debug_reports",
-	.about = "who waits for reports, with RTE_FASTMEM_DEBUG_FULL",
+	.about = "checks and reports beside other threads, with RTE_FASTMEM_DEBUG_FULL",
 	.setup = debug_up_full,
 	.teardown = debug_down,
 	.rescue = debug_rescue,
