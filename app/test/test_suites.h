@@ -28,6 +28,7 @@
 	SUITE(stack_shapes) \
 	SUITE(stack_cost) \
 	SUITE(threads) \
+	SUITE(thread_end) \
 	SUITE(idle) \
 	SUITE(pool) \
 	SUITE(pool_promises) \

@@ -660,6 +660,14 @@ cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	put_empty(t, bin, full);
 }
 
+/* What this process holds, by threads without caches. */
+static void
+count_held(const struct fastmem_bin *bin, int64_t n)
+{
+	__atomic_fetch_add(&fastmem_ctl()->peers[fastmem_process.peer].held[bin->id], n,
+		__ATOMIC_RELAXED);
+}
+
 /* A thread that has no cache for a bin gets an object from its slabs. */
 static void *
 direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags)
@@ -674,6 +682,7 @@ direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 		return NULL;
 	if (t == NULL) {
 		__atomic_fetch_add(&bin->direct_alloc, 1, __ATOMIC_RELAXED);
+		count_held(bin, 1);
 		return obj;
 	}
 	count_in(&t->caches[bin->id], 1);
@@ -689,6 +698,7 @@ direct_undo(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 	fastmem_slab_free_one(bin, obj);
 	if (t == NULL) {
 		__atomic_fetch_sub(&bin->direct_alloc, 1, __ATOMIC_RELAXED);
+		count_held(bin, -1);
 		return;
 	}
 	count_in(&t->caches[bin->id], -1);
@@ -702,6 +712,7 @@ direct_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 	fastmem_slab_free_one(bin, obj);
 	if (t == NULL) {
 		__atomic_fetch_add(&bin->direct_free, 1, __ATOMIC_RELAXED);
+		count_held(bin, -1);
 		return;
 	}
 	count_in(&t->caches[bin->id], -1);

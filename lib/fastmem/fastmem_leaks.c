@@ -19,7 +19,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
@@ -694,15 +693,6 @@ fastmem_leaks_at_end(void)
 
 static pid_t at_exit_pid; /* 0: nothing is to be done */
 
-/* rte_eal_cleanup() unmaps all memory of EAL's, where EAL has not kept it to itself. */
-static bool
-is_mapped(void *ptr)
-{
-	unsigned char resident;
-
-	return mincore(RTE_PTR_ALIGN_FLOOR(ptr, getpagesize()), 1, &resident) == 0;
-}
-
 /*
  * A process calls exit() without rte_fastmem_deinit(). Other threads may still run, and what
  * they hold of fastmem is waited for, so exit() must not be called by a signal handler that
@@ -715,7 +705,7 @@ leaks_at_exit(void)
 
 	if (getpid() != at_exit_pid || fastmem_process_state() != FASTMEM_PROCESS_OPEN)
 		return;
-	if (!is_mapped(ctl) || ctl->version != FASTMEM_LAYOUT_VERSION)
+	if (!fastmem_is_mapped(ctl) || ctl->version != FASTMEM_LAYOUT_VERSION)
 		fprintf(stderr, "FASTMEM: what is live is not known any more: call "
 			"rte_fastmem_deinit() before rte_eal_cleanup() or rte_exit()\n");
 	else

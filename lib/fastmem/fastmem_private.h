@@ -718,6 +718,7 @@ fastmem_magazine_owner(uint64_t tag, uint32_t owner)
 }
 
 /* fastmem_thread.c */
+bool fastmem_is_mapped(const void *ptr);
 size_t fastmem_tcache_bytes(const struct fastmem_ctl *ctl);
 struct fastmem_tcache *fastmem_tcache_current(void);
 struct fastmem_tcache *fastmem_tcache_self(bool may_grow);

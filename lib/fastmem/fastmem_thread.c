@@ -6,11 +6,22 @@
  * Which thread has which caches: their begin and end.
  *
  * A thread takes caches at its first call, those of an ended thread with the same lcore id
- * if there are any, and a destructor of thread-specific data gives them back. The shared
- * list of all thread caches only grows; this process keeps a list of its own threads.
+ * if there are any, and a destructor of thread-specific data gives them back. Destructors of
+ * the application may run later, in the same round or in another: from there on the thread
+ * works without caches, to its end, and each object goes to or comes from the slabs.
+ *
+ * The shared list of all thread caches only grows. This process keeps a list of its own threads,
+ * under threads_lock, to take their caches away. Its nodes are not in the threads' TLS, and one
+ * leads to the TLS of its thread only until the destructor has run. Whoever takes a thread's
+ * caches away, the thread itself included, removes them from the node before it drops the
+ * lock, so they are given back once; a thread enters caches only where it finds, under the
+ * lock, that fastmem has not ended.
  */
 
 #include <assert.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/queue.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -46,18 +57,20 @@ APART(tls, socket_id);
 static_assert(_Alignof(struct rte_fastmem_map) == 64 && _Alignof(struct rte_fastmem_tls) == 64,
 	"offsets are those in a line");
 
-/* A thread of this process that has caches. */
+/* A thread of this process that has made a call and has not ended. */
 struct thread {
-	struct thread *next, *prev;
-	struct rte_fastmem_tls *tls;
-	struct fastmem_tcache *tcache; /* NULL: none, or forgotten by deinit */
-	uint32_t frees; /* since its caches were taken from it, for sampling */
+	LIST_ENTRY(thread) entry; /* under threads_lock */
+	struct rte_fastmem_tls *tls; /* written by others under threads_lock */
+	/* NULL: none. Written under threads_lock; atomic for the thread itself to read. */
+	struct fastmem_tcache *tcache;
+	uint32_t frees; /* since its caches were taken from it, for sampling. Owner only */
 };
 
 #define DISARMED_FREES 8 /* until a thread that does nothing but free has its caches back */
 
-static __thread struct thread self;
-static struct thread *threads; /* under threads_lock */
+static __thread struct thread *self; /* NULL: no call yet, or past its end */
+static __thread bool stays_without; /* no caches: it is past its end, or about to enter the list */
+static LIST_HEAD(, thread) threads; /* under threads_lock */
 static pthread_mutex_t threads_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
@@ -67,7 +80,8 @@ static bool have_exit_key;
 struct fastmem_tcache *
 fastmem_tcache_current(void)
 {
-	return self.tcache;
+	/* Relaxed: others only ever write NULL, when the thread's caches are gone. */
+	return self != NULL ? __atomic_load_n(&self->tcache, __ATOMIC_RELAXED) : NULL;
 }
 
 static int32_t
@@ -145,103 +159,152 @@ tcache_make(struct fastmem_ctl *ctl, int32_t lcore, bool may_grow)
 	return t;
 }
 
-/* The calling thread's caches, or those of one that makes no calls any more, go back. */
-static void
-tcache_leave(struct fastmem_tcache *t)
+/* Under threads_lock: the thread has no caches from here on. Returns those that it had, or NULL. */
+static struct fastmem_tcache *
+thread_disown(struct thread *thread)
 {
+	struct fastmem_tcache *t = thread->tcache;
+
+	__atomic_store_n(&thread->tcache, NULL, __ATOMIC_RELAXED);
+	*thread->tls = no_caches;
+	return t;
+}
+
+/*
+ * Under threads_lock, which makes a deinit on another thread find all of this done, or none: the
+ * caches of the calling thread, or of one that makes no calls any more, go back.
+ */
+static void
+thread_give_back(struct thread *thread)
+{
+	struct fastmem_tcache *t = thread_disown(thread);
+
+	if (t == NULL)
+		return;
 	fastmem_tcache_flush(t, false);
 	fastmem_peer_count_held(fastmem_ctl(), t, fastmem_process.peer);
 	/* Pairs with the acquire in tcache_reuse(). */
 	MOVE(t->owner, 0);
 }
 
+/*
+ * Whether memory of EAL's is still there: rte_eal_cleanup() unmaps all of it, and a program may
+ * have called that without rte_fastmem_deinit(). A system call: for threads and programs that end.
+ */
+bool
+fastmem_is_mapped(const void *ptr)
+{
+	unsigned char resident;
+	uintptr_t page = (uintptr_t)ptr & ~((uintptr_t)getpagesize() - 1);
+
+	return mincore((void *)page, 1, &resident) == 0;
+}
+
 /* At the end of a thread: its caches go back. */
 static void
-thread_leave(void *arg)
+thread_end(void *arg)
 {
 	struct thread *thread = arg;
-	struct fastmem_tcache *t;
 
-	/* Held to the end: a deinit on another thread finds all of this done, or none. */
 	pthread_mutex_lock(&threads_lock);
-	t = thread->tcache;
-	thread->tcache = NULL;
-	*thread->tls = no_caches;
-	if (thread->prev != NULL)
-		thread->prev->next = thread->next;
+	LIST_REMOVE(thread, entry);
+	/* Whatever is mapped there by now, is not this thread's. */
+	if (thread->tcache != NULL && fastmem_is_mapped(thread->tcache) &&
+			__atomic_load_n(&thread->tcache->owner, __ATOMIC_RELAXED) == owner_word())
+		thread_give_back(thread);
 	else
-		threads = thread->next;
-	if (thread->next != NULL)
-		thread->next->prev = thread->prev;
-	if (t != NULL)
-		tcache_leave(t);
+		thread_disown(thread);
 	pthread_mutex_unlock(&threads_lock);
+	self = NULL;
+	stays_without = true;
+	free(thread);
 }
 
 static void
 make_exit_key(void)
 {
-	have_exit_key = pthread_key_create(&exit_key, thread_leave) == 0;
+	have_exit_key = pthread_key_create(&exit_key, thread_end) == 0;
 	if (!have_exit_key)
 		FASTMEM_LOG(ERR, "no thread-specific data key is left: threads have no caches");
 }
 
-/*
- * Let the fast path use the caches. Under threads_lock: if the primary's deinit comes now,
- * the slow path is to say so. With checking, that is to see each call.
- */
+/* Put the calling thread into the list. False: its caches would never come back. */
+static bool
+thread_enter(void)
+{
+	struct thread *thread;
+
+	if (self != NULL)
+		return true;
+	pthread_once(&exit_key_once, make_exit_key);
+	if (!have_exit_key || stays_without)
+		return false;
+	stays_without = true; /* if malloc() comes here */
+	thread = calloc(1, sizeof(*thread));
+	if (thread != NULL && pthread_setspecific(exit_key, thread) != 0) {
+		free(thread);
+		thread = NULL;
+	}
+	stays_without = false;
+	if (thread == NULL)
+		return false;
+	thread->tls = &rte_fastmem_tls;
+	pthread_mutex_lock(&threads_lock);
+	LIST_INSERT_HEAD(&threads, thread, entry);
+	pthread_mutex_unlock(&threads_lock);
+	self = thread;
+	return true;
+}
+
+/* Under threads_lock: let the fast path use the caches. Checking is to see each call. */
 static void
 thread_arm(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
 {
-	if (fastmem_process_state() != FASTMEM_PROCESS_OPEN || fastmem_debug_on() ||
-			fastmem_sample_is_exact())
+	if (fastmem_debug_on() || fastmem_sample_is_exact())
 		return;
 	rte_fastmem_tls.caches = t->caches;
 	rte_fastmem_tls.classes = &t->caches[ctl->arenas[t->socket].first_bin];
 	rte_fastmem_tls.socket_id = ctl->arenas[t->socket].socket_id;
 }
 
-static void
-thread_join(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
+/* Give the calling thread empty caches. False: fastmem has ended meanwhile. */
+static bool
+thread_own(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
 {
-	bool known = self.tls != NULL && pthread_getspecific(exit_key) != NULL;
+	bool open;
 
 	pthread_mutex_lock(&threads_lock);
-	if (!known) { /* else from before a deinit, or a change of the lcore id */
-		self.tls = &rte_fastmem_tls;
-		self.prev = NULL;
-		self.next = threads;
-		if (threads != NULL)
-			threads->prev = &self;
-		threads = &self;
+	/* An end is announced before caches are taken away under the lock. */
+	open = fastmem_process_state() == FASTMEM_PROCESS_OPEN;
+	if (open) {
+		__atomic_store_n(&self->tcache, t, __ATOMIC_RELAXED);
+		thread_arm(ctl, t);
+	} else {
+		MOVE(t->owner, 0); /* pairs with the acquire in tcache_reuse() */
 	}
-	self.tcache = t;
-	thread_arm(ctl, t);
 	pthread_mutex_unlock(&threads_lock);
-	if (!known)
-		pthread_setspecific(exit_key, &self);
+	return open;
 }
 
 /*
- * The calling thread's caches, made at its first call. NULL: no memory for
- * them, or may_grow is not set and that would take more.
+ * The calling thread's caches, made at its first call. NULL: it has none, as there is no memory
+ * for them, may_grow is not set and that would take more, or the thread is about to end.
  */
 struct fastmem_tcache *
 fastmem_tcache_self(bool may_grow)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
-	struct fastmem_tcache *t = self.tcache;
+	struct fastmem_tcache *t = fastmem_tcache_current();
 	int32_t lcore = lcore_key();
 
 	if (likely(t != NULL && t->lcore == lcore))
 		return t;
 	if (t != NULL) { /* EAL has given it an lcore id since, or taken it away */
-		self.tcache = NULL;
-		rte_fastmem_tls = no_caches;
-		tcache_leave(t);
+		pthread_mutex_lock(&threads_lock);
+		thread_give_back(self);
+		pthread_mutex_unlock(&threads_lock);
 	}
-	pthread_once(&exit_key_once, make_exit_key);
-	if (!have_exit_key) /* its caches would never come back */
+	if (!thread_enter())
 		return NULL;
 	t = tcache_reuse(ctl, lcore);
 	if (t == NULL)
@@ -249,8 +312,7 @@ fastmem_tcache_self(bool may_grow)
 	if (t == NULL)
 		return NULL;
 	t->socket = socket_index(ctl);
-	thread_join(ctl, t);
-	return t;
+	return thread_own(ctl, t) ? t : NULL;
 }
 
 /*
@@ -263,7 +325,7 @@ fastmem_threads_disarm(void)
 	struct thread *thread;
 
 	pthread_mutex_lock(&threads_lock);
-	for (thread = threads; thread != NULL; thread = thread->next) {
+	LIST_FOREACH(thread, &threads, entry) {
 		/* Relaxed: each of both, old or new, is a place with caches of this thread or none. */
 		__atomic_store_n(&thread->tls->caches, no_cache, __ATOMIC_RELAXED);
 		__atomic_store_n(&thread->tls->classes, no_cache, __ATOMIC_RELAXED);
@@ -279,8 +341,8 @@ fastmem_thread_rearm(struct fastmem_tcache *t)
 			__atomic_load_n(&rte_fastmem_tls.classes, __ATOMIC_RELAXED) != no_cache)
 		return false;
 	pthread_mutex_lock(&threads_lock);
-	self.frees = 0;
-	if (self.tcache == t)
+	self->frees = 0;
+	if (self->tcache == t)
 		thread_arm(fastmem_ctl(), t);
 	pthread_mutex_unlock(&threads_lock);
 	return true;
@@ -290,8 +352,10 @@ fastmem_thread_rearm(struct fastmem_tcache *t)
 void
 fastmem_thread_freed(void)
 {
-	if (self.tcache != NULL && ++self.frees >= DISARMED_FREES)
-		fastmem_thread_rearm(self.tcache);
+	struct fastmem_tcache *t = fastmem_tcache_current();
+
+	if (t != NULL && ++self->frees >= DISARMED_FREES)
+		fastmem_thread_rearm(t);
 }
 
 /* For a secondary's deinit: the caches of all its threads go back. */
@@ -301,30 +365,9 @@ fastmem_threads_leave(void)
 	struct thread *thread;
 
 	pthread_mutex_lock(&threads_lock);
-	for (thread = threads; thread != NULL; thread = thread->next) {
-		struct fastmem_tcache *t = thread->tcache;
-
-		if (t != NULL)
-			tcache_leave(t);
-	}
+	LIST_FOREACH(thread, &threads, entry)
+		thread_give_back(thread);
 	pthread_mutex_unlock(&threads_lock);
-	fastmem_threads_forget();
-}
-
-/*
- * The calling thread, the only one of a forked process, has no caches any more. Whoever held the
- * lock at the fork is not here to release it.
- */
-void
-fastmem_threads_forget_forked(void)
-{
-	pthread_mutex_init(&threads_lock, NULL);
-	/* The others' structures are of threads that are not here; nothing leads to them. */
-	threads = self.tls != NULL ? &self : NULL;
-	self.prev = NULL;
-	self.next = NULL;
-	self.tcache = NULL;
-	rte_fastmem_tls = no_caches;
 }
 
 /* For deinit: no thread of this process has caches any more. Each may be within a call. */
@@ -334,9 +377,22 @@ fastmem_threads_forget(void)
 	struct thread *thread;
 
 	pthread_mutex_lock(&threads_lock);
-	for (thread = threads; thread != NULL; thread = thread->next) {
-		thread->tcache = NULL;
-		*thread->tls = no_caches;
-	}
+	LIST_FOREACH(thread, &threads, entry)
+		thread_disown(thread);
 	pthread_mutex_unlock(&threads_lock);
+}
+
+/*
+ * In a forked process, whose only thread this is: it has no caches any more. The list is not
+ * relied on, as another thread may have been about to change it.
+ */
+void
+fastmem_threads_forget_forked(void)
+{
+	pthread_mutex_init(&threads_lock, NULL);
+	LIST_INIT(&threads);
+	if (self == NULL)
+		return;
+	LIST_INSERT_HEAD(&threads, self, entry);
+	thread_disown(self);
 }
