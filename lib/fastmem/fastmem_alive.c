@@ -144,9 +144,9 @@ fastmem_alive_fd(void)
 	return fastmem_process.is_shared ? peers_fd() : -1;
 }
 
-/* Forget the file; unlock what this process has locked, unless it is a forked child. */
+/* Forget the file, and unlock what this process has locked. */
 static void
-let_go(bool forked)
+let_go(void)
 {
 	if (!fastmem_process.is_shared)
 		return;
@@ -155,10 +155,10 @@ let_go(bool forked)
 		close(fastmem_process.peers_fd);
 	fastmem_process.peers_fd = -1;
 	fastmem_process.is_shared = false;
-	if (holder_fd >= 0 && !forked)
+	if (holder_fd >= 0)
 		close(holder_fd);
 	holder_fd = -1;
-	if (holder != NULL && !forked)
+	if (holder != NULL)
 		munmap(holder, FILE_PAGE);
 	holder = NULL;
 }
@@ -270,21 +270,26 @@ maps_the_file(uint32_t pid)
 	return found;
 }
 
+/* Whether its pid is still that of this process. */
+bool
+fastmem_alive_pid(const struct fastmem_peer *process)
+{
+	struct pid_stat now;
+
+	if (pid_read(process->pid, &now) != 0) /* /proc may hide the processes of others */
+		return kill(process->pid, 0) == 0 || errno != ESRCH;
+	if (now.start != process->start)
+		return false;
+	/* A main thread that has ended is a zombie as well, while others go on. */
+	return (now.state != 'Z' && now.state != 'X') || now.n_threads > 1;
+}
+
 static bool
 pid_lives(const struct fastmem_peer *peer)
 {
-	struct pid_stat now;
-	int ret;
-
 	if (peer->pid_ns == 0 || peer->pid_ns != pid_namespace())
 		return false; /* of which nothing can be seen from here */
-	ret = pid_read(peer->pid, &now);
-	if (ret != 0) /* /proc may hide the processes of others */
-		return kill(peer->pid, 0) == 0 || errno != ESRCH;
-	if (now.start != peer->start)
-		return false;
-	/* A main thread that has ended is a zombie as well, while others go on. */
-	if ((now.state == 'Z' || now.state == 'X') && now.n_threads <= 1)
+	if (!fastmem_alive_pid(peer))
 		return false;
 	/* This process knows its own number: another one was of a program before exec. */
 	return peer->pid != (uint32_t)getpid() && maps_the_file(peer->pid);
@@ -441,7 +446,7 @@ fastmem_alive_remove(void)
 		return;
 	peers_path(path, sizeof(path));
 	unlink(path);
-	let_go(false);
+	let_go();
 }
 
 /* A secondary. */
@@ -467,7 +472,7 @@ fastmem_alive_enter(void)
 			pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
 			head.magic != PEERS_MAGIC || !locks_are_held(fd, 0, 1) ||
 			rte_mem_virt2memseg((void *)(uintptr_t)head.ctl, NULL) == NULL) {
-		let_go(false);
+		let_go();
 		return NULL;
 	}
 	return (struct fastmem_ctl *)(uintptr_t)head.ctl;
@@ -488,9 +493,41 @@ fastmem_alive_entered(void)
 	holder_close_fd();
 }
 
-/* Nothing of the shared state is accessed after this. In a forked child, the lock stays. */
+/* Nothing of the shared state is accessed after this. */
 void
-fastmem_alive_leave(bool forked)
+fastmem_alive_leave(void)
 {
-	let_go(forked);
+	let_go();
+}
+
+/* A forked child. */
+
+/* The locks stay with the parent, and so does the mapping, which is not here. */
+void
+fastmem_alive_forked(void)
+{
+	if (holder_fd >= 0)
+		close(holder_fd);
+	holder_fd = -1;
+	holder = NULL;
+}
+
+/* Lock the number that the parent had. Returns 0 or a negative errno. */
+int
+fastmem_alive_succeed(void)
+{
+	char path[PATH_MAX];
+	int ret;
+
+	if (!fastmem_process.is_shared)
+		return 0;
+	peers_path(path, sizeof(path));
+	ret = holder_open(path);
+	if (ret == 0)
+		ret = fastmem_alive_take(fastmem_process.peer);
+	if (ret == 0)
+		holder_close_fd();
+	else
+		fastmem_alive_forked();
+	return ret;
 }

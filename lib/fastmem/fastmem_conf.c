@@ -255,14 +255,6 @@ fastmem_debug_close(void)
 	fastmem_debug.level = 0;
 }
 
-/* The same in a child that has left fastmem to its parent: EAL's timers are the parent's. */
-void
-fastmem_debug_forked(void)
-{
-	fastmem_debug.sample = 0;
-	fastmem_debug.level = 0;
-}
-
 void
 fastmem_debug_detach(void)
 {

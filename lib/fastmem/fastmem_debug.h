@@ -251,7 +251,6 @@ int fastmem_conf_read(const struct rte_fastmem_conf *conf, struct fastmem_settin
 int fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s);
 void fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_settings *s);
 void fastmem_debug_close(void);
-void fastmem_debug_forked(void);
 void fastmem_debug_detach(void);
 
 /* fastmem_record.c */

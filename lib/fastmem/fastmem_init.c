@@ -183,6 +183,7 @@ primary_init(const struct fastmem_settings *settings)
 		return -ENOMEM;
 	}
 	fastmem_debug_attach(ctl, settings);
+	fastmem_fork_begin();
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	if (fastmem_mp_start() != 0)
 		FASTMEM_LOG(WARNING, "no secondary process can ask for memory: %s",
@@ -199,7 +200,7 @@ join(struct fastmem_ctl *ctl)
 	int ret = fastmem_peers_join(ctl);
 
 	if (ret != 0) {
-		fastmem_alive_leave(false);
+		fastmem_alive_leave();
 		return ret;
 	}
 	fastmem_alive_entered();
@@ -255,7 +256,7 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 	if (ret == 0)
 		ret = fastmem_map_attach(ctl);
 	if (ret != 0) {
-		fastmem_alive_leave(false);
+		fastmem_alive_leave();
 		return ret;
 	}
 	fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
@@ -272,6 +273,7 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 	/* ThreadSanitizer is told of this process only, as before. */
 	if (ctl->debug != NULL && (ctl->debug->tools & ~FASTMEM_TOOL_TSAN) != 0)
 		fastmem_mp_share();
+	fastmem_fork_begin();
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	return 0;
 }
@@ -285,6 +287,30 @@ secondary_attach(const struct rte_fastmem_conf *conf)
 		return 0;
 	ctl = fastmem_alive_enter();
 	return ctl != NULL ? attach_to(ctl, conf) : -ENODEV;
+}
+
+/* In a forked child, under life_lock: it is what its parent was, if that is dead. */
+static void
+succeed(void)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	if (fastmem_fork_succeed() != 0)
+		return;
+	if (rte_eal_process_type() == RTE_PROC_PRIMARY) {
+		if (fastmem_peers_succeed(ctl) != 0)
+			return;
+		fastmem_steal_init();
+		fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
+		return;
+	}
+	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
+	fastmem_fork_end();
+	fastmem_debug_detach();
+	fastmem_process.ctl = NULL;
+	fastmem_map_detach();
+	fastmem_alive_leave();
+	secondary_attach(NULL);
 }
 
 /* Give back all that the primary has set up. */
@@ -342,6 +368,8 @@ init(const struct rte_fastmem_conf *conf)
 
 	if (ret != 0)
 		return ret;
+	if (state == FASTMEM_PROCESS_FORKED)
+		return -EBUSY;
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return secondary_init(conf);
 	if (state == FASTMEM_PROCESS_OPEN || state == FASTMEM_PROCESS_FORGOTTEN ||
@@ -373,11 +401,17 @@ rte_fastmem_init(void)
 struct fastmem_ctl *
 fastmem_ctl_get(void)
 {
+	enum fastmem_process_state state = fastmem_process_state();
 	struct life life;
 
-	if (unlikely(fastmem_process_state() == FASTMEM_PROCESS_NONE) &&
-			rte_eal_process_type() == RTE_PROC_SECONDARY && life_begin(&life)) {
-		secondary_attach(NULL);
+	if (likely(state == FASTMEM_PROCESS_OPEN))
+		return fastmem_ctl();
+	if ((state == FASTMEM_PROCESS_FORKED || (state == FASTMEM_PROCESS_NONE &&
+			rte_eal_process_type() == RTE_PROC_SECONDARY)) && life_begin(&life)) {
+		if (fastmem_process_state() == FASTMEM_PROCESS_FORKED)
+			succeed();
+		else if (rte_eal_process_type() == RTE_PROC_SECONDARY)
+			secondary_attach(NULL);
 		life_end(&life);
 	}
 	return fastmem_process_state() == FASTMEM_PROCESS_OPEN ? fastmem_ctl() : NULL;
@@ -386,6 +420,7 @@ fastmem_ctl_get(void)
 static void
 secondary_deinit(struct fastmem_ctl *ctl)
 {
+	fastmem_fork_end();
 	fastmem_mp_stop();
 	/* The primary waits for this, or for this process to know, before it unmaps anything. */
 	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
@@ -405,6 +440,7 @@ primary_deinit(struct fastmem_ctl *ctl)
 		/* What was written to after its end is not found otherwise, if nobody needs the memory. */
 		rte_fastmem_debug_check();
 		fastmem_leaks_at_end();
+		fastmem_fork_end();
 		/* Nobody comes after this, and those who are there, fail from now on. */
 		__atomic_exchange_n(&ctl->ready, 0, __ATOMIC_ACQ_REL); /* see join() */
 		fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
@@ -427,8 +463,10 @@ rte_fastmem_deinit(void)
 
 	if (!life_begin(&life))
 		return;
+	if (fastmem_process_state() == FASTMEM_PROCESS_FORKED)
+		succeed();
 	state = fastmem_process_state();
-	if (state != FASTMEM_PROCESS_NONE && state != FASTMEM_PROCESS_FORGOTTEN) {
+	if (state == FASTMEM_PROCESS_OPEN || state == FASTMEM_PROCESS_CLOSED) {
 		fastmem_defer_end_all();
 		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
 			primary_deinit(fastmem_ctl());
@@ -438,44 +476,49 @@ rte_fastmem_deinit(void)
 	life_end(&life);
 }
 
-/* Under life_lock, but in a forked child. */
+/* Under life_lock. */
 static void
-forget(bool forked)
+forget(void)
 {
 	if (fastmem_process_state() == FASTMEM_PROCESS_NONE)
 		return;
+	fastmem_fork_end();
 	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
-	if (forked) {
-		fastmem_debug_forked();
-		fastmem_threads_forget_forked();
-		fastmem_alive_leave(true);
-	} else {
-		fastmem_debug_close();
-		fastmem_threads_forget();
-		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
-			fastmem_alive_remove();
-		else
-			fastmem_alive_leave(false);
-	}
+	fastmem_debug_close();
+	fastmem_threads_forget();
+	if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+		fastmem_alive_remove();
+	else
+		fastmem_alive_leave();
 }
 
-/*
- * The shared state is gone, or belongs to the process that this one was forked from. What was an
- * object, the map still tells, for frees to be ignored.
- */
+/* The shared state is gone. What was an object, the map still tells, for frees to be ignored. */
 void
-fastmem_forget(bool forked)
+fastmem_forget(void)
 {
 	struct life life;
 
-	if (forked) { /* whoever held the lock is not here */
-		pthread_mutex_init(&life_lock, NULL);
-		has_life_lock = false;
-		forget(true);
-	} else if (life_begin(&life)) {
-		forget(false);
-		life_end(&life);
-	}
+	if (!life_begin(&life))
+		return;
+	forget();
+	life_end(&life);
+}
+
+/* In a forked child, whose only thread calls this before anything else. */
+void
+fastmem_forked(void)
+{
+	enum fastmem_process_state state = fastmem_process_state();
+
+	pthread_mutex_init(&life_lock, NULL); /* whoever held it is not here */
+	has_life_lock = false;
+	fastmem_process.is_fork = true;
+	fastmem_alive_forked();
+	fastmem_threads_forget_forked();
+	if (state == FASTMEM_PROCESS_OPEN)
+		fastmem_set_process_state(FASTMEM_PROCESS_FORKED);
+	else if (state == FASTMEM_PROCESS_CLOSED) /* the end is left to the parent */
+		fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
 }
 
 /*
@@ -495,7 +538,7 @@ fastmem_end(void)
 			fastmem_leaks_at_end();
 		else
 			secondary_deinit(fastmem_ctl());
-		forget(false);
+		forget();
 		/* A secondary has detached, and is not to attach to what is about to go. */
 		fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
 	}

@@ -163,7 +163,7 @@ ask_primary(const struct ask *ask)
 	if (fastmem_growth_held != 0)
 		return -ENOMEM;
 	/* Number 0 is always the primary's. EAL would write two lines for each call in vain. */
-	if (!fastmem_peer_alive(0))
+	if (fastmem_process.is_fork || !fastmem_peer_alive(0))
 		return -ENOMEM;
 	pthread_mutex_lock(&lock);
 	fastmem_track_enter_eal();

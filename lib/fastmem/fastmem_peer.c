@@ -111,13 +111,11 @@ held_bytes(const struct fastmem_ctl *ctl, const int64_t *held, int64_t *n_object
 	return bytes;
 }
 
-/* Under peers_lock: take back all that a process has that ended without saying so. */
+/* Under peers_lock: take back all that the threads of a dead process had. */
 static void
-peer_take_back(struct fastmem_ctl *ctl, unsigned int i)
+threads_take_back(struct fastmem_ctl *ctl, unsigned int i)
 {
-	struct fastmem_peer *peer = &ctl->peers[i];
 	struct fastmem_tcache *t;
-	int64_t bytes, n;
 	uint32_t socket;
 
 	/* First, as that may put objects into its magazines, or take them out. */
@@ -136,6 +134,16 @@ peer_take_back(struct fastmem_ctl *ctl, unsigned int i)
 	for (socket = 0; socket < ctl->n_sockets; socket++)
 		fastmem_runs_take_back(&ctl->arenas[socket], i);
 	fastmem_pools_take_back(ctl, i);
+}
+
+/* Under peers_lock: take back all that a process has that ended without saying so. */
+static void
+peer_take_back(struct fastmem_ctl *ctl, unsigned int i)
+{
+	struct fastmem_peer *peer = &ctl->peers[i];
+	int64_t bytes, n;
+
+	threads_take_back(ctl, i);
 	bytes = held_bytes(ctl, peer->held, &n);
 	MOVE(peer->state, FASTMEM_PEER_GONE);
 	if (n == 0 && bytes == 0)
@@ -261,7 +269,30 @@ fastmem_peers_leave(struct fastmem_ctl *ctl)
 	fastmem_peers_lock(ctl);
 	MOVE(ctl->peers[fastmem_process.peer].state, FASTMEM_PEER_GONE);
 	fastmem_mutex_unlock(&ctl->peers_lock);
-	fastmem_alive_leave(false);
+	fastmem_alive_leave();
+}
+
+/*
+ * In a forked child of the primary, which is dead. Its number is this process's now, with all that
+ * it held; what its threads had in caches goes back. Returns 0 or a negative errno.
+ */
+int
+fastmem_peers_succeed(struct fastmem_ctl *ctl)
+{
+	struct fastmem_peer *peer = &ctl->peers[fastmem_process.peer];
+	int ret;
+
+	fastmem_peers_lock(ctl);
+	ret = fastmem_alive_succeed();
+	if (ret == 0) {
+		/* Others may have done so already. */
+		if (peer->state == FASTMEM_PEER_ATTACHED)
+			threads_take_back(ctl, fastmem_process.peer);
+		fastmem_alive_describe(peer);
+		MOVE(peer->state, FASTMEM_PEER_ATTACHED);
+	}
+	fastmem_mutex_unlock(&ctl->peers_lock);
+	return ret;
 }
 
 /* The interface. */

@@ -10,6 +10,7 @@
  * only those below it:
  *
  *   fastmem_init.c   the begin and the end, and how a secondary attaches
+ *   fastmem_fork.c   children of fork(), and which of them goes on
  *   rte_fastmem.c    the interface: arguments, sockets, fallback
  *   fastmem_class.c  size classes: sizes to bins
  *   fastmem_pool.c   typed pools: bins that users make, growth and its limits
@@ -467,6 +468,7 @@ enum fastmem_process_state {
 	FASTMEM_PROCESS_OPEN,
 	FASTMEM_PROCESS_CLOSED, /* by the primary's deinit, while others were attached */
 	FASTMEM_PROCESS_FORGOTTEN, /* the shared state is gone, or another's: as CLOSED, for good */
+	FASTMEM_PROCESS_FORKED, /* it is the parent's while that lives: see fastmem_fork.c */
 };
 
 /*
@@ -482,6 +484,7 @@ struct fastmem_process {
 	struct fastmem_ctl *ctl; /* valid unless state is NONE. Set first, cleared last */
 	unsigned int peer; /* number of this process */
 	bool init_called; /* by a secondary, which may attach without that */
+	bool is_fork; /* EAL's threads are the parent's: there is nobody to hear an answer */
 	uint64_t nonce; /* of this attachment */
 	bool is_shared; /* there is a file of fastmem_alive.c; else no other process */
 	int peers_fd; /* of that file, unless the program has closed it. Atomic */
@@ -620,8 +623,14 @@ struct fastmem_socket_figures {
 /* fastmem_init.c: the shared state, in a secondary attached to if need be; NULL: none */
 struct fastmem_ctl *fastmem_ctl_get(void);
 void fastmem_close_attached(void);
-void fastmem_forget(bool forked);
+void fastmem_forget(void);
+void fastmem_forked(void);
 void fastmem_end(void);
+
+/* fastmem_fork.c */
+void fastmem_fork_begin(void);
+void fastmem_fork_end(void);
+int fastmem_fork_succeed(void);
 
 /* fastmem_class.c */
 size_t fastmem_class_size(unsigned int i);
@@ -810,6 +819,7 @@ int64_t fastmem_cache_in_use(const struct fastmem_tcache *t, unsigned int bin);
 int fastmem_peers_create(struct fastmem_ctl *ctl);
 int fastmem_peers_join(struct fastmem_ctl *ctl);
 void fastmem_peers_leave(struct fastmem_ctl *ctl);
+int fastmem_peers_succeed(struct fastmem_ctl *ctl);
 void fastmem_peers_take_back(struct fastmem_ctl *ctl);
 void fastmem_peers_lock(struct fastmem_ctl *ctl);
 void fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer);
@@ -821,7 +831,10 @@ void fastmem_alive_remove(void);
 struct fastmem_ctl *fastmem_alive_enter(void);
 int fastmem_alive_take(unsigned int i);
 void fastmem_alive_entered(void);
-void fastmem_alive_leave(bool forked);
+void fastmem_alive_leave(void);
+void fastmem_alive_forked(void);
+int fastmem_alive_succeed(void);
+bool fastmem_alive_pid(const struct fastmem_peer *process);
 void fastmem_alive_describe(struct fastmem_peer *peer);
 bool fastmem_alive_others(void);
 int fastmem_alive_fd(void);

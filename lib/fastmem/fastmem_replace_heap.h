@@ -59,7 +59,6 @@ rte_fastmem_replace_make_room(void);
 enum rte_fastmem_replace_end {
 	RTE_FASTMEM_REPLACE_ENDING, /* EAL is about to unmap all memory: objects are of no use */
 	RTE_FASTMEM_REPLACE_GONE, /* it has done so */
-	RTE_FASTMEM_REPLACE_FORKED, /* this process is a copy of one that goes on with it */
 };
 
 /*

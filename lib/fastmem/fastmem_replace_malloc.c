@@ -59,7 +59,7 @@ rte_fastmem_replace_forget(enum rte_fastmem_replace_end end)
 	if (end == RTE_FASTMEM_REPLACE_ENDING)
 		fastmem_end();
 	else
-		fastmem_forget(end == RTE_FASTMEM_REPLACE_FORKED);
+		fastmem_forget();
 }
 
 /*

@@ -120,17 +120,16 @@ set_stage(enum fastmem_malloc_stage to)
 	__atomic_store_n(&fastmem_malloc_plain, plain, __ATOMIC_RELAXED);
 }
 
+/*
+ * The caches are the parent's: EAL's heap serves, which both can use. What is freed of
+ * fastmem's, that knows what to do with.
+ */
 static void
 forked_child(void)
 {
-	uint32_t at = __atomic_load_n(&stage, __ATOMIC_RELAXED);
-
 	pthread_mutex_init(&start_lock, NULL);
-	if (at != STAGE_SERVE && at != STAGE_PASS)
-		return;
-	/* The caches are the parent's; EAL's heap, both can use. */
-	rte_fastmem_replace_forget(RTE_FASTMEM_REPLACE_FORKED);
-	set_stage(STAGE_PASS);
+	if (__atomic_load_n(&stage, __ATOMIC_RELAXED) == STAGE_SERVE)
+		set_stage(STAGE_PASS);
 }
 
 static void

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Ends of processes and of EAL that a program cannot survive, or go back from: each case is in a
+ * process of its own, which starts EAL and fastmem.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_fastmem.h>
+#include <rte_fastmem_pool.h>
+
+#include "test.h"
+
+#define OBJECTS 500
+#define CASE_SECONDS 60
+
+static sem_t ready, go_on; /* posted by a thread, and by the one that has started it */
+
+static int
+wait_for(pid_t pid)
+{
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+static uint64_t
+bytes_in_use(void)
+{
+	struct rte_fastmem_stats s;
+
+	return rte_fastmem_stats(&s) == 0 ? s.bytes_in_use : UINT64_MAX;
+}
+
+static unsigned int
+threads_with_caches(void)
+{
+	struct rte_fastmem_process p = { 0 };
+
+	return rte_fastmem_processes(&p, 1) == 1 ? p.n_threads : UINT32_MAX;
+}
+
+/* The log, of this process and its children from here on. */
+
+static FILE *log_file;
+
+static void
+log_begin(void)
+{
+	log_file = tmpfile();
+	if (log_file != NULL)
+		rte_openlog_stream(log_file);
+}
+
+static unsigned int
+log_lines(const char *text)
+{
+	unsigned int n = 0;
+	char line[512];
+
+	if (log_file == NULL)
+		return UINT32_MAX;
+	fflush(log_file);
+	rewind(log_file);
+	while (fgets(line, sizeof(line), log_file) != NULL)
+		n += strstr(line, text) != NULL;
+	return n;
+}
+
+/* Forks. */
+
+static void *objs[OBJECTS], *more[OBJECTS];
+
+static int
+allocate(void **array, uint8_t value)
+{
+	unsigned int i;
+
+	for (i = 0; i < OBJECTS; i++) {
+		array[i] = rte_fastmem_alloc(256, 0, 0);
+		TEST_ASSERT(array[i] != NULL);
+		memset(array[i], value + i, 256);
+	}
+	return TEST_SUCCESS;
+}
+
+static bool
+hold(void *const *array, uint8_t value)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < OBJECTS; i++)
+		for (k = 0; k < 256; k++)
+			if (((uint8_t *)array[i])[k] != (uint8_t)(value + i))
+				return false;
+	return true;
+}
+
+static void
+free_all(void *const *array)
+{
+	unsigned int i;
+
+	for (i = 0; i < OBJECTS; i++)
+		rte_fastmem_free(array[i]);
+}
+
+/* Its caches are its parent's, when the child's only thread ends. */
+static void *
+fork_and_end(void *arg)
+{
+	int *status = arg;
+	pid_t pid;
+
+	free_all(objs);
+	pid = fork();
+	if (pid == 0)
+		return NULL;
+	*status = wait_for(pid);
+	sem_post(&ready);
+	sem_wait(&go_on);
+	return NULL;
+}
+
+static int
+a_forked_child_that_ends_leaves_its_parents_caches(void)
+{
+	unsigned int before;
+	int status = -1;
+	pthread_t id;
+
+	TEST_CALL(allocate(objs, 1));
+	before = threads_with_caches();
+	TEST_ASSERT_EQUAL(pthread_create(&id, NULL, fork_and_end, &status), 0);
+	sem_wait(&ready);
+	TEST_ASSERT_EQUAL(status, 0);
+	TEST_ASSERT_EQUAL(threads_with_caches(), before + 1);
+	TEST_ASSERT_EQUAL(bytes_in_use(), 0);
+	sem_post(&go_on);
+	pthread_join(id, NULL);
+	TEST_ASSERT_EQUAL(threads_with_caches(), before);
+	return TEST_SUCCESS;
+}
+
+/* In the child. Returns the number of what is wrong. */
+static int
+be_refused(struct rte_fastmem_pool *pool, void *of_pool)
+{
+	struct rte_fastmem_stats s;
+	void *bulk[4];
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		rte_errno = 0;
+		if (rte_fastmem_alloc(256, 0, 0) != NULL || rte_errno != ENODEV)
+			return 1;
+		if (rte_fastmem_alloc_bulk(bulk, 4, 256, 0, 0) != -ENODEV)
+			return 2;
+		rte_errno = 0;
+		if (rte_fastmem_pool_get(pool) != NULL || rte_errno != ENODEV)
+			return 3;
+		rte_fastmem_pool_put(pool, of_pool);
+		if (rte_fastmem_stats(&s) != -ENODEV)
+			return 4;
+		if (rte_fastmem_init() != -EBUSY)
+			return 5;
+	}
+	free_all(objs);
+	rte_fastmem_deinit();
+	return hold(objs, 1) ? 0 : 6; /* it may look */
+}
+
+static int
+a_forked_child_is_refused_with_one_line(void)
+{
+	struct rte_fastmem_pool_params params = { .name = "fork", .size = 100, .min = 100,
+		.max = 100, .socket_id = SOCKET_ID_ANY };
+	struct rte_fastmem_pool *pool = rte_fastmem_pool_create(&params);
+	uint64_t in_use;
+	void *of_pool;
+	pid_t pid;
+
+	TEST_ASSERT(pool != NULL);
+	of_pool = rte_fastmem_pool_get(pool);
+	TEST_ASSERT(of_pool != NULL);
+	TEST_CALL(allocate(objs, 1));
+	in_use = bytes_in_use();
+	log_begin();
+	pid = fork();
+	if (pid == 0)
+		_exit(be_refused(pool, of_pool));
+	TEST_ASSERT_EQUAL(wait_for(pid), 0);
+	TEST_ASSERT_EQUAL(log_lines("was forked from"), 1);
+	TEST_ASSERT_EQUAL(log_lines("FASTMEM"), 1);
+	TEST_ASSERT_EQUAL(bytes_in_use(), in_use);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_in_use_count(pool), 1);
+	TEST_CALL(allocate(more, 100));
+	TEST_ASSERT(hold(objs, 1));
+	free_all(objs);
+	free_all(more);
+	rte_fastmem_pool_put(pool, of_pool);
+	TEST_ASSERT_EQUAL(bytes_in_use(), 0);
+	return TEST_SUCCESS;
+}
+
+/* What a successor does with what its parent has left. */
+static int
+go_on_where_the_parent_was(struct rte_fastmem_pool *pool, void **of_pool)
+{
+	unsigned int i;
+
+	for (i = 0; i < 100; i++)
+		rte_fastmem_pool_put(pool, of_pool[i]);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_in_use_count(pool), 0);
+	for (i = 0; i < 200; i++) { /* what the parent had cached is there as well */
+		of_pool[i] = rte_fastmem_pool_get(pool);
+		TEST_ASSERT(of_pool[i] != NULL);
+	}
+	for (i = 0; i < 200; i++)
+		rte_fastmem_pool_put(pool, of_pool[i]);
+	TEST_ASSERT_EQUAL(threads_with_caches(), 1);
+	TEST_CALL(allocate(more, 100));
+	TEST_ASSERT(hold(objs, 1));
+	TEST_ASSERT(rte_fastmem_reserve((size_t)32 << 20, SOCKET_ID_ANY) == 0);
+	free_all(objs);
+	free_all(more);
+	TEST_ASSERT_EQUAL(bytes_in_use(), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+	rte_fastmem_deinit();
+	TEST_ASSERT_EQUAL(rte_fastmem_init(), 0);
+	TEST_CALL(allocate(objs, 7));
+	free_all(objs);
+	rte_fastmem_deinit();
+	return TEST_SUCCESS;
+}
+
+/* Ends this process; by how many forks, and whether by exit(). The last child returns. */
+static void
+become_daemon(unsigned int n_forks, bool by_exit)
+{
+	for (; n_forks > 0; n_forks--) {
+		if (fork() == 0)
+			continue;
+		if (by_exit)
+			exit(0);
+		_exit(0);
+	}
+	alarm(CASE_SECONDS);
+}
+
+static int
+check_daemon(unsigned int n_forks, bool by_exit)
+{
+	struct rte_fastmem_pool_params params = { .name = "daemon", .size = 100, .min = 200,
+		.max = 200, .socket_id = SOCKET_ID_ANY };
+	struct rte_fastmem_pool *pool = rte_fastmem_pool_create(&params);
+	void *of_pool[200];
+	unsigned int i;
+
+	TEST_ASSERT(pool != NULL);
+	for (i = 0; i < 100; i++)
+		of_pool[i] = rte_fastmem_pool_get(pool);
+	TEST_CALL(allocate(objs, 1));
+	become_daemon(n_forks, by_exit);
+	return go_on_where_the_parent_was(pool, of_pool);
+}
+
+static int
+a_daemon_goes_on_where_its_parent_was(void)
+{
+	return check_daemon(1, false);
+}
+
+static int
+a_daemon_of_two_forks_goes_on(void)
+{
+	return check_daemon(2, false);
+}
+
+static int
+a_daemon_whose_parent_calls_exit_goes_on(void)
+{
+	return check_daemon(1, true);
+}
+
+/* Fork, and end the process that was there. Returns in the child, when its parent has ended. */
+static int
+fork_and_wait_for_the_end(void (*last)(void))
+{
+	int ends[2];
+	char c;
+
+	TEST_ASSERT_EQUAL(pipe(ends), 0);
+	if (fork() != 0) {
+		if (last != NULL)
+			last();
+		_exit(0);
+	}
+	close(ends[1]);
+	TEST_ASSERT_EQUAL(read(ends[0], &c, 1), 0);
+	close(ends[0]);
+	return TEST_SUCCESS;
+}
+
+static int
+nobody_succeeds_a_parent_that_has_ended_fastmem(void)
+{
+	TEST_CALL(allocate(objs, 1));
+	TEST_CALL(fork_and_wait_for_the_end(rte_fastmem_deinit));
+	TEST_ASSERT(rte_fastmem_alloc(256, 0, 0) == NULL);
+	TEST_ASSERT_EQUAL(rte_errno, ENODEV);
+	rte_fastmem_free(objs[0]);
+	rte_fastmem_deinit();
+	return TEST_SUCCESS;
+}
+
+/* Of two, each of which has outlived its parent: the elder one is forked first, and asks first. */
+static int
+of_several_children_one_goes_on(void)
+{
+	int asked[2], go[2];
+	pid_t younger;
+	char got;
+
+	TEST_CALL(allocate(objs, 1));
+	TEST_CALL(fork_and_wait_for_the_end(NULL));
+	TEST_ASSERT_EQUAL(pipe(asked), 0);
+	TEST_ASSERT_EQUAL(pipe(go), 0);
+	younger = fork(); /* before this one has asked: both are heirs of the same process */
+	if (younger == 0) {
+		if (read(go[0], &got, 1) != 1)
+			_exit(1);
+		got = rte_fastmem_alloc(256, 0, 0) == NULL && rte_errno == ENODEV ? 'n' : 'y';
+		_exit(write(asked[1], &got, 1) == 1 ? 0 : 1);
+	}
+	TEST_ASSERT(rte_fastmem_alloc(256, 0, 0) != NULL);
+	TEST_ASSERT_EQUAL(write(go[1], "g", 1), 1);
+	TEST_ASSERT_EQUAL(read(asked[0], &got, 1), 1);
+	TEST_ASSERT_EQUAL(wait_for(younger), 0);
+	TEST_ASSERT_EQUAL(got, 'n');
+	free_all(objs);
+	return TEST_SUCCESS;
+}
+
+/* rte_eal_cleanup() without rte_fastmem_deinit(). */
+
+static void *
+outlive_eal(void *arg)
+{
+	rte_fastmem_free(rte_fastmem_alloc(100, 0, 0));
+	rte_fastmem_free(rte_fastmem_alloc(3000, 0, 0));
+	sem_post(&ready);
+	sem_wait(&go_on);
+	return arg;
+}
+
+static int
+a_thread_may_end_after_eal(void)
+{
+	pthread_t id;
+
+	TEST_ASSERT_EQUAL(pthread_create(&id, NULL, outlive_eal, NULL), 0);
+	sem_wait(&ready);
+	TEST_ASSERT_EQUAL(rte_eal_cleanup(), 0);
+	sem_post(&go_on);
+	TEST_ASSERT_EQUAL(pthread_join(id, NULL), 0);
+	return TEST_SUCCESS;
+}
+
+/* The program. */
+
+static const struct test_case cases[] = {
+	TEST_CASE(a_forked_child_that_ends_leaves_its_parents_caches),
+	TEST_CASE(a_forked_child_is_refused_with_one_line),
+	TEST_CASE(a_daemon_goes_on_where_its_parent_was),
+	TEST_CASE(a_daemon_of_two_forks_goes_on),
+	TEST_CASE(a_daemon_whose_parent_calls_exit_goes_on),
+	TEST_CASE(of_several_children_one_goes_on),
+	TEST_CASE(nobody_succeeds_a_parent_that_has_ended_fastmem),
+	TEST_CASE(a_thread_may_end_after_eal),
+	TEST_CASES_END
+};
+
+void
+test_report(const char *file, int line, const char *function, const char *what,
+		const char *format, ...)
+{
+	RTE_SET_USED(format);
+	fprintf(stderr, "%s:%d: %s(): not so: %s\n", file, line, function, what);
+}
+
+/* In the process of a case, or in a child that it has become. */
+static int
+run_case(const struct test_case *c, int argc, char **argv)
+{
+	alarm(CASE_SECONDS);
+	sem_init(&ready, 0, 0);
+	sem_init(&go_on, 0, 0);
+	if (rte_eal_init(argc, argv) < 0 || rte_fastmem_init() != 0)
+		return TEST_FAILED;
+	return c->run();
+}
+
+/* Whoever comes to the end of the case writes to a pipe: it may not be the process that began. */
+static bool
+case_holds(const struct test_case *c, int argc, char **argv)
+{
+	char verdict = 'n', rest;
+	int result[2];
+	pid_t pid;
+
+	if (pipe(result) != 0)
+		return false;
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		verdict = run_case(c, argc, argv) == TEST_SUCCESS ? 'y' : 'n';
+		if (write(result[1], &verdict, 1) != 1)
+			_exit(2);
+		_exit(0);
+	}
+	close(result[1]);
+	/* All that have the pipe have ended when there is nothing more to read. */
+	if (read(result[0], &verdict, 1) != 1)
+		verdict = 'n';
+	while (read(result[0], &rest, 1) > 0)
+		if (rest != 'y')
+			verdict = 'n';
+	close(result[0]);
+	return waitpid(pid, NULL, 0) == pid && verdict == 'y';
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *wanted = getenv("ENDS_CASE");
+	const struct test_case *c;
+	unsigned int passed = 0, failed = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (c = cases; c->name != NULL; c++) {
+		bool ok;
+
+		if (wanted != NULL && strcmp(wanted, c->name) != 0)
+			continue;
+		ok = case_holds(c, argc, argv);
+		printf("ends.%s: %s\n", c->name, ok ? "ok" : "FAILED");
+		passed += ok;
+		failed += !ok;
+	}
+	printf("%u passed, %u failed\n", passed, failed);
+	return failed != 0;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Children of fork() that do not exec.
+ *
+ * A child shares the objects and the caches with its parent, and has copies of what leads to
+ * them. So fastmem stays the parent's: in the child, a handler of pthread_atfork() takes the
+ * thread's caches away before anything else runs, and calls are refused.
+ *
+ * daemon(3) is a fork as well, of which the parent ends at once. When the parent is dead, and has
+ * not ended fastmem before, a child succeeds it with its first call. Of several, it is the one
+ * that writes its name first to a page that forked processes share. The first call in a
+ * child waits for a moment, as the parent may be about to end.
+ *
+ * In the primary, the child takes the parent's number with all that is written there. In a
+ * secondary it attaches as any other process, and so takes back what the parent had cached.
+ *
+ * Handlers do not run in vfork(), in _Fork(), and where a program calls clone(2) itself.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+
+#include "fastmem_private.h"
+
+#define WAIT_MS 1000
+
+/* Shared by the processes that were forked from one another since one of them began. */
+struct succession {
+	uint64_t name; /* of the process that has fastmem; 0: it has ended fastmem. Atomic */
+};
+
+static struct succession *succession; /* NULL: nobody succeeds. Under life_lock */
+static struct fastmem_peer holder; /* who has fastmem here: this process, or the one before it */
+static bool has_waited;
+
+/* A pid is used again. */
+static uint64_t
+name_of(const struct fastmem_peer *process)
+{
+	return process->start << 32 | process->pid;
+}
+
+static void
+in_child(void)
+{
+	has_waited = false;
+	fastmem_forked();
+}
+
+static void
+watch_forks(void)
+{
+	static bool watching;
+
+	if (!watching && pthread_atfork(NULL, NULL, in_child) != 0)
+		FASTMEM_LOG(ERR, "no memory to learn of forks: a child that does not exec must not "
+			"call fastmem, and must end by _exit()");
+	watching = true;
+}
+
+/* This process has fastmem. Under life_lock. */
+void
+fastmem_fork_begin(void)
+{
+	void *page = mmap(NULL, sizeof(*succession), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	watch_forks();
+	fastmem_alive_describe(&holder);
+	succession = page != MAP_FAILED ? page : NULL;
+	if (succession != NULL)
+		__atomic_store_n(&succession->name, name_of(&holder), __ATOMIC_RELEASE);
+}
+
+/* It has not any more, and nobody succeeds it. Under life_lock. */
+void
+fastmem_fork_end(void)
+{
+	uint64_t self = name_of(&holder);
+
+	if (succession == NULL)
+		return;
+	/* Pairs with the exchange in succeed(). A child that ends has nothing to say here. */
+	if (holder.pid == (uint32_t)getpid())
+		__atomic_compare_exchange_n(&succession->name, &self, 0, false, __ATOMIC_RELEASE,
+			__ATOMIC_RELAXED);
+	munmap(succession, sizeof(*succession));
+	succession = NULL;
+}
+
+static bool
+holder_lives(void)
+{
+	return getppid() == (pid_t)holder.pid || fastmem_alive_pid(&holder);
+}
+
+/* Wait for the end of the parent, once. Returns whether it lives. */
+static bool
+wait_for_holder(void)
+{
+	unsigned int ms;
+
+	for (ms = 0; holder_lives(); ms++) {
+		if (has_waited || ms == WAIT_MS) {
+			has_waited = true;
+			return true;
+		}
+		nanosleep(&(struct timespec){ .tv_nsec = 1000 * 1000 }, NULL);
+	}
+	return false;
+}
+
+static int
+succeed(void)
+{
+	struct fastmem_peer self = { 0 };
+	uint64_t before = name_of(&holder);
+
+	if (succession == NULL || wait_for_holder())
+		return -EBUSY;
+	fastmem_alive_describe(&self);
+	/* Acquire: what the one before has written; one that has ended fastmem wrote 0. */
+	if (!__atomic_compare_exchange_n(&succession->name, &before, name_of(&self), false,
+			__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return -ENODEV;
+	FASTMEM_LOG(INFO, "process %u goes on where its parent %u has ended", self.pid, holder.pid);
+	holder = self;
+	return 0;
+}
+
+/*
+ * In a child, under life_lock: 0 if it has fastmem from now on. Else a negative errno, of which a
+ * line in the log tells.
+ */
+int
+fastmem_fork_succeed(void)
+{
+	static uint32_t told; /* pid */
+	int ret = succeed();
+
+	if (ret == 0 || told == (uint32_t)getpid())
+		return ret;
+	told = getpid();
+	if (ret == -EBUSY)
+		FASTMEM_LOG(ERR, "process %u was forked from %u, which lives and has fastmem: calls "
+			"here fail with ENODEV. Call fastmem in one of both, or exec", told,
+			holder.pid);
+	else
+		FASTMEM_LOG(ERR, "process %u was forked from %u, which has ended fastmem, or was "
+			"succeeded by another child: calls here fail with ENODEV", told,
+			holder.pid);
+	return ret;
+}
