@@ -382,6 +382,54 @@ a_thread_may_end_after_eal(void)
 	return TEST_SUCCESS;
 }
 
+static int
+objects_freed_after_eal_are_ignored_with_one_line(void)
+{
+	pthread_t id;
+
+	TEST_CALL(allocate(objs, 1));
+	TEST_ASSERT_EQUAL(pthread_create(&id, NULL, outlive_eal, NULL), 0);
+	sem_wait(&ready);
+	log_begin();
+	TEST_ASSERT_EQUAL(rte_eal_cleanup(), 0);
+	free_all(objs);
+	TEST_ASSERT(rte_fastmem_alloc(256, 0, 0) == NULL);
+	TEST_ASSERT_EQUAL(rte_errno, ENODEV);
+	TEST_ASSERT_EQUAL(log_lines("FASTMEM"), 1);
+	TEST_ASSERT_EQUAL(log_lines("after rte_eal_cleanup()"), 1);
+	rte_fastmem_deinit();
+	TEST_ASSERT_EQUAL(rte_fastmem_init(), -EBUSY);
+	sem_post(&go_on);
+	TEST_ASSERT_EQUAL(pthread_join(id, NULL), 0);
+	return TEST_SUCCESS;
+}
+
+static int
+objects_put_into_a_pool_after_eal_are_ignored_with_one_line(void)
+{
+	struct rte_fastmem_pool_params params = { .name = "late", .size = 100,
+		.socket_id = SOCKET_ID_ANY };
+	struct rte_fastmem_pool *pool = rte_fastmem_pool_create(&params);
+	unsigned int i;
+
+	TEST_ASSERT(pool != NULL);
+	for (i = 0; i < OBJECTS; i++) {
+		objs[i] = rte_fastmem_pool_get(pool);
+		TEST_ASSERT(objs[i] != NULL);
+	}
+	log_begin();
+	TEST_ASSERT_EQUAL(rte_eal_cleanup(), 0);
+	rte_fastmem_pool_put(pool, objs[0]);
+	rte_fastmem_pool_put_bulk(pool, objs + 1, OBJECTS - 2);
+	rte_fastmem_free(objs[OBJECTS - 1]);
+	TEST_ASSERT_EQUAL(log_lines("FASTMEM"), 1);
+	TEST_ASSERT(rte_fastmem_pool_get(pool) == NULL);
+	TEST_ASSERT_EQUAL(rte_errno, ENODEV);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(pool, objs, 10), -ENODEV);
+	rte_fastmem_pool_free(pool);
+	return TEST_SUCCESS;
+}
+
 /* The program. */
 
 static const struct test_case cases[] = {
@@ -393,6 +441,8 @@ static const struct test_case cases[] = {
 	TEST_CASE(of_several_children_one_goes_on),
 	TEST_CASE(nobody_succeeds_a_parent_that_has_ended_fastmem),
 	TEST_CASE(a_thread_may_end_after_eal),
+	TEST_CASE(objects_freed_after_eal_are_ignored_with_one_line),
+	TEST_CASE(objects_put_into_a_pool_after_eal_are_ignored_with_one_line),
 	TEST_CASES_END
 };
 

@@ -313,5 +313,6 @@ FILE *fastmem_report_stream(void);
 /* fastmem_leaks.c: in the primary, at init; and at deinit, before anything is given back */
 void fastmem_leaks_begin(bool wanted);
 void fastmem_leaks_at_end(void);
+void fastmem_leaks_unknown(void);
 
 #endif /* FASTMEM_DEBUG_H */

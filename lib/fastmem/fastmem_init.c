@@ -184,6 +184,7 @@ primary_init(const struct fastmem_settings *settings)
 	}
 	fastmem_debug_attach(ctl, settings);
 	fastmem_fork_begin();
+	fastmem_unload_watch();
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	if (fastmem_mp_start() != 0)
 		FASTMEM_LOG(WARNING, "no secondary process can ask for memory: %s",
@@ -274,6 +275,7 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 	if (ctl->debug != NULL && (ctl->debug->tools & ~FASTMEM_TOOL_TSAN) != 0)
 		fastmem_mp_share();
 	fastmem_fork_begin();
+	fastmem_unload_watch();
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	return 0;
 }
@@ -455,6 +457,8 @@ primary_deinit(struct fastmem_ctl *ctl)
 			"rte_fastmem_init() again");
 }
 
+static void forget(void);
+
 void
 rte_fastmem_deinit(void)
 {
@@ -465,6 +469,9 @@ rte_fastmem_deinit(void)
 		return;
 	if (fastmem_process_state() == FASTMEM_PROCESS_FORKED)
 		succeed();
+	/* Where fastmem_cleanup.c could not see EAL's end. */
+	if (fastmem_ctl() != NULL && !fastmem_is_mapped(fastmem_ctl()))
+		forget();
 	state = fastmem_process_state();
 	if (state == FASTMEM_PROCESS_OPEN || state == FASTMEM_PROCESS_CLOSED) {
 		fastmem_defer_end_all();
@@ -502,6 +509,18 @@ fastmem_forget(void)
 		return;
 	forget();
 	life_end(&life);
+}
+
+/* An object is freed without fastmem. Where EAL has ended first, the program is told, once. */
+void
+fastmem_log_ignored(void)
+{
+	static uint32_t told; /* atomic */
+
+	if (fastmem_process_state() == FASTMEM_PROCESS_FORGOTTEN &&
+			__atomic_exchange_n(&told, 1, __ATOMIC_RELAXED) == 0)
+		FASTMEM_LOG(ERR, "an object is freed after rte_eal_cleanup(): ignored, and so are "
+			"all others. Free them and call rte_fastmem_deinit() before");
 }
 
 /* In a forked child, whose only thread calls this before anything else. */

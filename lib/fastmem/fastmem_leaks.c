@@ -693,6 +693,15 @@ fastmem_leaks_at_end(void)
 
 static pid_t at_exit_pid; /* 0: nothing is to be done */
 
+/* EAL has ended before fastmem: what is to be listed is gone. */
+void
+fastmem_leaks_unknown(void)
+{
+	if (getpid() == at_exit_pid)
+		fprintf(stderr, "FASTMEM: what is live is not known any more: call "
+			"rte_fastmem_deinit() before rte_eal_cleanup() or rte_exit()\n");
+}
+
 /*
  * A process calls exit() without rte_fastmem_deinit(). Other threads may still run, and what
  * they hold of fastmem is waited for, so exit() must not be called by a signal handler that
@@ -701,13 +710,12 @@ static pid_t at_exit_pid; /* 0: nothing is to be done */
 static void
 leaks_at_exit(void)
 {
-	struct fastmem_ctl *ctl = fastmem_ctl();
+	const struct fastmem_ctl *ctl = fastmem_ctl();
 
 	if (getpid() != at_exit_pid || fastmem_process_state() != FASTMEM_PROCESS_OPEN)
 		return;
 	if (!fastmem_is_mapped(ctl) || ctl->version != FASTMEM_LAYOUT_VERSION)
-		fprintf(stderr, "FASTMEM: what is live is not known any more: call "
-			"rte_fastmem_deinit() before rte_eal_cleanup() or rte_exit()\n");
+		fastmem_leaks_unknown();
 	else
 		fastmem_leaks_at_end();
 }

@@ -1040,8 +1040,12 @@ rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsi
 	struct fastmem_tcache *t;
 	struct fastmem_bin *bin;
 
-	if (fastmem_ctl_get() == NULL || n == 0 || (n == 1 && objs[0] == NULL))
+	if (n == 0 || (n == 1 && objs[0] == NULL))
 		return;
+	if (fastmem_ctl_get() == NULL) {
+		fastmem_log_ignored();
+		return;
+	}
 	if (!is_live(pool)) {
 		if (fastmem_debug_on())
 			fastmem_report_pool_freed(pool);

@@ -11,6 +11,8 @@
  *
  *   fastmem_init.c   the begin and the end, and how a secondary attaches
  *   fastmem_fork.c   children of fork(), and which of them goes on
+ *   fastmem_unload.c a plug-in that has the library is closed
+ *   fastmem_cleanup.c  EAL ends before fastmem
  *   rte_fastmem.c    the interface: arguments, sockets, fallback
  *   fastmem_class.c  size classes: sizes to bins
  *   fastmem_pool.c   typed pools: bins that users make, growth and its limits
@@ -624,8 +626,12 @@ struct fastmem_socket_figures {
 struct fastmem_ctl *fastmem_ctl_get(void);
 void fastmem_close_attached(void);
 void fastmem_forget(void);
+void fastmem_log_ignored(void);
 void fastmem_forked(void);
 void fastmem_end(void);
+
+/* fastmem_unload.c */
+void fastmem_unload_watch(void);
 
 /* fastmem_fork.c */
 void fastmem_fork_begin(void);
@@ -737,6 +743,7 @@ void fastmem_thread_freed(void);
 void fastmem_threads_leave(void);
 void fastmem_threads_forget_forked(void);
 void fastmem_threads_forget(void);
+void fastmem_threads_unload(void);
 
 /* fastmem_cache.c */
 void *fastmem_cache_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags);

@@ -382,6 +382,23 @@ fastmem_threads_forget(void)
 	pthread_mutex_unlock(&threads_lock);
 }
 
+/* This library is about to be unloaded: threads end without it. */
+void
+fastmem_threads_unload(void)
+{
+	struct thread *thread;
+
+	pthread_mutex_lock(&threads_lock);
+	if (have_exit_key)
+		pthread_key_delete(exit_key);
+	have_exit_key = false;
+	while ((thread = LIST_FIRST(&threads)) != NULL) {
+		LIST_REMOVE(thread, entry);
+		free(thread);
+	}
+	pthread_mutex_unlock(&threads_lock);
+}
+
 /*
  * In a forked process, whose only thread this is: it has no caches any more. The list is not
  * relied on, as another thread may have been about to change it.

@@ -638,8 +638,10 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 	if (n == 0)
 		return;
 	/* After the primary's deinit, the map still knows what was an object. */
-	if (ctl == NULL && fastmem_process_state() >= FASTMEM_PROCESS_CLOSED)
+	if (ctl == NULL && fastmem_process_state() >= FASTMEM_PROCESS_CLOSED) {
+		fastmem_log_ignored();
 		return;
+	}
 	if (ctl != NULL && (fastmem_debug_on() || fastmem_sampling())) {
 		checked_free_bulk(ptrs, n, &expect_nothing);
 		return;

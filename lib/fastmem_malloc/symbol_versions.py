@@ -8,10 +8,11 @@ import re
 import subprocess
 import sys
 
-USAGE = """usage: symbol_versions.py READELF LIBRARY MAP SYMBOL...
+USAGE = """usage: symbol_versions.py [--no-local] READELF LIBRARY MAP SYMBOL...
 
 Writes MAP, a version script that exports each SYMBOL under the default version that LIBRARY
-exports it under, or under the version that it names itself, as NAME@VERSION; nothing else.
+exports it under, or under the version that it names itself, as NAME@VERSION; nothing else, or,
+with --no-local, what another script says.
 """
 
 
@@ -24,6 +25,8 @@ def default_versions(readelf, library):
 
 def main(args):
     """Read the library, write the map. Returns an exit status."""
+    local = args[:1] != ["--no-local"]
+    args = args[0 if local else 1:]
     if len(args) < 4:
         sys.stderr.write(USAGE)
         return 2
@@ -41,7 +44,7 @@ def main(args):
         for i, (version, members) in enumerate(sorted(nodes.items())):
             script.write(f"{version} {{\n\tglobal:\n\n")
             script.writelines(f"\t{name};\n" for name in sorted(members))
-            script.write("\n\tlocal: *;\n};\n" if i == 0 else "};\n")
+            script.write("\n\tlocal: *;\n};\n" if i == 0 and local else "};\n")
     return 0
 
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * The static library in a plug-in that the program closes by dlclose(): nothing may lead into it
+ * from then on. No thread is in a call then, but threads that have made calls live, and end later.
+ *
+ * A destructor also runs at exit(), when other threads may still be at work: then all stays as
+ * it is. Functions of atexit() run before destructors at exit(), and after them in dlclose(), if
+ * they were registered when the program had started.
+ */
+
+#include <stdlib.h>
+
+#include "fastmem_private.h"
+
+static bool watching;
+static bool exiting;
+
+static void
+note_exit(void)
+{
+	exiting = true;
+}
+
+/* Fastmem begins in this process. Under life_lock. */
+void
+fastmem_unload_watch(void)
+{
+	if (!watching)
+		watching = atexit(note_exit) == 0;
+}
+
+__attribute__((destructor))
+static void
+unload(void)
+{
+	if (!watching || exiting)
+		return;
+	if (fastmem_process_state() != FASTMEM_PROCESS_FORKED)
+		rte_fastmem_deinit();
+	fastmem_threads_unload();
+}
