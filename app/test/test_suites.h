@@ -48,6 +48,7 @@
 	SUITE(mempool_memory) \
 	SUITE(mempool_processes) \
 	SUITE(pool_processes) \
+	SUITE(pool_peers) \
 	SUITE(stack_processes) \
 	SUITE(debug_light) \
 	SUITE(debug_full) \

@@ -37,9 +37,11 @@
 #define BULK_ON_STACK 1024 /* objects; a larger bulk takes memory from libc */
 #define LCORE_MAGAZINES 3 /* that an lcore has or exchanges */
 #define CACHE_SHARE 4 /* a thread caches at most this part of a bounded pool, unless told */
+#define GROW_TRIES 16 /* to take memory that other threads take as well */
 /* Times to look for objects in caches whose owners are within a call at that moment. */
 #define TRIES 4
 
+/* A hint: only fastmem_bin_extent() is right also after a death. */
 static uint32_t
 pool_slots(const struct fastmem_bin *bin)
 {
@@ -75,11 +77,15 @@ fastmem_pools_init(struct fastmem_ctl *ctl)
 static void
 grow_lock(struct fastmem_pool *pool)
 {
+	struct fastmem_extent extent;
+
 	if (!fastmem_mutex_lock(&pool->grow))
 		return;
 	/* What the dead one was making is no slab yet, but has its numbers. */
-	if ((pool->flags & RTE_FASTMEM_POOL_F_SHRINK) == 0)
-		pool->next_index = pool_slots(fastmem_pool_bin(pool));
+	if ((pool->flags & RTE_FASTMEM_POOL_F_SHRINK) == 0) {
+		fastmem_bin_extent(fastmem_pool_bin(pool), &extent);
+		pool->next_index = extent.n_slots;
+	}
 	fastmem_mutex_repaired(&pool->grow);
 }
 
@@ -124,20 +130,20 @@ slab_for_each(struct fastmem_pool *pool, const struct fastmem_granule *slab,
 	}
 }
 
-/* Give the pool a slab. flags: RTE_FASTMEM_F_NOGROW. Returns 0, -ENOBUFS or -ENOMEM. */
+/*
+ * Give the pool, which has that much, a slab of memory that is there. Returns 0, -ENOBUFS: it has
+ * all it may have, or -ENOMEM.
+ */
 static int
-pool_add_slab(struct fastmem_pool *pool, unsigned int flags)
+pool_add_slab(struct fastmem_pool *pool, const struct fastmem_extent *extent)
 {
 	struct fastmem_bin *bin = fastmem_pool_bin(pool);
-	uint32_t n_slots = pool_slots(bin);
 	struct fastmem_granule *slab;
 
-	if (n_slots >= pool->max)
+	if (extent->n_slots >= pool->max ||
+			extent->n_granules + bin->slab_granules > pool->max_granules)
 		return -ENOBUFS;
-	if ((bin->n_slabs + bin->n_limbo + UINT64_C(1)) * bin->slab_granules >
-			pool->max_granules)
-		return -ENOMEM;
-	slab = fastmem_slab_make(bin, flags, pool->max - n_slots);
+	slab = fastmem_slab_make(bin, RTE_FASTMEM_F_NOGROW, pool->max - extent->n_slots);
 	if (slab == NULL)
 		return -ENOMEM;
 	slab->first_index = pool->next_index;
@@ -295,39 +301,87 @@ fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id, const struct fastme
 	return given;
 }
 
-/* Grow to n objects, from what the arena has, or by growing it. */
-static int
-pool_grow_to(struct fastmem_pool *pool, uint32_t n, unsigned int flags)
+/*
+ * Whether the pool is still the one that is meant: a request for growth may come late. Under
+ * pool.grow, which whoever frees a pool takes when the state says so.
+ */
+static bool
+is_same(const struct fastmem_pool *pool, uint32_t generation)
 {
-	int ret = 0;
+	/* Pairs with the releases in set_state() and take_place(). */
+	uint32_t state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE);
+
+	return __atomic_load_n(&pool->generation, __ATOMIC_RELAXED) == generation &&
+		(state == FASTMEM_POOL_LIVE || (state == FASTMEM_POOL_MAKING &&
+			pool->maker == fastmem_process.peer));
+}
+
+/* Grow to n objects, from what the arena has. made: what the pool had, and has. */
+static int
+pool_grow_to(struct fastmem_pool *pool, uint32_t generation, uint32_t n,
+		struct fastmem_extent *made)
+{
+	int ret;
 
 	grow_lock(pool);
-	while (ret == 0 && pool_slots(fastmem_pool_bin(pool)) < n)
-		ret = pool_add_slab(pool, flags);
+	ret = is_same(pool, generation) ? 0 : -ENODEV;
+	while (ret == 0) {
+		fastmem_bin_extent(fastmem_pool_bin(pool), made);
+		if (made->n_slots >= n)
+			break;
+		ret = pool_add_slab(pool, made);
+	}
 	fastmem_mutex_unlock(&pool->grow);
 	return ret;
 }
 
-/* Grow to n objects. Returns 0 or a negative errno. */
+/*
+ * Have memory for another slab of a pool, for any thread to take. Not under a lock: EAL may take
+ * its time, and in a secondary the primary, which may wait for that lock itself.
+ */
+static int
+pool_make_room(const struct fastmem_pool *pool)
+{
+	const struct fastmem_bin *bin = fastmem_pool_bin(pool);
+	size_t bytes = fastmem_slab_meta_bytes(bin);
+
+	if (bytes > 0 && fastmem_meta_grow(bytes) != 0)
+		return -ENOMEM;
+	return fastmem_arena_grow(&fastmem_ctl()->arenas[bin->socket], bin->slab_granules,
+		bin->slab_align);
+}
+
+/*
+ * Grow to n objects, unless the pool of that generation is no more. Returns 0, -ENOMEM, -ENODEV:
+ * it is no more, or -ENOTSUP.
+ */
 int
-fastmem_pool_grow(struct fastmem_pool *pool, uint32_t n)
+fastmem_pool_grow(struct fastmem_pool *pool, uint32_t generation, uint32_t n)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
+	int socket_id = ctl->arenas[fastmem_pool_bin(pool)->socket].socket_id;
+	struct fastmem_extent made = { 0 };
+	unsigned int vain = 0;
+	uint32_t before;
 	int ret;
 
 	if (has_functions(pool) && !is_creator(pool)) {
 		if (pool->creator != 0 || rte_eal_process_type() == RTE_PROC_PRIMARY)
 			return -ENOTSUP;
-		return fastmem_mp_pool_grow(pool - ctl->pools, n);
+		return fastmem_mp_pool_grow(pool - ctl->pools, generation, n);
 	}
-	ret = pool_grow_to(pool, n, RTE_FASTMEM_F_NOGROW);
-	if (ret != -ENOMEM)
-		return ret;
-	/* What other pools have no use for is better than memory from EAL. */
-	if (fastmem_pools_shrink(ctl,
-			ctl->arenas[fastmem_pool_bin(pool)->socket].socket_id, pool) > 0)
-		ret = pool_grow_to(pool, n, RTE_FASTMEM_F_NOGROW);
-	return ret != -ENOMEM ? ret : pool_grow_to(pool, n, 0);
+	ret = pool_grow_to(pool, generation, n, &made);
+	/* What is about to leave this pool, or of no use to others, is better than EAL's. */
+	if ((ret == -ENOMEM || ret == -ENOBUFS) &&
+			fastmem_pools_shrink(ctl, socket_id, pool) > 0)
+		ret = pool_grow_to(pool, generation, n, &made);
+	/* Other threads may be faster to take what there is room for, but not for ever. */
+	while (ret == -ENOMEM && vain < GROW_TRIES && pool_make_room(pool) == 0) {
+		before = made.n_slots;
+		ret = pool_grow_to(pool, generation, n, &made);
+		vain = made.n_slots > before ? 0 : vain + 1;
+	}
+	return ret == -ENOBUFS ? -ENOMEM : ret;
 }
 
 /* Making and freeing. */
@@ -472,8 +526,9 @@ take_place(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *p)
 	if (best != NULL) {
 		strlcpy(best->name, p->name, sizeof(best->name));
 		best->maker = fastmem_process.peer;
-		if (++best->generation == 0)
-			best->generation = 1;
+		/* Atomic: a late request may compare. */
+		__atomic_store_n(&best->generation, RTE_MAX(best->generation + 1, 1u),
+			__ATOMIC_RELAXED);
 		MOVE(best->state, FASTMEM_POOL_MAKING);
 	}
 	return best;
@@ -594,7 +649,7 @@ pool_setup(struct fastmem_pool *pool, const struct rte_fastmem_pool_params *p, u
 		return -ENOMEM;
 	stock(bin);
 	return (p->flags & RTE_FASTMEM_POOL_F_EXTERNAL) != 0 ? 0 :
-		fastmem_pool_grow(pool, p->min);
+		fastmem_pool_grow(pool, pool->generation, p->min);
 }
 
 /* Empty magazines of a bin, wherever they are, become unused ones. */
@@ -667,6 +722,12 @@ fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer)
 }
 
 /* The interface. */
+
+static uint32_t
+generation_of(const struct fastmem_pool *pool)
+{
+	return __atomic_load_n(&pool->generation, __ATOMIC_RELAXED);
+}
 
 static bool
 is_live(const struct fastmem_pool *pool)
@@ -804,7 +865,7 @@ rte_fastmem_pool_grow(struct rte_fastmem_pool *user, uint32_t n)
 		return -ENODEV;
 	if (user == NULL || n > pool->max || pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL)
 		return -EINVAL;
-	return fastmem_pool_grow(pool, n);
+	return fastmem_pool_grow(pool, generation_of(pool), n);
 }
 
 size_t
@@ -882,7 +943,8 @@ static bool
 grow_for(struct fastmem_pool *pool, uint32_t n_slots, unsigned int n)
 {
 	return n_slots < pool->max && (pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0 &&
-		fastmem_pool_grow(pool, RTE_MIN((uint64_t)n_slots + n, pool->max)) == 0;
+		fastmem_pool_grow(pool, generation_of(pool),
+			RTE_MIN((uint64_t)n_slots + n, pool->max)) == 0;
 }
 
 /* Get at what others have no use for: dead processes, and sizes other than this one. */
