@@ -196,21 +196,29 @@ check_numbers(struct rte_fastmem_pool *pool)
 	return TEST_SUCCESS;
 }
 
+/* The second process is killed as it counts. */
 static int
-grow_after_death(bool while_growing)
+kill_counting(bool while_growing)
 {
-	struct rte_fastmem_pool *pool = make(SIZE, N, 0, NULL);
 	struct shared *shared = shared_get();
 
-	TEST_ASSERT(pool != NULL);
-	TEST_ASSERT_EQUAL(rte_fastmem_pool_grow(pool, N - 200), 0);
-	TEST_ASSERT(rte_fastmem_pool_avail_count(pool) < N, "part of a slab is left to grow");
 	shared->n_rounds = 0;
 	TEST_CALL(process_send(&second, call_stop_counting,
 		(const uint64_t[PROCESS_ARGS]){ while_growing }));
 	while (__atomic_load_n(&shared->n_rounds, __ATOMIC_ACQUIRE) == 0)
 		sched_yield();
-	TEST_CALL(process_kill(&second));
+	return process_kill(&second);
+}
+
+static int
+grow_after_death(bool while_growing)
+{
+	struct rte_fastmem_pool *pool = make(SIZE, N, 0, NULL);
+
+	TEST_ASSERT(pool != NULL);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_grow(pool, N - 200), 0);
+	TEST_ASSERT(rte_fastmem_pool_avail_count(pool) < N, "part of a slab is left to grow");
+	TEST_CALL(kill_counting(while_growing));
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_grow(pool, N), 0);
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_avail_count(pool), N);
 	TEST_CALL(check_numbers(pool));
@@ -224,6 +232,33 @@ growth_after_a_death_counts_again(void)
 {
 	TEST_CALL(grow_after_death(false));
 	return grow_after_death(true);
+}
+
+static uint64_t
+granules_in_use(void)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+	uint64_t n = 0;
+	unsigned int i;
+
+	for (i = 0; i < ctl->n_sockets; i++)
+		n += ctl->arenas[i].n_granules - ctl->arenas[i].n_free;
+	return n;
+}
+
+static int
+a_pool_is_freed_whole_after_a_death(void)
+{
+	uint64_t before = granules_in_use();
+	struct rte_fastmem_pool *pool = make(SIZE, N, 0, NULL);
+
+	TEST_ASSERT(pool != NULL);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_grow(pool, N), 0);
+	TEST_CALL(kill_counting(false));
+	rte_fastmem_pool_free(pool);
+	TEST_ASSERT_EQUAL(granules_in_use(), before);
+	TEST_CALL(check_live(0));
+	return process_start(&second);
 }
 
 /* The primary's thread that serves others is held up, for as long as a test says. */
@@ -348,25 +383,54 @@ nobody_reads_a_private_rcu_variable_of_another_process(void)
 	return check_live(0);
 }
 
+/* An RCU variable of all processes, with a reader that is online; and a pool with it. */
 static int
-what_waits_is_forgotten_with_its_pool(void)
+make_read(struct rte_rcu_qsbr **qsbr, struct rte_fastmem_pool **pool)
 {
-	struct rte_rcu_qsbr *qsbr = rte_zmalloc(NULL, rte_rcu_qsbr_get_memsize(1),
-			RTE_CACHE_LINE_SIZE);
-	struct rte_fastmem_pool *pool;
 	struct rte_fastmem_pool_params params = {
 		.name = "peers",
 		.size = SIZE,
 		.socket_id = SOCKET_ID_ANY,
 		.max = N,
-		.qsbr = qsbr,
 	};
 
-	TEST_ASSERT(qsbr != NULL && rte_rcu_qsbr_init(qsbr, 1) == 0);
-	rte_rcu_qsbr_thread_register(qsbr, 0);
-	rte_rcu_qsbr_thread_online(qsbr, 0);
-	pool = rte_fastmem_pool_create(&params);
-	TEST_ASSERT(pool != NULL);
+	*qsbr = rte_zmalloc(NULL, rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE);
+	TEST_ASSERT(*qsbr != NULL && rte_rcu_qsbr_init(*qsbr, 1) == 0);
+	rte_rcu_qsbr_thread_register(*qsbr, 0);
+	rte_rcu_qsbr_thread_online(*qsbr, 0);
+	params.qsbr = *qsbr;
+	*pool = rte_fastmem_pool_create(&params);
+	TEST_ASSERT(*pool != NULL);
+	return TEST_SUCCESS;
+}
+
+/* Nor if it is the caller. */
+static int
+a_reader_that_never_passes_does_not_keep_a_pool(void)
+{
+	const uint32_t before = fastmem_readers_ms;
+	struct rte_rcu_qsbr *qsbr;
+	struct rte_fastmem_pool *pool;
+
+	TEST_CALL(make_read(&qsbr, &pool));
+	TEST_ASSERT_EQUAL(HERE(call_defer, 70), 0);
+	fastmem_readers_ms = 50;
+	log_begin();
+	rte_fastmem_pool_free(pool);
+	fastmem_readers_ms = before;
+	TEST_ASSERT_EQUAL(log_end("its reader 0 was not quiescent"), 1);
+	TEST_ASSERT(find() == NULL);
+	rte_free(qsbr);
+	return check_live(0);
+}
+
+static int
+what_waits_is_forgotten_with_its_pool(void)
+{
+	struct rte_rcu_qsbr *qsbr;
+	struct rte_fastmem_pool *pool;
+
+	TEST_CALL(make_read(&qsbr, &pool));
 	TEST_ASSERT_EQUAL(ASK(&second, call_defer, 70), 0);
 	rte_rcu_qsbr_thread_offline(qsbr, 0);
 	rte_fastmem_pool_free(pool);
@@ -381,9 +445,11 @@ what_waits_is_forgotten_with_its_pool(void)
 
 static const struct test_case cases[] = {
 	TEST_CASE(growth_after_a_death_counts_again),
+	TEST_CASE(a_pool_is_freed_whole_after_a_death),
 	TEST_CASE(a_late_request_does_not_grow_what_came_after_its_pool),
 	TEST_CASE(who_waits_for_memory_holds_up_no_pool),
 	TEST_CASE(nobody_reads_a_private_rcu_variable_of_another_process),
+	TEST_CASE(a_reader_that_never_passes_does_not_keep_a_pool),
 	TEST_CASE(what_waits_is_forgotten_with_its_pool),
 	TEST_CASES_END
 };

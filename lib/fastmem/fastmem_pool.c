@@ -21,6 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -101,6 +102,22 @@ static bool
 is_creator(const struct fastmem_pool *pool)
 {
 	return pool->creator_nonce == fastmem_process.nonce;
+}
+
+/* What EAL has is in all processes; what else there is, in that of the creator. */
+static bool
+is_shared(const void *addr)
+{
+	const struct rte_memseg_list *list = rte_mem_virt2memseg_list(addr);
+
+	return list != NULL && list->external == 0;
+}
+
+/* Whether this process can read the RCU variable that a pool has. */
+bool
+fastmem_pool_can_read_qsbr(const struct fastmem_pool *pool)
+{
+	return pool->qsbr_shared || is_creator(pool);
 }
 
 static struct rte_fastmem_pool_mem
@@ -263,7 +280,8 @@ pool_shrink(struct fastmem_pool *pool, bool grows)
 	size_t given;
 
 	if ((pool->flags & RTE_FASTMEM_POOL_F_SHRINK) == 0 ||
-			(has_functions(pool) && !is_creator(pool)))
+			(has_functions(pool) && !is_creator(pool)) ||
+			(pool->qsbr != NULL && !fastmem_pool_can_read_qsbr(pool)))
 		return 0;
 	if (!grows) {
 		fastmem_caches_lock(bin);
@@ -612,6 +630,7 @@ pool_setup(struct fastmem_pool *pool, const struct rte_fastmem_pool_params *p, u
 	pool->mem_removed = p->mem_removed;
 	pool->arg = p->arg;
 	pool->qsbr = p->qsbr;
+	pool->qsbr_shared = is_shared(p->qsbr);
 	pool->next_index = 0;
 	pool->user.cache = pool->bin * sizeof(struct rte_fastmem_cache);
 	pool->user.stride = stride;
@@ -680,6 +699,7 @@ static void
 pool_end(struct fastmem_ctl *ctl, struct fastmem_pool *pool, bool functions)
 {
 	struct fastmem_bin *bin = &ctl->bins[pool->bin];
+	struct fastmem_extent extent;
 	struct fastmem_tcache *t;
 	unsigned int i;
 
@@ -693,8 +713,8 @@ pool_end(struct fastmem_ctl *ctl, struct fastmem_pool *pool, bool functions)
 	drop_magazines(ctl, bin);
 	fastmem_caches_unlock(bin);
 	grow_lock(pool);
-	while (bin->pool_slabs != 0)
-		slab_finish(pool, fastmem_granule(bin->pool_slabs), functions);
+	for (fastmem_bin_extent(bin, &extent); extent.slabs != 0; fastmem_bin_extent(bin, &extent))
+		slab_finish(pool, fastmem_granule(extent.slabs), functions);
 	fastmem_mutex_unlock(&pool->grow);
 	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
 		__atomic_store_n(&ctl->peers[i].held[pool->bin], 0, __ATOMIC_RELAXED);
@@ -727,13 +747,6 @@ static uint32_t
 generation_of(const struct fastmem_pool *pool)
 {
 	return __atomic_load_n(&pool->generation, __ATOMIC_RELAXED);
-}
-
-static bool
-is_live(const struct fastmem_pool *pool)
-{
-	/* Pairs with the release in set_state(): who has the pool has seen that. */
-	return __atomic_load_n(&pool->state, __ATOMIC_RELAXED) == FASTMEM_POOL_LIVE;
 }
 
 /* A pool of that name that is being made. NULL with rte_errno set: not possible. */
@@ -795,6 +808,54 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params)
 	return &pool->user;
 }
 
+uint32_t fastmem_readers_ms = 10000;
+
+/* Whether readers may see what has left the pool, or is about to be put; if they can be asked. */
+static bool
+has_for_readers(const struct fastmem_pool *pool)
+{
+	struct fastmem_extent extent;
+
+	if (pool->qsbr == NULL || !fastmem_pool_can_read_qsbr(pool))
+		return false;
+	fastmem_bin_extent(fastmem_pool_bin(pool), &extent);
+	return extent.n_limbo != 0 || fastmem_defer_count(pool) != 0;
+}
+
+/* Which readers have not passed. */
+static void
+report_readers(const struct fastmem_pool *pool, uint64_t token)
+{
+	const struct rte_rcu_qsbr *qsbr = pool->qsbr;
+	uint32_t i;
+
+	for (i = 0; i < qsbr->max_threads; i++)
+		if (qsbr->qsbr_cnt[i].cnt != __RTE_QSBR_CNT_THR_OFFLINE &&
+				qsbr->qsbr_cnt[i].cnt < token)
+			FASTMEM_LOG(ERR, "pool %s is freed although its reader %u was not quiescent "
+				"for %u ms: take it offline if it is the caller, or unregister it if "
+				"it was killed", pool->name, i, fastmem_readers_ms);
+}
+
+/*
+ * The pool is about to be freed. A reader that was killed never passes, and nor does the calling
+ * thread if it is one that is online: so there is an end to this.
+ */
+static void
+wait_for_readers(struct fastmem_pool *pool)
+{
+	uint64_t token = rte_rcu_qsbr_start(pool->qsbr);
+	uint64_t end = rte_get_timer_cycles() + fastmem_readers_ms * rte_get_timer_hz() / 1000;
+
+	while (rte_rcu_qsbr_check(pool->qsbr, token, false) == 0) {
+		if (rte_get_timer_cycles() > end) {
+			report_readers(pool, token);
+			break;
+		}
+		sched_yield();
+	}
+}
+
 void
 rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 {
@@ -805,8 +866,8 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 
 	if (user == NULL || ctl == NULL)
 		return;
-	if (is_live(pool) && pool->qsbr != NULL && fastmem_pool_bin(pool)->n_limbo != 0)
-		rte_rcu_qsbr_synchronize(pool->qsbr, RTE_QSBR_THRID_INVALID);
+	if (fastmem_pool_is_live(pool) && has_for_readers(pool))
+		wait_for_readers(pool);
 	fastmem_defer_end(pool);
 	fastmem_pools_lock(ctl);
 	live = pool->state == FASTMEM_POOL_LIVE;
@@ -975,7 +1036,7 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 
 	/* Pairs with the acquire in cache_limit(): the fast path has popped nothing. */
 	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE);
-	if (ctl == NULL || !is_live(pool)) {
+	if (ctl == NULL || !fastmem_pool_is_live(pool)) {
 		if (ctl != NULL && fastmem_debug_on())
 			fastmem_report_pool_freed(pool);
 		return -ENODEV;
@@ -1108,7 +1169,7 @@ rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsi
 		fastmem_log_ignored();
 		return;
 	}
-	if (!is_live(pool)) {
+	if (!fastmem_pool_is_live(pool)) {
 		if (fastmem_debug_on())
 			fastmem_report_pool_freed(pool);
 		else

@@ -353,6 +353,7 @@ struct fastmem_pool {
 	rte_fastmem_pool_mem_cb mem_removed;
 	void *arg;
 	struct rte_rcu_qsbr *qsbr;
+	bool qsbr_shared; /* all processes can read it; else the creator alone */
 	pthread_mutex_t grow; /* held while slabs join and leave; may sleep */
 	uint32_t next_index; /* under grow */
 	uint32_t looking[FASTMEM_MAX_PEERS]; /* iterators by process. Grows under grow; atomic */
@@ -697,6 +698,8 @@ void fastmem_bins_repair(struct fastmem_ctl *ctl);
 struct fastmem_extent {
 	uint32_t n_slots; /* objects */
 	uint64_t n_granules; /* in slabs, also those that wait to leave */
+	uint32_t n_limbo; /* those */
+	uint32_t slabs; /* the first of all in the list */
 };
 void fastmem_bin_extent(struct fastmem_bin *bin, struct fastmem_extent *out);
 unsigned int fastmem_slab_alloc(struct fastmem_bin *bin, struct fastmem_magazine *m,
@@ -788,11 +791,20 @@ void fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer);
 size_t fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id,
 		const struct fastmem_pool *growing);
 void fastmem_pools_lock(struct fastmem_ctl *ctl);
+bool fastmem_pool_can_read_qsbr(const struct fastmem_pool *pool);
+extern uint32_t fastmem_readers_ms; /* that a pool is not freed for; tests set it */
 
 static inline struct fastmem_pool *
 fastmem_pool(const struct rte_fastmem_pool *user)
 {
 	return (struct fastmem_pool *)(uintptr_t)user;
+}
+
+static inline bool
+fastmem_pool_is_live(const struct fastmem_pool *pool)
+{
+	/* Pairs with the release in set_state(): who has the pool has seen that. */
+	return __atomic_load_n(&pool->state, __ATOMIC_RELAXED) == FASTMEM_POOL_LIVE;
 }
 
 static inline struct fastmem_bin *

@@ -231,6 +231,8 @@ fastmem_bin_extent(struct fastmem_bin *bin, struct fastmem_extent *out)
 	fastmem_bin_lock(bin);
 	out->n_slots = bin->n_slots;
 	out->n_granules = (bin->n_slabs + bin->n_limbo) * (uint64_t)bin->slab_granules;
+	out->n_limbo = bin->n_limbo;
+	out->slabs = bin->pool_slabs;
 	fastmem_mutex_unlock(&bin->lock);
 }
 
