@@ -207,3 +207,9 @@ rte_free(void *ptr)
 {
 	release(ptr, AFM_MALLOC);
 }
+
+void
+rte_free_sensitive(void *ptr)
+{
+	release(ptr, AFM_MALLOC);
+}

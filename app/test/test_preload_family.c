@@ -10,6 +10,7 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_memory.h>
+#include <rte_version.h>
 
 #include "test_preload.h"
 
@@ -139,6 +140,35 @@ null_can_be_freed(void)
 	TEST_ASSERT(rte_malloc_virt2iova(NULL) == RTE_BAD_IOVA);
 	return 0;
 }
+
+#if RTE_VERSION >= RTE_VERSION_NUM(25, 7, 0, 0)
+/* Sizes of fastmem's and, last, one of EAL's. What is freed stays mapped, and is looked at. */
+static int
+a_sensitive_free_wipes_its_object_and_no_other(void)
+{
+	static const size_t sizes[] = { 1, 64, 200, 5000, 100 * KIB, 3 * MIB };
+	unsigned char *volatile p[3];
+	unsigned int s, i;
+
+	for (s = 0; s < RTE_DIM(sizes); s++) {
+		for (i = 0; i < RTE_DIM(p); i++) {
+			p[i] = rte_malloc(NULL, sizes[s], 0);
+			TEST_ASSERT(p[i] != NULL);
+			memset(p[i], 0xa5, sizes[s]);
+		}
+		rte_free_sensitive(p[1]);
+		TEST_ASSERT(!is_fastmems(p[1]) || is_filled(p[1], 0, sizes[s]), "%zu", sizes[s]);
+		TEST_ASSERT(is_filled(p[0], 0xa5, sizes[s]), "%zu", sizes[s]);
+		TEST_ASSERT(is_filled(p[2], 0xa5, sizes[s]), "%zu", sizes[s]);
+		p[1] = rte_malloc(NULL, sizes[s], 0);
+		TEST_ASSERT(p[1] != NULL && p[1] != p[0] && p[1] != p[2]);
+		for (i = 0; i < RTE_DIM(p); i++)
+			rte_free_sensitive(p[i]);
+	}
+	rte_free_sensitive(NULL);
+	return 0;
+}
+#endif
 
 /* No object shares a byte with another. */
 static int
@@ -275,6 +305,9 @@ static const struct test_case cases[] = {
 	TEST_CASE(more_than_there_is_is_null),
 	TEST_CASE(null_can_be_freed),
 	TEST_CASE(objects_do_not_overlap),
+#if RTE_VERSION >= RTE_VERSION_NUM(25, 7, 0, 0)
+	TEST_CASE(a_sensitive_free_wipes_its_object_and_no_other),
+#endif
 	TEST_CASE(realloc_keeps_contents),
 	TEST_CASE(realloc_stays_on_its_socket),
 	TEST_CASE(realloc_to_nothing_frees),

@@ -11,6 +11,7 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_memory.h>
+#include <rte_version.h>
 
 #include "test_replace_program.h"
 
@@ -181,6 +182,49 @@ count(void)
 		rte_malloc_get_socket_stats(1000, &after));
 }
 
+/* The drop-in name is there with each DPDK. */
+#if RTE_VERSION >= RTE_VERSION_NUM(25, 7, 0, 0) || defined(RTE_FASTMEM_REPLACE_MALLOC)
+#define free_sensitive rte_free_sensitive
+#else
+static void
+free_sensitive(void *ptr)
+{
+	if (ptr != NULL)
+		memset(ptr, 0, 200);
+	rte_free(ptr);
+}
+#endif
+
+/* A sanitizer knows that it is freed. */
+static bool
+is_wiped(const void *ptr, size_t size)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return ptr != NULL && size != 0;
+#else
+	return is_filled(ptr, 0, size);
+#endif
+}
+
+static void
+free_secrets(void)
+{
+	unsigned char *volatile p[3];
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		p[i] = rte_malloc(NULL, 200, 0);
+		memset(p[i], 0xa5, 200);
+	}
+	free_sensitive(p[1]);
+	printf("wiped %d, others kept %d %d\n", is_wiped(p[1], 200), is_filled(p[0], 0xa5, 200),
+		is_filled(p[2], 0xa5, 200));
+	free_sensitive(p[0]);
+	free_sensitive(p[2]);
+	free_sensitive(rte_malloc(NULL, 3 << 20, 0));
+	free_sensitive(NULL);
+}
+
 void
 use_malloc(void)
 {
@@ -198,6 +242,7 @@ use_malloc(void)
 	resize();
 	resize_strangely();
 	count();
+	free_secrets();
 	rte_free(NULL);
 	give_back(rte_malloc(NULL, 10, 0));
 	give_back(rte_malloc(NULL, 3 << 20, 0));

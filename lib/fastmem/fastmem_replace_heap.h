@@ -27,6 +27,7 @@ struct rte_fastmem_replace_heap {
 	void *(*zmalloc_socket)(const char *type, size_t size, unsigned int align, int socket_id);
 	void *(*realloc_socket)(void *ptr, size_t size, unsigned int align, int socket_id);
 	void (*free)(void *ptr);
+	void (*free_sensitive)(void *ptr); /* NULL: this EAL has none */
 	int (*validate)(const void *ptr, size_t *size);
 	rte_iova_t (*virt2iova)(const void *ptr);
 	int (*get_socket_stats)(int socket_id, struct rte_malloc_socket_stats *stats);

@@ -16,6 +16,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
+#include <rte_version.h>
 
 #include "fastmem_private.h"
 #include "fastmem_replace.h"
@@ -27,6 +28,9 @@ static struct rte_fastmem_replace_heap eal_heap = {
 	.zmalloc_socket = rte_zmalloc_socket,
 	.realloc_socket = rte_realloc_socket,
 	.free = rte_free,
+#if RTE_VERSION >= RTE_VERSION_NUM(25, 7, 0, 0)
+	.free_sensitive = rte_free_sensitive,
+#endif
 	.validate = rte_malloc_validate,
 	.virt2iova = rte_malloc_virt2iova,
 	.get_socket_stats = rte_malloc_get_socket_stats,
@@ -150,6 +154,32 @@ rte_fastmem_replace_free_slow(void *ptr)
 		rte_fastmem_free(ptr);
 	else
 		eal_heap.free(ptr);
+}
+
+/* Zero an object that is about to be freed. */
+static void
+wipe(void *ptr, size_t size)
+{
+	memset(ptr, 0, size);
+	/* The compiler must not drop the stores although nobody reads what they write. */
+	__asm__ volatile("" : : "r"(ptr) : "memory");
+}
+
+void
+rte_fastmem_replace_free_sensitive(void *ptr)
+{
+	size_t size = 0;
+
+	if (is_ours(ptr)) {
+		wipe(ptr, size_of(ptr));
+		rte_fastmem_free(ptr);
+	} else if (eal_heap.free_sensitive != NULL) {
+		eal_heap.free_sensitive(ptr);
+	} else {
+		if (eal_heap.validate(ptr, &size) == 0)
+			wipe(ptr, size);
+		eal_heap.free(ptr);
+	}
 }
 
 static bool

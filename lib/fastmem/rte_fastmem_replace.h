@@ -240,12 +240,18 @@ rte_fastmem_replace_mempool_generic_put(struct rte_mempool *mp, void *const *obj
  */
 #ifdef RTE_FASTMEM_NO_INLINE
 void rte_free(void *ptr) __asm__("rte_fastmem_replace_free") __rte_fastmem_takes(1);
+void rte_free_sensitive(void *ptr) __asm__("rte_fastmem_replace_free_sensitive")
+	__rte_fastmem_takes(1);
 #else
 __rte_fastmem_replace_inline void rte_fastmem_replace_free(void *ptr);
+__rte_experimental
+void
+rte_fastmem_replace_free_sensitive(void *ptr);
 #endif
 
 #define __rte_fastmem_replace_deallocs \
 	__rte_fastmem_dealloc(rte_free, 1) \
+	__rte_fastmem_dealloc(rte_free_sensitive, 1) \
 	__rte_fastmem_dealloc(rte_fastmem_moved, 1)
 
 __rte_fastmem_replace_inline void *
@@ -442,6 +448,7 @@ rte_fastmem_replace_realloc(void *ptr, size_t size, unsigned int align)
 #define rte_realloc_socket rte_fastmem_replace_realloc_socket
 #ifndef RTE_FASTMEM_NO_INLINE
 #define rte_free rte_fastmem_replace_free
+#define rte_free_sensitive rte_fastmem_replace_free_sensitive
 #endif
 #define rte_malloc_validate rte_fastmem_replace_malloc_validate
 #define rte_malloc_virt2iova rte_fastmem_replace_malloc_virt2iova

@@ -37,6 +37,8 @@ struct request {
 	int socket_id;
 };
 
+typedef void free_t(void *ptr);
+
 static const struct rte_fastmem_replace_heap *
 heap(void)
 {
@@ -94,14 +96,14 @@ serve_realloc(void *ptr, const struct request *r)
 }
 
 static void
-serve_free(void *ptr)
+serve_free(void *ptr, free_t *ours, free_t *heaps)
 {
 	if (fastmem_malloc_stage() == STAGE_ENDED)
 		return; /* it is unmapped */
 	if (may_be_ours(ptr))
-		rte_fastmem_replace_free(ptr);
+		ours(ptr);
 	else
-		heap()->free(ptr);
+		heaps(ptr);
 }
 
 /* Calls off the fast path: counted and recorded, if so wanted. */
@@ -158,15 +160,16 @@ other_realloc(void *old, const struct request *r)
 	return ptr;
 }
 
+/* ours: for objects of fastmem; heaps: for those of EAL's heap. */
 static __rte_noinline void
-other_free(void *ptr, const void *caller)
+other_free(void *ptr, free_t *ours, free_t *heaps, const void *caller)
 {
 	struct fastmem_malloc_event event = { .call = CALL_FREE, .caller = caller, .ptr = ptr };
 	uint64_t start;
 
 	fastmem_malloc_eal();
 	if (fastmem_malloc_in_heap != 0) {
-		heap()->free(ptr);
+		heaps(ptr);
 		return;
 	}
 	if (fastmem_malloc_config.count && ptr != NULL)
@@ -174,7 +177,7 @@ other_free(void *ptr, const void *caller)
 	if (ptr != NULL && recorder_is_on())
 		recorder_log(RECORD_FREE, ptr, 0, 0);
 	start = rte_rdtsc();
-	serve_free(ptr);
+	serve_free(ptr, ours, heaps);
 	event.cycles = rte_rdtsc() - start;
 	if (fastmem_malloc_config.count)
 		fastmem_malloc_count(&event);
@@ -287,7 +290,17 @@ rte_free(void *ptr)
 	if (is_plain())
 		rte_fastmem_replace_free(ptr);
 	else
-		other_free(ptr, CALLER);
+		other_free(ptr, rte_fastmem_replace_free, heap()->free, CALLER);
+}
+
+/* Exported only if EAL has it. */
+PUBLIC void
+rte_free_sensitive(void *ptr)
+{
+	if (is_plain())
+		rte_fastmem_replace_free_sensitive(ptr);
+	else
+		other_free(ptr, rte_fastmem_replace_free_sensitive, heap()->free_sensitive, CALLER);
 }
 
 PUBLIC int

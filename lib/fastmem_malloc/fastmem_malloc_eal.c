@@ -31,18 +31,24 @@ static struct fastmem_malloc_eal eal;
 static struct rte_fastmem_replace_heap found_heap; /* eal.heap, without the wrappers below */
 static pthread_once_t resolved = PTHREAD_ONCE_INIT;
 
-static void
-resolve_one(void *function, const char *name)
+/* Returns whether EAL has it; NULL is written if not. */
+static bool
+resolve_optional(void *function, const char *name)
 {
 	void *found = dlsym(RTLD_NEXT, name);
 
-	if (found == NULL) {
-		fprintf(stderr, "librte_fastmem_malloc.so: no %s to be found behind it: "
-			"preload it as the last library, into a program with the DPDK that it was "
-			"built for\n", name);
-		abort();
-	}
 	memcpy(function, &found, sizeof(found));
+	return found != NULL;
+}
+
+static void
+resolve_one(void *function, const char *name)
+{
+	if (resolve_optional(function, name))
+		return;
+	fprintf(stderr, "librte_fastmem_malloc.so: no %s in the libraries behind it: preload it as "
+		"the last library, into a program with the DPDK that it was built for\n", name);
+	abort();
 }
 
 static void *
@@ -72,6 +78,7 @@ resolve(void)
 	resolve_one(&eal.heap.zmalloc_socket, "rte_zmalloc_socket");
 	resolve_one(&eal.heap.realloc_socket, "rte_realloc_socket");
 	resolve_one(&eal.heap.free, "rte_free");
+	resolve_optional(&eal.heap.free_sensitive, "rte_free_sensitive");
 	resolve_one(&eal.heap.validate, "rte_malloc_validate");
 	resolve_one(&eal.heap.virt2iova, "rte_malloc_virt2iova");
 	resolve_one(&eal.heap.get_socket_stats, "rte_malloc_get_socket_stats");

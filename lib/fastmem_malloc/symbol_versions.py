@@ -13,6 +13,7 @@ USAGE = """usage: symbol_versions.py [--no-local] READELF LIBRARY MAP SYMBOL...
 Writes MAP, a version script that exports each SYMBOL under the default version that LIBRARY
 exports it under, or under the version that it names itself, as NAME@VERSION; nothing else, or,
 with --no-local, what another script says.
+NAME? is left out if LIBRARY does not export it.
 """
 
 
@@ -35,7 +36,11 @@ def main(args):
     nodes = {}
     for name in names:
         name, _, version = name.partition("@")
+        optional = name.endswith("?")
+        name = name.removesuffix("?")
         version = version or known.get(name)
+        if version is None and optional:
+            continue
         if version is None:
             sys.stderr.write(f"{library} does not export {name}\n")
             return 1

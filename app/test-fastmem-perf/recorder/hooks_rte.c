@@ -33,8 +33,10 @@ PUBLIC void *rte_calloc_socket(const char *type, size_t num, size_t size, unsign
 	int socket);
 PUBLIC void *rte_realloc_socket(void *ptr, size_t size, unsigned int align, int socket);
 PUBLIC void rte_free(void *ptr);
+PUBLIC void rte_free_sensitive(void *ptr);
 
-static _Atomic(void *) next_malloc, next_zmalloc, next_calloc, next_realloc, next_free;
+static _Atomic(void *) next_malloc, next_zmalloc, next_calloc, next_realloc, next_free,
+	next_free_sensitive;
 
 /*
  * EAL may have been loaded by dlopen(), out of RTLD_NEXT's sight: then it is the caller's. Two
@@ -130,16 +132,27 @@ rte_realloc_socket(void *old, size_t size, unsigned int align, int socket)
 	return ptr;
 }
 
-void
-rte_free(void *ptr)
+static void
+log_and_free(void *ptr, free_t next)
 {
-	free_t next = (free_t)resolve(&next_free, "rte_free");
-
 	if (ptr != NULL && recorder_is_on())
 		recorder_log(RECORD_FREE, ptr, 0, 0);
 	recorder_thread.depth++;
 	next(ptr);
 	recorder_thread.depth--;
+}
+
+void
+rte_free(void *ptr)
+{
+	log_and_free(ptr, (free_t)resolve(&next_free, "rte_free"));
+}
+
+/* Of DPDK 25.07 and later; a program of an older one does not call it. */
+void
+rte_free_sensitive(void *ptr)
+{
+	log_and_free(ptr, (free_t)resolve(&next_free_sensitive, "rte_free_sensitive"));
 }
 
 /* Those without a socket are those with any, in every DPDK there has been. */
