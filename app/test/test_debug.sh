@@ -64,9 +64,10 @@ says_that_it_is_too_late() {
 		prints_once 'rte_fastmem_deinit\(\) before rte_eal_cleanup'
 }
 
-# is_refused SETTING: init fails, and the log names what makes no sense.
+# is_refused SETTING: init fails, and the log names the whole value, and what of it is wrong.
 is_refused() {
-	run "$1" nothing && prints '^init -22 level 0$' && prints "makes no sense"
+	run "$1" nothing && prints '^init -22 level 0$' &&
+		grep -qF "Invalid RTE_FASTMEM_DEBUG=$1: '${1##*,}': expected " "$scratch/log"
 }
 
 is_level() { run "$1" "$2" && prints "^init 0 level $3\$"; }
@@ -92,8 +93,9 @@ promise nothing_is_listed_without_exit lists_nothing full lose_and_leave leaves
 promise after_eal_it_is_too_late_and_no_crash says_that_it_is_too_late
 
 for setting in fast full=1 sample sample=0 sample=x sample=5000000000 on-error on-error=maybe leaks=perhaps \
-		quarantine= quarantine=1X quarantine=-1 depth=0 depth=17 report= full,unknown=1; do
-	promise "the_setting_${setting}_is_refused" is_refused "$setting"
+		quarantine= quarantine=1X quarantine=-1 'quarantine=16M ' 'quarantine= 16M' quarantine=0x100000 \
+		quarantine=16Mi quarantine=+16M quarantine=17179869184G sample=0x10 'sample=10 ' depth=0x8 =16M depth=0 depth=17 report= full,unknown=1; do
+	promise "the_setting_${setting// /_}_is_refused" is_refused "$setting"
 done
 promise off_is_a_level is_level off nothing 1
 promise light_is_a_level is_level light nothing 2

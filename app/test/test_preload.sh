@@ -72,22 +72,42 @@ refuses() {
 
 	run "$scratch/wrong" plain "$1=$2" || status=$?
 	shown "$scratch/wrong"
-	[ $status = 3 ] && grep -qF "librte_fastmem_malloc.so: $1=$2: must be $3" "$scratch/wrong.err"
+	[ $status = 3 ] && grep -qF "librte_fastmem_malloc.so: invalid $1=$2: expected $3" "$scratch/wrong.err"
 }
 
 not_started_by_a_wrong_value() { refuses RTE_FASTMEM_MALLOC yes 'on, off or count'; }
 not_started_by_a_wrong_size() {
 	local value
 
-	for value in 12X K -5 1GG 99999999999999999999 20000000000G; do
-		refuses RTE_FASTMEM_MALLOC_RESERVE "$value" 'a number of bytes' || return 1
+	for value in 12X K -5 1GG 99999999999999999999 20000000000G '64 ' ' 64' 0x40 +64 64KB '64 M' 1T; do
+		refuses RTE_FASTMEM_MALLOC_RESERVE "$value" 'a number, such as' || return 1
+	done
+	refuses RTE_FASTMEM_MALLOC_TRACE_MAX '64 ' 'a number, such as' &&
+		refuses RTE_FASTMEM_MALLOC_TRACE_SKIP 5G 'a number, such as'
+}
+
+# Not started either: it would run without the checks that were asked for.
+not_started_by_a_wrong_check() {
+	local status=0
+
+	run "$scratch/wrong" plain RTE_FASTMEM_DEBUG=nonsense || status=$?
+	shown "$scratch/wrong"
+	[ $status = 3 ] && grep -qF "Invalid RTE_FASTMEM_DEBUG=nonsense: 'nonsense': expected off," \
+		"$scratch/wrong.err" && serves EAL RTE_FASTMEM_DEBUG=nonsense RTE_FASTMEM_MALLOC=off
+}
+
+# takes VALUE...
+takes_sizes() {
+	local value
+
+	for value; do
+		serves fastmem RTE_FASTMEM_MALLOC_RESERVE="$value" || return 1
 	done
 }
 
 # Checking is fastmem's own, by its own variable.
 checking_is_passed_on() {
-	run "$scratch/debug" plain RTE_FASTMEM_DEBUG=full && serves fastmem RTE_FASTMEM_DEBUG=light &&
-		! serves fastmem RTE_FASTMEM_DEBUG=nonsense
+	run "$scratch/debug" plain RTE_FASTMEM_DEBUG=full && serves fastmem RTE_FASTMEM_DEBUG=light
 }
 
 # EAL itself ends in order; what the program has not freed is listed then.
@@ -302,6 +322,8 @@ promise a_reserve_is_reserved serves fastmem RTE_FASTMEM_MALLOC_RESERVE=8M
 promise fastmem_itself_does_not_use_the_heap is_independent_of_the_heap
 promise a_wrong_value_is_named not_started_by_a_wrong_value
 promise a_wrong_size_is_named not_started_by_a_wrong_size
+promise a_size_has_one_unit_in_either_case takes_sizes 1048576 1024K 1024k 1M 1m
+promise a_wrong_check_is_named not_started_by_a_wrong_check
 promise checking_is_fastmems checking_is_passed_on
 promise leaks_are_listed_at_the_end leaks_are_listed
 promise a_report_counts_what_fastmem_serves reports_what_fastmem_serves

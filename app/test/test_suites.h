@@ -43,6 +43,7 @@
 	SUITE(steps) \
 	SUITE(iova) \
 	SUITE(wild) \
+	SUITE(parse) \
 	SUITE(one_page) \
 	SUITE(mempool) \
 	SUITE(mempool_memory) \

@@ -15,6 +15,7 @@
 #include <rte_string_fns.h>
 
 #include "fastmem_debug.h"
+#include "fastmem_parse.h"
 #include "fastmem_stack.h"
 #include "fastmem_track.h"
 
@@ -25,35 +26,6 @@
 #define DEPTH_MAX 16u
 #define LIBRARY_FRAMES 4u
 
-static int
-complain(const char *setting, const char *expected)
-{
-	FASTMEM_LOG(ERR, VARIABLE ": '%s' makes no sense; expected is %s", setting, expected);
-	return -EINVAL;
-}
-
-/* A number with k, M or G behind it. */
-static int
-parse_number(const char *text, uint64_t max, uint64_t *out)
-{
-	char *end;
-
-	errno = 0;
-	if (text == NULL || *text < '0' || *text > '9')
-		return -EINVAL;
-	*out = strtoull(text, &end, 0);
-	if (errno != 0)
-		return -EINVAL;
-	if (*end != '\0') {
-		unsigned int shift = *end == 'k' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
-
-		if (shift == 0 || end[1] != '\0' || *out > UINT64_MAX >> shift)
-			return -EINVAL;
-		*out <<= shift;
-	}
-	return *out <= max ? 0 : -EINVAL;
-}
-
 static bool
 is_level(const char *name)
 {
@@ -61,14 +33,15 @@ is_level(const char *name)
 		strcmp(name, "full") == 0 || strcmp(name, "sample") == 0;
 }
 
-static int
+/* Returns NULL, or what would be right in its place. */
+static const char *
 parse_setting(const char *name, const char *value, struct fastmem_settings *s)
 {
 	uint64_t number;
 
 	if (is_level(name)) {
 		if (s->level_said)
-			return complain(name, "one level");
+			return "one level";
 		s->level_said = true;
 	}
 	if (strcmp(name, "off") == 0 && value == NULL) {
@@ -78,54 +51,62 @@ parse_setting(const char *name, const char *value, struct fastmem_settings *s)
 	} else if (strcmp(name, "full") == 0 && value == NULL) {
 		s->conf.debug = RTE_FASTMEM_DEBUG_FULL;
 	} else if (strcmp(name, "sample") == 0) {
-		if (parse_number(value, UINT32_MAX, &number) != 0 || number == 0)
-			return complain(name, "sample=N, one object in N");
+		if (fastmem_parse_size(value, UINT32_MAX, &number) != 0 || number == 0)
+			return "sample=N, for one object in N";
 		s->conf.debug = RTE_FASTMEM_DEBUG_SAMPLE;
 		s->conf.sample = number;
 	} else if (strcmp(name, "on-error") == 0) {
 		if (value == NULL || (strcmp(value, "abort") != 0 && strcmp(value, "continue") != 0))
-			return complain(name, "on-error=abort or on-error=continue");
+			return "on-error=abort or on-error=continue";
 		s->conf.keep_running = strcmp(value, "continue") == 0;
 	} else if (strcmp(name, "leaks") == 0) {
 		if (value == NULL || (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0))
-			return complain(name, "leaks=yes or leaks=no");
+			return "leaks=yes or leaks=no";
 		s->conf.no_leaks = strcmp(value, "no") == 0;
 	} else if (strcmp(name, "quarantine") == 0) {
-		if (parse_number(value, SIZE_MAX, &number) != 0 || number == 0)
-			return complain(name, "quarantine=BYTES, such as 16M, and not 0");
+		if (fastmem_parse_size(value, SIZE_MAX, &number) != 0 || number == 0)
+			return "quarantine=BYTES, such as 16M, and not 0";
 		s->conf.quarantine = number;
 	} else if (strcmp(name, "depth") == 0) {
-		if (parse_number(value, DEPTH_MAX, &number) != 0 || number == 0)
-			return complain(name, "depth=FRAMES, from 1 to 16");
+		if (fastmem_parse_size(value, DEPTH_MAX, &number) != 0 || number == 0)
+			return "depth=FRAMES, from 1 to 16";
 		s->conf.depth = number;
 	} else if (strcmp(name, "report") == 0) {
 		if (value == NULL || *value == '\0' ||
 				strlcpy(s->report_file, value, sizeof(s->report_file)) >=
 					sizeof(s->report_file))
-			return complain(name, "report=FILE");
+			return "report=FILE";
 	} else {
-		return complain(name, "off, light, full or sample=N, and behind a comma "
-			"on-error=, leaks=, quarantine=, depth= or report=");
+		return "off, light, full or sample=N, and after a comma on-error=, leaks=, "
+			"quarantine=, depth= or report=";
 	}
-	return 0;
+	return NULL;
 }
 
+/* Returns 0, or a negative errno. */
 static int
 parse_environment(const char *text, struct fastmem_settings *s)
 {
 	char *copy = strdup(text), *rest = copy, *setting;
-	int ret = copy != NULL ? 0 : -ENOMEM;
+	const char *expected = NULL;
 
-	while (ret == 0 && (setting = strsep(&rest, ",")) != NULL) {
+	if (copy == NULL)
+		return -ENOMEM;
+	while (expected == NULL && (setting = strsep(&rest, ",")) != NULL) {
 		char *value = strchr(setting, '=');
 
 		if (value != NULL)
 			*value++ = '\0';
-		if (*setting != '\0')
-			ret = parse_setting(setting, value, s);
+		if (*setting == '\0' && value == NULL)
+			continue;
+		expected = parse_setting(setting, value, s);
+		if (expected != NULL)
+			FASTMEM_LOG(ERR, "Invalid " VARIABLE "=%s: '%s%s%s': expected %s", text,
+				setting, value != NULL ? "=" : "", value != NULL ? value : "",
+				expected);
 	}
 	free(copy);
-	return ret;
+	return expected == NULL ? 0 : -EINVAL;
 }
 
 /*
@@ -143,20 +124,22 @@ environment_get(void)
 	return text;
 }
 
-/* What to be: the program's words, overruled by the environment, or by nobody's. */
+/* The environment overrides the application's configuration. Returns 0 or a negative errno. */
 int
 fastmem_conf_read(const struct rte_fastmem_conf *conf, struct fastmem_settings *s)
 {
 	const char *environment = environment_get();
 	unsigned int tools = fastmem_track_tools();
+	int ret;
 
 	memset(s, 0, sizeof(*s));
 	if (conf != NULL)
 		s->conf = *conf;
 	if (s->conf.debug > RTE_FASTMEM_DEBUG_SAMPLE || s->conf.depth > DEPTH_MAX)
 		return -EINVAL;
-	if (environment != NULL && parse_environment(environment, s) != 0)
-		return -EINVAL;
+	ret = environment != NULL ? parse_environment(environment, s) : 0;
+	if (ret != 0)
+		return ret;
 	if (s->conf.debug == RTE_FASTMEM_DEBUG_DEFAULT)
 		s->conf.debug = tools == 0 ? RTE_FASTMEM_DEBUG_OFF :
 			tools == FASTMEM_TOOL_TSAN ? RTE_FASTMEM_DEBUG_LIGHT :

@@ -42,6 +42,11 @@ __rte_internal
 const struct rte_fastmem_replace_heap *
 rte_fastmem_replace_get_heap(void);
 
+/* Returns 0, or a negative errno: fastmem could not start, as the log says. */
+__rte_internal
+int
+rte_fastmem_replace_check_env(void);
+
 /*
  * Add to the number of reasons why the calling thread must not call into EAL for memory: it
  * holds a lock of EAL's. Returns that number. Unless it is 0, calls take what there is, as with

@@ -18,6 +18,7 @@
 #include <rte_malloc.h>
 #include <rte_version.h>
 
+#include "fastmem_debug.h"
 #include "fastmem_private.h"
 #include "fastmem_replace.h"
 #include "fastmem_track.h"
@@ -48,6 +49,14 @@ const struct rte_fastmem_replace_heap *
 rte_fastmem_replace_get_heap(void)
 {
 	return &eal_heap;
+}
+
+int
+rte_fastmem_replace_check_env(void)
+{
+	struct fastmem_settings settings;
+
+	return fastmem_conf_read(NULL, &settings);
 }
 
 unsigned int

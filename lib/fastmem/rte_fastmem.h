@@ -85,7 +85,7 @@ typedef uint32_t rte_fastmem_handle_t;
  *
  * @return
  *   - 0: success
- *   - -EINVAL: the value of RTE_FASTMEM_DEBUG makes no sense
+ *   - -EINVAL: the value of RTE_FASTMEM_DEBUG is invalid: the log names it
  *   - -EBUSY: already initialised, by this function; or, in the primary,
  *     secondary processes are still attached to what an earlier
  *     rte_fastmem_deinit() could not give back; or, in a secondary, the primary

@@ -131,8 +131,8 @@ struct rte_fastmem_conf {
  *   What it is to be. NULL: as rte_fastmem_init(). In a secondary process only report,
  *   report_arg and keep_running matter.
  * @return
- *   As rte_fastmem_init(); -EINVAL: unknown level, or depth above 16. A value of
- *   RTE_FASTMEM_DEBUG that makes no sense is named in the log, and is -EINVAL too.
+ *   As rte_fastmem_init(); -EINVAL: unknown level, or depth above 16. An invalid
+ *   value of RTE_FASTMEM_DEBUG is named in the log, and is -EINVAL too.
  */
 __rte_experimental
 int

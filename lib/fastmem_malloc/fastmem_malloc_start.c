@@ -24,6 +24,7 @@
 #include "recorder.h"
 
 #include "fastmem_malloc.h"
+#include "fastmem_parse.h"
 
 RTE_LOG_REGISTER_DEFAULT(fastmem_malloc_logtype, NOTICE);
 
@@ -38,7 +39,7 @@ static bool program_has_init; /* rte_fastmem_init() was called. Under start_lock
 static void
 complain(const char *name, const char *value, const char *want)
 {
-	fprintf(stderr, "librte_fastmem_malloc.so: %s=%s: must be %s\n", name, value, want);
+	fprintf(stderr, "librte_fastmem_malloc.so: invalid %s=%s: expected %s\n", name, value, want);
 	fastmem_malloc_config.wrong = true;
 }
 
@@ -66,36 +67,22 @@ read_mode(struct fastmem_malloc_config *config)
 	}
 }
 
-/* Bytes, or with K, M or G behind. False: it is not that. */
-static bool
-parse_size(const char *text, size_t *size)
+/* A number in the environment; otherwise: it is not there. */
+static uint64_t
+size_from_env(const char *name, uint64_t max, uint64_t otherwise)
 {
-	static const char units[] = "KMG";
-	const char *unit;
-	char *end;
-	unsigned int shift = 0;
+	const char *value = from_env(name);
+	uint64_t size = otherwise;
 
-	errno = 0;
-	*size = strtoull(text, &end, 0);
-	if (errno != 0 || end == text || strchr(text, '-') != NULL)
-		return false;
-	if (*end != '\0') {
-		unit = strchr(units, *end & ~0x20);
-		if (unit == NULL || end[1] != '\0')
-			return false;
-		shift = 10 * (unit - units + 1);
-	}
-	if (*size > SIZE_MAX >> shift)
-		return false;
-	*size <<= shift;
-	return true;
+	if (value != NULL && fastmem_parse_size(value, max, &size) != 0)
+		complain(name, value, FASTMEM_SIZE_SYNTAX);
+	return size;
 }
 
 static void
 read_env(void)
 {
 	struct fastmem_malloc_config *config = &fastmem_malloc_config;
-	const char *reserve = from_env("RTE_FASTMEM_MALLOC_RESERVE");
 	const char *report = from_env("RTE_FASTMEM_MALLOC_REPORT");
 
 	read_mode(config);
@@ -103,9 +90,10 @@ read_env(void)
 		config->count = true;
 		config->report = report;
 	}
-	if (reserve != NULL && !parse_size(reserve, &config->reserve))
-		complain("RTE_FASTMEM_MALLOC_RESERVE", reserve,
-			"a number of bytes, or one followed by K, M or G");
+	config->reserve = size_from_env("RTE_FASTMEM_MALLOC_RESERVE", SIZE_MAX, 0);
+	/* The recorder's own; it would only leave the trace out. */
+	size_from_env(RECORDER_ENV "_MAX", UINT32_MAX, 0);
+	size_from_env(RECORDER_ENV "_SKIP", UINT32_MAX, 0);
 }
 
 /* Stages. */
@@ -246,9 +234,10 @@ rte_eal_init(int argc, char **argv)
 	int ret;
 
 	fastmem_malloc_stage();
-	if (fastmem_malloc_config.wrong) {
-		fprintf(stderr, "librte_fastmem_malloc.so: EAL is not started, as the environment "
-			"is wrong\n");
+	if (fastmem_malloc_config.wrong || (fastmem_malloc_config.serve &&
+			rte_fastmem_replace_check_env() != 0)) {
+		fprintf(stderr, "librte_fastmem_malloc.so: rte_eal_init() fails because of the "
+			"invalid environment variable\n");
 		rte_errno = EINVAL;
 		return -1;
 	}

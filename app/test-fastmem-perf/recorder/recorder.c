@@ -26,6 +26,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fastmem_parse.h"
 #include "recorder.h"
 
 /* Also part of librte_fastmem_malloc.so, which has names of its own for the environment. */
@@ -47,14 +48,20 @@ static _Atomic unsigned int n_threads;
 static _Atomic int start_state;
 
 static void
+say(const char *line, int len)
+{
+	if (len > 0 && write(STDERR_FILENO, line, len) < 0)
+		return; /* nowhere to say so */
+}
+
+static void
 complain(const char *what, const char *path)
 {
 	char line[512];
 	int len = snprintf(line, sizeof(line), "fastmem recorder: %s %.300s: %s; not recording\n",
 		what, path, strerror(errno));
 
-	if (len > 0 && write(STDERR_FILENO, line, len) < 0)
-		return; /* nowhere to say so */
+	say(line, len);
 }
 
 /*
@@ -89,21 +96,20 @@ remove_from_env(const char *name)
 		entry[0] = entry[1];
 }
 
-static uint64_t
-number_from_env(const char *name, uint64_t otherwise)
+/* *number stays as it is if the variable is not set. False: it is no number. */
+static bool
+number_from_env(const char *name, uint64_t *number)
 {
 	const char *text = value_in_env(name);
-	char *end;
-	uint64_t value;
+	char line[512];
+	int len;
 
-	if (text == NULL || *text == '\0')
-		return otherwise;
-	value = strtoull(text, &end, 0);
-	if (*end == '\0' && value <= UINT32_MAX)
-		return value;
-	errno = EINVAL;
-	complain(name, text);
-	return 0;
+	if (text == NULL || *text == '\0' || fastmem_parse_size(text, UINT32_MAX, number) == 0)
+		return true;
+	len = snprintf(line, sizeof(line), "fastmem recorder: invalid %s=%.100s: expected "
+		FASTMEM_SIZE_SYNTAX "; not recording\n", name, text);
+	say(line, len);
+	return false;
 }
 
 /* Expand %p; true when there was one. */
@@ -181,13 +187,13 @@ make_switch(void)
 static void
 start(const char *pattern)
 {
-	uint64_t capacity = number_from_env(RECORDER_ENV "_MAX", DEFAULT_MAX);
-	uint64_t skip = number_from_env(RECORDER_ENV "_SKIP", 0);
+	uint64_t capacity = DEFAULT_MAX, skip = 0;
 	const char *libc = value_in_env(RECORDER_ENV "_LIBC");
 	struct recorder_switch *s;
 	char path[4096];
 
-	if (capacity == 0)
+	if (!number_from_env(RECORDER_ENV "_MAX", &capacity) ||
+			!number_from_env(RECORDER_ENV "_SKIP", &skip) || capacity == 0)
 		return;
 	if (!expand_path(pattern, path, sizeof(path)))
 		remove_from_env(RECORDER_ENV);
