@@ -238,6 +238,91 @@ memory_without_objects_is_the_heaps_again(void)
 	return 0;
 }
 
+/* The reservation: test_preload.sh has RTE_FASTMEM_MALLOC_RESERVE=12M. */
+
+#define RESERVED (12 * MIB)
+
+static void
+add_zone(const struct rte_memzone *mz, void *bytes)
+{
+	if (strncmp(mz->name, "fastmem", 7) == 0)
+		*(size_t *)bytes += mz->len;
+}
+
+static size_t
+bytes_of_fastmem(void)
+{
+	size_t bytes = 0;
+
+	rte_memzone_walk(add_zone, &bytes);
+	return bytes;
+}
+
+/* More than EAL has addresses for: nothing is given, not even for a moment. */
+static int
+an_absurd_request_takes_nothing_from_fastmem(void)
+{
+	void *p = rte_malloc(NULL, 2 * MIB, 0), *q = rte_malloc(NULL, 100, 0);
+	size_t before = bytes_of_fastmem();
+
+	TEST_ASSERT(before >= RESERVED, "%zu", before);
+	TEST_ASSERT(rte_malloc(NULL, (size_t)1 << 50, 0) == NULL);
+	TEST_ASSERT(rte_zmalloc_socket(NULL, (size_t)1 << 50, 0, rte_socket_id()) == NULL);
+	TEST_ASSERT(rte_realloc(p, (size_t)1 << 50, 0) == NULL);
+	TEST_ASSERT(rte_realloc(q, (size_t)1 << 50, 0) == NULL);
+	TEST_ASSERT(rte_memzone_reserve("absurd", (size_t)1 << 50, SOCKET_ID_ANY, 0) == NULL);
+	TEST_ASSERT_EQUAL(bytes_of_fastmem(), before);
+	rte_free(q);
+	rte_free(p);
+	return 0;
+}
+
+/* What EAL could have, and has not, costs what fastmem does not use, but not the reservation. */
+static int
+a_request_that_fails_leaves_the_reservation(void)
+{
+	size_t size = (rte_eal_has_hugepages() != 0 ? 6000 : 158) * MIB;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		TEST_ASSERT(rte_malloc(NULL, size, 0) == NULL);
+		TEST_ASSERT(bytes_of_fastmem() >= RESERVED, "%u: %zu", i, bytes_of_fastmem());
+	}
+	TEST_ASSERT(rte_memzone_reserve("too_large", size, SOCKET_ID_ANY, 0) == NULL);
+	TEST_ASSERT(bytes_of_fastmem() >= RESERVED, "%zu", bytes_of_fastmem());
+	return 0;
+}
+
+/* EAL's heap has nothing left; fastmem has its reservation. */
+static int
+realloc_moves_to_fastmem_if_the_heap_is_full(void)
+{
+	malloc_socket_t heap_malloc = (malloc_socket_t)eal_function("rte_malloc_socket");
+	void **rest = malloc(100000 * sizeof(*rest)), *p;
+	size_t size = 8 * MIB, before;
+	unsigned int n = 0;
+	char *moved;
+
+	TEST_ASSERT(rest != NULL);
+	p = heap_malloc(NULL, 100, 0, rte_socket_id());
+	TEST_ASSERT(p != NULL && !is_fastmems(p));
+	memset(p, 0x5c, 100);
+	for (; size >= 64; size /= 2)
+		while (n < 100000 && (rest[n] = heap_malloc(NULL, size, 0, SOCKET_ID_ANY)) != NULL)
+			n++;
+	TEST_ASSERT(n < 100000);
+	before = bytes_of_fastmem();
+	moved = rte_realloc(p, 100000, 0);
+	TEST_ASSERT(is_fastmems(moved));
+	TEST_ASSERT(moved[0] == 0x5c && moved[99] == 0x5c);
+	TEST_ASSERT_EQUAL(bytes_of_fastmem(), before);
+	rte_free(moved);
+	while (n > 0)
+		rte_free(rest[--n]);
+	free(rest);
+	return 0;
+}
+
 static const struct test_case cases[] = {
 	TEST_CASE(large_objects_are_the_heaps),
 	TEST_CASE(zeroed_memory_of_the_heap_is_zeroed),
@@ -245,6 +330,9 @@ static const struct test_case cases[] = {
 	TEST_CASE(an_external_heap_serves_its_own),
 	TEST_CASE(realloc_moves_into_an_external_heap),
 	TEST_CASE(zones_come_and_go),
+	TEST_CASE(an_absurd_request_takes_nothing_from_fastmem),
+	TEST_CASE(a_request_that_fails_leaves_the_reservation),
+	TEST_CASE(realloc_moves_to_fastmem_if_the_heap_is_full),
 	TEST_CASE(memory_without_objects_is_the_heaps_again),
 	TEST_CASES_END
 };

@@ -519,9 +519,17 @@ fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 		arena_extend(arena, true);
 	while (ret == 0 && arena->n_granules < n)
 		ret = chunk_add_between(arena, 1, n - arena->n_granules, 0, true);
-	arena->n_reserved = RTE_MAX(arena->n_reserved, RTE_MIN(n, arena->n_granules));
+	__atomic_store_n(&arena->n_reserved,
+		RTE_MAX(arena->n_reserved, RTE_MIN(n, arena->n_granules)), __ATOMIC_RELAXED);
 	fastmem_mutex_unlock(&arena->grow);
 	return ret;
+}
+
+/* Bytes that the program has reserved, and maintenance leaves. */
+uint64_t
+fastmem_arena_reserved(const struct fastmem_arena *arena)
+{
+	return __atomic_load_n(&arena->n_reserved, __ATOMIC_RELAXED) << RTE_FASTMEM_GRANULE_SHIFT;
 }
 
 /* Grow by about n granules. */
@@ -595,7 +603,8 @@ fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved
 		zone_free(mz);
 		fastmem_growth_held--;
 	}
-	arena->n_reserved = RTE_MIN(arena->n_reserved, arena->n_granules);
+	__atomic_store_n(&arena->n_reserved, RTE_MIN(arena->n_reserved, arena->n_granules),
+		__ATOMIC_RELAXED);
 	before -= fastmem_arena_bytes(arena);
 	fastmem_mutex_unlock(&arena->grow);
 	return before;

@@ -228,7 +228,7 @@ struct fastmem_arena {
 	int socket_id;
 	uint16_t first_bin;
 	uint64_t limit; /* bytes; atomic */
-	uint64_t n_reserved; /* granules that maintain must leave. Under grow */
+	uint64_t n_reserved; /* granules that maintain must leave. Written under grow, atomic */
 	uint64_t n_granules; /* written under grow and lock; atomic for others to read */
 	/* Under lock. */
 	uint64_t n_free;
@@ -673,6 +673,7 @@ void fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker);
 void fastmem_arena_lock(struct fastmem_arena *arena);
 int fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align);
 int fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes);
+uint64_t fastmem_arena_reserved(const struct fastmem_arena *arena);
 int fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n);
 size_t fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved_too);
 void fastmem_arena_destroy(struct fastmem_arena *arena);

@@ -26,5 +26,6 @@ extern int fastmem_logtype;
 	rte_log(RTE_LOG_ ## level, fastmem_logtype, "FASTMEM: " fmt "\n", ## __VA_ARGS__)
 
 int fastmem_replace_start(void);
+bool fastmem_replace_is_any_socket(int socket_id);
 
 #endif /* FASTMEM_REPLACE_H */

@@ -56,10 +56,22 @@ __rte_internal
 unsigned int
 rte_fastmem_replace_hold_growth(int change);
 
-/* Give EAL what fastmem has reserved and does not need. Returns whether there was any. */
+/* A request that EAL's heap has no memory for: set size and socket_id, and the rest to 0. */
+struct rte_fastmem_replace_room {
+	size_t size;
+	int socket_id; /* or SOCKET_ID_ANY */
+	unsigned int step;
+	uint64_t reserved[RTE_MAX_NUMA_NODES]; /* bytes, by index of the socket */
+};
+
+/*
+ * Give EAL some of the memory that fastmem holds and has no object in. Returns true if there was
+ * any: try again, and call this again if that fails, until it returns false. Then what the
+ * program had reserved is reserved again.
+ */
 __rte_internal
 bool
-rte_fastmem_replace_make_room(void);
+rte_fastmem_replace_make_room(struct rte_fastmem_replace_room *room);
 
 /* Why there is no fastmem in this process any more. */
 enum rte_fastmem_replace_end {

@@ -101,14 +101,6 @@ at_least_a_line(unsigned int align)
 	return RTE_MAX(align, (unsigned int)RTE_CACHE_LINE_SIZE);
 }
 
-/* Without huge pages EAL takes any of its own sockets for any other. */
-static bool
-is_any_socket(int socket_id)
-{
-	return socket_id == SOCKET_ID_ANY || (rte_eal_has_hugepages() == 0 &&
-		rte_malloc_heap_socket_is_external(socket_id) != 1);
-}
-
 static void *
 heap_try(const char *type, size_t size, unsigned int align, unsigned int flags, int socket_id)
 {
@@ -116,20 +108,16 @@ heap_try(const char *type, size_t size, unsigned int align, unsigned int flags, 
 		eal_heap.malloc_socket(type, size, align, socket_id);
 }
 
-bool
-rte_fastmem_replace_make_room(void)
-{
-	return fastmem_growth_held == 0 && rte_fastmem_trim(0, SOCKET_ID_ANY) > 0;
-}
-
-/* What fastmem holds and has no object in, EAL's heap may have. */
+/* Memory that fastmem holds and has no object in, EAL's heap may have. */
 static void *
 heap_alloc(const char *type, size_t size, unsigned int align, unsigned int flags, int socket_id)
 {
+	struct rte_fastmem_replace_room room = { .size = size, .socket_id = socket_id };
 	void *ptr = heap_try(type, size, align, flags, socket_id);
 
-	if (ptr == NULL && size != 0 && (align & (align - 1)) == 0 &&
-			rte_fastmem_replace_make_room())
+	if (size == 0 || (align & (align - 1)) != 0)
+		return ptr;
+	while (ptr == NULL && rte_fastmem_replace_make_room(&room))
 		ptr = heap_try(type, size, align, flags, socket_id);
 	return ptr;
 }
@@ -147,7 +135,7 @@ rte_fastmem_replace_malloc_slow(const char *type, size_t size, unsigned int alig
 		return ptr;
 	started = rte_errno == ENODEV && fastmem_replace_start() == 0;
 	if (size <= rte_fastmem_max_size()) {
-		bool any = is_any_socket(socket_id);
+		bool any = fastmem_replace_is_any_socket(socket_id);
 
 		if (started || (any && socket_id != SOCKET_ID_ANY))
 			ptr = rte_fastmem_alloc_slow(size, line, flags,
@@ -199,6 +187,37 @@ is_on_socket(const void *ptr, int socket_id)
 	return list != NULL && list->socket_id == socket_id;
 }
 
+/* Move an object into a new one. NULL: there is no memory, and the old one stays. */
+static void *
+move(void *ptr, size_t old_size, size_t size, unsigned int align, int socket_id)
+{
+	void *moved = rte_fastmem_replace_malloc_socket(NULL, size, align, socket_id);
+
+	if (moved == NULL)
+		return NULL;
+	memcpy(moved, ptr, RTE_MIN(size, old_size));
+	rte_fastmem_replace_free(ptr);
+	return moved;
+}
+
+/* An object of EAL's heap stays there, unless only fastmem has memory. */
+static void *
+heap_realloc(void *ptr, size_t size, unsigned int align, int socket_id)
+{
+	struct rte_fastmem_replace_room room = { .size = size, .socket_id = socket_id };
+	void *moved = eal_heap.realloc_socket(ptr, size, align, socket_id);
+	size_t old_size;
+
+	align = RTE_CACHE_LINE_ROUNDUP(align);
+	if (moved != NULL || (align & (align - 1)) != 0 || eal_heap.validate(ptr, &old_size) != 0)
+		return moved;
+	if (size <= rte_fastmem_max_size())
+		moved = move(ptr, old_size, size, align, socket_id);
+	while (moved == NULL && rte_fastmem_replace_make_room(&room))
+		moved = eal_heap.realloc_socket(ptr, size, align, socket_id);
+	return moved;
+}
+
 void *
 rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, int socket_id)
 {
@@ -211,24 +230,16 @@ rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, i
 		rte_fastmem_replace_free(ptr);
 		return NULL;
 	}
-	if (!is_ours(ptr)) {
-		moved = eal_heap.realloc_socket(ptr, size, align, socket_id);
-		return moved != NULL || !rte_fastmem_replace_make_room() ? moved :
-			eal_heap.realloc_socket(ptr, size, align, socket_id);
-	}
+	if (!is_ours(ptr))
+		return heap_realloc(ptr, size, align, socket_id);
 	/* As EAL does, for objects that there are: 65 becomes a power of two. */
 	align = RTE_CACHE_LINE_ROUNDUP(align);
-	if (is_any_socket(socket_id) || is_on_socket(ptr, socket_id)) {
+	if (fastmem_replace_is_any_socket(socket_id) || is_on_socket(ptr, socket_id)) {
 		moved = rte_fastmem_realloc(ptr, size, at_least_a_line(align));
 		if (moved != NULL || rte_errno == EINVAL) /* it is no object, which was reported */
 			return moved;
 	}
-	moved = rte_fastmem_replace_malloc_socket(NULL, size, align, socket_id);
-	if (moved == NULL)
-		return NULL;
-	memcpy(moved, ptr, RTE_MIN(size, size_of(ptr)));
-	rte_fastmem_free(ptr);
-	return moved;
+	return move(ptr, size_of(ptr), size, align, socket_id);
 }
 
 int

@@ -170,24 +170,25 @@ rte_memzone_walk(void (*fn)(const struct rte_memzone *mz, void *arg), void *arg)
 }
 
 /*
- * Memory that fastmem has reserved and not in use would be EAL's without it: a zone that there
- * is no memory for is tried once more without that. fastmem's own zones are not: it holds growth.
+ * Memory that fastmem holds and has no object in would be EAL's without it: a zone that there is
+ * no memory for is tried again with that. fastmem's own zones are not: it holds growth.
  */
 static bool
-is_short(const struct rte_memzone *mz)
+make_room(const struct rte_memzone *mz, struct rte_fastmem_replace_room *room)
 {
 	return unlikely(mz == NULL && rte_errno == ENOMEM) &&
-		fastmem_malloc_stage() == STAGE_SERVE && rte_fastmem_replace_make_room();
+		fastmem_malloc_stage() == STAGE_SERVE && rte_fastmem_replace_make_room(room);
 }
 
 PUBLIC const struct rte_memzone *
 rte_memzone_reserve(const char *name, size_t len, int socket_id, unsigned int flags)
 {
+	struct rte_fastmem_replace_room room = { .size = len, .socket_id = socket_id };
 	const struct rte_memzone *mz;
 
-	mz = fastmem_malloc_eal()->memzone_reserve(name, len, socket_id, flags);
-	if (is_short(mz))
+	do
 		mz = fastmem_malloc_eal()->memzone_reserve(name, len, socket_id, flags);
+	while (make_room(mz, &room));
 	return mz;
 }
 
@@ -195,12 +196,13 @@ PUBLIC const struct rte_memzone *
 rte_memzone_reserve_aligned(const char *name, size_t len, int socket_id, unsigned int flags,
 		unsigned int align)
 {
+	struct rte_fastmem_replace_room room = { .size = len, .socket_id = socket_id };
 	const struct rte_memzone *mz;
 
-	mz = fastmem_malloc_eal()->memzone_reserve_aligned(name, len, socket_id, flags, align);
-	if (is_short(mz))
+	do
 		mz = fastmem_malloc_eal()->memzone_reserve_aligned(name, len, socket_id, flags,
 			align);
+	while (make_room(mz, &room));
 	return mz;
 }
 
@@ -208,13 +210,13 @@ PUBLIC const struct rte_memzone *
 rte_memzone_reserve_bounded(const char *name, size_t len, int socket_id, unsigned int flags,
 		unsigned int align, unsigned int bound)
 {
+	struct rte_fastmem_replace_room room = { .size = len, .socket_id = socket_id };
 	const struct rte_memzone *mz;
 
-	mz = fastmem_malloc_eal()->memzone_reserve_bounded(name, len, socket_id, flags, align,
-		bound);
-	if (is_short(mz))
+	do
 		mz = fastmem_malloc_eal()->memzone_reserve_bounded(name, len, socket_id, flags,
 			align, bound);
+	while (make_room(mz, &room));
 	return mz;
 }
 
