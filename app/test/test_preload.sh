@@ -182,12 +182,71 @@ makes_no_report_of_other_programs() {
 
 # The trace has the program's calls, in a form that the benchmark replays.
 writes_a_trace() {
-	run "$scratch/count" count RTE_FASTMEM_MALLOC_TRACE="$scratch/recorded" &&
+	rm -f "$scratch/recorded"
+	run "$scratch/count" count RTE_FASTMEM_MALLOC_TRACE="$scratch/recorded" "$@" &&
 		"$trace_tool" pack "$scratch/recorded" "$scratch/trace" &&
 		"$trace_tool" dump "$scratch/trace" >"$scratch/dump" || return 1
 	# EAL's are not many; each line is an operation.
 	"$trace_tool" info "$scratch/trace"
 	[ "$(wc -l <"$scratch/dump")" -ge 290 ] && [ "$(wc -l <"$scratch/dump")" -lt 400 ]
+}
+
+# A program that starts the program has the library and the variable as well.
+writes_a_trace_behind_a_wrapper() {
+	writes_a_trace PRELOAD_WRAPPER="timeout 120 nice"
+}
+
+# A program that never starts EAL makes no log.
+leaves_the_trace_alone_without_eal() {
+	RTE_FASTMEM_MALLOC_TRACE="$scratch/shell.log" LD_PRELOAD=$library sh -c \
+		'grep -m1 librte_fastmem_malloc /proc/$$/maps' && [ ! -e "$scratch/shell.log" ]
+}
+
+# The first process writes until its input ends; the second one is to leave the log alone.
+does_not_truncate_a_log_in_use() {
+	local status=0 line
+
+	mkfifo "$scratch/in" "$scratch/out" || return 1
+	env PRELOAD_LIBRARY="$library" PRELOAD_PROGRAM="$program" \
+		RTE_FASTMEM_MALLOC_TRACE="$scratch/in_use" "$with_eal" $pages --memory 160 \
+		"$here/with_preload.sh" $memory -- primary <"$scratch/in" >"$scratch/out" \
+		2>"$scratch/first.err" &
+	first=$!
+	exec 7>"$scratch/in" 8<"$scratch/out"
+	while read -r -t 60 line <&8 && [ "$line" != ready ]; do :; done
+	[ "$line" = ready ] || status=1
+	run "$scratch/second" count RTE_FASTMEM_MALLOC_TRACE="$scratch/in_use" || status=1
+	exec 7>&-
+	cat <&8 >/dev/null
+	exec 8<&-
+	wait $first || status=1
+	rm -f "$scratch/in" "$scratch/out"
+	cat "$scratch/first.err" "$scratch/second.err"
+	[ $status = 0 ] && "$trace_tool" pack "$scratch/in_use" "$scratch/trace" &&
+		"$trace_tool" dump "$scratch/trace" >"$scratch/dump" &&
+		[ "$(wc -l <"$scratch/dump")" -ge 400 ] &&
+		grep -E "process [0-9]+ writes to $scratch/in_use: put %p into the name" \
+			"$scratch/second.err"
+}
+
+# What is written tells of the program's memory.
+writes_for_the_user_alone() {
+	(umask 0; run "$scratch/count" count RTE_FASTMEM_MALLOC_TRACE="$scratch/private.log" \
+		RTE_FASTMEM_MALLOC_REPORT="$scratch/private.report") || return 1
+	stat -c '%a %n' "$scratch"/private.*
+	[ "$(stat -c %a "$scratch/private.log")" = 600 ] &&
+		[ "$(stat -c %a "$scratch/private.report")" = 600 ]
+}
+
+does_not_follow_symbolic_links() {
+	echo precious >"$scratch/precious"
+	ln -sf precious "$scratch/link"
+	run "$scratch/count" count RTE_FASTMEM_MALLOC_TRACE="$scratch/link" \
+		RTE_FASTMEM_MALLOC_REPORT="$scratch/link" || return 1
+	cat "$scratch/count.err"
+	[ "$(cat "$scratch/precious")" = precious ] &&
+		grep -F "cannot write symbolic link $scratch/link" "$scratch/count.err" &&
+		grep -F "librte_fastmem_malloc.so: cannot write $scratch/link" "$scratch/count.err"
 }
 
 # Two processes. start_primary VARIABLE=VALUE...: waits until a secondary may come.
@@ -333,6 +392,11 @@ promise a_report_may_be_named_after_the_process names_a_report_after_the_process
 promise a_report_that_cannot_be_written_is_an_error says_that_a_report_cannot_be_written
 promise other_programs_make_no_report makes_no_report_of_other_programs
 promise a_trace_can_be_replayed writes_a_trace
+promise a_wrapper_leaves_the_trace_to_the_program writes_a_trace_behind_a_wrapper
+promise a_program_without_eal_makes_no_trace leaves_the_trace_alone_without_eal
+promise a_log_in_use_is_not_truncated does_not_truncate_a_log_in_use
+promise traces_and_reports_are_for_the_user_alone writes_for_the_user_alone
+promise symbolic_links_are_not_followed does_not_follow_symbolic_links
 # EAL shares only huge pages with other processes.
 if [ $pages = --huge ]; then
 	prefix=fastmem-preload-$$

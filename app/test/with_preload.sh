@@ -4,9 +4,11 @@
 
 # Runs the program PRELOAD_PROGRAM with the library PRELOAD_LIBRARY, and that program only: scripts
 # that start it, as tools/with-eal.sh, are spared. An empty PRELOAD_LIBRARY: without.
+# PRELOAD_WRAPPER: a command that starts the program, with the library as well.
 
 if [ -n "$PRELOAD_LIBRARY" ]; then
 	LD_PRELOAD=$PRELOAD_LIBRARY
 	export LD_PRELOAD
 fi
-exec "$PRELOAD_PROGRAM" "$@"
+# shellcheck disable=SC2086 # a command and its arguments
+exec $PRELOAD_WRAPPER "$PRELOAD_PROGRAM" "$@"

@@ -15,6 +15,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -498,9 +499,11 @@ report_to_file(const char *pattern, const struct counts *sum)
 {
 	char path[4096];
 	FILE *f;
+	int fd;
 
 	report_path(pattern, path, sizeof(path));
-	f = fopen(path, "w");
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	f = fd >= 0 ? fdopen(fd, "w") : NULL;
 	if (f != NULL)
 		report_to(f, sum);
 	if (f == NULL || fclose(f) != 0)

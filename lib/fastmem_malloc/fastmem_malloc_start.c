@@ -43,12 +43,15 @@ complain(const char *name, const char *value, const char *want)
 	fastmem_malloc_config.wrong = true;
 }
 
-/* NULL: not there, or empty. */
+/* NULL: not there, or empty, or of a user with fewer rights than this program. */
 static const char *
 from_env(const char *name)
 {
-	const char *value = getenv(name);
+	const char *value = secure_getenv(name);
 
+	if (value == NULL && getenv(name) != NULL)
+		fprintf(stderr, "librte_fastmem_malloc.so: %s is ignored, as this program has more "
+			"rights than the user who has started it\n", name);
 	return value != NULL && *value != '\0' ? value : NULL;
 }
 
@@ -124,7 +127,6 @@ static void
 begin(void)
 {
 	read_env();
-	recorder_start();
 	if (pthread_atfork(NULL, NULL, forked_child) != 0)
 		fprintf(stderr, "librte_fastmem_malloc.so: no memory to watch forks\n");
 	set_stage(STAGE_WAIT);
@@ -241,6 +243,8 @@ rte_eal_init(int argc, char **argv)
 		rte_errno = EINVAL;
 		return -1;
 	}
+	/* Not before: programs that only start another, as timeout, leave the trace to it. */
+	recorder_start();
 	ret = fastmem_malloc_eal()->init(argc, argv);
 	if (ret >= 0)
 		fastmem_malloc_try_start();

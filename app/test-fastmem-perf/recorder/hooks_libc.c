@@ -67,6 +67,20 @@ arena_alloc(size_t size, size_t align)
 	return ptr;
 }
 
+static void
+start_if_wanted(void)
+{
+	if (recorder_wants_libc())
+		recorder_start();
+}
+
+__attribute__((constructor))
+static void
+start_at_load(void)
+{
+	start_if_wanted();
+}
+
 static bool
 resolve(void)
 {
@@ -84,7 +98,7 @@ resolve(void)
 	next.usable_size = (size_t (*)(void *))recorder_next("malloc_usable_size");
 	/* two threads at once find the same; pairs with the acquire above */
 	atomic_store_explicit(&resolved, true, memory_order_release);
-	recorder_start();
+	start_if_wanted();
 	return true;
 }
 

@@ -6,7 +6,11 @@
  * librte_fastmem_record.so, preloaded, logs what a program asks of rte_malloc and, if wanted, of
  * malloc. This file owns the log; the hooks are in hooks_rte.c and hooks_libc.c.
  *
- * Environment:
+ * Recording begins with the first call of rte_malloc or, if malloc is recorded, of that; in
+ * librte_fastmem_malloc.so with rte_eal_init(). So a program that only starts another, as taskset
+ * or timeout, leaves the log to it.
+ *
+ * Environment, unless the program has more rights than the user who has started it:
  *	FASTMEM_RECORD=FILE       log file; %p in it becomes the process id; unset: record nothing
  *	FASTMEM_RECORD_LIBC=1     malloc and its family as well
  *	FASTMEM_RECORD_MAX=N      log at most N entries (default 4 million of 16 bytes)
@@ -23,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -142,6 +147,28 @@ note_command(struct record_log *log)
 			log->command[i] = ' ';
 }
 
+/*
+ * The lock lasts as long as this process has the file open, which it leaves open. A child does not
+ * inherit it.
+ */
+static bool
+lock_log(int fd, const char *path)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char line[512];
+
+	if (fcntl(fd, F_SETLK, &lock) == 0)
+		return true;
+	if ((errno != EACCES && errno != EAGAIN) || fcntl(fd, F_GETLK, &lock) != 0) {
+		complain("cannot lock", path);
+		return false;
+	}
+	say(line, snprintf(line, sizeof(line), "fastmem recorder: process %d writes to %.300s: put "
+		"%%p into the name, for a log of each process; not recording\n", (int)lock.l_pid,
+		path));
+	return false;
+}
+
 static struct record_log *
 open_log(const char *path, uint64_t capacity, uint64_t skip)
 {
@@ -149,19 +176,23 @@ open_log(const char *path, uint64_t capacity, uint64_t skip)
 	struct record_log *log;
 	int fd;
 
-	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		complain("cannot write", path);
+		complain(errno == ELOOP ? "cannot write symbolic link" : "cannot write", path);
 		return NULL;
 	}
 	log = MAP_FAILED;
-	if (ftruncate(fd, len) == 0)
-		log = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (log == MAP_FAILED)
-		complain("cannot map", path);
-	close(fd);
-	if (log == MAP_FAILED)
+	if (!lock_log(fd, path)) {
+		close(fd);
 		return NULL;
+	}
+	if (ftruncate(fd, 0) == 0 && ftruncate(fd, len) == 0)
+		log = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (log == MAP_FAILED) {
+		complain("cannot map", path);
+		close(fd);
+		return NULL;
+	}
 	log->version = RECORD_LOG_VERSION;
 	log->entry_size = sizeof(struct record_entry);
 	log->capacity = capacity;
@@ -188,7 +219,6 @@ static void
 start(const char *pattern)
 {
 	uint64_t capacity = DEFAULT_MAX, skip = 0;
-	const char *libc = value_in_env(RECORDER_ENV "_LIBC");
 	struct recorder_switch *s;
 	char path[4096];
 
@@ -204,11 +234,34 @@ start(const char *pattern)
 	if (log_file == NULL)
 		return;
 	log_entries = (struct record_entry *)(log_file + 1);
-	atomic_store_explicit(&s->libc, libc != NULL && strcmp(libc, "1") == 0,
-		memory_order_relaxed);
+	atomic_store_explicit(&s->libc, recorder_wants_libc(), memory_order_relaxed);
 	atomic_store_explicit(&s->on, 1, memory_order_relaxed);
 	/* pairs with the acquire in recorder_is_on(): whoever sees the switch sees the log */
 	atomic_store_explicit(&recorder_switch, s, memory_order_release);
+}
+
+/* The log file, or NULL. The user of a program with more rights does not choose what it writes. */
+static const char *
+wanted_log(void)
+{
+	static const char refused[] = "fastmem recorder: " RECORDER_ENV " is ignored, as this "
+		"program has more rights than the user who has started it\n";
+	const char *pattern = value_in_env(RECORDER_ENV);
+
+	if (pattern == NULL || *pattern == '\0')
+		return NULL;
+	if (getauxval(AT_SECURE) == 0)
+		return pattern;
+	say(refused, sizeof(refused) - 1);
+	return NULL;
+}
+
+bool
+recorder_wants_libc(void)
+{
+	const char *libc = environ != NULL ? value_in_env(RECORDER_ENV "_LIBC") : NULL;
+
+	return libc != NULL && strcmp(libc, "1") == 0;
 }
 
 bool
@@ -222,8 +275,8 @@ recorder_start(void)
 	if (!atomic_compare_exchange_strong(&start_state, &expected, STARTING))
 		return true; /* done; or under way, and this call goes unrecorded */
 	recorder_thread.depth++; /* what libc allocates in here is not the program's */
-	pattern = value_in_env(RECORDER_ENV);
-	if (pattern != NULL && *pattern != '\0')
+	pattern = wanted_log();
+	if (pattern != NULL)
 		start(pattern);
 	recorder_thread.depth--;
 	atomic_store(&start_state, STARTED);
@@ -278,11 +331,4 @@ recorder_next(const char *name)
 	recorder_thread.depth--;
 	recorder_thread.resolving = false;
 	return function;
-}
-
-__attribute__((constructor))
-static void
-start_at_load(void)
-{
-	recorder_start();
 }

@@ -38,6 +38,9 @@ extern _Atomic(struct recorder_switch *) recorder_switch;
 /* Read the environment and open the log. Idempotent; false: too early, try again. */
 bool recorder_start(void);
 
+/* Whether malloc and its family are recorded as well. False also before libc is initialised. */
+bool recorder_wants_libc(void);
+
 /* Append one entry. */
 void recorder_log(enum record_kind kind, const void *address, size_t size, size_t align);
 

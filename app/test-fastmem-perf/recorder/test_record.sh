@@ -50,7 +50,8 @@ a_program_that_is_not_there_is_an_error()
 
 a_log_that_cannot_be_written_does_not_stop_the_program()
 {
-	LD_PRELOAD=$FASTMEM_RECORD_LIBRARY FASTMEM_RECORD=$dir/none/log ls / 2>"$dir/err" &&
+	LD_PRELOAD=$FASTMEM_RECORD_LIBRARY FASTMEM_RECORD=$dir/none/log FASTMEM_RECORD_LIBC=1 ls / \
+		2>"$dir/err" &&
 		grep 'fastmem recorder: cannot write' "$dir/err"
 }
 
