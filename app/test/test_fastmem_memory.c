@@ -250,6 +250,22 @@ maintain_grows_as_the_use_has_grown(void)
 	return TEST_SUCCESS;
 }
 
+/* It knows of no time to compare with, however much is in use. */
+static int
+the_first_maintain_does_not_grow(void)
+{
+	const unsigned int n = 4000;
+	uint64_t backing;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, n, 4096, 0, 0), 0);
+	backing = stats_backing();
+	TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+	TEST_ASSERT(stats_backing() <= backing, "%" PRIu64 " KiB more",
+		(stats_backing() - backing) >> 10);
+	rte_fastmem_free_bulk(ptrs, n);
+	return TEST_SUCCESS;
+}
+
 static int
 maintain_that_cannot_grow_is_enomem(void)
 {
@@ -294,6 +310,7 @@ static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(maintain_gives_idle_memory_back),
 	TEST_CASE(maintain_keeps_what_was_reserved),
 	TEST_CASE(maintain_grows_as_the_use_has_grown),
+	TEST_CASE(the_first_maintain_does_not_grow),
 	TEST_CASE(maintain_that_cannot_grow_is_enomem),
 	TEST_CASE_UNCHECKED(memory_freed_here_serves_other_sizes_without_a_flush),
 	TEST_CASES_END

@@ -61,6 +61,7 @@ fastmem_arena_init(struct fastmem_arena *arena, int socket_id)
 	fastmem_mutex_init(&arena->lock);
 	arena->socket_id = socket_id;
 	arena->limit = SIZE_MAX;
+	arena->n_used_seen = UINT64_MAX;
 }
 
 /* All from here to the next comment of this kind: under arena.lock. */

@@ -167,7 +167,8 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id)
 
 /*
  * By as much as the use has grown since the last call, it may grow until the
- * next: that shall be there. What was free all the time, beyond that, may go.
+ * next: that shall be there. What was free all the time, beyond that, may go. The first
+ * call, however late, does not know of any growth.
  */
 static int
 arena_maintain(struct fastmem_arena *arena)
