@@ -23,6 +23,7 @@
 	SUITE(zones) \
 	SUITE(stats) \
 	SUITE(shared_stats) \
+	SUITE(figures) \
 	SUITE(depot) \
 	SUITE(stack) \
 	SUITE(stack_shapes) \

@@ -583,7 +583,8 @@ class Fastmem:
                 total.add(self.cache_tally(t, bin_id))
         if self.debug is not None:
             n = self.number(self.debug.at("quarantined") + bin_id * 4, 4)
-            total.free += n
+            # What was quarantined at a reset was freed before it.
+            total.free += n - self.bins[bin_id].base_quarantined
             total.in_use -= n
         return total
 

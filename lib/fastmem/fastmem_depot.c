@@ -42,6 +42,7 @@
 
 #define ID_BITS 24
 #define ID_MASK ((UINT64_C(1) << ID_BITS) - 1)
+#define TAG_MASK (UINT64_MAX >> ID_BITS)
 
 static inline uint64_t
 vacant(uint64_t position)
@@ -133,7 +134,7 @@ fastmem_depot_take(struct fastmem_depot *depot, uint32_t owner)
 
 		m = fastmem_magazine_by_id(in_slot & ID_MASK);
 		owned = load(&m->owner);
-		if (owned >> ID_BITS == ((tag - 1) & (UINT64_MAX >> ID_BITS))) {
+		if (owned >> ID_BITS == ((tag - 1) & TAG_MASK)) {
 			cas(&m->owner, owned, fastmem_magazine_owner(tag, FASTMEM_OWNER_DEPOT));
 			continue;
 		}
@@ -177,4 +178,27 @@ fastmem_depot_count(const struct fastmem_depot *depot)
 	uint64_t head = load(&depot->head);
 
 	return tail > head ? tail - head : 0;
+}
+
+/* The objects in the magazines; a guess while others put and take. */
+uint64_t
+fastmem_depot_objects(const struct fastmem_depot *depot)
+{
+	uint64_t n = 0;
+	unsigned int i;
+
+	for (i = 0; i < FASTMEM_DEPOT_SLOTS; i++) {
+		uint64_t in_slot = load(&depot->slots[i]);
+		const struct fastmem_magazine *m;
+		uint64_t age;
+
+		if ((in_slot & ID_MASK) == 0)
+			continue;
+		m = fastmem_magazine_by_id(in_slot & ID_MASK);
+		age = ((in_slot >> ID_BITS) - (load(&m->owner) >> ID_BITS)) & TAG_MASK;
+		/* 0: in the queue; 1: being put; else already taken. */
+		if (age <= 1)
+			n += __atomic_load_n(&m->n, __ATOMIC_RELAXED);
+	}
+	return n;
 }

@@ -153,6 +153,7 @@ static const struct fastmem_layout_entry entries[] = {
 	FIELD(bin, base_free),
 	FIELD(bin, base_nomem),
 	FIELD(bin, base_misfreed),
+	FIELD(bin, base_quarantined),
 	FIELD(bin, big_words),
 	FIELD(bin, store_size),
 	SIZE(transfer),

@@ -289,7 +289,7 @@ note_figures(struct rte_fastmem_leaks *leaks, const struct fastmem_ctl *ctl, uns
 
 	fastmem_bin_read(ctl, id, &f);
 	/* Below 0: something was freed twice. */
-	if ((int64_t)f.in_use <= 0)
+	if (f.in_use <= 0)
 		return;
 	place_set_pool(&place, bin, &pool);
 	g = groups_get(&leaks->by_size, &place);
@@ -299,7 +299,7 @@ note_figures(struct rte_fastmem_leaks *leaks, const struct fastmem_ctl *ctl, uns
 	g->n += f.in_use;
 	/* How large objects are that their owner has brought, is not known. */
 	if (READ(bin->store) == NULL)
-		g->bytes += (int64_t)f.in_use * place.slot_size;
+		g->bytes += f.in_use * place.slot_size;
 }
 
 static struct rte_fastmem_leaks *

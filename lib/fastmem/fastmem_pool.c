@@ -890,7 +890,7 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 		fastmem_report_pool_in_use(&ctl->bins[pool->bin], figures.in_use);
 	else if (figures.in_use != 0)
 		FASTMEM_LOG(WARNING, "pool %s is freed with %" PRId64 " objects in use",
-			pool->name, (int64_t)figures.in_use);
+			pool->name, figures.in_use);
 	fastmem_peers_lock(ctl);
 	pool_end(ctl, pool, is_creator(pool));
 	set_state(ctl, pool, FASTMEM_POOL_NONE);

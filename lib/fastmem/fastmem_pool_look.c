@@ -34,21 +34,21 @@ rte_fastmem_pool_in_use_count(const struct rte_fastmem_pool *user)
 	if (user == NULL || fastmem_ctl_get() == NULL)
 		return 0;
 	figures(fastmem_pool(user), &f);
-	return (int64_t)f.in_use < 0 ? 0 : f.in_use;
+	return RTE_MAX(f.in_use, 0);
 }
 
 uint32_t
 rte_fastmem_pool_avail_count(const struct rte_fastmem_pool *user)
 {
 	struct fastmem_bin_figures f;
-	uint64_t n;
+	int64_t n;
 
 	if (user == NULL || fastmem_ctl_get() == NULL)
 		return 0;
 	figures(fastmem_pool(user), &f);
 	n = slots(fastmem_pool(user));
-	/* Read one after the other, they may not fit together. */
-	return f.in_use < n ? n - f.in_use : 0;
+	/* The pool may have shrunk in between. */
+	return n - RTE_MIN(RTE_MAX(f.in_use, 0), n);
 }
 
 const char *
@@ -100,7 +100,7 @@ rte_fastmem_pool_stats(const struct rte_fastmem_pool *user, struct rte_fastmem_p
 	fastmem_track_wrote(stats, sizeof(*stats));
 	stats->objects = n_slots;
 	/* Below 0 if objects were put twice, or are not this pool's. */
-	stats->in_use = (int64_t)f.in_use < 0 ? 0 : f.in_use;
+	stats->in_use = RTE_MAX(f.in_use, 0);
 	stats->deferred = fastmem_defer_count(pool);
 	stats->get_total = f.alloc;
 	stats->put_total = f.free;

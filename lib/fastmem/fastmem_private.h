@@ -233,7 +233,7 @@ struct fastmem_arena {
 	/* Under lock. */
 	uint64_t n_free;
 	uint64_t min_free; /* since the last maintain */
-	uint64_t n_used_seen; /* at the last maintain */
+	uint64_t n_used_seen; /* at the last maintain; UINT64_MAX: there was none */
 	uint32_t chunks;
 	uint32_t n_chunks; /* written under grow and lock; atomic for others to read */
 	uint64_t nonempty; /* bit i: runs[i] is not empty */
@@ -293,6 +293,7 @@ struct fastmem_bin {
 	uint32_t n_slabs;
 	uint64_t n_granules; /* in these. Atomic: also read without the lock */
 	uint64_t n_slots; /* in these. Atomic as well */
+	uint64_t n_out; /* among these: in use or cached. Atomic for the statistics */
 	uint32_t n_partial; /* in the list */
 	uint32_t n_empty; /* among those: without a slot in use */
 	uint64_t acquires;
@@ -320,6 +321,7 @@ struct fastmem_bin {
 	uint64_t base_free;
 	uint64_t base_nomem;
 	uint64_t base_misfreed;
+	uint64_t base_quarantined;
 	uint64_t base_acquires;
 	uint64_t base_releases;
 } __rte_fastmem_aligned;
@@ -734,6 +736,7 @@ bool fastmem_depot_put(struct fastmem_depot *depot, struct fastmem_magazine *m,
 		uint32_t owner, uint32_t limit);
 struct fastmem_magazine *fastmem_depot_take(struct fastmem_depot *depot, uint32_t owner);
 unsigned int fastmem_depot_count(const struct fastmem_depot *depot);
+uint64_t fastmem_depot_objects(const struct fastmem_depot *depot);
 
 bool fastmem_magazine_change(struct fastmem_magazine *m, uint64_t owned, uint32_t to);
 bool fastmem_magazine_seize(struct fastmem_magazine *m, uint32_t owner);
@@ -821,7 +824,8 @@ void fastmem_defer_end_all(void);
 
 /* fastmem_stats.c */
 struct fastmem_bin_figures {
-	uint64_t alloc, free, nomem, in_use, cached;
+	uint64_t alloc, free, nomem;
+	int64_t in_use; /* below 0: objects were freed twice, or while others are at work */
 };
 void fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
 		struct fastmem_bin_figures *out);

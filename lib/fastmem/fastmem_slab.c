@@ -70,6 +70,13 @@ count_slab(struct fastmem_bin *bin, const struct fastmem_granule *slab)
 	set_counts(bin, bin->n_slabs + 1, bin->n_granules + slab->n, bin->n_slots + slab->n_slots);
 }
 
+static void
+count_out(struct fastmem_bin *bin, int64_t n)
+{
+	/* Atomic for the statistics, which need no lock for it. */
+	__atomic_store_n(&bin->n_out, bin->n_out + n, __ATOMIC_RELAXED);
+}
+
 /* Slots of slot_size bytes on slabs that are aligned to slab_align granules. */
 void
 fastmem_bin_init(struct fastmem_bin *bin, uint16_t id, uint16_t socket, uint32_t slot_size,
@@ -89,7 +96,8 @@ fastmem_bin_clear(struct fastmem_bin *bin)
 	uint64_t *const figures[] = {
 		&bin->direct_alloc, &bin->direct_free, &bin->direct_nomem, &bin->misfreed,
 		&bin->exchanges_seen, &bin->base_alloc, &bin->base_free, &bin->base_nomem,
-		&bin->base_misfreed, &bin->base_acquires, &bin->base_releases,
+		&bin->base_misfreed, &bin->base_quarantined, &bin->base_acquires,
+		&bin->base_releases, &bin->n_out,
 	};
 	unsigned int i;
 
@@ -218,6 +226,7 @@ slab_uncount(struct fastmem_bin *bin, struct fastmem_granule *slab)
 		list_remove(bin, slab);
 	if (slab->n_free == slab->n_slots)
 		count_empty(bin, -1);
+	count_out(bin, -(int64_t)(slab->n_slots - slab->n_free));
 	set_counts(bin, bin->n_slabs - 1, bin->n_granules - slab->n, bin->n_slots - slab->n_slots);
 }
 
@@ -300,6 +309,7 @@ slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab, const void *obj)
 		return PUT_TWICE;
 	slab->bits[i / 64] |= bit;
 	slab->first_word = RTE_MIN(slab->first_word, i / 64);
+	count_out(bin, -1);
 	if (slab->n_free++ == 0)
 		list_push_head(bin, slab);
 	if (slab->n_free == slab->n_slots) {
@@ -371,6 +381,7 @@ bin_repair(struct fastmem_bin *bin)
 	bin->slabs = 0;
 	bin->last_slab = 0;
 	set_counts(bin, 0, 0, 0);
+	count_out(bin, -(int64_t)bin->n_out);
 	bin->n_limbo = 0;
 	bin->pool_slabs = 0;
 	bin->n_partial = 0;
@@ -390,6 +401,7 @@ bin_repair(struct fastmem_bin *bin)
 				continue;
 			}
 			count_slab(bin, slab);
+			count_out(bin, slab->n_slots - slab->n_free);
 			if (slab->n_free == slab->n_slots)
 				count_empty(bin, 1);
 			list_insert(bin, slab);
@@ -461,6 +473,7 @@ slab_claim(struct fastmem_bin *bin, struct fastmem_granule *slab, void **objs, u
 	if (slab->n_free == slab->n_slots)
 		count_empty(bin, -1);
 	slab->n_free -= n;
+	count_out(bin, n);
 	if (slab->n_free == 0)
 		list_remove(bin, slab);
 	return n;

@@ -9,8 +9,13 @@
  *
  *   objects in a cache = moved in - allocated + freed
  *
- * the frees follow, and so do the objects in use: moved in, summed over all
- * caches, less what the caches hold.
+ * the frees follow. The objects in use are the slots that are free nowhere: neither in
+ * slabs, nor in depots, nor in caches.
+ *
+ * Nothing stops while it is read, and objects move from one place to another that was read
+ * before, or will be read later. A sum of counters would be wrong by all that move meanwhile,
+ * which has no bound if the reader is preempted. What the places hold is wrong by no more than
+ * they can hold.
  */
 
 #include <errno.h>
@@ -32,8 +37,8 @@ struct tally {
 	uint64_t alloc_misses;
 	uint64_t free_misses;
 	uint64_t nomem;
-	uint64_t in_use; /* can wrap below 0 in one cache, not in the sum over all */
-	uint64_t misfreed; /* counted in free, but were not; can wrap below 0 in one bin */
+	int64_t in_use; /* of one cache: through this cache, which others may have freed */
+	int64_t misfreed; /* counted in free, but were not; below 0 where others were freed */
 	uint64_t cached;
 };
 
@@ -46,18 +51,57 @@ get(const uint64_t *counter)
 /* Pairs with the release in MOVE(), fastmem_cache.c. */
 #define READ(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
 
+static uint64_t
+positive(int64_t n)
+{
+	return n > 0 ? n : 0;
+}
+
+/* 0 if a reset has come in between. */
+static uint64_t
+since(uint64_t now, uint64_t base)
+{
+	return positive(now - base);
+}
+
+/* Objects in the loaded magazine, of which top and base tell n. */
+static uint64_t
+loaded_objects(const struct rte_fastmem_cache *c, uint64_t n)
+{
+	const struct fastmem_magazine *m = READ(c->loaded);
+	uint64_t i, taken = 0;
+
+	n = m != NULL ? RTE_MIN(n, fastmem_magazine_capacity(m->kind)) : 0;
+	/* Others have taken objects away, and left holes: see fastmem_steal.c. */
+	for (i = 0; READ(c->base) > READ(c->end) && i < n; i++)
+		taken += __atomic_load_n(&m->objs[i], __ATOMIC_RELAXED) == NULL;
+	return n - taken;
+}
+
+/* Objects in the spare magazine, of which the owner knows n. */
+static uint64_t
+spare_objects(const struct fastmem_tcache *t, unsigned int bin, uint64_t n)
+{
+	const struct fastmem_magazine *m = READ(t->caches[bin].spare);
+
+	/* With another owner it is stolen. */
+	if (m == NULL || READ(m->owner) != READ(t->counts[bin].spare_owned))
+		return 0;
+	return RTE_MIN(n, fastmem_magazine_capacity(m->kind));
+}
+
 static void
 cache_read_fields(const struct fastmem_tcache *t, unsigned int bin, struct tally *out)
 {
 	const struct rte_fastmem_cache *c = &t->caches[bin];
+	uint64_t loaded, spare;
 
-	/* A spare magazine that was stolen counts until its owner knows: n_in has it, too. */
-	out->cached = fastmem_cache_len(c);
-	out->cached += READ(c->spare_n);
-	out->in_use = READ(c->n_in) - out->cached;
-	/* Last: an allocation in between looks freed as well, not freed before it was made. */
 	out->alloc = READ(c->n_alloc);
-	out->free = out->alloc - out->in_use;
+	/* Stolen objects count until the owner knows: n_in has them, too. */
+	loaded = fastmem_cache_len(c);
+	spare = READ(c->spare_n);
+	out->in_use = READ(c->n_in) - loaded - spare;
+	out->cached = loaded_objects(c, loaded) + spare_objects(t, bin, spare);
 	out->misfreed = 0; /* known of a bin only */
 }
 
@@ -74,14 +118,14 @@ cache_read(const struct fastmem_tcache *t, unsigned int bin, struct tally *out)
 
 		cache_read_fields(t, bin, out);
 		/* Nobody waits for the owner to end its move: it may have died. */
-		if ((seq & 1) != 0 && READ(t->move_bin) == bin) {
+		if ((seq & 1) != 0 && READ(t->move_bin) == bin)
 			out->in_use = READ(t->move_live);
-			out->free = out->alloc - out->in_use;
-		}
 		if (__atomic_load_n(&t->seq, __ATOMIC_RELAXED) == seq)
 			break;
 		rte_pause(); /* and after many times: the owner is busy */
 	}
+	/* What was allocated since alloc was read is not freed before it was allocated. */
+	out->free = positive(out->alloc - out->in_use);
 	out->alloc_misses = get(&counts->alloc_misses);
 	out->free_misses = get(&counts->free_misses);
 	out->nomem = get(&counts->nomem);
@@ -110,22 +154,27 @@ tally_add(struct tally *sum, const struct tally *t)
 	sum->cached += t->cached;
 }
 
-/* A cache's figures since the last reset. */
+/* A cache's figures since the last reset, which may come at any time: it is read first. */
 static void
 cache_tally(const struct fastmem_tcache *t, unsigned int bin, struct tally *sum)
 {
 	const struct fastmem_counts *counts = &t->counts[bin];
+	const struct tally base = {
+		.alloc = READ(counts->base_alloc),
+		.free = READ(counts->base_free),
+		.alloc_misses = READ(counts->base_alloc_misses),
+		.free_misses = READ(counts->base_free_misses),
+		.nomem = READ(counts->base_nomem),
+	};
 	struct tally now;
 
 	cache_read(t, bin, &now);
-	now.alloc -= get(&counts->base_alloc);
-	now.free -= get(&counts->base_free);
-	now.alloc_misses -= get(&counts->base_alloc_misses);
-	now.free_misses -= get(&counts->base_free_misses);
-	now.nomem -= get(&counts->base_nomem);
+	now.alloc = since(now.alloc, base.alloc);
+	now.free = since(now.free, base.free);
+	now.nomem = since(now.nomem, base.nomem);
 	/* A miss is counted before the object is: read in between, there is one more. */
-	now.alloc_misses = RTE_MIN(now.alloc_misses, now.alloc);
-	now.free_misses = RTE_MIN(now.free_misses, now.free);
+	now.alloc_misses = RTE_MIN(since(now.alloc_misses, base.alloc_misses), now.alloc);
+	now.free_misses = RTE_MIN(since(now.free_misses, base.free_misses), now.free);
 	tally_add(sum, &now);
 }
 
@@ -137,43 +186,105 @@ cache_tally(const struct fastmem_tcache *t, unsigned int bin, struct tally *sum)
 static void
 direct_tally(const struct fastmem_bin *bin, struct tally *sum)
 {
-	struct tally now = { 0 };
+	const struct tally base = {
+		.alloc = READ(bin->base_alloc),
+		.free = READ(bin->base_free),
+		.nomem = READ(bin->base_nomem),
+		.misfreed = READ(bin->base_misfreed),
+	};
+	struct tally now = {
+		.alloc = since(get(&bin->direct_alloc), base.alloc),
+		.free = since(get(&bin->direct_free), base.free),
+		.nomem = since(get(&bin->direct_nomem), base.nomem),
+		.misfreed = get(&bin->misfreed) - base.misfreed,
+	};
 
-	now.alloc = get(&bin->direct_alloc);
-	now.free = get(&bin->direct_free);
-	now.misfreed = get(&bin->misfreed);
-	now.in_use = now.alloc - now.free + now.misfreed;
-	now.alloc -= get(&bin->base_alloc);
-	now.free -= get(&bin->base_free);
-	now.misfreed -= get(&bin->base_misfreed);
 	now.alloc_misses = now.alloc;
 	now.free_misses = now.free;
-	now.nomem = get(&bin->direct_nomem) - get(&bin->base_nomem);
 	tally_add(sum, &now);
 }
 
 #define KEY_EVERYONE (-2)
 #define KEY_SHARED (-1)
 
-/* The figures of one bin by the threads of one lcore id, of none, or of all threads. */
+static const struct fastmem_tcache *
+first_tcache(const struct fastmem_ctl *ctl)
+{
+	/* Pairs with the release in tcache_make(). */
+	return __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE);
+}
+
+/* Allocations by everyone. Read after the frees: what is freed has been allocated. */
+static uint64_t
+bin_allocs(const struct fastmem_ctl *ctl, unsigned int bin)
+{
+	uint64_t base = READ(ctl->bins[bin].base_alloc);
+	uint64_t sum = since(get(&ctl->bins[bin].direct_alloc), base);
+	const struct fastmem_tcache *t;
+
+	for (t = first_tcache(ctl); t != NULL; t = t->next) {
+		base = READ(t->counts[bin].base_alloc);
+		sum += since(READ(t->caches[bin].n_alloc), base);
+	}
+	return sum;
+}
+
+/* Objects that were freed and are not back yet. */
+static int64_t
+bin_quarantined(const struct fastmem_ctl *ctl, unsigned int bin)
+{
+	return ctl->debug == NULL ? 0 :
+		__atomic_load_n(&ctl->debug->quarantined[bin], __ATOMIC_RELAXED);
+}
+
+/* Slots of a bin that are not in its slabs, or store. */
+static int64_t
+bin_out(const struct fastmem_bin *bin)
+{
+	if (READ(bin->store) == NULL)
+		return get(&bin->n_out);
+	return get(&bin->n_slots) - READ(bin->n_stored);
+}
+
+/* Objects in use, where so many are in caches. */
+static int64_t
+bin_in_use(const struct fastmem_ctl *ctl, unsigned int bin, uint64_t cached)
+{
+	const struct fastmem_depot *full = READ(ctl->bins[bin].full);
+	uint64_t n_free = cached + bin_quarantined(ctl, bin);
+
+	if (full != NULL)
+		n_free += fastmem_depot_objects(full);
+	return bin_out(&ctl->bins[bin]) - n_free;
+}
+
+/* Add what the threads of one lcore id, of none, or all threads did with a bin. */
 static void
 bin_tally(const struct fastmem_ctl *ctl, unsigned int bin, int key, struct tally *sum)
 {
 	const struct fastmem_tcache *t;
 
-	/* Pairs with the release in tcache_make(). */
-	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next)
+	for (t = first_tcache(ctl); t != NULL; t = t->next)
 		if (key == KEY_EVERYONE || key == t->lcore)
 			cache_tally(t, bin, sum);
 	if (key == KEY_EVERYONE || key == KEY_SHARED)
 		direct_tally(&ctl->bins[bin], sum);
-	if (key == KEY_EVERYONE && ctl->debug != NULL) {
-		/* Freed by somebody, and not back yet. */
-		uint32_t n = __atomic_load_n(&ctl->debug->quarantined[bin], __ATOMIC_RELAXED);
+}
 
-		sum->free += n;
-		sum->in_use -= n;
-	}
+/* What everyone did with a bin, and what there is of it. */
+static void
+bin_tally_all(const struct fastmem_ctl *ctl, unsigned int bin, struct tally *out)
+{
+	int64_t quarantined = -READ(ctl->bins[bin].base_quarantined);
+
+	memset(out, 0, sizeof(*out));
+	bin_tally(ctl, bin, KEY_EVERYONE, out);
+	/* What was quarantined at a reset was freed before it, and is counted when it leaves. */
+	quarantined += bin_quarantined(ctl, bin);
+	out->free = positive(out->free + quarantined);
+	/* Fewer after a reset, which the misses do not know of. */
+	out->alloc = RTE_MAX(out->alloc, bin_allocs(ctl, bin));
+	out->in_use = bin_in_use(ctl, bin, out->cached);
 }
 
 /* What is done with a bin, by everyone. */
@@ -181,14 +292,13 @@ void
 fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
 		struct fastmem_bin_figures *out)
 {
-	struct tally t = { 0 };
+	struct tally t;
 
-	bin_tally(ctl, bin, KEY_EVERYONE, &t);
+	bin_tally_all(ctl, bin, &t);
 	out->alloc = t.alloc;
-	out->free = t.free - RTE_MIN(t.misfreed, t.free);
+	out->free = positive(t.free - t.misfreed);
 	out->nomem = t.nomem;
 	out->in_use = t.in_use;
-	out->cached = t.cached;
 }
 
 /* What fastmem has of a socket. False: it has none of that number. */
@@ -215,8 +325,9 @@ fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out)
 			continue;
 		if (i < ctl->first_pool_bin) {
 			fastmem_bin_read(ctl, i, &figures);
-			out->n_used += figures.in_use;
-			out->used_bytes += figures.in_use * bin->slot_size;
+			n = positive(figures.in_use);
+			out->n_used += n;
+			out->used_bytes += n * bin->slot_size;
 			continue;
 		}
 		fastmem_bin_lock(bin);
@@ -247,9 +358,18 @@ size_tally(const struct fastmem_ctl *ctl, size_t slot_size, int key)
 	struct tally sum = { 0 };
 	unsigned int i;
 
-	for (i = 1; i < (slot_size == 0 ? ctl->n_bins : ctl->first_pool_bin); i++)
-		if (slot_size == 0 || ctl->bins[i].slot_size == slot_size)
-			bin_tally(ctl, i, key, &sum);
+	for (i = 1; i < (slot_size == 0 ? ctl->n_bins : ctl->first_pool_bin); i++) {
+		struct tally t = { 0 };
+
+		if (slot_size != 0 && ctl->bins[i].slot_size != slot_size)
+			continue;
+		if (key == KEY_EVERYONE)
+			bin_tally_all(ctl, i, &t);
+		else
+			bin_tally(ctl, i, key, &t);
+		t.in_use = positive(t.in_use);
+		tally_add(&sum, &t);
+	}
 	return sum;
 }
 
@@ -273,7 +393,7 @@ int
 rte_fastmem_stats(struct rte_fastmem_stats *stats)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
-	uint64_t misfreed = 0;
+	int64_t n_free = 0;
 	unsigned int i;
 
 	if (stats == NULL)
@@ -283,18 +403,17 @@ rte_fastmem_stats(struct rte_fastmem_stats *stats)
 	memset(stats, 0, sizeof(*stats));
 	fastmem_track_wrote(stats, sizeof(*stats));
 	for (i = 1; i < ctl->n_bins; i++) {
-		struct tally t = { 0 };
+		struct tally t;
 
-		bin_tally(ctl, i, KEY_EVERYONE, &t);
-		stats->bytes_in_use += t.in_use *
+		bin_tally_all(ctl, i, &t);
+		stats->bytes_in_use += positive(t.in_use) *
 			__atomic_load_n(&ctl->bins[i].slot_size, __ATOMIC_RELAXED);
 		stats->alloc_total += t.alloc;
-		stats->free_total += t.free;
+		n_free += t.free - t.misfreed;
 		stats->alloc_nomem += t.nomem;
-		misfreed += t.misfreed;
 	}
 	/* A reset may have come between the free and its discovery. */
-	stats->free_total -= RTE_MIN(misfreed, stats->free_total);
+	stats->free_total = positive(n_free);
 	for (i = 0; i < ctl->n_sockets; i++) {
 		struct fastmem_arena *arena = &ctl->arenas[i];
 
@@ -452,6 +571,7 @@ rte_fastmem_stats_reset(void)
 		set(&bin->base_free, get(&bin->direct_free));
 		set(&bin->base_misfreed, get(&bin->misfreed));
 		set(&bin->base_nomem, get(&bin->direct_nomem));
+		set(&bin->base_quarantined, bin_quarantined(ctl, i));
 	}
 }
 

@@ -280,6 +280,10 @@ verify_bin(struct verify *v, struct fastmem_bin *bin)
 			PRIu64 " empty, %u counted", bin->id, v->slabs[bin->id], bin->n_slabs,
 			in_list, bin->n_partial, empty, bin->n_empty);
 
+	if (bin->n_out != v->slots[bin->id] - v->free_slots[bin->id])
+		fault(v, "bin %u: %" PRIu64 " of %" PRIu64 " slots are free, %" PRIu64
+			" are counted not to be", bin->id, v->free_slots[bin->id],
+			v->slots[bin->id], bin->n_out);
 	/* Each slot is free, cached or in use, and the statistics know the latter. */
 	direct = bin->direct_alloc - bin->direct_free + bin->misfreed;
 	live = direct;

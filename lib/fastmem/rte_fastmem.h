@@ -203,7 +203,7 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id);
  *
  * A control thread calls this every now and then, say each 100 ms. It reserves
  * memory so that the use can grow until the next call by as much as it has
- * grown since the last, moves the objects of depots that were not used in that
+ * grown since the last (the first call has none to compare with), moves the objects of depots that were not used in that
  * time back to their slabs, gives memory back that was free all that time, and
  * takes back what processes that have died since had cached.
  *
@@ -632,7 +632,8 @@ rte_fastmem_process_classes(uint32_t pid, int64_t *objects);
  *
  * Always on. They count objects, also those moved in bulk, of all threads of
  * all processes, past threads included. Figures are exact whenever no other
- * thread is inside a fastmem call, and may be a few operations old otherwise.
+ * thread is inside a fastmem call. Otherwise they may be a few operations old, and
+ * objects on their way between a thread and its slabs may count as in use.
  */
 /**@{*/
 

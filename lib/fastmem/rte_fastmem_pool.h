@@ -416,6 +416,7 @@ rte_fastmem_pool_contig_obj(const struct rte_fastmem_pool *pool, uint32_t index)
 
 /**
  * Count the objects in use: got, and not put. Exact while no other thread uses the pool.
+ * Otherwise objects on their way between a thread and its slabs may count as in use.
  */
 __rte_experimental
 uint32_t
@@ -423,7 +424,7 @@ rte_fastmem_pool_in_use_count(const struct rte_fastmem_pool *pool);
 
 /**
  * Count the objects that can be got without growth, from wherever they are. Exact while
- * no other thread uses the pool.
+ * no other thread uses the pool; see rte_fastmem_pool_in_use_count().
  */
 __rte_experimental
 uint32_t
