@@ -53,6 +53,13 @@ done
 only=" $* "
 [ "$only" != "  " ] || only=
 
+# What those tests find without the driver is listed for that version only.
+version=$(pkg-config --modversion libdpdk)
+if [[ "$version" != 22.11.* ]]; then
+	echo "DPDK is $version, not 22.11"
+	exit 77
+fi
+
 dpdk_test=$(command -v "${DPDK_TEST_PROGRAM:-dpdk-test}") || die "no dpdk-test: apt-get install dpdk-dev"
 testpmd=$(command -v "${DPDK_TESTPMD:-dpdk-testpmd}") || die "no dpdk-testpmd: apt-get install dpdk-dev"
 all_mempools=$build/app/test/upstream/libfastmem_all_mempools.so

@@ -66,21 +66,60 @@ compile() {
 
 replaced=(-DRTE_FASTMEM_REPLACE_MEMPOOL -DRTE_FASTMEM_REPLACE_MALLOC -include rte_fastmem_replace.h)
 
-body() { printf '#include <rte_mempool.h>\n#include <rte_malloc.h>\n#include <rte_mbuf.h>\nvoid *f(struct rte_mempool *mp, void **objs);\nvoid *f(struct rte_mempool *mp, void **objs) { (void)mp; (void)objs; %s; return 0; }\n' "$1"; }
+# Calls that are refused: name, message, call. What DPDK has no longer, only the message tells.
+refused() {
+	cat <<-'END'
+	pktmbuf_pool_create|rte_pktmbuf_pool_create().*rte_pktmbuf_pool_create_by_ops(..., "fastmem")|return rte_pktmbuf_pool_create("m", 9, 0, 0, 0, 0)
+	pktmbuf_pool_create_extbuf|rte_pktmbuf_pool_create_extbuf().*--mbuf-pool-ops-name=fastmem|return rte_pktmbuf_pool_create_extbuf("m", 9, 0, 0, 0, 0, 0, 0)
+	set_ops_byname|rte_mempool_set_ops_byname().*Leave the call out|rte_mempool_set_ops_byname(mp, "stack", 0)
+	get_contig_blocks|rte_mempool_get_contig_blocks().*Write rte_mempool_get_bulk()|(void)rte_mempool_get_contig_blocks(mp, objs, 1)
+	END
+	local call
 
-# refuses COMPILER LANGUAGE CALL MESSAGE: compiles without the names, and not with them.
-refuses() {
-	body "$3" | compile "$1" "$2" || { cat "$scratch/errors"; return 1; }
-	! body "$3" | compile "$1" "$2" "${replaced[@]}" || { echo 'it compiles'; return 1; }
-	cat "$scratch/errors"
-	grep -q "error: $4" "$scratch/errors"
+	for call in 'register_ops((const struct rte_mempool_ops *)objs)' 'get_ops(0)' 'ops_alloc(mp)' 'ops_free(mp)' \
+			'ops_populate(mp, 1, objs, 0, 0, 0, 0)' \
+			'ops_calc_mem_size(mp, 1, 0, (size_t *)objs, (size_t *)objs)' \
+			'ops_dequeue_contig_blocks(mp, objs, 1)' \
+			'op_populate_helper(mp, 0, 1, objs, 0, 0, 0, 0)' \
+			'op_populate_default(mp, 1, objs, 0, 0, 0, 0)' \
+			'op_calc_mem_size_helper(mp, 1, 0, 0, (size_t *)objs, (size_t *)objs)' \
+			'op_calc_mem_size_default(mp, 1, 0, (size_t *)objs, (size_t *)objs)'; do
+		echo "rte_mempool_${call%%(*}|a mempool driver is what typed pools replace: compile this file without|(void)rte_mempool_$call"
+	done
+}
+gone='DPDK has no rte_mempool_xmem.*write rte_mempool_create_empty() and rte_mempool_populate_iova()'
+all_refused() {
+	refused
+	for call in create size usage; do
+		echo "mempool_xmem_$call|$gone|(void)rte_mempool_xmem_$call()"
+	done
 }
 
-# What DPDK has no longer: only the message tells.
-says() {
-	! body "$3" | compile "$1" "$2" "${replaced[@]}" || { echo 'it compiles'; return 1; }
-	cat "$scratch/errors"
-	grep -q "error: $4" "$scratch/errors"
+# A function a line, of calls on stdin.
+functions() {
+	printf '#include <rte_mempool.h>\n#include <rte_malloc.h>\n#include <rte_mbuf.h>\n'
+	local n=0 call
+
+	while IFS='|' read -r _ _ call; do
+		n=$((n + 1))
+		echo "void *f$n(struct rte_mempool *mp, void **objs); void *f$n(struct rte_mempool *mp, void **objs) { (void)mp; (void)objs; $call; return 0; }"
+	done
+}
+readonly BEFORE=3 # lines before the first function
+
+body() { echo "||$1" | functions; }
+
+# compiles_without COMPILER LANGUAGE: the calls are right where names are not replaced.
+compiles_without() { refused | functions | compile "$1" "$2" || { cat "$scratch/errors"; return 1; }; }
+
+# refuses NAME: its line has its error, in what the compiler has said of all of them.
+refuses() {
+	local line found
+
+	found=$(all_refused | grep -n "^$1|")
+	line=$((${found%%:*} + BEFORE))
+	cat "$scratch/refused"
+	grep -q "^<stdin>:$line:[0-9]*: error: $(cut -d'|' -f2 <<<"$found")" "$scratch/refused"
 }
 
 takes() {
@@ -100,41 +139,22 @@ takes_all_headers() {
 }
 
 compile_with() {
-	local cc=$1 lang=$2 name
+	local cc=$1 lang=$2 name all_errors=()
+
 	name=$(echo "$cc" | tr + x)
+	[[ $cc != clang* ]] || all_errors=(-ferror-limit=0)
 
 	promise "${name}_takes_what_can_be_replaced" takes "$cc" "$lang" \
 		'if (rte_mempool_get(mp, objs) == 0) rte_mempool_put(mp, objs[0]); rte_free(rte_malloc("t", 9, 0)); return rte_zmalloc(0, 1, 0)'
 	promise "${name}_takes_all_headers" takes_all_headers "$cc" "$lang"
-	promise "${name}_refuses_pktmbuf_pool_create" refuses "$cc" "$lang" \
-		'return rte_pktmbuf_pool_create("m", 9, 0, 0, 0, 0)' \
-		'rte_pktmbuf_pool_create().*rte_pktmbuf_pool_create_by_ops(..., "fastmem")'
-	promise "${name}_refuses_pktmbuf_pool_create_extbuf" refuses "$cc" "$lang" \
-		'return rte_pktmbuf_pool_create_extbuf("m", 9, 0, 0, 0, 0, 0, 0)' \
-		'rte_pktmbuf_pool_create_extbuf().*--mbuf-pool-ops-name=fastmem'
-	promise "${name}_refuses_set_ops_byname" refuses "$cc" "$lang" \
-		'rte_mempool_set_ops_byname(mp, "stack", 0)' \
-		'rte_mempool_set_ops_byname().*Leave the call out'
-	promise "${name}_refuses_get_contig_blocks" refuses "$cc" "$lang" \
-		'(void)rte_mempool_get_contig_blocks(mp, objs, 1)' \
-		'rte_mempool_get_contig_blocks().*Write rte_mempool_get_bulk()'
-	for call in create size usage; do
-		promise "${name}_refuses_mempool_xmem_$call" says "$cc" "$lang" \
-			"(void)rte_mempool_xmem_$call()" \
-			'DPDK has no rte_mempool_xmem.*write rte_mempool_create_empty() and rte_mempool_populate_iova()'
-	done
-	for call in 'rte_mempool_register_ops((const struct rte_mempool_ops *)objs)' \
-			'rte_mempool_get_ops(0)' 'rte_mempool_ops_alloc(mp)' 'rte_mempool_ops_free(mp)' \
-			'rte_mempool_ops_populate(mp, 1, objs, 0, 0, 0, 0)' \
-			'rte_mempool_ops_calc_mem_size(mp, 1, 0, (size_t *)objs, (size_t *)objs)' \
-			'rte_mempool_ops_dequeue_contig_blocks(mp, objs, 1)' \
-			'rte_mempool_op_populate_helper(mp, 0, 1, objs, 0, 0, 0, 0)' \
-			'rte_mempool_op_populate_default(mp, 1, objs, 0, 0, 0, 0)' \
-			'rte_mempool_op_calc_mem_size_helper(mp, 1, 0, 0, (size_t *)objs, (size_t *)objs)' \
-			'rte_mempool_op_calc_mem_size_default(mp, 1, 0, (size_t *)objs, (size_t *)objs)'; do
-		promise "${name}_refuses_${call%%(*}" refuses "$cc" "$lang" "(void)$call" \
-			'a mempool driver is what typed pools replace: compile this file without'
-	done
+	promise "${name}_takes_what_is_refused_without_the_names" compiles_without "$cc" "$lang"
+	# All calls in one run of the compiler: each has its own line.
+	all_refused | functions | compile "$cc" "$lang" "${replaced[@]}" "${all_errors[@]}" || true
+	mv "$scratch/errors" "$scratch/refused"
+	all_refused | cut -d'|' -f1 >"$scratch/names"
+	while read -r call; do
+		promise "${name}_refuses_$call" refuses "$call"
+	done <"$scratch/names"
 }
 
 case $what in

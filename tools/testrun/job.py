@@ -33,7 +33,8 @@ class Process:
         self.command, self.env, self.cwd = command, env, cwd
         self.log, self.timeout = log, timeout
         self.timed_out = False
-        self.process = None
+        self.process, self.status, self.cpu = None, None, 0.0
+        self.ended = threading.Event()
 
     def run(self, on_line):
         """Returns the status, as the shell has it."""
@@ -49,19 +50,24 @@ class Process:
             watch = threading.Timer(self.timeout, self.out_of_time)
             watch.daemon = True
             watch.start()
-            threading.Thread(target=self.end_what_is_left, daemon=True).start()
+            threading.Thread(target=self.wait, daemon=True).start()
             with self.process.stdout:
                 for line in self.process.stdout:
                     log.write(line)
                     log.flush()
                     on_line(line.decode(errors="replace").rstrip("\n"))
-            status = self.process.wait()
+            self.ended.wait()
             watch.cancel()
-        return 128 - status if status < 0 else status
+        return self.status
 
-    def end_what_is_left(self):
-        """What a program leaves behind may hold its output open."""
-        self.process.wait()
+    def wait(self):
+        _, status, usage = os.wait4(self.process.pid, 0)
+        status = os.waitstatus_to_exitcode(status)
+        self.status = 128 - status if status < 0 else status
+        self.process.returncode = status
+        self.cpu = usage.ru_utime + usage.ru_stime
+        self.ended.set()
+        # What it has left behind may hold its output open.
         time.sleep(GRACE)
         self.signal(signal.SIGKILL)
 
@@ -92,6 +98,7 @@ class Job:
 
     needs = None  # a job that has to be done well before
     huge = exclusive = False
+    counts = True  # whether it has cases
     weight = 1
 
     def __init__(self, name, expected):
@@ -116,6 +123,8 @@ class Job:
 
 
 class Build(Job):
+    counts = False
+
     def __init__(self, variant, files, jobs):
         super().__init__("%s: build" % variant.name, 60)
         self.variant, self.weight = variant, jobs
@@ -142,7 +151,7 @@ class Test(Job):
 
     def __init__(self, variant, test, suite, has_huge, named=()):
         super().__init__("%s:%s" % (variant.name, test["name"]), test["timeout"] / 10)
-        self.variant, self.test, self.suite = variant, test, suite
+        self.variant, self.test, self.named = variant, test, named
         self.huge = "huge" in test["suite"] or has_huge and "either" in test["suite"]
         self.exclusive = not test["is_parallel"]
         self.priority = test.get("priority", 0)
@@ -207,6 +216,9 @@ class Test(Job):
         failures = sum(case.result == "FAILED" for case in self.cases)
         if status == SKIPPED and not self.cases:
             self.not_run = next((l for l in reversed(self.since) if l.strip()), "no reason given")
+            return
+        if self.named and self.summary == (0, 0):
+            self.not_run = "it has no such case"
             return
         if self.summary:
             self.passed, self.failed = self.summary

@@ -47,12 +47,10 @@ class Report:
             for line in job.shown():
                 self.say("    | " + line)
         if job.failed or not self.terminal:
-            counts = "%5d passed, %d failed" % (job.passed, job.failed)
-            if hasattr(job, "variant") and job.weight > 1 or ": build" in job.name:
-                counts = "" if not job.failed else "FAILED"
-            self.say("  %-34s %-24s %6.1f s  %s" % (job.name, counts, job.seconds,
-                                                  job.not_run and "not run: " + job.not_run
-                                                  or job.problem))
+            counts = "%d passed, %d failed" % (job.passed, job.failed) if job.counts else ""
+            problem = "not run: " + job.not_run if job.not_run else job.problem
+            self.say(("  %-34s %24s %6.1f s, CPU %6.1f s  %s" % (
+                job.name, counts, job.seconds, job.process.cpu, problem)).rstrip())
 
     def summary(self, jobs, left_out, command):
         """The end of a run. Returns whether all is well."""
