@@ -26,6 +26,8 @@ for tool in gcc clang clang-tidy cppcheck; do
 	command -v $tool >/dev/null || die "no $tool: tools/setup.sh test installs it"
 done
 
+suite=check_static
+# cases: *
 export LC_ALL=C
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -60,9 +62,9 @@ check() {
 	local log=$scratch/$1.${2//\//_}
 
 	if analyse "$1" "$2" >"$log" 2>&1 && [ ! -s "$log" ]; then
-		echo "$1 $2: ok"
+		echo "$suite.$1_$2: ok"
 	else
-		echo "$1 $2: FAILED"
+		echo "$suite.$1_$2: FAILED"
 		sed 's/^/  | /' "$log"
 	fi
 }
@@ -78,7 +80,7 @@ for tool in clang-tidy gcc thread-safety cppcheck; do
 done
 wait
 cat "$scratch"/result.*
-failed=$(cat "$scratch"/result.* | grep -c '^[^ ]* [^ ]*: FAILED$' || true)
-passed=$(cat "$scratch"/result.* | grep -c '^[^ ]* [^ ]*: ok$' || true)
+failed=$(cat "$scratch"/result.* | grep -c "^$suite\..*: FAILED$" || true)
+passed=$(cat "$scratch"/result.* | grep -c "^$suite\..*: ok$" || true)
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

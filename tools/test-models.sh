@@ -21,6 +21,8 @@ case "${1:-}" in
 esac
 command -v spin >/dev/null || die "spin is missing: tools/setup.sh test installs it"
 
+suite=models
+# cases: *
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 passed=0
@@ -45,7 +47,7 @@ verdict() {
 		failed=$((failed + 1))
 		tail -20 "$dir/log"
 	fi
-	printf '  %s: %s\n' "$1" "$2"
+	echo "$suite.${1//[: ,]/_}: $2"
 }
 
 states() {
