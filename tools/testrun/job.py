@@ -11,6 +11,8 @@ import subprocess
 import threading
 import time
 
+from .report import NO_SUCH_CASE
+
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed\b")
 CASE = re.compile(r"^\s*([\w-]+\.\S.*?): (ok|FAILED|skipped)(?:: (.*)|\b.*)$")
 UNITTEST = re.compile(r"^(test_\w+) \(.*\) \.\.\. (ok|FAIL|ERROR|skipped(?: .*)?)$")
@@ -218,7 +220,7 @@ class Test(Job):
             self.not_run = next((l for l in reversed(self.since) if l.strip()), "no reason given")
             return
         if self.named and self.summary == (0, 0):
-            self.not_run = "it has no such case"
+            self.not_run = NO_SUCH_CASE
             return
         if self.summary:
             self.passed, self.failed = self.summary

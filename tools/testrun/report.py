@@ -8,6 +8,7 @@ import sys
 import time
 
 SLOWEST = 10
+NO_SUCH_CASE = "it has no such case"
 
 
 class Report:
@@ -60,12 +61,14 @@ class Report:
             self.say("==> the slowest cases")
             for seconds, job, case in slowest:
                 self.say("  %6.1f s  %s (%s)" % (seconds, case.name, job.name))
-        missing = dict.fromkeys(left_out)
+        missing, reasons = dict.fromkeys(left_out), {}
         for job in jobs:
-            if job.not_run:
+            if job.not_run and (job.not_run != NO_SUCH_CASE or not self.passed + self.failed):
                 missing["%s: %s" % (job.name, job.not_run)] = None
             for case in getattr(job, "left_out", ()):
-                missing["%s (%s): %s" % (case.name, job.name, case.why or "skipped")] = None
+                reasons.setdefault((job.name, case.why or "skipped"), []).append(case.name)
+        for (name, why), names in reasons.items():
+            missing["%s: %s: %s" % (name, why, ", ".join(names))] = None
         if missing:
             self.say("==> not run")
             for line in missing:

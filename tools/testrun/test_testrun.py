@@ -118,7 +118,7 @@ class Planted(unittest.TestCase):
         self.assertEqual(text.splitlines()[-1], "1 passed, 0 failed")
         listed = text[text.index("==> not run"):]
         for part in ("huge: there are none", "planted:absent: no such device",
-                     "s.two (planted:partly): no device", "t (planted:partly): no pages"):
+                     "planted:partly: no device: s.two", "planted:partly: no pages: t"):
             self.assertIn(part, listed)
 
     def test_a_run_in_which_nothing_passes_is_not_well(self):
