@@ -63,7 +63,8 @@ class Selection:
     def wanted(self, parts, tests):
         """The tests that fit a name, of (variant, test): (variant, test, cases or None)."""
         found = [(v, t, self.fits(parts, v, t)) for v, t in tests]
-        found = [(v, t, cases) for v, t, cases in found if cases is not False]
+        found = [(v, t, cases) for v, t, cases in found if cases is not False and
+                 (ON_REQUEST not in t["suite"] or t["name"] in parts)]
         if any(part in self.variant_names or part == t["name"] for _, t, _ in found
                for part in parts):
             return found
