@@ -52,18 +52,17 @@ static void
 in_child(void)
 {
 	has_waited = false;
+	/* Empty before rte_eal_init(). */
+	if (rte_eal_get_runtime_dir()[0] != '\0')
+		fastmem_process.is_fork = true;
 	fastmem_forked();
 }
 
-static void
-watch_forks(void)
+RTE_INIT(watch_forks)
 {
-	static bool watching;
-
-	if (!watching && pthread_atfork(NULL, NULL, in_child) != 0)
+	if (pthread_atfork(NULL, NULL, in_child) != 0)
 		FASTMEM_LOG(ERR, "no memory to learn of forks: a child that does not exec must not "
 			"call fastmem, and must end by _exit()");
-	watching = true;
 }
 
 /* This process has fastmem. Under life_lock. */
@@ -73,7 +72,6 @@ fastmem_fork_begin(void)
 	void *page = mmap(NULL, sizeof(*succession), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	watch_forks();
 	fastmem_alive_describe(&holder);
 	succession = page != MAP_FAILED ? page : NULL;
 	if (succession != NULL)

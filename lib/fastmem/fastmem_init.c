@@ -531,7 +531,6 @@ fastmem_forked(void)
 
 	pthread_mutex_init(&life_lock, NULL); /* whoever held it is not here */
 	has_life_lock = false;
-	fastmem_process.is_fork = true;
 	fastmem_alive_forked();
 	fastmem_threads_forget_forked();
 	if (state == FASTMEM_PROCESS_OPEN)
