@@ -30,7 +30,7 @@
 #define MAX_PROCESSES 72
 #define FIRST_LCORE 32 /* ids of the primary's own lcores are below */
 #define STOP UINT32_MAX
-#define CHILD_FD 3 /* the socket, in the child */
+#define CHILD_FD 3 /* PROCESS_SOCKET */
 
 struct request {
 	uint32_t suite, function;
@@ -145,7 +145,7 @@ spawn(unsigned int slot, int fd)
 	pid_t pid;
 	int ret;
 
-	snprintf(number, sizeof(number), "%d", CHILD_FD);
+	snprintf(number, sizeof(number), "%s", PROCESS_SOCKET);
 	snprintf(lcore, sizeof(lcore), "--lcores=%u%s", FIRST_LCORE + slot, lcores);
 	args[n++] = program_invocation_name;
 	args[n++] = (char *)(uintptr_t)"--proc-type=secondary";

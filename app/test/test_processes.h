@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #define PROCESS_ARGS 5
+#define PROCESS_SOCKET "3" /* in the secondary */
 
 struct process {
 	pid_t pid; /* 0: there is none */

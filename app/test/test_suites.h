@@ -40,6 +40,8 @@
 	SUITE(departure) \
 	SUITE(alive) \
 	SUITE(reclaim) \
+	SUITE(ends) \
+	SUITE(ends_long) \
 	SUITE(kill) \
 	SUITE(steps) \
 	SUITE(iova) \
@@ -50,7 +52,6 @@
 	SUITE(mempool_memory) \
 	SUITE(mempool_processes) \
 	SUITE(pool_processes) \
-	SUITE(pool_peers) \
 	SUITE(stack_processes) \
 	SUITE(debug_light) \
 	SUITE(debug_full) \
