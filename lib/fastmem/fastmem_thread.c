@@ -30,7 +30,11 @@
 
 #include "fastmem_debug.h"
 
-/* Both full and empty: any call on it goes to the slow path. Not changed. */
+/*
+ * Both full and empty: any call on it goes to the slow path. Only popping of the places of pools
+ * ever changes: each get of a thread without caches writes it, and nobody reads it. That the
+ * threads share its lines is of no weight beside the locks that such a get takes.
+ */
 static struct rte_fastmem_cache no_cache[RTE_FASTMEM_MAX_BINS];
 
 static_assert(sizeof(struct rte_fastmem_cache) == 64, "a cache is found by a shift, in one line");
