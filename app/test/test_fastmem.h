@@ -67,6 +67,8 @@ void refuse_from(unsigned int n); /* the n-th and all that follow */
 void refuse_above(size_t bytes);
 void refuse_named(const char *prefix); /* only those of this name are meant */
 void refuse_nothing(void);
+void refuse_no_more(void); /* after refuse_all(), and fastmem does not know */
+void refuse_socket(int socket_id); /* all requests for its memory */
 unsigned int refuse_seen(void); /* reservations since the last refuse_...() */
 unsigned int refuse_refused(void);
 

@@ -19,6 +19,7 @@
 #include <rte_lcore.h>
 #include <rte_memzone.h>
 
+#include "fastmem_private.h"
 #include "test_fastmem.h"
 
 /* Written while no other thread calls fastmem, but for the counts: atomic. */
@@ -26,8 +27,9 @@ static struct {
 	const char *prefix;
 	unsigned int nth, from;
 	size_t above;
+	int socket; /* all of this one; SOCKET_ID_ANY: of none */
 	unsigned int seen, refused;
-} refuse = { "fastmem_", UINT_MAX, UINT_MAX, SIZE_MAX, 0, 0 };
+} refuse = { "fastmem_", UINT_MAX, UINT_MAX, SIZE_MAX, SOCKET_ID_ANY, 0, 0 };
 
 static void
 refuse_set(const char *prefix, unsigned int nth, unsigned int from, size_t above)
@@ -36,8 +38,12 @@ refuse_set(const char *prefix, unsigned int nth, unsigned int from, size_t above
 	refuse.nth = nth;
 	refuse.from = from;
 	refuse.above = above;
+	refuse.socket = SOCKET_ID_ANY;
 	refuse.seen = 0;
 	refuse.refused = 0;
+	/* That a refusal is remembered is a promise of its own. */
+	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
+		fastmem_refusals_end(fastmem_ctl());
 }
 
 /*
@@ -147,6 +153,19 @@ refuse_nothing(void)
 	pretend.on = false;
 }
 
+void
+refuse_no_more(void)
+{
+	refuse.from = UINT_MAX;
+}
+
+void
+refuse_socket(int socket_id)
+{
+	refuse_nothing();
+	refuse.socket = socket_id;
+}
+
 unsigned int
 refuse_seen(void)
 {
@@ -180,14 +199,15 @@ eal_function(void **cached, const char *name)
 static pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER;
 
 static bool
-is_refused(const char *name, size_t len)
+is_refused(const char *name, size_t len, int socket_id)
 {
 	unsigned int n;
 
 	if (strncmp(name, refuse.prefix, strlen(refuse.prefix)) != 0)
 		return false;
 	n = __atomic_fetch_add(&refuse.seen, 1, __ATOMIC_RELAXED);
-	if (n != refuse.nth && n < refuse.from && len <= refuse.above)
+	if (n != refuse.nth && n < refuse.from && len <= refuse.above &&
+			(socket_id == SOCKET_ID_ANY || socket_id != refuse.socket))
 		return false;
 	__atomic_fetch_add(&refuse.refused, 1, __ATOMIC_RELAXED);
 	return true;
@@ -203,7 +223,7 @@ rte_memzone_reserve_aligned(const char *name, size_t len, int socket_id, unsigne
 	const struct rte_memzone *mz;
 	reserve_t reserve;
 
-	if (is_refused(name, len)) {
+	if (is_refused(name, len, socket_id)) {
 		rte_errno = ENOMEM;
 		return NULL;
 	}

@@ -21,6 +21,7 @@
 	SUITE(limits) \
 	SUITE(growth) \
 	SUITE(zones) \
+	SUITE(sockets) \
 	SUITE(stats) \
 	SUITE(shared_stats) \
 	SUITE(figures) \

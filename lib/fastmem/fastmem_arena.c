@@ -470,36 +470,53 @@ fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker)
 	fastmem_mutex_unlock(&arena->lock);
 }
 
+/* Under arena.grow. */
+static int
+grow_for(struct fastmem_arena *arena, uint32_t n, uint32_t align)
+{
+	const uint32_t min = n + align - 1;
+	uint64_t want;
+	int ret;
+
+	/* Long runs leave a part of each chunk unused: of a larger one, a smaller part. */
+	want = RTE_MIN(arena->n_granules / 8, LONG_RUNS * (uint64_t)n);
+	want = RTE_MAX(want, (uint64_t)chunk_size(fastmem_zones()));
+	ret = chunk_add_mapped(arena, min);
+	if (ret != 0)
+		ret = chunk_add_between(arena, min, RTE_MAX(want, min), 0, false);
+	/* Pages that are small or far from each other may not hold it: EAL knows more. */
+	if (ret == 0 && n > 1 && !fastmem_has_run(arena, n, align))
+		ret = chunk_add_between(arena, min, min, RTE_MEMZONE_IOVA_CONTIG, false);
+	if (ret == 0)
+		fastmem_refusal_end(&arena->refusal);
+	else if (room(arena) >= min)
+		fastmem_refusal_note(&arena->refusal, min);
+	return ret;
+}
+
 /*
- * Grow until there is a run of n granules, aligned to align granules, for the
- * fastest to take. -ENOMEM: EAL or the limit refuses.
+ * Grow until there is a run of n granules, aligned to align granules, which any thread may
+ * take. -ENOMEM: EAL or the limit refuses, or EAL has done so a short time ago.
  */
 int
 fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 {
-	uint32_t min = n + align - 1;
-	uint64_t want;
+	const uint32_t min = n + align - 1;
 	int ret = 0;
 
 	if (fastmem_growth_held != 0)
 		return -ENOMEM;
-	if (!is_primary()) /* which takes a while, and at the limit would take it in vain */
-		return room(arena) >= min ? fastmem_mp_grow(arena_index(arena), n, align) :
-				-ENOMEM;
+	if (!is_primary()) { /* which takes a while, and may be known to be in vain */
+		if (room(arena) < min || fastmem_refusal_holds(&arena->refusal, min))
+			return fastmem_has_run(arena, n, align) ? 0 : -ENOMEM;
+		return fastmem_mp_grow(arena_index(arena), n, align);
+	}
 	grow_lock(arena);
 	arena_extend(arena, false);
-	/* Another thread may have grown it while this one waited. */
-	if (!fastmem_has_run(arena, n, align)) {
-		/* Long runs leave a part of each chunk unused: of a larger one, a smaller part. */
-		want = RTE_MIN(arena->n_granules / 8, LONG_RUNS * (uint64_t)n);
-		want = RTE_MAX(want, (uint64_t)chunk_size(fastmem_zones()));
-		ret = chunk_add_mapped(arena, min);
-		if (ret != 0)
-			ret = chunk_add_between(arena, min, RTE_MAX(want, min), 0, false);
-		/* Pages that are small or far from each other may not hold it: EAL knows more. */
-		if (ret == 0 && n > 1 && !fastmem_has_run(arena, n, align))
-			ret = chunk_add_between(arena, min, min, RTE_MEMZONE_IOVA_CONTIG, false);
-	}
+	/* Another thread may have grown it while this one waited, or have been refused. */
+	if (!fastmem_has_run(arena, n, align))
+		ret = fastmem_refusal_holds(&arena->refusal, min) ? -ENOMEM :
+			grow_for(arena, n, align);
 	fastmem_mutex_unlock(&arena->grow);
 	return ret;
 }
@@ -522,6 +539,8 @@ fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 		ret = chunk_add_between(arena, 1, n - arena->n_granules, 0, true);
 	__atomic_store_n(&arena->n_reserved,
 		RTE_MAX(arena->n_reserved, RTE_MIN(n, arena->n_granules)), __ATOMIC_RELAXED);
+	if (ret == 0)
+		fastmem_refusal_end(&arena->refusal);
 	fastmem_mutex_unlock(&arena->grow);
 	return ret;
 }
@@ -547,6 +566,8 @@ fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n)
 	n -= RTE_MIN(n, (uint64_t)arena_extend(arena, true));
 	if (n > 0)
 		ret = chunk_add_between(arena, 1, n, 0, true);
+	if (n > 0 && ret == 0)
+		fastmem_refusal_end(&arena->refusal);
 	fastmem_mutex_unlock(&arena->grow);
 	return ret;
 }
@@ -607,6 +628,8 @@ fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved
 	__atomic_store_n(&arena->n_reserved, RTE_MIN(arena->n_reserved, arena->n_granules),
 		__ATOMIC_RELAXED);
 	before -= fastmem_arena_bytes(arena);
+	if (before > 0)
+		fastmem_refusals_end(fastmem_ctl());
 	fastmem_mutex_unlock(&arena->grow);
 	return before;
 }

@@ -552,7 +552,8 @@ slab_more(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags,
 		*reclaimed = true;
 		return true;
 	}
-	return fastmem_slab_acquire(bin, flags) == 0;
+	return (flags & (RTE_FASTMEM_F_NOGROW | FASTMEM_F_NO_CHUNK)) == 0 &&
+		fastmem_slab_acquire(bin, flags) == 0;
 }
 
 /* Up to n objects from the bin's slabs into a magazine. Returns how many. */

@@ -13,10 +13,12 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
+#include <rte_malloc.h>
 
 #include "fastmem_debug.h"
 #include "fastmem_layout.h"
 #include "fastmem_private.h"
+#include "fastmem_replace_heap.h"
 #include "fastmem_track.h"
 
 struct fastmem_process fastmem_process = { .layout = &fastmem_layout, .peers_fd = -1 };
@@ -87,13 +89,46 @@ fastmem_close_attached(void)
 	pthread_mutex_unlock(&life_lock);
 }
 
+/* For tests: so many sockets more than EAL has, which have no memory. */
+unsigned int fastmem_absent_sockets;
+
+static int
+socket_id_by_index(unsigned int i)
+{
+	unsigned int n = rte_socket_count();
+
+	return i < n ? rte_socket_id_by_idx(i) : rte_socket_id_by_idx(n - 1) + (int)(i - n) + 1;
+}
+
+/*
+ * Where threads without a socket allocate. As EAL's heap does it: the first socket that has
+ * memory, or else the main lcore's.
+ */
+static unsigned int
+first_socket(const struct fastmem_ctl *ctl)
+{
+	struct rte_malloc_socket_stats stats;
+	unsigned int i;
+	int main_socket;
+
+	for (i = 0; i < ctl->n_sockets; i++)
+		if (rte_fastmem_replace_get_heap()->get_socket_stats(ctl->arenas[i].socket_id,
+				&stats) == 0 && stats.heap_totalsz_bytes > 0)
+			return i;
+	main_socket = (int)rte_lcore_to_socket_id(rte_get_main_lcore());
+	for (i = 0; i < ctl->n_sockets; i++)
+		if (ctl->arenas[i].socket_id == main_socket)
+			return i;
+	return 0;
+}
+
 static void
 socket_init(struct fastmem_ctl *ctl, unsigned int socket)
 {
 	struct fastmem_arena *arena = &ctl->arenas[socket];
 	unsigned int i;
 
-	fastmem_arena_init(arena, rte_socket_id_by_idx(socket));
+	fastmem_arena_init(arena, socket_id_by_index(socket));
 	arena->first_bin = 1 + socket * FASTMEM_BINS_PER_SOCKET;
 	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
 		size_t align = FASTMEM_GRANULE;
@@ -123,7 +158,7 @@ static void destroy(struct fastmem_ctl *ctl);
 static int
 primary_init(const struct fastmem_settings *settings)
 {
-	unsigned int n_sockets = RTE_MIN(rte_socket_count(),
+	unsigned int n_sockets = RTE_MIN(rte_socket_count() + fastmem_absent_sockets,
 			(RTE_FASTMEM_MAX_BINS - RTE_FASTMEM_MAX_POOLS - 1u) /
 				FASTMEM_BINS_PER_SOCKET);
 	unsigned int first_pool_bin = 1 + n_sockets * FASTMEM_BINS_PER_SOCKET, i;
@@ -172,6 +207,7 @@ primary_init(const struct fastmem_settings *settings)
 	}
 	for (i = 0; i < n_sockets; i++)
 		socket_init(ctl, i);
+	ctl->first_socket = first_socket(ctl);
 	fastmem_pools_init(ctl);
 	fastmem_steal_init();
 	fastmem_process.ctl_zone = mz;

@@ -167,25 +167,41 @@ meta_add_zone(struct fastmem_meta *meta, size_t size)
 	return 0;
 }
 
+static bool
+is_low(struct fastmem_meta *meta, size_t size)
+{
+	bool low;
+
+	meta_lock(meta);
+	low = meta->cur > meta->end || (size_t)(meta->end - meta->cur) < size;
+	fastmem_mutex_unlock(&meta->lock);
+	return low;
+}
+
 /* See to it that size bytes can be taken. Not from a thread that has a lock. */
 int
 fastmem_meta_grow(size_t size)
 {
 	struct fastmem_meta *meta = &fastmem_ctl()->meta;
-	bool low;
 	int ret = 0;
 
 	if (fastmem_growth_held != 0)
+		return -ENOMEM;
+	if (!is_low(meta, size))
+		return 0;
+	if (fastmem_refusal_holds(&meta->refusal, size))
 		return -ENOMEM;
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return fastmem_mp_meta_grow(size);
 	if (fastmem_mutex_lock(&meta->grow))
 		fastmem_mutex_repaired(&meta->grow); /* of a process that was the primary */
-	meta_lock(meta);
-	low = meta->cur > meta->end || (size_t)(meta->end - meta->cur) < size;
-	fastmem_mutex_unlock(&meta->lock);
-	if (low)
+	if (is_low(meta, size)) { /* else another thread was faster */
 		ret = meta_add_zone(meta, size);
+		if (ret != 0)
+			fastmem_refusal_note(&meta->refusal, size);
+		else
+			fastmem_refusal_end(&meta->refusal);
+	}
 	fastmem_mutex_unlock(&meta->grow);
 	return ret;
 }

@@ -412,11 +412,11 @@ socket_index(const struct fastmem_ctl *ctl, int socket_id)
 	unsigned int i;
 
 	if (socket_id == SOCKET_ID_ANY)
-		socket_id = (int)rte_socket_id();
+		return fastmem_home_socket(ctl, fastmem_socket_of_thread());
 	for (i = 0; i < ctl->n_sockets; i++)
 		if (ctl->arenas[i].socket_id == socket_id)
 			return i;
-	return socket_id == SOCKET_ID_ANY ? 0 : -1;
+	return -1;
 }
 
 /* Under pools_lock. */

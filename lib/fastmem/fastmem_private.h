@@ -80,6 +80,9 @@
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
+/* Flag of allocations, beside the public ones: EAL is not asked for memory for objects. */
+#define FASTMEM_F_NO_CHUNK UINT32_C(0x80000000)
+
 /* Slots of a slab whose bits fit into its granule descriptor. */
 #define FASTMEM_INLINE_WORDS 16
 #define FASTMEM_TINY_WORDS 128 /* a granule of 8-byte slots */
@@ -221,6 +224,13 @@ struct fastmem_leaf {
 	struct fastmem_granule granules[1 << FASTMEM_LEAF_SHIFT];
 };
 
+/* What EAL has refused: see fastmem_refusal.c. All atomic. */
+struct fastmem_refusal {
+	uint64_t n; /* granules or bytes; 0: nothing */
+	uint64_t until; /* cycles of EAL's timer */
+	uint64_t wait_us;
+};
+
 /* Backing memory of a socket. */
 struct fastmem_arena {
 	pthread_mutex_t grow; /* held while the arena grows or shrinks; may sleep */
@@ -229,6 +239,7 @@ struct fastmem_arena {
 	uint16_t first_bin;
 	uint64_t limit; /* bytes; atomic */
 	uint64_t n_reserved; /* granules that maintain must leave. Written under grow, atomic */
+	struct fastmem_refusal refusal; /* of granules */
 	uint64_t n_granules; /* written under grow and lock; atomic for others to read */
 	/* Under lock. */
 	uint64_t n_free;
@@ -398,7 +409,10 @@ struct fastmem_tcache {
 	uint32_t id; /* never changes; from 1 on */
 	int32_t lcore; /* lcore id, -1: any thread without one. Never changes */
 	struct fastmem_tcache *next; /* never changes */
-	uint16_t socket; /* index. Owner only */
+	/* Owner only. Indices of arenas: */
+	uint16_t home; /* of the thread's own socket */
+	uint16_t socket; /* where its fast path allocates: elsewhere while home has no memory */
+	int32_t eal_socket; /* what EAL said when home was chosen */
 	/* Owner only, or whoever takes it back from a dead one. Atomic for the statistics. */
 	uint32_t seq; /* odd while the owner moves magazines */
 	uint32_t move_bin; /* meanwhile: of this bin */
@@ -411,6 +425,7 @@ struct fastmem_tcache {
 struct fastmem_meta {
 	pthread_mutex_t grow;
 	pthread_mutex_t lock;
+	struct fastmem_refusal refusal; /* of bytes */
 	/* Under lock. */
 	char *cur;
 	char *end;
@@ -451,6 +466,7 @@ struct fastmem_ctl {
 	uint32_t n_bins;
 	uint32_t first_pool_bin; /* before it: size classes */
 	uint32_t n_chunk_names; /* atomic */
+	uint32_t first_socket; /* of threads that have none: as in EAL's heap. Never changes */
 	uint32_t n_tcaches; /* atomic */
 	uintptr_t first_granule;
 	uint64_t n_granules;
@@ -668,6 +684,14 @@ int fastmem_map_attach(const struct fastmem_ctl *ctl);
 void fastmem_map_detach(void);
 int fastmem_map_add_leaves(uint32_t first, uint32_t n);
 
+/* fastmem_refusal.c */
+extern unsigned int fastmem_refusal_max_us;
+bool fastmem_refusal_holds(const struct fastmem_refusal *r, uint64_t n);
+bool fastmem_refusal_is_known(const struct fastmem_refusal *r);
+void fastmem_refusal_note(struct fastmem_refusal *r, uint64_t n);
+void fastmem_refusal_end(struct fastmem_refusal *r);
+void fastmem_refusals_end(struct fastmem_ctl *ctl);
+
 /* fastmem_arena.c */
 void fastmem_arena_init(struct fastmem_arena *arena, int socket_id);
 void fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker);
@@ -746,6 +770,10 @@ bool fastmem_thread_rearm(struct fastmem_tcache *t);
 void fastmem_thread_freed(void);
 void fastmem_threads_leave(void);
 void fastmem_threads_forget_forked(void);
+extern int (*fastmem_socket_of_thread)(void);
+extern unsigned int fastmem_absent_sockets;
+uint16_t fastmem_home_socket(const struct fastmem_ctl *ctl, int eal_socket);
+void fastmem_thread_use(struct fastmem_tcache *t, uint16_t socket);
 void fastmem_threads_forget(void);
 void fastmem_threads_unload(void);
 

@@ -621,7 +621,7 @@ slab_run(const struct fastmem_bin *bin, unsigned int flags)
 
 	for (;;) {
 		head = fastmem_run_alloc(arena, n, bin->slab_align);
-		if (head != 0 || (flags & RTE_FASTMEM_F_NOGROW) != 0)
+		if (head != 0 || (flags & (RTE_FASTMEM_F_NOGROW | FASTMEM_F_NO_CHUNK)) != 0)
 			return head;
 		/* Another thread may be faster to take what growth brings; then again. */
 		if (fastmem_arena_grow(arena, n, bin->slab_align) != 0)

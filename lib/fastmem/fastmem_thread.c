@@ -96,20 +96,25 @@ lcore_key(void)
 	return lcore < RTE_MAX_LCORE ? (int32_t)lcore : -1;
 }
 
-/* The socket of the calling thread, or the first one if it has none of EAL's. */
-static uint16_t
-socket_index(const struct fastmem_ctl *ctl)
+static int
+eal_socket(void)
 {
-	int socket = (int)rte_socket_id();
-	unsigned int cpu, node;
+	return (int)rte_socket_id();
+}
+
+/* For tests, which have one socket only. */
+int (*fastmem_socket_of_thread)(void) = eal_socket;
+
+/* The arena of a thread that EAL says to be on this socket, or on none. */
+uint16_t
+fastmem_home_socket(const struct fastmem_ctl *ctl, int socket_id)
+{
 	uint16_t i;
 
-	if (socket == SOCKET_ID_ANY && syscall(SYS_getcpu, &cpu, &node, NULL) == 0)
-		socket = node;
 	for (i = 0; i < ctl->n_sockets; i++)
-		if (ctl->arenas[i].socket_id == socket)
+		if (ctl->arenas[i].socket_id == socket_id)
 			return i;
-	return 0;
+	return ctl->first_socket;
 }
 
 static uint64_t
@@ -271,6 +276,29 @@ thread_arm(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
 	rte_fastmem_tls.socket_id = ctl->arenas[t->socket].socket_id;
 }
 
+/*
+ * Let the fast path of the calling thread allocate on a socket. What its caches hold of other
+ * sockets is found when it comes back.
+ */
+void
+fastmem_thread_use(struct fastmem_tcache *t, uint16_t socket)
+{
+	if (t->socket == socket)
+		return;
+	pthread_mutex_lock(&threads_lock);
+	t->socket = socket;
+	if (fastmem_tcache_current() == t)
+		thread_arm(fastmem_ctl(), t);
+	pthread_mutex_unlock(&threads_lock);
+}
+
+static void
+thread_settle(const struct fastmem_ctl *ctl, struct fastmem_tcache *t, int socket_id)
+{
+	t->eal_socket = socket_id;
+	t->home = fastmem_home_socket(ctl, socket_id);
+}
+
 /* Give the calling thread empty caches. False: fastmem has ended meanwhile. */
 static bool
 thread_own(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
@@ -299,10 +327,16 @@ fastmem_tcache_self(bool may_grow)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
 	struct fastmem_tcache *t = fastmem_tcache_current();
+	int socket_id = fastmem_socket_of_thread();
 	int32_t lcore = lcore_key();
 
-	if (likely(t != NULL && t->lcore == lcore))
+	if (likely(t != NULL && t->lcore == lcore)) {
+		if (unlikely(t->eal_socket != socket_id)) { /* it has moved */
+			thread_settle(ctl, t, socket_id);
+			fastmem_thread_use(t, t->home);
+		}
 		return t;
+	}
 	if (t != NULL) { /* EAL has given it an lcore id since, or taken it away */
 		pthread_mutex_lock(&threads_lock);
 		thread_give_back(self);
@@ -315,7 +349,8 @@ fastmem_tcache_self(bool may_grow)
 		t = tcache_make(ctl, lcore, may_grow);
 	if (t == NULL)
 		return NULL;
-	t->socket = socket_index(ctl);
+	thread_settle(ctl, t, socket_id);
+	t->socket = t->home;
 	return thread_own(ctl, t) ? t : NULL;
 }
 

@@ -46,7 +46,7 @@ arena_of(struct fastmem_ctl *ctl, int socket_id)
 static struct fastmem_arena *
 arena_near(struct fastmem_ctl *ctl, const struct fastmem_tcache *t, unsigned int i)
 {
-	return &ctl->arenas[((t != NULL ? t->socket : 0) + i) % ctl->n_sockets];
+	return &ctl->arenas[((t != NULL ? t->home : ctl->first_socket) + i) % ctl->n_sockets];
 }
 
 static int
@@ -226,6 +226,7 @@ struct request {
 	unsigned int offset;
 	unsigned int first_socket;
 	unsigned int n_sockets;
+	bool moves; /* the thread's fast path goes to the socket that serves */
 };
 
 static struct fastmem_bin *
@@ -251,8 +252,9 @@ request_init(struct request *r, size_t size, size_t align, unsigned int flags, i
 	if (ret != 0)
 		return ret;
 	r->t = fastmem_tcache_self((flags & RTE_FASTMEM_F_NOGROW) == 0);
+	r->moves = socket_id == SOCKET_ID_ANY && r->t != NULL;
 	if (socket_id == SOCKET_ID_ANY) {
-		r->first_socket = r->t != NULL ? r->t->socket : 0;
+		r->first_socket = r->t != NULL ? r->t->home : r->ctl->first_socket;
 		r->n_sockets = r->ctl->n_sockets;
 	} else {
 		struct fastmem_arena *arena = arena_of(r->ctl, socket_id);
@@ -277,6 +279,7 @@ request_by_handle(struct request *r, rte_fastmem_handle_t handle, unsigned int f
 	if (bin == 0 || bin >= r->ctl->first_pool_bin)
 		return -EINVAL;
 	r->t = fastmem_tcache_self((flags & RTE_FASTMEM_F_NOGROW) == 0);
+	r->moves = false;
 	r->first_socket = (bin - 1) / FASTMEM_BINS_PER_SOCKET;
 	r->offset = (bin - 1) % FASTMEM_BINS_PER_SOCKET;
 	r->n_sockets = (handle & (RTE_FASTMEM_HANDLE_ANY | HANDLE_ALL_SOCKETS)) != 0 &&
@@ -300,30 +303,41 @@ request_reclaim(const struct request *r)
 		fastmem_depots_drain(&r->ctl->arenas[request_bin(r, i)->socket]);
 }
 
-/* n objects into an array of the callers; NULL array: not possible. 0 or -ENOMEM. */
+/* n objects of the first socket that has them, or can grow if flags allow. */
+static bool
+request_try(const struct request *r, void **objs, unsigned int n, unsigned int flags)
+{
+	unsigned int i;
+
+	for (i = 0; i < r->n_sockets; i++) {
+		struct fastmem_bin *bin = request_bin(r, i);
+
+		if (n == 1)
+			objs[0] = fastmem_cache_alloc(r->t, bin, flags);
+		if (n == 1 ? objs[0] != NULL :
+				fastmem_cache_alloc_bulk(r->t, bin, objs, n, flags)) {
+			if (r->moves)
+				fastmem_thread_use(r->t, bin->socket);
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * n objects into an array of the caller. 0 or -ENOMEM. What another socket has is better than
+ * growth, which takes long, and longest where it is refused.
+ */
 static int
 request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags)
 {
-	bool reclaimed = false;
-	unsigned int i;
-
-	for (;;) {
-		for (i = 0; i < r->n_sockets; i++) {
-			struct fastmem_bin *bin = request_bin(r, i);
-
-			if (n == 1) {
-				objs[0] = fastmem_cache_alloc(r->t, bin, flags);
-				if (objs[0] != NULL)
-					return 0;
-			} else if (fastmem_cache_alloc_bulk(r->t, bin, objs, n, flags)) {
-				return 0;
-			}
-		}
-		if (reclaimed)
-			break;
-		request_reclaim(r);
-		reclaimed = true;
-	}
+	if (r->n_sockets > 1 && request_try(r, objs, n, flags | FASTMEM_F_NO_CHUNK))
+		return 0;
+	if (request_try(r, objs, n, flags))
+		return 0;
+	request_reclaim(r);
+	if (request_try(r, objs, n, flags))
+		return 0;
 	fastmem_cache_nomem(r->t, request_bin(r, 0), n);
 	return -ENOMEM;
 }

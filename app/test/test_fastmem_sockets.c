@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Several sockets, of which some have no memory; and what EAL has refused. The machine may
+ * have one socket only: a second one is made up, and a thread is told to be there.
+ */
+
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+
+#include "fastmem_private.h"
+#include "test_fastmem.h"
+
+#define SIZE 192
+#define MANY 4000
+
+static void *ptrs[MANY];
+static int (*eal_socket)(void);
+static int socket_here;
+
+static int
+told_socket(void)
+{
+	return socket_here;
+}
+
+static int
+absent_socket(void)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+
+	return ctl->arenas[ctl->n_sockets - 1].socket_id;
+}
+
+static int
+sockets_up(void)
+{
+	eal_socket = fastmem_socket_of_thread;
+	fastmem_absent_sockets = 1;
+	TEST_CALL(fastmem_up());
+	socket_here = absent_socket();
+	return TEST_SUCCESS;
+}
+
+static void
+sockets_restore(void)
+{
+	fastmem_socket_of_thread = eal_socket;
+	fastmem_absent_sockets = 0;
+}
+
+static int
+sockets_down(void)
+{
+	sockets_restore();
+	return fastmem_down();
+}
+
+static void
+sockets_rescue(void)
+{
+	sockets_restore();
+	fastmem_rescue();
+}
+
+/* The socket of an object. */
+static int
+socket_of(const void *obj)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+
+	return ctl->arenas[ctl->bins[rte_fastmem_bin_of(obj)].socket].socket_id;
+}
+
+static int
+a_thread_on_a_socket_without_memory_takes_that_of_another(void)
+{
+	unsigned int i, j;
+
+	refuse_socket(absent_socket());
+	fastmem_socket_of_thread = told_socket;
+	for (i = 0; i < 5; i++) {
+		for (j = 0; j < MANY; j++) {
+			ptrs[j] = rte_fastmem_alloc(SIZE, 0, 0);
+			TEST_ASSERT(ptrs[j] != NULL);
+			TEST_ASSERT(socket_of(ptrs[j]) != socket_here);
+		}
+		/* It is in the fast path's caches. */
+		TEST_ASSERT_EQUAL(rte_fastmem_tls.socket_id, socket_of(ptrs[0]));
+		for (j = 0; j < MANY; j++)
+			rte_fastmem_free(ptrs[j]);
+		rte_fastmem_cache_flush();
+	}
+	TEST_ASSERT(refuse_refused() > 0 && refuse_refused() < 30, "%u requests are refused",
+		refuse_refused());
+	TEST_ASSERT_EQUAL(stats_nomem(), 0);
+	return TEST_SUCCESS;
+}
+
+static int
+what_another_socket_has_is_taken_before_growth(void)
+{
+	unsigned int i;
+
+	/* Some 700 KiB of free objects elsewhere. */
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, MANY, SIZE, 0, 0), 0);
+	rte_fastmem_free_bulk(ptrs, MANY);
+	rte_fastmem_cache_flush();
+	fastmem_socket_of_thread = told_socket;
+	refuse_all();
+	for (i = 0; i < MANY; i++) {
+		ptrs[i] = rte_fastmem_alloc(SIZE, 0, 0);
+		TEST_ASSERT(ptrs[i] != NULL);
+	}
+	TEST_ASSERT_EQUAL(refuse_seen(), 0, "EAL was asked for memory");
+	rte_fastmem_free_bulk(ptrs, MANY);
+	return TEST_SUCCESS;
+}
+
+static int
+a_thread_that_moves_takes_memory_of_its_new_socket(void)
+{
+	void *here, *there, *back;
+
+	if (rte_eal_has_hugepages() != 0) /* else any socket's memory is the same to EAL */
+		return TEST_SKIPPED;
+	fastmem_socket_of_thread = told_socket;
+	socket_here = (int)rte_socket_id_by_idx(0);
+	here = rte_fastmem_alloc(1 << 20, 0, 0); /* no cache holds a second one */
+	TEST_ASSERT(here != NULL && socket_of(here) == socket_here);
+	socket_here = absent_socket();
+	rte_fastmem_cache_flush();
+	there = rte_fastmem_alloc(1 << 20, 0, 0);
+	/* That socket has no memory yet, and the other has some left: both are right. */
+	TEST_ASSERT(there != NULL);
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(4 << 20, socket_here), 0);
+	back = rte_fastmem_alloc(1 << 20, 0, 0);
+	TEST_ASSERT(back != NULL && socket_of(back) == socket_here);
+	TEST_ASSERT_EQUAL(rte_fastmem_tls.socket_id, socket_here);
+	rte_fastmem_free(here);
+	rte_fastmem_free(there);
+	rte_fastmem_free(back);
+	return TEST_SUCCESS;
+}
+
+static int
+a_thread_without_a_socket_is_where_eal_has_memory(void)
+{
+	void *obj;
+
+	fastmem_socket_of_thread = told_socket;
+	socket_here = SOCKET_ID_ANY;
+	obj = rte_fastmem_alloc(SIZE, 0, 0);
+	TEST_ASSERT(obj != NULL);
+	TEST_ASSERT(socket_of(obj) == (int)rte_socket_id_by_idx(0));
+	rte_fastmem_free(obj);
+	return TEST_SUCCESS;
+}
+
+/* Failing calls cost no request each. */
+static int
+what_is_refused_is_not_asked_for_again_at_once(void)
+{
+	unsigned int i, n;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, 100, SIZE, 0, 0), 0);
+	refuse_all();
+	n = 100 + fill_up(ptrs + 100, MANY - 100, 60000);
+	TEST_ASSERT(n < MANY);
+	for (i = 0; i < 1000; i++)
+		TEST_ASSERT(rte_fastmem_alloc(60000, 0, 0) == NULL);
+	/* Every now and then, it is. */
+	TEST_ASSERT(refuse_seen() < 500, "%u requests", refuse_seen());
+	TEST_ASSERT_EQUAL(stats_nomem(), 1001);
+	rte_fastmem_free_bulk(ptrs, n);
+	return TEST_SUCCESS;
+}
+
+static int
+a_refusal_ends_with_time(void)
+{
+	uint64_t end = rte_get_timer_cycles() + 30 * rte_get_timer_hz();
+	void *obj;
+
+	refuse_all();
+	TEST_ASSERT(rte_fastmem_alloc(1 << 20, 0, 0) == NULL);
+	TEST_ASSERT(rte_fastmem_alloc(1 << 20, 0, 0) == NULL);
+	refuse_no_more();
+	do {
+		obj = rte_fastmem_alloc(1 << 20, 0, 0);
+	} while (obj == NULL && rte_get_timer_cycles() < end);
+	TEST_ASSERT(obj != NULL);
+	rte_fastmem_free(obj);
+	return TEST_SUCCESS;
+}
+
+static int
+a_refusal_ends_when_memory_is_given_back(void)
+{
+	struct fastmem_arena *arena = &fastmem_ctl()->arenas[0];
+	void *obj;
+
+	obj = rte_fastmem_alloc(1 << 20, 0, 0);
+	TEST_ASSERT(obj != NULL);
+	rte_fastmem_free(obj);
+	refuse_all();
+	/* Far more than is there. */
+	TEST_ASSERT_EQUAL(fastmem_arena_grow(arena, 2000, 1), -ENOMEM);
+	TEST_ASSERT(fastmem_refusal_is_known(&arena->refusal));
+	TEST_ASSERT(rte_fastmem_trim(0, SOCKET_ID_ANY) > 0);
+	TEST_ASSERT(!fastmem_refusal_is_known(&arena->refusal));
+	return TEST_SUCCESS;
+}
+
+static const struct test_case cases[] = {
+	TEST_CASE_UNCHECKED(a_thread_on_a_socket_without_memory_takes_that_of_another),
+	TEST_CASE_UNCHECKED(what_another_socket_has_is_taken_before_growth),
+	TEST_CASE_UNCHECKED(a_thread_that_moves_takes_memory_of_its_new_socket),
+	TEST_CASE_UNCHECKED(a_thread_without_a_socket_is_where_eal_has_memory),
+	TEST_CASE_UNCHECKED(what_is_refused_is_not_asked_for_again_at_once),
+	TEST_CASE_UNCHECKED(a_refusal_ends_with_time),
+	TEST_CASE_UNCHECKED(a_refusal_ends_when_memory_is_given_back),
+	TEST_CASES_END
+};
+
+const struct test_suite suite_sockets = {
+	.name = "sockets",
+	.about = "sockets with and without memory, and what EAL has refused",
+	.setup = sockets_up,
+	.teardown = sockets_down,
+	.rescue = sockets_rescue,
+	.cases = cases,
+};
