@@ -35,6 +35,7 @@ const struct perf_scenario *const perf_scenarios[] = {
 	&scenario_threads,
 	&scenario_oversubscribed,
 	&scenario_load,
+	&scenario_exhausted,
 };
 
 const unsigned int perf_n_scenarios = RTE_DIM(perf_scenarios);

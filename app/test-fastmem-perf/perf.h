@@ -160,6 +160,7 @@ extern const struct perf_scenario scenario_pipeline, scenario_pipeline_bulk32;
 extern const struct perf_scenario scenario_mixed, scenario_latency, scenario_types;
 extern const struct perf_scenario scenario_churn, scenario_replay, scenario_debug;
 extern const struct perf_scenario scenario_threads, scenario_oversubscribed, scenario_load;
+extern const struct perf_scenario scenario_exhausted;
 
 /* cell.c: the rounds of a cell. */
 

@@ -18,7 +18,7 @@ SUITE = "perf_autotest"
 PROGRAM = sys.argv.pop(1)
 EAL = ["--no-huge", "-m", "640", "--no-pci", "--no-shconf", "--no-telemetry"]
 ONE_LCORE = {"tight", "batch_fifo", "batch_lifo", "bulk8", "bulk32", "mixed", "latency", "types",
-             "churn", "threads", "oversubscribed", "load"}
+             "churn", "threads", "oversubscribed", "load", "exhausted"}
 TWO_LCORES = {"pipeline", "pipeline_bulk32"}
 HUGE_PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 THREADS = {"lcore", "pthread", "registered", "control"}
