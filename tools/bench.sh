@@ -24,4 +24,7 @@ else
 fi
 
 tools/with-eal.sh $pages --memory 1536 "$build/app/test-fastmem-perf/dpdk-fastmem-perf" -- \
-	--json "$BUILD/bench.json" --plot "$BUILD/bench.svg" "$@"
+	--table "$BUILD/bench.txt" --json "$BUILD/bench.json" "$@"
+app/test-fastmem-perf/dpdk-fastmem-perf-plot "$BUILD/bench.json" --svg "$BUILD/bench.svg" \
+	--html "$BUILD/bench.html"
+say "the whole table: $BUILD/bench.txt; the picture: $BUILD/bench.svg; the page: $BUILD/bench.html"

@@ -26,6 +26,9 @@ fi
 
 say "comparing, in less than 20 seconds"
 tools/with-eal.sh $pages --memory 1024 "$BUILD/demo/app/test-fastmem-perf/dpdk-fastmem-perf" -- \
-	--quick --json "$BUILD/fastmem.json" --plot "$BUILD/fastmem.svg"
+	--quick --table "$BUILD/fastmem.txt" --json "$BUILD/fastmem.json"
+app/test-fastmem-perf/dpdk-fastmem-perf-plot "$BUILD/fastmem.json" --svg "$BUILD/fastmem.svg" \
+	--html "$BUILD/fastmem.html"
 
-say "the plot is in $BUILD/fastmem.svg, the figures are in $BUILD/fastmem.json"
+say "the whole table: $BUILD/fastmem.txt; the picture: $BUILD/fastmem.svg; a page with a panel for"
+say "each scenario: $BUILD/fastmem.html; for programs: $BUILD/fastmem.json"

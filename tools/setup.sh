@@ -24,6 +24,7 @@ missing_packages() {
 	command -v pkg-config >/dev/null || echo pkg-config
 	pkg-config --exists libdpdk 2>/dev/null || echo libdpdk-dev
 	command -v gnuplot >/dev/null || echo gnuplot-nox
+	command -v python3 >/dev/null || echo python3
 	[ "$1" = test ] || return 0
 	command -v make >/dev/null || echo make
 	command -v addr2line >/dev/null || echo binutils
@@ -43,7 +44,6 @@ missing_packages() {
 	command -v dpdk-test >/dev/null || echo dpdk-dev
 	command -v dpdk-proc-info >/dev/null || echo dpdk-dev
 	[ -x /usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk ] || echo openvswitch-switch-dpdk
-	command -v python3 >/dev/null || echo python3
 	gdb_runs_python || echo gdb
 }
 

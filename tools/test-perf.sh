@@ -25,8 +25,9 @@ eal=("$@" --memory 1024)
 perf=$build/app/test-fastmem-perf/dpdk-fastmem-perf
 
 runs_quick() {
-	tools/with-eal.sh "${eal[@]}" "$perf" -- --quick --json "$scratch/perf.json" \
-		--plot "$scratch/perf.svg"
+	tools/with-eal.sh "${eal[@]}" "$perf" -- --quick --json "$scratch/perf.json" &&
+		app/test-fastmem-perf/dpdk-fastmem-perf-plot "$scratch/perf.json" \
+			--svg "$scratch/perf.svg" --html "$scratch/perf.html"
 }
 
 scenarios() { "$perf" --list | awk '/^scenarios:/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'; }

@@ -72,6 +72,8 @@ leave(struct contender *c, const struct cell *cell)
 	if (c->in.size != 0)
 		perf_allocators[c->id].destroy(&c->in);
 	free(c->state);
+	free(c->series);
+	free(c->live);
 }
 
 static int
@@ -80,6 +82,7 @@ gather(struct contenders *cs, const struct cell *cell, size_t size, unsigned int
 	struct instance_request req = { .size = size, .n_objects = n_objects };
 	uint32_t selected = perf_selected(cell->scenario) & ~cell->skipped;
 	enum perf_allocator_id id;
+	unsigned int i;
 
 	cs->n = 0;
 	cs->samples = calloc(PERF_MAX_CONTENDERS * cell->n_metrics * perf_options.rounds,
@@ -88,7 +91,8 @@ gather(struct contenders *cs, const struct cell *cell, size_t size, unsigned int
 		return -ENOMEM;
 	if (perf_fastmem_start(selected) != 0)
 		selected &= ~PERF_FASTMEM_ALLOCATORS;
-	for (id = 0; id < PERF_N_ALLOCATORS; id++) {
+	for (i = 0; i < perf_options.n_order; i++) {
+		id = perf_options.order[i];
 		if ((selected & 1u << id) == 0)
 			continue;
 		req.cache_size = PERF_CACHE_SIZE;
@@ -276,7 +280,7 @@ is_beaten(const struct contenders *cs, unsigned int i)
 }
 
 static void
-add_results(const struct cell *cell, size_t size, const struct contender *c)
+add_results(const struct cell *cell, size_t size, struct contender *c)
 {
 	struct perf_result r = {
 		.scenario = cell->scenario,
@@ -294,7 +298,16 @@ add_results(const struct cell *cell, size_t size, const struct contender *c)
 		if (samples[0] < 0)
 			continue;
 		snprintf(r.metric, sizeof(r.metric), "%s", cell->metrics[i]);
+		if (strcmp(r.metric, "bytes_backing") == 0) {
+			r.series = c->series;
+			r.live = c->live;
+			r.n_series = c->n_series;
+			c->series = NULL;
+			c->live = NULL;
+		}
 		perf_result_add(&r, samples, perf_options.rounds);
+		r.series = NULL;
+		r.live = NULL;
 	}
 }
 

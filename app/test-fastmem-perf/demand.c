@@ -32,6 +32,8 @@ struct play {
 	uint64_t cycles; /* of the last round */
 	uint64_t peak_backing;
 	uint64_t peak_metadata;
+	uint64_t *series; /* bytes at the end of each epoch, the first time it is played */
+	bool played;
 };
 
 static const struct demand *demand; /* being played */
@@ -76,7 +78,9 @@ demand_end_epoch(struct demand *d)
 	if (d->n_epochs == d->epochs_room) {
 		d->epochs_room = d->epochs_room * 2 + 64;
 		d->epochs = grown(d->epochs, d->epochs_room, sizeof(*d->epochs));
+		d->live = grown(d->live, d->epochs_room, sizeof(*d->live));
 	}
+	d->live[d->n_epochs] = d->live_bytes;
 	d->epochs[d->n_epochs++] = d->n_steps;
 }
 
@@ -85,6 +89,7 @@ demand_free(struct demand *d)
 {
 	free(d->steps);
 	free(d->epochs);
+	free(d->live);
 }
 
 static __rte_always_inline bool
@@ -155,12 +160,16 @@ backing(const struct contender *c, const struct play *p)
 	return perf_allocators[c->id].backing(p->instances, demand->n_kinds);
 }
 
+/* At the end of an epoch. */
 static void
-look_at_memory(const struct contender *c, struct play *p, uint64_t base)
+look_at_memory(const struct contender *c, struct play *p, uint64_t base, unsigned int epoch)
 {
+	uint64_t bytes = backing(c, p) - base;
 	struct rte_fastmem_stats stats;
 
-	p->peak_backing = RTE_MAX(p->peak_backing, backing(c, p) - base);
+	if (!p->played)
+		p->series[epoch] = bytes;
+	p->peak_backing = RTE_MAX(p->peak_backing, bytes);
 	if ((1u << c->id) & PERF_FASTMEM_ALLOCATORS && rte_fastmem_stats(&stats) == 0)
 		p->peak_metadata = RTE_MAX(p->peak_metadata, stats.bytes_metadata);
 }
@@ -182,9 +191,10 @@ play(const struct alloc_ops *ops, const struct contender *c, uint64_t n)
 		if (!play_steps(ops, p, from, demand->epochs[i]))
 			break;
 		cycles += rte_rdtsc_precise() - start;
-		look_at_memory(c, p, base);
+		look_at_memory(c, p, base, i);
 		from = demand->epochs[i];
 	}
+	p->played = true;
 	start = rte_rdtsc_precise();
 	play_end(ops, p);
 	p->cycles = cycles + rte_rdtsc_precise() - start;
@@ -212,7 +222,8 @@ begin(const struct contender *c, uint64_t n)
 	p->rng.state = UINT64_C(0x9e3779b97f4a7c15);
 	p->instances = calloc(demand->n_kinds, sizeof(*p->instances));
 	p->queues = calloc(demand->n_kinds, sizeof(*p->queues));
-	if (p->instances == NULL || p->queues == NULL)
+	p->series = calloc(demand->n_epochs, sizeof(*p->series));
+	if (p->instances == NULL || p->queues == NULL || p->series == NULL)
 		return 0;
 	for (i = 0; i < demand->n_kinds; i++) {
 		struct instance_request req = {
@@ -241,8 +252,26 @@ end(const struct contender *c, uint64_t n)
 	for (i = 0; p->queues != NULL && i < demand->n_kinds; i++)
 		free(p->queues[i].ptrs);
 	free(p->queues);
+	free(p->series);
 	free(p->instances);
 	return 0;
+}
+
+/* Hand the memory over time to the results. Without memory for that, they have none. */
+static void
+give_series(struct contender *c)
+{
+	struct play *p = c->state;
+
+	if (p->peak_backing == 0) /* not known */
+		return;
+	c->live = calloc(demand->n_epochs, sizeof(*c->live));
+	if (c->live == NULL)
+		return;
+	memcpy(c->live, demand->live, demand->n_epochs * sizeof(*c->live));
+	c->series = p->series;
+	c->n_series = demand->n_epochs;
+	p->series = NULL;
 }
 
 /* The order of the metrics in demand_run(). */
@@ -254,6 +283,8 @@ take_samples(struct contender *c, unsigned int round)
 	unsigned int rounds = perf_options.rounds;
 	bool known = p->peak_backing != 0;
 
+	if (round == 0)
+		give_series(c);
 	samples[0] = p->cycles / (demand->n_calls / 2.0);
 	samples[rounds] = known ? (double)p->peak_backing : -1;
 	samples[2 * rounds] = p->peak_metadata != 0 ? (double)p->peak_metadata : -1;

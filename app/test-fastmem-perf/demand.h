@@ -32,6 +32,7 @@ struct demand {
 	struct demand_step *steps;
 	size_t n_steps, steps_room;
 	size_t *epochs; /* where each ends in steps[] */
+	uint64_t *live; /* bytes at the end of each */
 	unsigned int n_epochs, epochs_room;
 	uint64_t n_calls; /* of alloc and of free together, the objects left at the end freed */
 	uint64_t live_bytes, peak_live_bytes;

@@ -53,23 +53,23 @@ perf_goal_is_met(const struct perf_goal *g)
 }
 
 void
-perf_goals_print(void)
+perf_goals_print(FILE *f)
 {
 	const struct perf_goal *g;
 	char what[40];
 
 	if (perf_n_goals == 0)
 		return;
-	printf("\nGoals: medians of each round's ratio\n\n");
+	fprintf(f, "\nGoals: medians of each round's ratio\n\n");
 	for (g = perf_goals; g < perf_goals + perf_n_goals; g++) {
 		snprintf(what, sizeof(what), "%s", g->input);
 		if (g->size != 0)
 			snprintf(what, sizeof(what), "%" PRIu64 " B", g->size);
-		printf("  %-15s %-16s %-46s ", g->scenario->name, what, g->name);
+		fprintf(f, "  %-15s %-16s %-46s ", g->scenario->name, what, g->name);
 		if (g->why[0] != '\0')
-			printf("%s\n", g->why);
+			fprintf(f, "%s\n", g->why);
 		else
-			printf("%6.2f  goal: at %s %.2f: %s\n", g->median,
+			fprintf(f, "%6.2f  goal: at %s %.2f: %s\n", g->median,
 				g->at_least ? "least" : "most", g->bound,
 				perf_goal_is_met(g) ? "met" : "missed");
 	}

@@ -38,22 +38,49 @@ asks_only(int argc, char **argv)
 		strcmp(argv[1], "--list") == 0);
 }
 
+static int
+check_output(const char *path)
+{
+	FILE *f;
+
+	if (path == NULL)
+		return 0;
+	f = fopen(path, "a");
+	if (f == NULL) {
+		fprintf(stderr, "cannot write %s: %s\n", path, strerror(errno));
+		return -errno;
+	}
+	fclose(f);
+	return 0;
+}
+
 /* Find out now what would otherwise be found out after a long run. */
 static int
 check_outputs(void)
 {
-	FILE *f;
+	int ret = check_output(perf_options.json);
 
-	if (perf_options.json != NULL) {
-		f = fopen(perf_options.json, "a");
-		if (f == NULL) {
-			fprintf(stderr, "cannot write %s: %s\n", perf_options.json,
-				strerror(errno));
-			return -errno;
-		}
-		fclose(f);
+	return ret != 0 ? ret : check_output(perf_options.table);
+}
+
+static int
+write_table(void)
+{
+	FILE *f = perf_options.table != NULL ? fopen(perf_options.table, "w") : stdout;
+	int failed;
+
+	if (f != NULL)
+		perf_report_print(f);
+	if (f == stdout)
+		return 0;
+	failed = f == NULL || ferror(f);
+	if (f == NULL || fclose(f) != 0 || failed) {
+		fprintf(stderr, "cannot write %s completely: %s\n", perf_options.table,
+			strerror(errno));
+		return -EIO;
 	}
-	return perf_options.plot != NULL ? perf_plot_check() : 0;
+	perf_summary_print();
+	return 0;
 }
 
 static int
@@ -101,7 +128,7 @@ report(void)
 		fprintf(stderr, "nothing was measured\n");
 		return -1;
 	}
-	perf_report_print();
+	ret = write_table();
 	perf_warn_repeat();
 	if (perf_options.json != NULL) {
 		if (perf_json_write(perf_options.json) == 0)
@@ -109,22 +136,31 @@ report(void)
 		else
 			ret = -1;
 	}
-	if (perf_options.plot != NULL) {
-		if (perf_plot_write(perf_options.plot) == 0)
-			printf("wrote %s\n", perf_options.plot);
-		else
-			ret = -1;
-	}
 	return ret;
+}
+
+/* What was run, as it could be typed; argv is EAL's to change. */
+static void
+note_command(int argc, char **argv, char *text, size_t room)
+{
+	const char *name = strrchr(argv[0], '/');
+	size_t n = snprintf(text, room, "%s", name != NULL ? name + 1 : argv[0]);
+	int i;
+
+	for (i = 1; i < argc && n < room; i++)
+		n += snprintf(text + n, room - n, " %s", argv[i]);
 }
 
 int
 main(int argc, char **argv)
 {
 	int n_eal = count_eal_args(argc, argv);
+	char command[512];
 	unsigned int i;
 	int ret;
 
+	note_command(argc, argv, command, sizeof(command));
+	perf_options.command = command;
 	if (asks_only(argc, argv))
 		n_eal = 0;
 	if (n_eal < argc) {
@@ -158,6 +194,10 @@ main(int argc, char **argv)
 
 	for (i = 0; i < perf_options.n_traces; i++)
 		free(perf_options.traces[i]);
+	for (i = 0; i < perf_n_results; i++) {
+		free(perf_results[i].series);
+		free(perf_results[i].live);
+	}
 	free(perf_results);
 	free(perf_goals);
 	rte_eal_cleanup();

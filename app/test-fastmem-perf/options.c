@@ -49,7 +49,8 @@ enum {
 	OPT_ROUNDS,
 	OPT_QUICK,
 	OPT_JSON,
-	OPT_PLOT,
+	OPT_TABLE,
+	OPT_GOALS,
 	OPT_TRACE,
 	OPT_LIST,
 	OPT_PEER,
@@ -63,7 +64,8 @@ static const struct option long_options[] = {
 	{ "rounds", required_argument, NULL, OPT_ROUNDS },
 	{ "quick", no_argument, NULL, OPT_QUICK },
 	{ "json", required_argument, NULL, OPT_JSON },
-	{ "plot", required_argument, NULL, OPT_PLOT },
+	{ "table", required_argument, NULL, OPT_TABLE },
+	{ "goals", no_argument, NULL, OPT_GOALS },
 	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "list", no_argument, NULL, OPT_LIST },
 	{ "peer", required_argument, NULL, OPT_PEER }, /* not for users */
@@ -79,13 +81,14 @@ print_help(void)
 		"Compares fastmem with other allocators, side by side in one run.\n"
 		"\n"
 		"  --scenario A[,B...]   run only these scenarios (all)\n"
-		"  --allocator A[,B...]  compare only these allocators (all)\n"
+		"  --allocator A[,B...]  compare only these allocators, made ready in this order (all)\n"
 		"  --size N[,N...]       object sizes in bytes (64,256,1024,4096; quick: 64,1024)\n"
 		"  --rounds N            rounds of each comparison, at least %u (%u; quick: %u)\n"
 		"  --quick               short rounds: all of it in less than 20 seconds\n"
 		"  --trace F[,F...]      traces for the scenario replay (those shipped)\n"
-		"  --json FILE           write the results for machines\n"
-		"  --plot FILE.svg       draw the results, by gnuplot\n"
+		"  --table FILE          write all figures there; one screen of them is printed\n"
+		"  --goals               say what fastmem is to reach, and whether it does\n"
+		"  --json FILE           write the results for machines, and dpdk-fastmem-perf-plot\n"
 		"  --list                list scenarios and allocators\n"
 		"  -h, --help            this text\n"
 		"\n"
@@ -133,6 +136,8 @@ select_allocator(const char *name)
 		fprintf(stderr, "no allocator '%s': --list shows them\n", name);
 		return -EINVAL;
 	}
+	if ((perf_options.allocators & 1u << id) == 0)
+		perf_options.order[perf_options.n_order++] = id;
 	perf_options.allocators |= 1u << id;
 	return 0;
 }
@@ -233,8 +238,11 @@ parse_option(int opt, const char *arg)
 	case OPT_JSON:
 		perf_options.json = arg;
 		return 0;
-	case OPT_PLOT:
-		perf_options.plot = arg;
+	case OPT_TABLE:
+		perf_options.table = arg;
+		return 0;
+	case OPT_GOALS:
+		perf_options.goals = true;
 		return 0;
 	case OPT_PEER:
 		perf_options.peer = arg;
@@ -256,8 +264,12 @@ set_defaults(void)
 		any |= perf_options.scenarios[i];
 	for (i = 0; !any && i < perf_n_scenarios; i++)
 		perf_options.scenarios[i] = true;
-	if (perf_options.allocators == 0)
+	if (perf_options.allocators == 0) {
 		perf_options.allocators = PERF_ALL_ALLOCATORS & ~PERF_NAMED_ALLOCATORS;
+		for (i = 0; i < PERF_N_ALLOCATORS; i++)
+			if (perf_options.allocators & 1u << i)
+				perf_options.order[perf_options.n_order++] = i;
+	}
 	if (perf_options.rounds == 0)
 		perf_options.rounds = perf_options.quick ? PERF_MIN_ROUNDS : DEFAULT_ROUNDS;
 	if (perf_options.n_sizes == 0) {

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <rte_fastmem.h>
 
@@ -73,13 +74,17 @@ enum perf_allocator_id {
 struct perf_options {
 	bool scenarios[32]; /* by position in perf_scenarios[] */
 	uint32_t allocators; /* bit mask of enum perf_allocator_id */
+	uint8_t order[PERF_N_ALLOCATORS]; /* these, as they are made ready and calibrated */
+	unsigned int n_order;
 	size_t sizes[PERF_MAX_SIZES];
 	unsigned int n_sizes;
 	bool default_sizes; /* the user did not choose */
 	unsigned int rounds;
 	bool quick;
 	const char *json;
-	const char *plot;
+	const char *table; /* where all of the figures go; NULL: standard output */
+	bool goals;
+	const char *command; /* for whoever reads the results */
 	char *traces[PERF_MAX_TRACES]; /* owned */
 	unsigned int n_traces;
 	const char *peer; /* what to be instead, for another process: see seat.h */
@@ -137,6 +142,9 @@ struct contender {
 	struct instance in;
 	uint64_t n; /* repetitions that make a round last perf_round_cycles() */
 	double *samples; /* by metric and round */
+	uint64_t *series; /* of the metric bytes_backing; the results own it */
+	uint64_t *live;
+	unsigned int n_series;
 	void *state; /* of the scenario: struct cell's state_bytes, zeroed */
 	bool failed; /* an allocation failed in some round */
 };
@@ -235,6 +243,9 @@ struct perf_result {
 	char metric[40];
 	double median, min, max;
 	unsigned int rounds;
+	uint64_t *series; /* the metric over time, or NULL. Owned */
+	uint64_t *live; /* with it: the bytes that were live. Owned */
+	unsigned int n_series;
 	char why[PERF_WHY_LEN]; /* not empty: there are no figures, for this reason */
 };
 
@@ -278,13 +289,14 @@ extern size_t perf_n_goals;
 void perf_goal_add(const struct perf_goal *goal, double *ratios, unsigned int n);
 void perf_goal_add_absent(const struct perf_goal *goal, const char *why);
 bool perf_goal_is_met(const struct perf_goal *g);
-void perf_goals_print(void);
+void perf_goals_print(FILE *f);
 
-/* report.c, json.c, plot.c */
-void perf_report_print(void);
+/* report.c: all figures; and one screen of them. */
+void perf_report_print(FILE *f);
+void perf_summary_print(void);
+
+/* json.c */
 int perf_json_write(const char *path);
-int perf_plot_check(void);
-int perf_plot_write(const char *path);
 
 /* progress.c */
 void perf_progress(const struct perf_scenario *scenario, const char *detail, unsigned int round,

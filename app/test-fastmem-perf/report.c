@@ -16,6 +16,8 @@
 #define MIB (1024.0 * 1024)
 #define LABEL_WIDTH 12
 
+static FILE *out; /* where the table goes */
+
 static bool
 is_bytes(const struct perf_result *r)
 {
@@ -41,31 +43,31 @@ print_row(const struct perf_result *r, const char *label)
 	double unit = scale(r);
 	int d = digits(r);
 
-	printf("  %-*s %-15s ", LABEL_WIDTH, label, perf_allocators[r->id].name);
+	fprintf(out, "  %-*s %-15s ", LABEL_WIDTH, label, perf_allocators[r->id].name);
 	if (r->why[0] != '\0') {
-		printf("%s\n", r->why);
+		fprintf(out, "%s\n", r->why);
 		return;
 	}
-	printf("%11.*f %11.*f %11.*f", d, r->median / unit, d, r->min / unit, d, r->max / unit);
+	fprintf(out, "%11.*f %11.*f %11.*f", d, r->median / unit, d, r->min / unit, d, r->max / unit);
 	if (fastmem != NULL && fastmem->median > 0)
-		printf(" %10.2f", r->median / fastmem->median);
+		fprintf(out, " %10.2f", r->median / fastmem->median);
 	if (perf_result_ops_per_second(r) > 0)
-		printf("   %.6g million a second", perf_result_ops_per_second(r) / 1e6);
-	printf("\n");
+		fprintf(out, "   %.6g million a second", perf_result_ops_per_second(r) / 1e6);
+	fprintf(out, "\n");
 }
 
 static void
 print_heading(const struct perf_result *r)
 {
-	printf("\n%s: %s\n", r->scenario->name, r->scenario->what);
-	printf("  %-12s %-15s %11s %11s %11s %10s\n", "", "", "median", "min", "max",
+	fprintf(out, "\n%s: %s\n", r->scenario->name, r->scenario->what);
+	fprintf(out, "  %-12s %-15s %11s %11s %11s %10s\n", "", "", "median", "min", "max",
 		"x fastmem");
 }
 
 static void
 print_subheading(const struct perf_result *r)
 {
-	printf("  %s%s, %u lcore%s, %u rounds\n", r->metric, is_bytes(r) ? ", in MiB" : "",
+	fprintf(out, "  %s%s, %u lcore%s, %u rounds\n", r->metric, is_bytes(r) ? ", in MiB" : "",
 		r->lcores, r->lcores == 1 ? "" : "s", perf_options.rounds);
 }
 
@@ -91,7 +93,7 @@ print_cell(const struct perf_result *cell)
 
 	perf_result_input(cell, label, sizeof(label));
 	if (strlen(label) > LABEL_WIDTH) {
-		printf("  %s\n", label);
+		fprintf(out, "  %s\n", label);
 		label[0] = '\0';
 	}
 	for (id = 0; id < PERF_N_ALLOCATORS; id++) {
@@ -139,11 +141,11 @@ print_overview_heading(void)
 {
 	enum perf_allocator_id id;
 
-	printf("\nIn short: fastmem's median, and the others' as a multiple of it\n\n");
-	printf("  %-24s %-22s %9s", "", "", "fastmem");
+	fprintf(out, "\nIn short: fastmem's median, and the others' as a multiple of it\n\n");
+	fprintf(out, "  %-24s %-22s %9s", "", "", "fastmem");
 	for (id = 0; id < PERF_N_ALLOCATORS; id++)
 		if (id != PERF_fastmem && was_measured(id))
-			printf(" %9.9s", id == PERF_fastmem_handle ? "..handle" :
+			fprintf(out, " %9.9s", id == PERF_fastmem_handle ? "..handle" :
 				id == PERF_fastmem_pool ? "..pool" :
 				id == PERF_mempool_stack ? "..stack" :
 				id == PERF_mempool_fastmem ? "..fastmem" :
@@ -152,7 +154,7 @@ print_overview_heading(void)
 				id == PERF_rte_malloc_header ? "..header" :
 				id == PERF_rte_malloc_eal ? "..eal" :
 				perf_allocators[id].name);
-	printf("\n");
+	fprintf(out, "\n");
 }
 
 static void
@@ -165,21 +167,21 @@ print_overview_row(const struct perf_result *fastmem)
 	perf_result_input(fastmem, input, sizeof(input));
 	snprintf(label, sizeof(label), "%s %s", fastmem->scenario->name, input);
 	if (fastmem->why[0] != '\0') {
-		printf("  %-24s %-22s %s\n", label, fastmem->metric, fastmem->why);
+		fprintf(out, "  %-24s %-22s %s\n", label, fastmem->metric, fastmem->why);
 		return;
 	}
-	printf("  %-24s %-22s %9.*f", label, fastmem->metric, digits(fastmem),
+	fprintf(out, "  %-24s %-22s %9.*f", label, fastmem->metric, digits(fastmem),
 		fastmem->median / scale(fastmem));
 	for (id = 0; id < PERF_N_ALLOCATORS; id++) {
 		if (id == PERF_fastmem || !was_measured(id))
 			continue;
 		other = perf_result_of(fastmem, id);
 		if (other == NULL || other->why[0] != '\0' || fastmem->median <= 0)
-			printf(" %9s", "");
+			fprintf(out, " %9s", "");
 		else
-			printf(" %8.2fx", other->median / fastmem->median);
+			fprintf(out, " %8.2fx", other->median / fastmem->median);
 	}
-	printf("\n");
+	fprintf(out, "\n");
 }
 
 static void
@@ -196,11 +198,13 @@ print_overview(void)
 }
 
 void
-perf_report_print(void)
+perf_report_print(FILE *f)
 {
+	out = f;
 	print_details();
 	print_overview();
-	printf("\nLess is better throughout. Bytes are shown in MiB.\n");
-	perf_goals_print();
-	printf("\n");
+	fprintf(out, "\nLess is better throughout. Bytes are shown in MiB.\n");
+	if (perf_options.goals)
+		perf_goals_print(out);
+	fprintf(out, "\n");
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The fastmem authors
 
-"""What dpdk-fastmem-perf promises its users: scenarios, table, JSON, plot and errors."""
+"""What dpdk-fastmem-perf promises its users: scenarios, table, JSON, picture and errors."""
 
 import glob
 import json
@@ -16,6 +16,7 @@ import xml.etree.ElementTree
 
 SUITE = "perf_autotest"
 PROGRAM = sys.argv.pop(1)
+PLOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dpdk-fastmem-perf-plot")
 EAL = ["--no-huge", "-m", "640", "--no-pci", "--no-shconf", "--no-telemetry"]
 ONE_LCORE = {"tight", "batch_fifo", "batch_lifo", "bulk8", "bulk32", "mixed", "latency", "types",
              "churn", "threads", "oversubscribed", "load", "exhausted"}
@@ -234,16 +235,64 @@ class Perf(unittest.TestCase):
         self.assertRegex(done.stdout, r"tight 64 B +cycles_per_pair +[\d.]+ +[\d.]+x")
 
     @unittest.skipIf(shutil.which("gnuplot") is None, "needs gnuplot")
-    def test_the_plot_is_a_picture(self):
-        plot = os.path.join(self.dir, "it's.svg")
-        self.measure("--scenario", "tight,churn", "--size", "64", "--plot", plot)
-        root = xml.etree.ElementTree.parse(plot).getroot()
-        self.assertTrue(root.tag.endswith("svg"))
-        self.assertGreater(len(list(root.iter())), 50)
+    def test_the_picture_has_four_panels_and_the_page_each_scenario(self):
+        svg, page = os.path.join(self.dir, "it's.svg"), os.path.join(self.dir, "page.html")
+        scenarios = "tight,bulk32,oversubscribed,types,latency"
+        results, _ = self.measure("--scenario", scenarios, "--size", "64,1024",
+                                  "--allocator", "fastmem,mempool")
+        done = subprocess.run([PLOT, self.json, "--svg", svg, "--html", page],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        texts = "".join(xml.etree.ElementTree.parse(svg).getroot().itertext())
+        for title in ("One object", "Threads that share", "32 types", "Latency"):
+            self.assertIn(title, texts)
+        self.assertNotIn("not measured", texts)
+        self.assertIn("mempool tight", texts)
+        self.assertIn("GHz counter", texts)
+        self.assertIn("dpdk-fastmem-perf", texts)
+        with open(page, encoding="utf-8") as f:
+            text = f.read()
+        for scenario in scenarios.split(","):
+            self.assertIn("<h2>%s</h2>" % scenario, text)
+        self.assertGreater(text.count("<svg"), len({r["scenario"] for r in results}))
 
-    def test_a_plot_without_gnuplot_is_refused_at_once(self):
-        self.refused("gnuplot", "--plot", os.path.join(self.dir, "p.svg"),
-                     env=dict(os.environ, PATH="/nonexistent"))
+    def test_a_picture_of_nothing_is_refused_with_the_reason(self):
+        svg = os.path.join(self.dir, "p.svg")
+        for arguments, env, reason in (
+                ((self.json, "--svg", svg), os.environ, "no results of dpdk-fastmem-perf"),
+                ((self.json, "--svg", svg), dict(os.environ, PATH="/nonexistent"), "gnuplot-nox")):
+            done = subprocess.run([sys.executable, PLOT, *arguments], capture_output=True,
+                                  text=True, check=False, env=env)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(reason, done.stderr)
+
+    def test_one_screen_is_printed_where_the_table_goes_to_a_file(self):
+        table = os.path.join(self.dir, "table.txt")
+        _, done = self.measure("--scenario", "tight,types", "--allocator",
+                               "fastmem,mempool,rte_malloc,libc", "--table", table)
+        self.assertRegex(done.stdout, r"alloc, free +cycles( +[\d.]+){4} +[\d.]+ #")
+        self.assertRegex(done.stdout, r"memory for these 32 types +MiB( +[\d.]+){3} +[\d.]+ #")
+        self.assertNotIn("Goals", done.stdout)
+        self.assertLess(len(done.stdout.splitlines()), 25)
+        with open(table, encoding="utf-8") as f:
+            self.assertRegex(f.read(), r"tight 64 B +cycles_per_pair +[\d.]+ +[\d.]+x")
+
+    def test_goals_are_printed_if_asked_for(self):
+        for options, wanted in ((("--goals",), True), ((), False)):
+            _, done = self.measure("--scenario", "tight", "--size", "64", "--allocator",
+                                   "fastmem_pool,mempool", *options)
+            self.assertEqual("Goals" in done.stdout, wanted)
+
+    def test_memory_over_time_is_as_long_for_each_allocator(self):
+        results, _ = self.measure("--scenario", "types", "--allocator", "fastmem,mempool")
+        series = {r["allocator"]: r for r in results if "series" in r}
+        self.assertEqual(set(series), {"fastmem", "mempool"})
+        for r in series.values():
+            self.assertEqual(r["metric"], "bytes_backing")
+            self.assertEqual(len(r["series"]), len(r["live"]))
+            self.assertEqual(r["live"], series["fastmem"]["live"])
+            self.assertTrue(all(s >= l for s, l in zip(r["series"], r["live"])), r)
+        self.assertEqual(len(set(series["mempool"]["series"])), 1)
 
     def test_wrong_options_are_refused_with_the_reason(self):
         self.refused("no scenario 'x'", "--scenario", "tight,x")
@@ -265,7 +314,7 @@ class Perf(unittest.TestCase):
                 self.assertIn(name, done.stdout)
         done = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True)
         for option in ("--scenario", "--allocator", "--size", "--rounds", "--quick", "--trace",
-                       "--json", "--plot", "--list", "--help"):
+                       "--json", "--table", "--goals", "--list", "--help"):
             self.assertIn(option, done.stdout)
 
 

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/* One screen of the results: a row for each pattern, and how far fastmem is ahead of the mempool. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "perf.h"
+
+#define SIZE 256 /* of the objects, if it was measured */
+#define BAR_WIDTH 24
+#define MIB (1024.0 * 1024)
+
+static const struct row {
+	const char *scenario;
+	const char *metric;
+	const char *what;
+	const char *unit;
+	double scale;
+} rows[] = {
+	{ "tight", "cycles_per_pair", "alloc, free", "cycles", 1 },
+	{ "batch_fifo", "cycles_per_pair", "256 objects, freed oldest first", "cycles", 1 },
+	{ "batch_lifo", "cycles_per_pair", "256 objects, freed newest first", "cycles", 1 },
+	{ "bulk32", "cycles_per_object", "32 objects by one call", "cycles", 1 },
+	{ "pipeline", "cycles_per_object", "one core allocates, another frees", "cycles", 1 },
+	{ "pipeline_bulk32", "cycles_per_object", "the same, 32 by one call", "cycles", 1 },
+	{ "mixed", "cycles_per_pair", "random sizes", "cycles", 1 },
+	{ "latency", "alloc_cycles_p99_99", "p99.99 of an allocation", "cycles", 1 },
+	{ "oversubscribed", "ns_per_op_16_threads", "16 threads that share the CPUs", "ns", 1 },
+	{ "types", "cycles_per_pair", "32 types, shifting demand", "cycles", 1 },
+	{ "types", "bytes_backing", "memory for these 32 types", "MiB", MIB },
+	{ "churn", "bytes_backing", "memory where sizes come and go", "MiB", MIB },
+};
+
+static const enum perf_allocator_id columns[] = {
+	PERF_fastmem, PERF_mempool, PERF_rte_malloc, PERF_libc,
+};
+
+/* The cell of a row: that of 256 bytes, or the first one. NULL: it was not measured. */
+static const struct perf_result *
+cell_of(const struct row *row)
+{
+	const struct perf_result *found = NULL;
+	size_t i;
+
+	for (i = 0; i < perf_n_results; i++) {
+		const struct perf_result *r = &perf_results[i];
+
+		if (strcmp(r->scenario->name, row->scenario) == 0 &&
+				strcmp(r->metric, row->metric) == 0 &&
+				(found == NULL || (r->size == SIZE && found->size != SIZE)))
+			found = r;
+	}
+	return found;
+}
+
+static double
+median_of(const struct perf_result *cell, enum perf_allocator_id id)
+{
+	const struct perf_result *r = perf_result_of(cell, id);
+
+	return r != NULL && r->why[0] == '\0' ? r->median : 0;
+}
+
+static void
+print_figure(double figure)
+{
+	if (figure <= 0)
+		printf(" %10s", "");
+	else
+		printf(" %10.*f", figure < 10 ? 2 : figure < 100 ? 1 : 0, figure);
+}
+
+/* A full bar is 4 times fastmem's figure, or more. */
+static void
+print_bar(double ratio)
+{
+	unsigned int i, n = RTE_MIN(ratio / 4, 1.0) * BAR_WIDTH + 0.5;
+
+	if (ratio <= 0)
+		return;
+	printf("  %6.2f ", ratio);
+	for (i = 0; i < n; i++)
+		printf(i == BAR_WIDTH / 4 - 1 ? "|" : "#");
+}
+
+static void
+print_row(const struct row *row)
+{
+	const struct perf_result *cell = cell_of(row);
+	double fastmem, mempool;
+	unsigned int i;
+
+	if (cell == NULL)
+		return;
+	printf("  %-33s %-6s", row->what, row->unit);
+	for (i = 0; i < RTE_DIM(columns); i++)
+		print_figure(median_of(cell, columns[i]) / row->scale);
+	fastmem = median_of(cell, PERF_fastmem);
+	mempool = median_of(cell, PERF_mempool);
+	print_bar(fastmem > 0 ? mempool / fastmem : 0);
+	printf("\n");
+}
+
+void
+perf_summary_print(void)
+{
+	unsigned int i;
+
+	printf("\n  %-33s %-6s", "medians, less is better", "");
+	for (i = 0; i < RTE_DIM(columns); i++)
+		printf(" %10s", perf_allocators[columns[i]].name);
+	printf("  mempool / fastmem ('|': 1.0)\n");
+	for (i = 0; i < RTE_DIM(rows); i++)
+		print_row(&rows[i]);
+	printf("\n");
+}
