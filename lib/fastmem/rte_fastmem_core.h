@@ -86,6 +86,7 @@ struct rte_fastmem_tls {
 	struct rte_fastmem_cache *caches; /* by bin */
 	struct rte_fastmem_cache *classes; /* by class, on this thread's socket */
 	uint64_t reserved1; /* where caches have n_alloc */
+	struct rte_fastmem_cache *bulk; /* of the last bulk that was freed: see rte_fastmem_bulk_cache() */
 	int socket_id; /* of classes; SOCKET_ID_ANY until there are caches */
 } __rte_fastmem_line;
 
@@ -435,13 +436,33 @@ rte_fastmem_alloc_bulk(void **ptrs, unsigned int n, size_t size, size_t align,
 	return rte_fastmem_alloc_bulk_socket(ptrs, n, size, align, flags, SOCKET_ID_ANY);
 }
 
+/*
+ * The cache of the objects' bin. Its address comes from the object through the map, and a core may
+ * not load the top of any cache before it knows to which one this call will store: the next
+ * allocation would wait for all of that. Most often it is the cache of the last bulk. If a
+ * branch that is predicted says so, the address is known at once.
+ */
+__rte_fastmem_always_inline struct rte_fastmem_cache *
+rte_fastmem_bulk_cache(const void *ptr)
+{
+	struct rte_fastmem_cache *c = &rte_fastmem_tls.caches[rte_fastmem_bin_of(ptr)];
+	struct rte_fastmem_cache *last = rte_fastmem_tls.bulk;
+
+	if (unlikely(c != last)) {
+		rte_fastmem_tls.bulk = c;
+		return c;
+	}
+	/* Compilers must not take one for the other. */
+	RTE_FASTMEM_IN_REGISTER(last);
+	return last;
+}
+
 __rte_fastmem_inline void
 rte_fastmem_free_bulk(void **ptrs, unsigned int n)
 {
 	if (unlikely(n == 0))
 		return;
-	if (unlikely(!rte_fastmem_push_same(
-			&rte_fastmem_tls.caches[rte_fastmem_bin_of(ptrs[0])], ptrs, n)))
+	if (unlikely(!rte_fastmem_push_same(rte_fastmem_bulk_cache(ptrs[0]), ptrs, n)))
 		rte_fastmem_free_bulk_slow(ptrs, n);
 }
 
