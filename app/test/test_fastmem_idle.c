@@ -8,6 +8,8 @@
  * are in test_fastmem_reclaim.c.
  */
 
+#include <pthread.h>
+
 #include <rte_lcore.h>
 
 #include "fastmem_private.h"
@@ -79,6 +81,96 @@ a_sleeping_thread_keeps_its_loaded_magazine_at_most(void)
 	TEST_CALL(HERE(call_sleeper_end, 0));
 	TEST_ASSERT_EQUAL(count_available(), all, "the thread has left it all");
 	return TEST_SUCCESS;
+}
+
+/* Threads that free what another one has allocated, and wait then. */
+#define N_WAITING 400
+#define WAITING_BATCH 32
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	void *objs[WAITING_BATCH];
+	int turn; /* of a thread; -1: none; -2: the end */
+} waiting = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
+
+static void *
+free_and_wait(void *arg)
+{
+	int me = (int)(uintptr_t)arg;
+
+	pthread_mutex_lock(&waiting.lock);
+	for (;;) {
+		while (waiting.turn != me && waiting.turn != -2)
+			pthread_cond_wait(&waiting.cond, &waiting.lock);
+		if (waiting.turn == -2)
+			break;
+		rte_fastmem_free_bulk(waiting.objs, WAITING_BATCH);
+		waiting.turn = -1;
+		pthread_cond_broadcast(&waiting.cond);
+	}
+	pthread_mutex_unlock(&waiting.lock);
+	return NULL;
+}
+
+/* Each thread in turn frees a batch of each size. Under the lock. */
+static int
+feed_all(unsigned int n, const size_t *sizes, unsigned int n_sizes)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < n_sizes; j++) {
+			TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(waiting.objs, WAITING_BATCH,
+				sizes[j], 0, 0), 0);
+			waiting.turn = i;
+			pthread_cond_broadcast(&waiting.cond);
+			while (waiting.turn != -1)
+				pthread_cond_wait(&waiting.cond, &waiting.lock);
+		}
+	}
+	return TEST_SUCCESS;
+}
+
+static int
+waiting_threads_keep(const size_t *sizes, unsigned int n_sizes, uint64_t *kept)
+{
+	pthread_t threads[N_WAITING];
+	unsigned int n, round, i;
+	int ret = TEST_SUCCESS;
+
+	waiting.turn = -1;
+	for (n = 0; n < N_WAITING; n++)
+		if (pthread_create(&threads[n], NULL, free_and_wait, (void *)(uintptr_t)n) != 0)
+			break;
+	pthread_mutex_lock(&waiting.lock);
+	for (round = 0; round < 3 && ret == TEST_SUCCESS; round++)
+		ret = feed_all(n, sizes, n_sizes);
+	rte_fastmem_maintain();
+	rte_fastmem_maintain();
+	rte_fastmem_trim(0, SOCKET_ID_ANY);
+	*kept = stats_backing();
+	waiting.turn = -2;
+	pthread_cond_broadcast(&waiting.cond);
+	pthread_mutex_unlock(&waiting.lock);
+	for (i = 0; i < n; i++)
+		pthread_join(threads[i], NULL);
+	TEST_ASSERT_EQUAL(n, N_WAITING);
+	return ret;
+}
+
+static int
+hundreds_of_waiting_threads_keep_little(void)
+{
+	static const size_t large[] = { 32 * KIB }, small[] = { 64, 256, 1024, 4096 };
+	uint64_t kept;
+
+	TEST_CALL(waiting_threads_keep(large, 1, &kept));
+	TEST_ASSERT(kept <= 16 * MIB, "%" PRIu64 " KiB of 32 KiB", kept >> 10);
+	TEST_CALL(check_live(0));
+	TEST_CALL(waiting_threads_keep(small, RTE_DIM(small), &kept));
+	TEST_ASSERT(kept <= 16 * MIB, "%" PRIu64 " KiB of small ones", kept >> 10);
+	return check_live(0);
 }
 
 static int
@@ -182,6 +274,7 @@ a_thread_may_register_after_its_first_call(void)
 
 static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(a_sleeping_thread_keeps_its_loaded_magazine_at_most),
+	TEST_CASE_UNCHECKED(hundreds_of_waiting_threads_keep_little),
 	TEST_CASE_UNCHECKED(an_idle_thread_keeps_nothing),
 	TEST_CASE(threads_that_are_robbed_lose_nothing),
 	TEST_CASE(many_threads_at_once_leave_nothing_behind),

@@ -14,11 +14,13 @@
  *
  * A fresh cache holds a few objects; each visit to the depot or the slabs
  * doubles that, up to the bin's magazine size. So a thread only hoards objects
- * of the sizes that it really uses.
+ * of the sizes that it really uses. Threads that are no lcores, of which there may be
+ * hundreds, share a bound on what their loaded magazines may hold of all sizes together.
  *
  * The owner writes everything in its caches; tcache.seq is odd while magazines
  * move, so that readers of the statistics can tell. A thread without a cache
- * (no memory for the bookkeeping) goes to the slabs for each object.
+ * (no memory for the bookkeeping, or the bound leaves no object) goes to the slabs for
+ * each object.
  *
  * Where memory is short, other threads may take the spare magazine away: who
  * changes the magazine's owner word has it. Modelled in models/steal.pml.
@@ -41,6 +43,16 @@
  */
 #define HOARD_SHARE 32
 #define HOARD_ARENA_BYTES (16u << 20)
+
+/*
+ * A thread that waits keeps what its loaded magazines hold. There may be hundreds of threads that
+ * are no lcores: together they have this much. One may add at most this part of what is left,
+ * beside what each of them has in any case.
+ */
+#define SHARED_BYTES (4 << 20)
+#define SHARED_PART 8
+#define OWN_BYTES (8 << 10)
+#define LEAST_BYTES (1u << 10) /* of each size; without room for an object, there is no cache */
 
 /*
  * A move of magazines by the owner of a cache, for readers of the statistics, and
@@ -168,11 +180,54 @@ swap_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
 	return m != NULL;
 }
 
-/* Within a move: the capacity doubles up to the magazine's size. */
 static void
-grow_capacity(struct rte_fastmem_cache *c, const struct fastmem_bin *bin)
+set_capacity(struct fastmem_tcache *t, const struct fastmem_bin *bin, uint16_t capacity)
 {
-	c->capacity = RTE_MIN(c->capacity * 2, bin->magazine_size);
+	struct rte_fastmem_cache *c = &t->caches[bin->id];
+	int64_t more = ((int64_t)capacity - c->capacity) * bin->slot_size;
+
+	c->capacity = capacity;
+	/* What threads hold of a pool can be taken from them: fastmem_steal.c. */
+	if (bin->pool != NULL)
+		return;
+	__atomic_store_n(&t->bytes, t->bytes + more, __ATOMIC_RELAXED);
+	if (t->lcore < 0)
+		__atomic_fetch_add(&fastmem_ctl()->shared_bytes, more, __ATOMIC_RELAXED);
+}
+
+/* Up to so many objects that a thread's loaded magazine of a bin may hold more. */
+static unsigned int
+may_hold_more(const struct fastmem_tcache *t, const struct fastmem_bin *bin, unsigned int n)
+{
+	int64_t left, own = OWN_BYTES - (int64_t)t->bytes;
+
+	if (bin->pool != NULL || t->lcore >= 0)
+		return n;
+	left = SHARED_BYTES - __atomic_load_n(&fastmem_ctl()->shared_bytes, __ATOMIC_RELAXED);
+	left = RTE_MAX(left / SHARED_PART, own);
+	if (left < 0)
+		return 0;
+	n = RTE_MIN(n, (uint64_t)left / bin->slot_size);
+	return n > 1 ? n & ~1u : n;
+}
+
+/* Whether it is to hold few, as all threads hold enough. */
+static bool
+holds_few(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
+{
+	unsigned int capacity = t->caches[bin->id].capacity;
+
+	return capacity < bin->magazine_size && may_hold_more(t, bin, capacity) == 0;
+}
+
+/* Within a move: the capacity doubles up to the magazine's size, if the thread may have that. */
+static void
+grow_capacity(struct fastmem_tcache *t, const struct fastmem_bin *bin)
+{
+	struct rte_fastmem_cache *c = &t->caches[bin->id];
+	unsigned int more = RTE_MIN(c->capacity, bin->magazine_size - c->capacity);
+
+	set_capacity(t, bin, c->capacity + may_hold_more(t, bin, more));
 	if (c->end < c->base + c->capacity)
 		MOVE(c->end, c->base + c->capacity);
 }
@@ -215,20 +270,23 @@ put_empty(struct fastmem_tcache *t, struct fastmem_bin *bin, struct fastmem_maga
 		fastmem_magazine_put(m);
 }
 
-/* Give a cache its first magazine. */
+/* Give a cache its first magazine. False: no memory for it, or all threads hold enough. */
 static bool
 cache_open(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
 {
 	struct rte_fastmem_cache *c = &t->caches[bin->id];
+	unsigned int capacity = may_hold_more(t, bin, bin->first_capacity);
+	unsigned int least = RTE_MIN(LEAST_BYTES / bin->slot_size, bin->first_capacity + 0u);
 	struct fastmem_magazine *m;
 
-	if (fastmem_bin_make_depots(bin, may_grow) != 0)
+	capacity = RTE_MAX(capacity, least);
+	if (capacity == 0 || fastmem_bin_make_depots(bin, may_grow) != 0)
 		return false;
 	m = get_empty(t, bin, may_grow);
 	if (m == NULL)
 		return false;
 	move_begin(t, c);
-	c->capacity = bin->first_capacity;
+	set_capacity(t, bin, capacity);
 	load_magazine(c, m);
 	move_end(t);
 	return true;
@@ -272,7 +330,7 @@ cache_restore(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	move_begin(t, c);
 	unload_magazine(c);
 	count_in(c, -(int64_t)m->n);
-	c->capacity = bin->first_capacity;
+	set_capacity(t, bin, bin->first_capacity);
 	MOVE(c->top, m->objs);
 	MOVE(c->base, m->objs);
 	MOVE(c->end, m->objs + c->capacity);
@@ -291,7 +349,7 @@ cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin, bool to_depot)
 	spare = take_spare(t, c);
 	unload_magazine(c);
 	count_in(c, -(int64_t)loaded->n);
-	c->capacity = 0;
+	set_capacity(t, bin, 0);
 	MOVE(c->top, NULL);
 	MOVE(c->base, NULL);
 	MOVE(c->end, NULL);
@@ -370,6 +428,8 @@ fastmem_tcache_close(struct fastmem_tcache *t)
 	for (i = 1; i < ctl->n_bins; i++)
 		if (is_open(t, &ctl->bins[i]) || t->caches[i].spare != NULL)
 			close_locked(t, &ctl->bins[i]);
+	/* The next maintain sees to the sum. */
+	__atomic_store_n(&t->bytes, 0, __ATOMIC_RELAXED);
 }
 
 /* Who takes magazines for the calling thread. */
@@ -571,41 +631,67 @@ slab_refill(struct fastmem_tcache *t, struct fastmem_bin *bin, struct fastmem_ma
 	return got;
 }
 
-/* Put objects into an empty cache. Returns false when there are none to be had. */
+/* Load a full magazine of the depot in place of an empty one. False: there is none. */
+static bool
+refill_from_depot(struct fastmem_tcache *t, struct fastmem_bin *bin)
+{
+	struct rte_fastmem_cache *c = &t->caches[bin->id];
+	struct fastmem_magazine *unneeded, *old = c->loaded;
+	struct fastmem_magazine *m = fastmem_depot_take(bin->full, t->id);
+
+	if (m == NULL)
+		return false;
+	prefetch_magazine(m, m->n);
+	move_begin(t, c);
+	unneeded = take_spare(t, c);
+	unload_magazine(c);
+	count_in(c, m->n);
+	load_magazine(c, m);
+	put_spare(t, c, old);
+	grow_capacity(t, bin);
+	move_end(t);
+	if (unneeded != NULL)
+		put_empty(t, bin, unneeded);
+	return true;
+}
+
+/* The objects of a magazine of the depot go to their slabs. False: there is none. */
+static bool
+depot_drain_one(const struct fastmem_tcache *t, struct fastmem_bin *bin)
+{
+	struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
+	struct fastmem_magazine *m = full != NULL ? fastmem_depot_take(full, owner_id(t)) : NULL;
+
+	if (m != NULL)
+		fastmem_magazine_discard(m);
+	return m != NULL;
+}
+
+/* Put objects into an empty cache. Returns false if the bin is exhausted. */
 static bool
 cache_refill(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags)
 {
 	struct rte_fastmem_cache *c = &t->caches[bin->id];
-	struct fastmem_magazine *m;
-	unsigned int n;
+	unsigned int n = 0;
 
 	RTE_ASSERT(c->loaded != NULL && c->top == c->base);
 	if (c->spare_n > 0 && swap_spare(t, c))
 		return true;
-	m = fastmem_depot_take(bin->full, t->id);
-	if (m != NULL) {
-		struct fastmem_magazine *unneeded, *old = c->loaded;
-
-		prefetch_magazine(m, m->n);
-		move_begin(t, c);
-		unneeded = take_spare(t, c);
-		unload_magazine(c);
-		count_in(c, m->n);
-		load_magazine(c, m);
-		put_spare(t, c, old);
-		grow_capacity(c, bin);
-		move_end(t);
-		if (unneeded != NULL)
-			put_empty(t, bin, unneeded);
+	if (holds_few(t, bin)) {
+		do {
+			n = fastmem_slab_alloc(bin, c->loaded, c->capacity);
+		} while (n == 0 && depot_drain_one(t, bin));
+	} else if (refill_from_depot(t, bin)) {
 		return true;
 	}
-	n = slab_refill(t, bin, c->loaded, c->capacity, flags);
+	if (n == 0)
+		n = slab_refill(t, bin, c->loaded, c->capacity, flags);
 	if (n == 0)
 		return false;
 	move_begin(t, c);
 	MOVE(c->top, c->base + n);
 	count_in(c, n);
-	grow_capacity(c, bin);
+	grow_capacity(t, bin);
 	move_end(t);
 	magazine_set_n(c->loaded, 0);
 	return true;
@@ -636,7 +722,7 @@ cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	if (c->capacity < bin->magazine_size &&
 			c->end < c->base + bin->magazine_size) {
 		move_begin(t, c);
-		grow_capacity(c, bin);
+		grow_capacity(t, bin);
 		move_end(t);
 		if (c->top < c->end)
 			return;
@@ -678,7 +764,8 @@ direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 
 	do {
 		obj = fastmem_slab_alloc_one(bin);
-	} while (obj == NULL && slab_more(t, bin, flags, &reclaimed));
+	} while (obj == NULL && (depot_drain_one(t, bin) ||
+			slab_more(t, bin, flags, &reclaimed)));
 	if (obj == NULL)
 		return NULL;
 	if (t == NULL) {
@@ -922,4 +1009,48 @@ fastmem_depots_drain_idle(struct fastmem_arena *arena)
 		}
 		__atomic_store_n(&bin->exchanges_seen, moves, __ATOMIC_RELAXED);
 	}
+}
+
+/* Take the spare magazine of each size. */
+static void
+tcache_sweep(struct fastmem_tcache *t)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	struct fastmem_tcache *self_t = fastmem_tcache_current();
+	struct fastmem_magazine *m;
+	unsigned int i;
+
+	for (i = 1; t != self_t && i < ctl->first_pool_bin; i++) {
+		m = steal_spare(t, &t->caches[i], owner_id(self_t));
+		if (m != NULL)
+			fastmem_magazine_discard(m);
+	}
+}
+
+/*
+ * Sweep the threads that have not left the fast path since the last call, each once; and count
+ * what threads may hold, as a process that was killed has not.
+ */
+void
+fastmem_tcaches_maintain(void)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	struct fastmem_tcache *t;
+	int64_t shared = 0;
+
+	/* Pairs with the release in tcache_make(). */
+	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
+		uint32_t seq = __atomic_load_n(&t->seq, __ATOMIC_RELAXED);
+		uint64_t seen = __atomic_load_n(&t->idle_seq, __ATOMIC_RELAXED);
+		uint64_t swept = UINT64_C(1) << 32 | seq;
+
+		if (t->lcore < 0)
+			shared += __atomic_load_n(&t->bytes, __ATOMIC_RELAXED);
+		if ((uint32_t)seen == seq && seen != swept)
+			tcache_sweep(t);
+		if (seen != swept)
+			__atomic_store_n(&t->idle_seq, (uint32_t)seen == seq ? swept : seq,
+				__ATOMIC_RELAXED);
+	}
+	__atomic_store_n(&ctl->shared_bytes, shared, __ATOMIC_RELAXED);
 }

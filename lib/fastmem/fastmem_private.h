@@ -417,6 +417,9 @@ struct fastmem_tcache {
 	uint32_t seq; /* odd while the owner moves magazines */
 	uint32_t move_bin; /* meanwhile: of this bin */
 	int64_t move_live; /*   and so many of its objects are in use through this cache */
+	/* Of size classes: what the loaded magazines may hold. Owner only. Atomic for maintain */
+	uint64_t bytes;
+	uint64_t idle_seq; /* seq at the last maintain; its upper half: swept since. Of maintain */
 	struct fastmem_counts *counts; /* by bin; never changes */
 	struct rte_fastmem_cache caches[]; /* by bin */
 };
@@ -468,6 +471,8 @@ struct fastmem_ctl {
 	uint32_t n_chunk_names; /* atomic */
 	uint32_t first_socket; /* of threads that have none: as in EAL's heap. Never changes */
 	uint32_t n_tcaches; /* atomic */
+	/* Sum of tcache.bytes of threads that are no lcores. Atomic: maintain puts it right */
+	int64_t shared_bytes;
 	uintptr_t first_granule;
 	uint64_t n_granules;
 	struct fastmem_tcache *tcaches; /* atomic: pushed to, never popped from */
@@ -787,6 +792,7 @@ void fastmem_cache_free_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin,
 void fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int n);
 void fastmem_tcache_flush(struct fastmem_tcache *t, bool to_depots);
 void fastmem_tcache_close(struct fastmem_tcache *t);
+void fastmem_tcaches_maintain(void);
 bool fastmem_cache_is_moving(const struct fastmem_tcache *t, const struct fastmem_bin *bin);
 void fastmem_cache_close(struct fastmem_tcache *t, const struct fastmem_bin *bin);
 void fastmem_magazine_discard(struct fastmem_magazine *m);

@@ -206,6 +206,7 @@ rte_fastmem_maintain(void)
 	fastmem_tcache_self(true);
 	fastmem_peers_take_back(ctl);
 	fastmem_pools_shrink(ctl, SOCKET_ID_ANY, NULL);
+	fastmem_tcaches_maintain();
 	if (fastmem_meta_stock() != 0)
 		ret = -ENOMEM;
 	for (i = 0; i < ctl->n_sockets; i++)
