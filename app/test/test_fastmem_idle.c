@@ -12,6 +12,8 @@
 
 #include <rte_lcore.h>
 
+#include <rte_fastmem_pool.h>
+
 #include "fastmem_private.h"
 #include "test_calls.h"
 #include "test_fastmem.h"
@@ -80,6 +82,56 @@ a_sleeping_thread_keeps_its_loaded_magazine_at_most(void)
 	TEST_ASSERT(n >= all - MAGAZINE && n < all, "%u of %u", n, all);
 	TEST_CALL(HERE(call_sleeper_end, 0));
 	TEST_ASSERT_EQUAL(count_available(), all, "the thread has left it all");
+	return TEST_SUCCESS;
+}
+
+static uint64_t
+cached_by_others(void)
+{
+	struct rte_fastmem_thread list[64];
+	unsigned int i, n = RTE_MIN(rte_fastmem_threads(list, RTE_DIM(list)), RTE_DIM(list));
+	uint64_t sum = 0;
+
+	for (i = 0; i < n; i++)
+		if (list[i].tid != (uint32_t)rte_gettid())
+			sum += list[i].bytes_cached;
+	return sum;
+}
+
+static int
+it_is_told_what_keeps_memory(void)
+{
+	struct rte_fastmem_pool_params params = { .name = "kept", .size = 1000, .min = 3000,
+		.socket_id = rte_socket_id_by_idx(0) };
+	struct rte_fastmem_pool *pool = rte_fastmem_pool_create(&params);
+	struct rte_fastmem_kept kept;
+	unsigned int i, n = 3000;
+
+	TEST_ASSERT(pool != NULL);
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, n, SIZE, 0, 0), 0);
+	TEST_CALL(HERE(call_sleeper_begin, 100, SIZE, false));
+	rte_fastmem_free_bulk(ptrs, n - 5);
+	rte_fastmem_trim(0, SOCKET_ID_ANY);
+	TEST_ASSERT_EQUAL(rte_fastmem_kept(&kept), 0);
+	TEST_ASSERT_EQUAL(kept.bytes_live, 5 * SIZE);
+	TEST_ASSERT(kept.bytes_cached > 0);
+	TEST_ASSERT_EQUAL(kept.bytes_cached, cached_by_others());
+	TEST_ASSERT(kept.bytes_pools_min >= 3000 * 1000 &&
+		kept.bytes_pools >= kept.bytes_pools_min);
+	TEST_ASSERT_EQUAL(kept.bytes_backing, stats_backing());
+	TEST_ASSERT_EQUAL(kept.bytes_backing, kept.bytes_live + kept.bytes_cached +
+		kept.bytes_pools + kept.bytes_around + kept.bytes_empty);
+	TEST_ASSERT_EQUAL(kept.n_chunks, zones_chunks());
+	TEST_CALL(HERE(call_sleeper_end, 0));
+	rte_fastmem_pool_free(pool);
+	for (i = n - 5; i < n; i++)
+		rte_fastmem_free(ptrs[i]);
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(4 * MIB, SOCKET_ID_ANY), 0);
+	rte_fastmem_trim(4 * MIB, SOCKET_ID_ANY);
+	TEST_ASSERT_EQUAL(rte_fastmem_kept(&kept), 0);
+	TEST_ASSERT_EQUAL(kept.bytes_live + kept.bytes_cached + kept.bytes_pools, 0);
+	TEST_ASSERT(kept.bytes_empty >= 4 * MIB);
+	TEST_ASSERT_EQUAL(kept.bytes_reserved, 4 * MIB);
 	return TEST_SUCCESS;
 }
 
@@ -274,6 +326,7 @@ a_thread_may_register_after_its_first_call(void)
 
 static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(a_sleeping_thread_keeps_its_loaded_magazine_at_most),
+	TEST_CASE_UNCHECKED(it_is_told_what_keeps_memory),
 	TEST_CASE_UNCHECKED(hundreds_of_waiting_threads_keep_little),
 	TEST_CASE_UNCHECKED(an_idle_thread_keeps_nothing),
 	TEST_CASE(threads_that_are_robbed_lose_nothing),

@@ -38,6 +38,7 @@
  *   fastmem_debug.c  checking at run time, of which fastmem_debug.h tells: called where
  *                    objects and slabs come and go
  *   fastmem_stats.c  reads all of the above, for the statistics and the dump
+ *   fastmem_kept.c   the same: what keeps memory
  *   fastmem_verify.c reads all of the above, for tests
  *
  * All structures here lie in shared memory, at the same address in each

@@ -611,6 +611,29 @@ dump_arena(FILE *f, struct fastmem_arena *arena)
 }
 
 static void
+dump_kept(FILE *f)
+{
+	struct rte_fastmem_thread list[64];
+	struct rte_fastmem_kept kept;
+	unsigned int i, n;
+
+	if (rte_fastmem_kept(&kept) != 0)
+		return;
+	fprintf(f, "  kept: %" PRIu64 " KiB live, %" PRIu64 " KiB cached by threads, %" PRIu64
+		" KiB by pools (%" PRIu64 " by their minima), %" PRIu64 " KiB free around these, %"
+		PRIu64 " KiB in empty chunks (%" PRIu64 " reserved), %" PRIu64
+		" KiB above a limit\n", kept.bytes_live >> 10, kept.bytes_cached >> 10,
+		kept.bytes_pools >> 10, kept.bytes_pools_min >> 10, kept.bytes_around >> 10,
+		kept.bytes_empty >> 10, kept.bytes_reserved >> 10, kept.bytes_held_back >> 10);
+	n = RTE_MIN(rte_fastmem_threads(list, RTE_DIM(list)), RTE_DIM(list));
+	for (i = 0; i < n; i++)
+		if (list[i].bytes_cached != 0)
+			fprintf(f, "  thread %u of process %u, lcore %d: %" PRIu64 " KiB cached\n",
+				list[i].tid, list[i].pid, list[i].lcore_id,
+				list[i].bytes_cached >> 10);
+}
+
+static void
 dump_pool(struct rte_fastmem_pool *pool, void *f)
 {
 	rte_fastmem_pool_dump(f, pool);
@@ -636,6 +659,7 @@ rte_fastmem_dump(FILE *f)
 		all.bytes_metadata >> 10, all.alloc_total, all.free_total, all.alloc_nomem);
 	for (i = 0; i < ctl->n_sockets; i++)
 		dump_arena(f, &ctl->arenas[i]);
+	dump_kept(f);
 	dump_processes(f);
 	fprintf(f, "  %8s %10s %10s %14s %10s %12s %8s %8s\n", "size", "in use", "cached",
 		"allocated", "misses", "freed", "partial", "full");

@@ -192,7 +192,8 @@ rte_fastmem_get_limit(int socket_id);
  * @param socket_id
  *   Socket to trim. SOCKET_ID_ANY: each socket.
  * @return
- *   Bytes given back; 0 also when there is no such socket.
+ *   Bytes given back; 0 also when there is no such socket. rte_fastmem_kept() tells what keeps
+ *   the rest.
  */
 __rte_experimental
 size_t
@@ -772,6 +773,62 @@ rte_fastmem_stats_shared(struct rte_fastmem_lcore_stats *stats);
 __rte_experimental
 int
 rte_fastmem_stats_shared_class(size_t class_size, struct rte_fastmem_lcore_class_stats *stats);
+
+/** What is in the backing memory of all sockets, and so cannot be given back to EAL. */
+struct rte_fastmem_kept {
+	uint64_t bytes_backing; /**< As in struct rte_fastmem_stats: the sum of these five. */
+	uint64_t bytes_live; /**< Slots of live objects of the size classes. */
+	/** Objects of the size classes that threads have cached: see rte_fastmem_threads(). */
+	uint64_t bytes_cached;
+	uint64_t bytes_pools; /**< Slabs of pools (rte_fastmem_pool.h). */
+	/**
+	 * Free, but in chunks in which something of the above lies; and what depots have, as
+	 * long as it is not trimmed.
+	 */
+	uint64_t bytes_around;
+	uint64_t bytes_empty; /**< Chunks with nothing in them: what was told to be kept. */
+	uint64_t bytes_pools_min; /**< Of bytes_pools: what the pools' minima hold. */
+	uint64_t bytes_reserved; /**< What rte_fastmem_maintain() leaves: rte_fastmem_reserve(). */
+	uint64_t bytes_held_back; /**< Beside bytes_backing: reserved from EAL, above a limit. */
+	unsigned int n_chunks; /**< Memzones for objects. */
+};
+
+/**
+ * Tell what keeps memory. After rte_fastmem_trim() or rte_fastmem_maintain(): why it did not
+ * give more back.
+ *
+ * @param kept
+ *   Filled in.
+ * @return
+ *   0, -EINVAL when @p kept is NULL, -ENODEV when not initialised.
+ */
+__rte_experimental
+int
+rte_fastmem_kept(struct rte_fastmem_kept *kept);
+
+/** A thread that has caches. */
+struct rte_fastmem_thread {
+	uint32_t pid; /**< Process id, in the PID namespace of that process. */
+	uint32_t tid; /**< Thread id, likewise. */
+	int32_t lcore_id; /**< -1: the thread has none. */
+	uint64_t bytes_cached; /**< Objects of the size classes in its caches. */
+};
+
+/**
+ * List the threads that have caches, of all processes.
+ *
+ * What a thread has cached, it gives back by rte_fastmem_thread_idle() or at its end.
+ *
+ * @param list
+ *   Filled with up to @p n threads; may be NULL if @p n is 0.
+ * @param n
+ *   Number of elements of @p list.
+ * @return
+ *   The number of such threads, which may be larger than @p n; 0 when not initialised.
+ */
+__rte_experimental
+unsigned int
+rte_fastmem_threads(struct rte_fastmem_thread *list, unsigned int n);
 
 /**
  * Start all counters anew. What describes the present (bytes_*, in_use, slabs_*) is
