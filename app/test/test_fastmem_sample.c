@@ -153,6 +153,70 @@ a_sampled_object_can_be_freed_in_each_way(void)
 	return check_live(0);
 }
 
+#define BULK 8
+
+/* One of a bulk is sampled at a time, and each place in it has its turn. */
+static int
+each_object_of_a_bulk_is_sampled_at_some_time(void)
+{
+	uint64_t end = patience_ends();
+	unsigned int i, seen = 0;
+	void *objs[BULK];
+
+	while (rte_rdtsc() < end && seen != (1u << BULK) - 1) {
+		TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(objs, BULK, SIZE, 0, 0), 0);
+		for (i = 0; i < BULK; i++)
+			seen |= (unsigned int)is_sampled(objs[i]) << i;
+		rte_fastmem_free_bulk(objs, BULK);
+	}
+	TEST_ASSERT_EQUAL(seen, (1u << BULK) - 1);
+	EXPECT_NO_REPORT();
+	return check_live(0);
+}
+
+#define EVERY 10
+#define BULKS 100
+#define LARGE_BULK 32
+
+static unsigned int
+count_sampled(void **objs, unsigned int n)
+{
+	unsigned int i, n_sampled = 0;
+
+	for (i = 0; i < n; i++)
+		n_sampled += is_sampled(objs[i]);
+	return n_sampled;
+}
+
+static int
+every_nth_object_of_bulks_is_sampled(void)
+{
+	const struct rte_fastmem_conf conf = {
+		.debug = RTE_FASTMEM_DEBUG_SAMPLE, .sample = EVERY, .no_leaks = true,
+	};
+	unsigned int i, n = 0, n_by_handle = 0;
+	rte_fastmem_handle_t handle;
+	void *objs[LARGE_BULK];
+
+	rte_fastmem_deinit();
+	TEST_ASSERT_EQUAL(debug_init(&conf), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_hlookup(SIZE, 0, SOCKET_ID_ANY, &handle), 0);
+	for (i = 0; i < BULKS; i++) {
+		TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(objs, LARGE_BULK, SIZE, 0, 0), 0);
+		n += count_sampled(objs, LARGE_BULK);
+		rte_fastmem_free_bulk(objs, LARGE_BULK);
+	}
+	for (i = 0; i < BULKS; i++) {
+		TEST_ASSERT_EQUAL(rte_fastmem_halloc_bulk(handle, objs, LARGE_BULK, 0), 0);
+		n_by_handle += count_sampled(objs, LARGE_BULK);
+		rte_fastmem_hfree_bulk(handle, objs, LARGE_BULK);
+	}
+	TEST_ASSERT_EQUAL(n, BULKS * LARGE_BULK / EVERY);
+	TEST_ASSERT_EQUAL(n_by_handle, BULKS * LARGE_BULK / EVERY);
+	EXPECT_NO_REPORT();
+	return check_live(0);
+}
+
 static int
 others_take_the_fast_path(void)
 {
@@ -234,6 +298,8 @@ static const struct test_case cases[] = {
 	TEST_CASE(a_wrong_size_of_a_sampled_object_is_found),
 	TEST_CASE(a_double_free_of_a_sampled_object_is_found),
 	TEST_CASE(a_sampled_object_can_be_freed_in_each_way),
+	TEST_CASE(each_object_of_a_bulk_is_sampled_at_some_time),
+	TEST_CASE(every_nth_object_of_bulks_is_sampled),
 	TEST_CASE(others_take_the_fast_path),
 	TEST_CASE(right_use_by_many_threads_is_not_reported),
 	TEST_CASES_END

@@ -227,6 +227,7 @@ void fastmem_debug_free(void *ptr, const struct fastmem_expect *expect);
 bool fastmem_debug_give_back(void *slot, struct fastmem_finding *finding);
 bool fastmem_debug_resize(void *ptr, size_t *size);
 bool fastmem_debug_resize_in_place(void *ptr, size_t size, size_t align);
+size_t fastmem_debug_class_size(const struct fastmem_record *r);
 size_t fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr);
 
 int fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow);
@@ -284,6 +285,8 @@ void fastmem_sample_stop(void);
 bool fastmem_sample_is_exact(void);
 struct fastmem_bin *fastmem_sample_bin(unsigned int socket, size_t slot, size_t align);
 bool fastmem_sample_due(struct fastmem_tcache *t, const struct fastmem_bin *bin);
+unsigned int fastmem_sample_next(struct fastmem_tcache *t, const struct fastmem_bin *bin,
+		unsigned int from, unsigned int n);
 
 /* fastmem_finding.c: each fills in what there is to tell. state: of the record, as it was found */
 void fastmem_slot_copy(struct fastmem_slot_copy *copy, const struct fastmem_bin *bin,
@@ -306,11 +309,13 @@ void fastmem_finding_pool(struct fastmem_finding *f, const struct fastmem_bin *b
  */
 void fastmem_report(const struct fastmem_finding *finding);
 void fastmem_report_foreign(enum rte_fastmem_error error, const void *ptr);
-void fastmem_report_pool_in_use(struct fastmem_bin *bin, uint64_t n);
+void fastmem_report_pool_in_use(struct fastmem_bin *bin, int64_t n);
 void fastmem_report_pool_freed(const struct fastmem_pool *pool);
 FILE *fastmem_report_stream(void);
 
-/* fastmem_leaks.c: in the primary, at init; and at deinit, before anything is given back */
+/* fastmem_leaks.c */
+void fastmem_leaks_write_pool(FILE *f, const struct fastmem_bin *bin);
+/* In the primary, at init; and at deinit, before anything is given back. */
 void fastmem_leaks_begin(bool wanted);
 void fastmem_leaks_at_end(void);
 void fastmem_leaks_unknown(void);

@@ -95,6 +95,13 @@ fastmem_sample_bin(unsigned int socket, size_t slot, size_t align)
 	return NULL;
 }
 
+static void
+note_sampled(struct fastmem_counts *counts, uint64_t number)
+{
+	counts->sampled_at = number;
+	counts->n_sampled++;
+}
+
 /*
  * Whether the next object that the thread allocates of this bin is to be checked. t may be
  * NULL: a thread that has no caches.
@@ -103,15 +110,42 @@ bool
 fastmem_sample_due(struct fastmem_tcache *t, const struct fastmem_bin *bin)
 {
 	struct fastmem_counts *counts;
-	uint64_t n;
+	uint64_t number;
 
 	if (t == NULL || (!fastmem_sample_is_exact() && !fastmem_thread_rearm(t)))
 		return false;
 	counts = &t->counts[bin->id];
-	n = t->caches[bin->id].n_alloc + counts->n_sampled + 1;
-	if (n - counts->sampled_at < fastmem_debug.sample)
+	number = t->caches[bin->id].n_alloc + counts->n_sampled + 1;
+	if (number - counts->sampled_at < fastmem_debug.sample)
 		return false;
-	counts->sampled_at = n;
-	counts->n_sampled++;
+	note_sampled(counts, number);
 	return true;
+}
+
+/*
+ * The next object to be checked of n that the thread has allocated of this bin, from one of them
+ * on. n: none is. To be called again for those behind it.
+ */
+unsigned int
+fastmem_sample_next(struct fastmem_tcache *t, const struct fastmem_bin *bin, unsigned int from,
+		unsigned int n)
+{
+	const bool exact = fastmem_sample_is_exact();
+	struct fastmem_counts *counts;
+	uint64_t begin, due, i = from;
+
+	if (t == NULL || from >= n || (!exact && !fastmem_thread_rearm(t)))
+		return n;
+	counts = &t->counts[bin->id];
+	begin = t->caches[bin->id].n_alloc + counts->n_sampled + 1 - n; /* the first one's number */
+	due = counts->sampled_at + fastmem_debug.sample;
+	if ((int64_t)(due - begin) > from)
+		i = due - begin;
+	if (i >= n)
+		return n;
+	/* The timer brings one bulk in many here: each place in it has its turn. */
+	if (!exact)
+		i = counts->n_sampled % n;
+	note_sampled(counts, begin + i);
+	return i;
 }

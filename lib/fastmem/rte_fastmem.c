@@ -474,17 +474,14 @@ checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs, unsi
 	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
 }
 
-/* A checked object in place of one that would not be. NULL: none is due, or to be had. */
+/* A checked object of what r is for. NULL: memory is exhausted. */
 static void *
-sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle, unsigned int flags)
+sampled_take(struct request *r, size_t size, size_t align, bool by_handle, unsigned int flags)
 {
-	struct fastmem_shape shape;
+	struct fastmem_shape shape = fastmem_debug_shape(size, align);
 	struct fastmem_bin *bin;
 	void *slot;
 
-	if (!fastmem_sampling() || !fastmem_sample_due(r->t, request_bin(r, 0)))
-		return NULL;
-	shape = fastmem_debug_shape(size, align);
 	if (by_handle)
 		shape.align = FASTMEM_BY_HANDLE | request_bin(r, 0)->slot_size;
 	bin = fastmem_sample_bin(request_bin(r, 0)->socket, shape.slot, align);
@@ -492,12 +489,21 @@ sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle, unsi
 	return slot != NULL ? fastmem_debug_take(slot, &shape, flags) : NULL;
 }
 
-/* The same in place of one of many that there are. */
+/* Allocate a sampled object; NULL if none is due or memory is exhausted. */
+static void *
+sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle, unsigned int flags)
+{
+	if (!fastmem_sampling() || !fastmem_sample_due(r->t, request_bin(r, 0)))
+		return NULL;
+	return sampled_take(r, size, align, by_handle, flags);
+}
+
+/* Put a sampled object in place of one that the caller has not seen yet. */
 static void
 sampled_exchange(struct request *r, void **obj, size_t size, size_t align, bool by_handle,
 		unsigned int flags)
 {
-	void *sampled = sampled_alloc(r, size, align, by_handle, flags);
+	void *sampled = sampled_take(r, size, align, by_handle, flags);
 	struct rte_fastmem_cache *c;
 
 	if (sampled == NULL)
@@ -507,6 +513,20 @@ sampled_exchange(struct request *r, void **obj, size_t size, size_t align, bool 
 	/* It was never the caller's: with this, it is counted neither as allocated nor as freed. */
 	RTE_FASTMEM_ADD(c->n_alloc, -1);
 	*obj = sampled;
+}
+
+/* Put sampled objects in place of those that are due of many. */
+static void
+sampled_exchange_bulk(struct request *r, void **objs, unsigned int n, size_t size, size_t align,
+		bool by_handle, unsigned int flags)
+{
+	const struct fastmem_bin *bin = request_bin(r, 0);
+	unsigned int i = 0;
+
+	if (!fastmem_sampling())
+		return;
+	while ((i = fastmem_sample_next(r->t, bin, i, n)) < n)
+		sampled_exchange(r, &objs[i++], size, align, by_handle, flags);
 }
 
 /* Whether an object is checked. */
@@ -579,8 +599,8 @@ rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t ali
 	ret = request_init(&r, size, align, flags, socket_id);
 	if (ret == 0)
 		ret = request_bulk(&r, ptrs, n, size, flags);
-	if (ret == 0 && n > 0)
-		sampled_exchange(&r, &ptrs[0], size, align, false, flags);
+	if (ret == 0)
+		sampled_exchange_bulk(&r, ptrs, n, size, align, false, flags);
 	return ret;
 }
 
@@ -639,8 +659,8 @@ free_bulk_one_by_one(struct fastmem_ctl *ctl, void *const *ptrs, unsigned int n)
 		if (bin != 0)
 			free_to_bin(ctl, bin, &ptrs[i], 1);
 		else if (ptrs[i] != NULL)
-			FASTMEM_LOG(ERR, "free of %p, which is not an object of fastmem; ignored",
-				ptrs[i]);
+			FASTMEM_LOG(ERR, "free of %p, which is not an object of fastmem; ignored. "
+				"RTE_FASTMEM_DEBUG=full tells where", ptrs[i]);
 	}
 }
 
@@ -961,7 +981,7 @@ rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned 
 		size_t size, align;
 
 		handle_size(r.ctl, handle, &size, &align);
-		sampled_exchange(&r, &ptrs[0], size, align, true, flags);
+		sampled_exchange_bulk(&r, ptrs, n, size, align, true, flags);
 	}
 	return ret;
 }
