@@ -72,8 +72,8 @@ is_refused() {
 
 is_level() { run "$1" "$2" && prints "^init 0 level $3\$"; }
 
-promise overflow_is_fatal_at_level_light is_aborted_with_a_report light overflow 'write behind an object: byte 100 of 100' 'by thread'
-promise overflow_is_fatal_at_level_full is_aborted_with_a_report full overflow 'write behind an object: byte 100 of 100' 'test_debug_program.c'
+promise overflow_is_fatal_at_level_light is_aborted_with_a_report light overflow 'write behind an object of 100 bytes: to the first byte behind it' 'by thread'
+promise overflow_is_fatal_at_level_full is_aborted_with_a_report full overflow 'write behind an object of 100 bytes: to the first byte behind it' 'test_debug_program.c'
 promise double_free_is_fatal_at_level_light is_aborted_with_a_report light double_free 'double free' 'by thread'
 promise double_free_is_fatal_at_level_full is_aborted_with_a_report full double_free 'double free' 'double_free .*test_debug_program.c'
 promise programs_can_go_on_at_level_light goes_on_with_a_report light double_free 'double free'

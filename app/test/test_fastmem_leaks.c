@@ -221,7 +221,7 @@ a_sample_is_called_one(void)
 	LISTS(" by place, a sample of one in 10, without those of pools:\n"
 		"  10000 bytes in 100 objects of 100, process %d", getpid());
 	LISTS(" all, by size and pool:\n");
-	LISTS("in 900 objects in slots of 128\n");
+	LISTS("128000 bytes in 1000 objects in slots of 128\n");
 	free_all(many, 1000);
 	return TEST_SUCCESS;
 }
@@ -436,6 +436,21 @@ what_is_live_at_deinit_is_listed(void)
 	return debug_again(0);
 }
 
+static int
+a_sampled_object_is_listed_in_the_class_of_its_size(void)
+{
+	void *objs[12];
+
+	TEST_CALL(leaks_up(RTE_FASTMEM_DEBUG_SAMPLE, 1));
+	place_one(objs, RTE_DIM(objs), 256);
+	TEST_ASSERT_EQUAL(list(NULL, NULL), RTE_DIM(objs));
+	LISTS("3072 bytes in 12 objects of 256");
+	LISTS("3072 bytes in 12 objects in slots of 256");
+	TEST_ASSERT_EQUAL(groups(), 4, "%s", text); /* the sum, by place, by size, by process */
+	free_all(objs, RTE_DIM(objs));
+	return TEST_SUCCESS;
+}
+
 /* Each depth is a place of its own: another stack. */
 __attribute__((noinline)) static void
 lose_at_depth(void **objs, unsigned int i, unsigned int depth)
@@ -505,6 +520,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(lists_can_be_made_while_threads_are_at_work),
 	TEST_CASE(what_is_live_at_deinit_is_listed),
 	TEST_CASE(a_list_waits_once_for_a_tool_that_hangs),
+	TEST_CASE(a_sampled_object_is_listed_in_the_class_of_its_size),
 	TEST_CASES_END
 };
 

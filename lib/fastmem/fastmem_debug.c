@@ -553,8 +553,9 @@ class_size(size_t size, size_t align)
 	return i < RTE_FASTMEM_N_CLASSES ? ctl->bins[ctl->arenas[0].first_bin + i].slot_size : 0;
 }
 
-static size_t
-class_size_of(const struct fastmem_record *r)
+/* The same for what a record says. */
+size_t
+fastmem_debug_class_size(const struct fastmem_record *r)
 {
 	return r->align & FASTMEM_BY_HANDLE ? r->align & ~FASTMEM_BY_HANDLE :
 		class_size(r->size, r->align);
@@ -571,7 +572,7 @@ size_is(const struct fastmem_record *r, size_t size, size_t align)
 	if ((r->align & FASTMEM_BY_HANDLE) == 0)
 		return r->size == size && real_align(r->align) == real_align(align);
 	return r->size == size ||
-		(r->size == class_size_of(r) && class_size(size, align) == r->size);
+		(r->size == fastmem_debug_class_size(r) && class_size(size, align) == r->size);
 }
 
 /* Whether what the caller says of the object is true of it. If not, there is a finding. */
@@ -587,7 +588,7 @@ as_expected(const struct place *p, const struct fastmem_expect *expect,
 		right = p->bin->pool == NULL && size_is(p->r, expect->size, expect->align);
 		break;
 	case FASTMEM_EXPECT_CLASS:
-		right = p->bin->pool == NULL && class_size_of(p->r) == expect->size;
+		right = p->bin->pool == NULL && fastmem_debug_class_size(p->r) == expect->size;
 		break;
 	case FASTMEM_EXPECT_POOL:
 		right = p->bin == &ctl->bins[expect->pool->bin];

@@ -67,6 +67,7 @@ struct rte_fastmem_leaks {
 	enum rte_fastmem_debug_level level;
 	uint32_t sample;
 	uint64_t time; /* cycles of the time stamp counter */
+	const struct fastmem_bin *only; /* while it is made; NULL: objects of all bins */
 	struct groups by_place; /* what has records */
 	struct groups by_size; /* what has none; of RTE_FASTMEM_DEBUG_SAMPLE: everything */
 	unsigned int n_processes;
@@ -240,6 +241,20 @@ group_set_pool(struct group *g, const struct fastmem_pool *pool)
 		snprintf(g->pool, sizeof(g->pool), "%.*s", (int)sizeof(g->pool) - 1, pool->name);
 }
 
+/* A sampled object has a slot of its own kind: count it where it would be without. */
+static void
+note_sampled(struct rte_fastmem_leaks *leaks, const struct fastmem_record *r)
+{
+	const struct fastmem_record copy = { .size = READ(r->size), .align = READ(r->align) };
+	struct place place = { .slot_size = fastmem_debug_class_size(&copy) };
+	struct group *g = groups_get(&leaks->by_size, &place);
+
+	if (g == NULL)
+		return;
+	g->n++;
+	g->bytes += place.slot_size;
+}
+
 static void
 note_record(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_record *r,
 		void *arg)
@@ -253,8 +268,11 @@ note_record(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastme
 
 	RTE_SET_USED(slab);
 	/* Pairs with the release in set_state(), fastmem_debug.c. */
-	if (__atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != FASTMEM_RECORD_LIVE)
+	if (__atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != FASTMEM_RECORD_LIVE ||
+			(leaks->only != NULL && leaks->only != bin))
 		return;
+	if (bin->sampled)
+		note_sampled(leaks, r);
 	if (place.stack == FASTMEM_STACK_NONE || place.stack == FASTMEM_STACK_MANY)
 		place.slot_size = READ(bin->slot_size);
 	place_set_pool(&place, bin, &pool);
@@ -274,8 +292,8 @@ note_record(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastme
 static bool
 has_records(enum rte_fastmem_debug_level level, const struct fastmem_bin *bin)
 {
-	return (level == RTE_FASTMEM_DEBUG_LIGHT || level == RTE_FASTMEM_DEBUG_FULL) &&
-		READ(bin->store) == NULL;
+	return bin->sampled || ((level == RTE_FASTMEM_DEBUG_LIGHT ||
+			level == RTE_FASTMEM_DEBUG_FULL) && READ(bin->store) == NULL);
 }
 
 static void
@@ -549,6 +567,24 @@ leaks_write(FILE *f, const struct rte_fastmem_leaks *leaks)
 		write_processes(f, leaks);
 	fflush(f);
 	return n;
+}
+
+/* The objects in use of a pool, in the form of all lists. Those of external memory have no records. */
+void
+fastmem_leaks_write_pool(FILE *f, const struct fastmem_bin *bin)
+{
+	struct rte_fastmem_leaks *leaks = calloc(1, sizeof(*leaks));
+
+	if (leaks == NULL)
+		return;
+	leaks->only = bin;
+	leaks->n_processes = RTE_MIN(rte_fastmem_processes(leaks->processes,
+			RTE_DIM(leaks->processes)), RTE_DIM(leaks->processes));
+	fastmem_records_walk(&(struct fastmem_walk){ .record = note_record, .arg = leaks });
+	leaks->time = rte_rdtsc();
+	groups_sort(&leaks->by_place, by_bytes);
+	write_groups(f, leaks, &leaks->by_place);
+	rte_fastmem_leaks_free(leaks);
 }
 
 int64_t

@@ -734,6 +734,20 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params)
 	return &pool->user;
 }
 
+/* n: objects in use; below 0, more were put than got. */
+static void
+tell_in_use(const struct fastmem_pool *pool, int64_t n)
+{
+	if (fastmem_debug_on())
+		fastmem_report_pool_in_use(fastmem_pool_bin(pool), n);
+	else if (n > 0)
+		FASTMEM_LOG(WARNING, "pool %s is freed with %" PRId64 " objects in use: "
+			"RTE_FASTMEM_DEBUG=full tells where they were got", pool->name, n);
+	else
+		FASTMEM_LOG(WARNING, "pool %s is freed after %" PRId64 " more puts than gets: "
+			"RTE_FASTMEM_DEBUG=full finds an object that is put twice", pool->name, -n);
+}
+
 void
 rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 {
@@ -764,11 +778,8 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 	/* What waits is not in use, and nor is what others are about to give back. */
 	fastmem_quarantine_flush(&ctl->bins[pool->bin]);
 	fastmem_bin_read(ctl, pool->bin, &figures);
-	if (figures.in_use != 0 && fastmem_debug_on())
-		fastmem_report_pool_in_use(&ctl->bins[pool->bin], figures.in_use);
-	else if (figures.in_use != 0)
-		FASTMEM_LOG(WARNING, "pool %s is freed with %" PRId64 " objects in use",
-			pool->name, figures.in_use);
+	if (figures.in_use != 0)
+		tell_in_use(pool, figures.in_use);
 	fastmem_peers_lock(ctl);
 	pool_end(ctl, pool, is_creator(pool));
 	set_state(ctl, pool, FASTMEM_POOL_NONE);

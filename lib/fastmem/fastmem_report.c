@@ -199,13 +199,23 @@ write_bytes(FILE *f, const struct fastmem_finding *finding)
 }
 
 static void
+write_overflow(FILE *f, uint32_t size, ptrdiff_t at)
+{
+	fprintf(f, "write behind an object of %u bytes: to ", size);
+	if (at == size)
+		fprintf(f, "the first byte behind it\n");
+	else
+		fprintf(f, "byte %td behind it\n", at - size + 1);
+}
+
+static void
 write_damage(FILE *f, const struct fastmem_finding *finding)
 {
 	const struct fastmem_slot_copy *slot = &finding->slot;
 	ptrdiff_t at = (const char *)finding->ptr - slot->object;
 
 	if (finding->error == RTE_FASTMEM_ERROR_OVERFLOW)
-		fprintf(f, "write behind an object: byte %td of %u\n", at, slot->record.size);
+		write_overflow(f, slot->record.size, at);
 	else if (finding->error == RTE_FASTMEM_ERROR_UNDERFLOW)
 		fprintf(f, "write in front of an object: %td bytes before it\n", -at);
 	else if (!finding->first_known)
@@ -312,45 +322,24 @@ fastmem_report_foreign(enum rte_fastmem_error error, const void *ptr)
 	fastmem_report(&finding);
 }
 
-/* The first objects in use of a pool. */
-#define OBJECTS_SHOWN 4
-struct in_use {
-	const struct fastmem_bin *bin;
-	unsigned int n;
-	struct fastmem_slot_copy slots[OBJECTS_SHOWN];
-};
-
-static void
-note_in_use(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_record *r,
-		void *arg)
-{
-	struct in_use *u = arg;
-
-	/* Pairs with the release in set_state(), fastmem_debug.c. */
-	if (bin != u->bin || u->n == OBJECTS_SHOWN ||
-			__atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != FASTMEM_RECORD_LIVE)
-		return;
-	fastmem_slot_copy(&u->slots[u->n++], bin, slab, r, FASTMEM_RECORD_LIVE);
-}
-
-/* A pool is freed with n objects in use. Nobody else uses it. */
+/* A pool is freed with n objects in use; below 0: more were put than got. Nobody else uses it. */
 void
-fastmem_report_pool_in_use(struct fastmem_bin *bin, uint64_t n)
+fastmem_report_pool_in_use(struct fastmem_bin *bin, int64_t n)
 {
-	struct in_use u = { .bin = bin };
 	struct text t;
-	unsigned int i;
-	FILE *f;
+	FILE *f = text_begin(&t, RTE_FASTMEM_ERROR_POOL_IN_USE, &bin->pool->user);
 
-	fastmem_records_walk(&(struct fastmem_walk){ .record = note_in_use, .arg = &u });
-	f = text_begin(&t, RTE_FASTMEM_ERROR_POOL_IN_USE, &bin->pool->user);
 	if (f == NULL)
 		return;
 	t.report.pool = bin->pool->name;
-	fprintf(f, "FASTMEM: ERROR: pool %s is freed with %" PRIu64 " objects in use%s\n",
-		bin->pool->name, n, n > u.n && u.n > 0 ? ", among them:" : "");
-	for (i = 0; i < u.n; i++)
-		write_slot(f, &u.slots[i]);
+	if (n < 0) {
+		fprintf(f, "FASTMEM: ERROR: pool %s is freed after %" PRId64 " more puts than gets\n",
+			bin->pool->name, -n);
+	} else {
+		fprintf(f, "FASTMEM: ERROR: pool %s is freed with %" PRId64 " objects in use:\n",
+			bin->pool->name, n);
+		fastmem_leaks_write_pool(f, bin);
+	}
 	text_end(&t);
 }
 
