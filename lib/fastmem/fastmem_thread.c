@@ -75,6 +75,8 @@ struct thread {
 static __thread struct thread *self; /* NULL: no call yet, or past its end */
 static __thread bool stays_without; /* no caches: it is past its end, or about to enter the list */
 static LIST_HEAD(, thread) threads; /* under threads_lock */
+/* In a forked process: what has been the list. For checkers, which look for lost memory. */
+static struct thread *volatile threads_of_parent;
 static pthread_mutex_t threads_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
@@ -440,12 +442,15 @@ fastmem_threads_unload(void)
 
 /*
  * In a forked process, whose only thread this is: it has no caches any more. The list is not
- * relied on, as another thread may have been about to change it.
+ * gone through, as another thread may have been about to change it.
  */
 void
 fastmem_threads_forget_forked(void)
 {
 	pthread_mutex_init(&threads_lock, NULL);
+	if (self != NULL)
+		LIST_REMOVE(self, entry);
+	threads_of_parent = LIST_FIRST(&threads);
 	LIST_INIT(&threads);
 	if (self == NULL)
 		return;
