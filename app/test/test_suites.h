@@ -31,6 +31,7 @@
 	SUITE(stack_cost) \
 	SUITE(threads) \
 	SUITE(thread_end) \
+	SUITE(life) \
 	SUITE(idle) \
 	SUITE(pool) \
 	SUITE(pool_promises) \

@@ -311,6 +311,7 @@ fastmem_alive_describe(struct fastmem_peer *peer)
 bool
 fastmem_peer_alive(unsigned int i)
 {
+	FASTMEM_UNCANCELLABLE;
 	int fd;
 
 	if (i == fastmem_process.peer)

@@ -260,6 +260,7 @@ static int
 chunk_add(struct fastmem_arena *arena, uint32_t n, uint32_t n_zone, bool is_short,
 		unsigned int flags, bool populate)
 {
+	FASTMEM_UNCANCELLABLE;
 	struct fastmem_ctl *ctl = fastmem_ctl();
 	char name[RTE_MEMZONE_NAMESIZE];
 	const struct rte_memzone *mz;
@@ -596,6 +597,7 @@ arena_take_empty_chunk(struct fastmem_arena *arena, uint64_t keep)
 static void
 zone_free(const struct rte_memzone *mz)
 {
+	FASTMEM_UNCANCELLABLE;
 	fastmem_debug_memory_leaves(mz->addr, mz->len);
 	rte_memzone_free(mz);
 }

@@ -22,7 +22,7 @@
 #include "fastmem_track.h"
 
 struct fastmem_process fastmem_process = { .layout = &fastmem_layout, .peers_fd = -1 };
-struct rte_fastmem_map rte_fastmem_map;
+struct rte_fastmem_map rte_fastmem_map = { .first = FASTMEM_NO_MAP };
 
 /*
  * Held while this process begins, attaches, ends, or learns that the primary has ended. The thread
@@ -33,7 +33,7 @@ static __thread bool has_life_lock;
 static uint32_t close_due; /* atomic: the message that tells so came while another had the lock */
 
 struct life {
-	int cancel_state;
+	int cancel_state; /* as it was before */
 };
 
 /* In a secondary, under life_lock. Whether there was such a message, memory tells. */
@@ -74,7 +74,7 @@ life_end(const struct life *life)
 		pthread_mutex_unlock(&life_lock);
 	}
 	has_life_lock = false;
-	fastmem_cancel_restore(life->cancel_state);
+	fastmem_cancel_restore(&life->cancel_state);
 }
 
 /* In a secondary, in the thread that receives messages: the primary has ended fastmem. */

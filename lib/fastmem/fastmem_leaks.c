@@ -351,6 +351,7 @@ leaks_take(const struct fastmem_ctl *ctl)
 struct rte_fastmem_leaks *
 rte_fastmem_leaks_snapshot(void)
 {
+	FASTMEM_UNCANCELLABLE;
 	const struct fastmem_ctl *ctl = fastmem_ctl_get();
 	struct rte_fastmem_leaks *leaks = ctl != NULL ? leaks_take(ctl) : NULL;
 
@@ -590,6 +591,7 @@ fastmem_leaks_write_pool(FILE *f, const struct fastmem_bin *bin)
 int64_t
 rte_fastmem_leaks_dump(FILE *f)
 {
+	FASTMEM_UNCANCELLABLE;
 	struct rte_fastmem_leaks *leaks;
 	int64_t n;
 
@@ -676,6 +678,7 @@ int64_t
 rte_fastmem_leaks_diff_dump(FILE *f, const struct rte_fastmem_leaks *before,
 		const struct rte_fastmem_leaks *after)
 {
+	FASTMEM_UNCANCELLABLE;
 	static const struct rte_fastmem_leaks none;
 	struct groups by_place = { 0 }, by_size = { 0 };
 	int64_t bytes, bytes_before, n, n_before;

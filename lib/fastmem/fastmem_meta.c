@@ -42,8 +42,6 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-RTE_LOG_REGISTER_DEFAULT(fastmem_logtype, NOTICE);
-
 __thread unsigned int fastmem_growth_held;
 
 void
@@ -138,6 +136,7 @@ meta_lock(struct fastmem_meta *meta)
 static int
 meta_add_zone(struct fastmem_meta *meta, size_t size)
 {
+	FASTMEM_UNCANCELLABLE;
 	char name[RTE_MEMZONE_NAMESIZE];
 	const struct rte_memzone *mz;
 	size_t want;
@@ -437,7 +436,7 @@ map_use(const struct fastmem_ctl *ctl)
 	rte_fastmem_map.first = ctl->first_granule;
 	rte_fastmem_map.bins = fastmem_process.bins;
 	rte_fastmem_map.n_sockets = ctl->n_sockets;
-	/* Last: another thread of a secondary may be in its first call as well. */
+	/* Last, as other threads may call. Pairs with the acquire in rte_fastmem_bin_of(). */
 	__atomic_store_n(&rte_fastmem_map.n_granules, ctl->n_granules, __ATOMIC_RELEASE);
 }
 
@@ -496,7 +495,10 @@ fastmem_map_attach(const struct fastmem_ctl *ctl)
 void
 fastmem_map_detach(void)
 {
-	memset(&rte_fastmem_map, 0, sizeof(rte_fastmem_map));
+	__atomic_store_n(&rte_fastmem_map.n_granules, 0, __ATOMIC_RELEASE);
+	rte_fastmem_map.n_sockets = 0;
+	rte_fastmem_map.bins = NULL;
+	rte_fastmem_map.first = FASTMEM_NO_MAP;
 	munmap(fastmem_process.map, fastmem_process.map_bytes);
 	fastmem_process.map = NULL;
 	fastmem_process.bins = NULL;

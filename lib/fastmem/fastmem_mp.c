@@ -150,6 +150,7 @@ handle_ask(const struct rte_mp_msg *msg, const void *peer)
 static int64_t
 ask_primary(const struct ask *ask)
 {
+	FASTMEM_UNCANCELLABLE;
 	/* EAL refuses a request while one of this name is on its way from this process. */
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	struct rte_mp_msg msg = { .len_param = sizeof(*ask) };

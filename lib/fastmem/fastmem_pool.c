@@ -253,6 +253,7 @@ fastmem_pool_look_end(struct fastmem_pool *pool)
 static size_t
 pool_shrink(struct fastmem_pool *pool, bool grows)
 {
+	FASTMEM_UNCANCELLABLE;
 	struct fastmem_bin *bin = fastmem_pool_bin(pool);
 	size_t given;
 
@@ -299,6 +300,7 @@ fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id, const struct fastme
 static int
 pool_grow_to(struct fastmem_pool *pool, uint32_t n, unsigned int flags)
 {
+	FASTMEM_UNCANCELLABLE;
 	int ret = 0;
 
 	grow_lock(pool);
@@ -694,6 +696,7 @@ pool_begin(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *params
 struct rte_fastmem_pool *
 rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params)
 {
+	FASTMEM_UNCANCELLABLE;
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	struct fastmem_pool *pool;
 	size_t align, stride = 0;
@@ -751,6 +754,7 @@ tell_in_use(const struct fastmem_pool *pool, int64_t n)
 void
 rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 {
+	FASTMEM_UNCANCELLABLE;
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	struct fastmem_pool *pool = fastmem_pool(user);
 	struct fastmem_bin_figures figures;

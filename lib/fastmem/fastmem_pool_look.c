@@ -117,6 +117,7 @@ rte_fastmem_pool_stats(const struct rte_fastmem_pool *user, struct rte_fastmem_p
 void
 rte_fastmem_pool_dump(FILE *f, const struct rte_fastmem_pool *user)
 {
+	FASTMEM_UNCANCELLABLE;
 	const struct fastmem_pool *pool = fastmem_pool(user);
 	struct rte_fastmem_pool_stats s;
 	const struct fastmem_bin *bin;
@@ -149,6 +150,7 @@ rte_fastmem_pool_dump(FILE *f, const struct rte_fastmem_pool *user)
 void
 rte_fastmem_pool_walk(void (*cb)(struct rte_fastmem_pool *pool, void *arg), void *arg)
 {
+	FASTMEM_UNCANCELLABLE;
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	unsigned int i;
 
@@ -240,6 +242,7 @@ store_iter(const struct fastmem_pool *pool, rte_fastmem_pool_obj_cb cb, void *ar
 uint32_t
 rte_fastmem_pool_obj_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_obj_cb cb, void *arg)
 {
+	FASTMEM_UNCANCELLABLE;
 	const struct fastmem_pool *pool = fastmem_pool(user);
 	struct fastmem_granule **slabs;
 	uint32_t i, slot, visited = 0;
@@ -266,6 +269,7 @@ rte_fastmem_pool_obj_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_obj_cb
 uint32_t
 rte_fastmem_pool_mem_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_mem_cb cb, void *arg)
 {
+	FASTMEM_UNCANCELLABLE;
 	const struct fastmem_pool *pool = fastmem_pool(user);
 	struct fastmem_granule **slabs;
 	unsigned int i, n;
@@ -366,6 +370,7 @@ used_end(struct used *u)
 int64_t
 rte_fastmem_pool_used_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_obj_cb cb, void *arg)
 {
+	FASTMEM_UNCANCELLABLE;
 	const struct fastmem_pool *pool = fastmem_pool(user);
 	struct used u = { .pool = pool };
 	struct fastmem_bin *bin;

@@ -74,6 +74,7 @@
 #endif
 #include "rte_fastmem.h"
 #include "rte_fastmem_pool.h"
+#include "fastmem_cancel.h"
 #include "fastmem_compat.h"
 
 /* Changes with the layout of anything in this file or in rte_fastmem_core.h. */
@@ -104,6 +105,9 @@
 #define FASTMEM_MAX_PEERS 64 /* processes */
 /* The granule map's place in the file of fastmem_alive.c: on a page of any size. */
 #define FASTMEM_MAP_OFFSET (64 << 10)
+
+/* rte_fastmem_map.first without a map: no address has an index that is in range. */
+#define FASTMEM_NO_MAP (UINTPTR_MAX / 2)
 
 /* Bytes of that file which are locked and never written: see fastmem_alive.c. */
 #define FASTMEM_LOCKS 4096
@@ -538,26 +542,8 @@ extern struct fastmem_process fastmem_process;
 
 extern int fastmem_logtype;
 #define FASTMEM_LOG(level, fmt, ...) \
-	rte_log(RTE_LOG_ ## level, fastmem_logtype, "FASTMEM: " fmt "\n", ## __VA_ARGS__)
-
-/*
- * A call of fastmem is no cancellation point: a thread that ended in one would leave locks behind,
- * EAL's among them. These enclose what may be one: log lines, calls into EAL, files, waiting.
- */
-static inline int
-fastmem_cancel_disable(void)
-{
-	int before;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-	return before;
-}
-
-static inline void
-fastmem_cancel_restore(int before)
-{
-	pthread_setcancelstate(before, NULL);
-}
+	fastmem_log(RTE_LOG_ ## level, "FASTMEM: " fmt "\n", ## __VA_ARGS__)
+void fastmem_log(uint32_t level, const char *format, ...) __rte_format_printf(2, 3);
 
 static inline uint64_t
 fastmem_arena_bytes(const struct fastmem_arena *arena)

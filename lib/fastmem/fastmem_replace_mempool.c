@@ -28,20 +28,15 @@
 #define OPS_NAME "fastmem_replace"
 #define MAX_CACHE 256 /* of a typed pool */
 
-/* rte_fastmem_init() is not thread-safe; and the ops are registered once. */
-static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
-
 /* Make sure that fastmem is up. Returns 0 or a negative errno. */
 int
 fastmem_replace_start(void)
 {
 	int ret = 0;
 
-	pthread_mutex_lock(&start_lock);
 	if (rte_fastmem_pool_lookup("") == NULL && rte_errno == ENODEV)
 		ret = rte_fastmem_init();
-	pthread_mutex_unlock(&start_lock);
-	return ret;
+	return ret == -EBUSY ? 0 : ret; /* that: another thread was faster */
 }
 
 static struct rte_fastmem_pool *
@@ -212,6 +207,14 @@ static const struct rte_mempool_ops replace_ops = {
 	.populate = replace_populate,
 };
 
+static int ops_index;
+
+static void
+register_ops_once(void)
+{
+	ops_index = rte_mempool_register_ops(&replace_ops);
+}
+
 /*
  * Done by the first call that needs the ops, when all drivers are loaded: so those keep their
  * numbers, by which processes know each other's. Returns the number or a negative errno.
@@ -219,13 +222,10 @@ static const struct rte_mempool_ops replace_ops = {
 static int
 register_ops(void)
 {
-	static int index = -1;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	pthread_mutex_lock(&start_lock);
-	if (index < 0)
-		index = rte_mempool_register_ops(&replace_ops);
-	pthread_mutex_unlock(&start_lock);
-	return index;
+	pthread_once(&once, register_ops_once);
+	return ops_index;
 }
 
 struct rte_mempool *

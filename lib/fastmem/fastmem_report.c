@@ -26,6 +26,7 @@
 
 static pthread_mutex_t report_lock = PTHREAD_MUTEX_INITIALIZER;
 static __thread bool reporting;
+static __thread int cancel_state; /* before it */
 static uint64_t report_time; /* of the one that is being made. Under report_lock */
 
 FILE *
@@ -44,6 +45,7 @@ report_begin(void)
 	if (reporting)
 		return false;
 	reporting = true;
+	cancel_state = fastmem_cancel_disable();
 	pthread_mutex_lock(&report_lock);
 	report_time = rte_rdtsc(); /* to look up names takes its time */
 	return true;
@@ -53,6 +55,7 @@ static void
 report_end(void)
 {
 	pthread_mutex_unlock(&report_lock);
+	fastmem_cancel_restore(&cancel_state);
 	reporting = false;
 }
 
@@ -362,6 +365,7 @@ fastmem_report_pool_freed(const struct fastmem_pool *pool)
 void
 rte_fastmem_object_dump(FILE *f, const void *ptr)
 {
+	FASTMEM_UNCANCELLABLE;
 	struct fastmem_slot_copy slot;
 	struct fastmem_granule *slab;
 	struct fastmem_record *r;

@@ -94,6 +94,7 @@ stacks_get(struct fastmem_ctl *ctl)
 static void
 absolute_path(const char *name, char *path, size_t len)
 {
+	FASTMEM_UNCANCELLABLE;
 	char link[32] = "/proc/self/exe";
 	int fd = -1;
 	ssize_t n;

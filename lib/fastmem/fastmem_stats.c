@@ -642,6 +642,7 @@ dump_pool(struct rte_fastmem_pool *pool, void *f)
 void
 rte_fastmem_dump(FILE *f)
 {
+	FASTMEM_UNCANCELLABLE;
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	struct rte_fastmem_stats all;
 	size_t sizes[RTE_FASTMEM_N_CLASSES];

@@ -26,6 +26,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 
+#include "fastmem_cancel.h"
 #include "fastmem_unwind.h"
 
 #ifdef RTE_ARCH_X86_64
@@ -664,6 +665,7 @@ find_span(const char *line, const char *end, uintptr_t sp, struct fastmem_stack_
 static bool __attribute__((noinline))
 stack_find(uintptr_t sp)
 {
+	FASTMEM_UNCANCELLABLE;
 	struct fastmem_stack_span *span = &fastmem_stack_span;
 	char text[4096];
 	size_t used = 0;

@@ -23,6 +23,8 @@
  *  - it may be called by any number of threads at once, by lcores and by any
  *    other thread, but not from a signal handler that may have interrupted a
  *    fastmem call, nor from a callback of EAL's memory events;
+ *  - it is no cancellation point, nor are the callbacks that it makes. A thread must not be
+ *    cancelled asynchronously (PTHREAD_CANCEL_ASYNCHRONOUS) within a call;
  *  - sizes are bytes; socket ids are EAL's;
  *  - an object belongs to whoever holds its address, and any thread may free
  *    it. fastmem neither reads nor writes an object, live or free, other than
@@ -81,12 +83,13 @@ typedef uint32_t rte_fastmem_handle_t;
  * The environment variable RTE_FASTMEM_DEBUG has the use of objects checked: see
  * rte_fastmem_debug.h.
  *
- * Not thread-safe with respect to itself and rte_fastmem_deinit().
+ * Thread-safe: of several calls at once, one succeeds, and the others return -EBUSY when it has.
  *
  * @return
  *   - 0: success
  *   - -EINVAL: the value of RTE_FASTMEM_DEBUG is invalid: the log names it
- *   - -EBUSY: already initialised, by this function; or, in the primary,
+ *   - -EBUSY: already initialised, by this function; or called from a callback
+ *     of such a call; or, in the primary,
  *     secondary processes are still attached to what an earlier
  *     rte_fastmem_deinit() could not give back; or, in a secondary, the primary
  *     has called that, and this process not yet

@@ -30,6 +30,24 @@
 #endif
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+#define RTE_FASTMEM_TSAN
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RTE_FASTMEM_TSAN
+#endif
+#endif
+
+/*
+ * A load that no later load overtakes. x86 does not reorder loads: a plain one can be an operand
+ * of the instruction that uses it. ThreadSanitizer needs to know.
+ */
+#if (defined(__x86_64__) || defined(__i386__)) && !defined(RTE_FASTMEM_TSAN)
+#define RTE_FASTMEM_LOAD_ACQUIRE(p) (*(p))
+#else
+#define RTE_FASTMEM_LOAD_ACQUIRE(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#endif
+
 /* fn frees, by its argument of that number, what the function declared allocates. */
 #if defined(RTE_FASTMEM_NO_INLINE) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
 #define RTE_FASTMEM_HAS_PAIRS

@@ -97,7 +97,7 @@ extern __thread struct rte_fastmem_tls rte_fastmem_tls
 struct rte_fastmem_map {
 	uint64_t reserved0; /* where caches have top */
 	uintptr_t first; /* granule number of bins[0]: its address / 64 KiB */
-	uintptr_t n_granules;
+	uintptr_t n_granules; /* written last, with release; 0: none */
 	uint64_t reserved1; /* where caches have n_alloc */
 	const uint16_t *bins; /* 0: not fastmem's. Written under the bin's lock */
 	/* 1: a size tells the bin. Set to 0 where objects may be in larger slots. Atomic */
@@ -167,9 +167,11 @@ rte_fastmem_class(size_t size, size_t align)
 __rte_fastmem_always_inline unsigned int
 rte_fastmem_bin_of(const void *ptr)
 {
+	/* First: a map may appear meanwhile. Pairs with the release in map_use(). */
+	uintptr_t n = RTE_FASTMEM_LOAD_ACQUIRE(&rte_fastmem_map.n_granules);
 	uintptr_t i = ((uintptr_t)ptr >> RTE_FASTMEM_GRANULE_SHIFT) - rte_fastmem_map.first;
 
-	if (unlikely(i >= rte_fastmem_map.n_granules))
+	if (unlikely(i >= n))
 		return 0;
 	/* Whoever gave us the object made the slab's entry visible with it. */
 	return __atomic_load_n(&rte_fastmem_map.bins[i], __ATOMIC_RELAXED);

@@ -48,6 +48,7 @@ extern int fastmem_malloc_logtype;
 enum fastmem_malloc_stage {
 	STAGE_UNREAD, /* the environment; EAL's functions are not known */
 	STAGE_WAIT, /* EAL's memory is not known to be up: its heap serves, or not */
+	STAGE_START, /* a thread starts fastmem; as before, for others and for calls from within */
 	STAGE_SERVE, /* fastmem serves */
 	STAGE_PASS, /* EAL's heap serves, for whatever reason; frees find the owner */
 	STAGE_ENDED, /* after rte_eal_cleanup(): there is no memory of EAL's */

@@ -248,6 +248,7 @@ fastmem_malloc_sample(void)
 
 	if (rte_fastmem_replace_hold_growth(0) != 0 || fastmem_malloc_stage() == STAGE_ENDED ||
 			fastmem_malloc_stage() == STAGE_WAIT ||
+			fastmem_malloc_stage() == STAGE_START ||
 			pthread_mutex_trylock(&samples_lock) != 0)
 		return;
 	look_at_heap(&now);

@@ -31,8 +31,7 @@ RTE_LOG_REGISTER_DEFAULT(fastmem_malloc_logtype, NOTICE);
 struct fastmem_malloc_config fastmem_malloc_config;
 
 static uint32_t stage; /* enum fastmem_malloc_stage. Atomic */
-static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
-static bool program_has_init; /* rte_fastmem_init() was called. Under start_lock */
+static bool program_has_init; /* rte_fastmem_init() was called. Atomic */
 
 /* The environment. */
 
@@ -118,8 +117,11 @@ set_stage(enum fastmem_malloc_stage to)
 static void
 forked_child(void)
 {
-	pthread_mutex_init(&start_lock, NULL);
-	if (__atomic_load_n(&stage, __ATOMIC_RELAXED) == STAGE_SERVE)
+	uint32_t at = __atomic_load_n(&stage, __ATOMIC_RELAXED);
+
+	if (at == STAGE_START) /* by a thread that is not here */
+		set_stage(STAGE_WAIT);
+	else if (at == STAGE_SERVE)
 		set_stage(STAGE_PASS);
 }
 
@@ -175,7 +177,7 @@ start_primary(void)
 	ret = fastmem_malloc_eal()->fastmem_init();
 	/* The program may have done so itself. */
 	if (ret == -EBUSY) {
-		program_has_init = true;
+		__atomic_store_n(&program_has_init, true, __ATOMIC_RELAXED);
 		ret = 0;
 	}
 	if (ret != 0) {
@@ -208,23 +210,22 @@ start_secondary(void)
 void
 fastmem_malloc_try_start(void)
 {
+	bool primary = rte_eal_process_type() == RTE_PROC_PRIMARY;
+	uint64_t start = rte_rdtsc();
+	uint32_t from = STAGE_WAIT;
 	int saved_errno = rte_errno;
 
 	/* With a lock of EAL's it cannot: the next call will. */
-	if (rte_fastmem_replace_hold_growth(0) != 0 || pthread_mutex_trylock(&start_lock) != 0)
+	if (rte_fastmem_replace_hold_growth(0) != 0 || fastmem_malloc_stage() != STAGE_WAIT ||
+			!__atomic_compare_exchange_n(&stage, &from, STAGE_START, false,
+				__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return;
-	if (fastmem_malloc_stage() == STAGE_WAIT) {
-		bool primary = rte_eal_process_type() == RTE_PROC_PRIMARY;
-		uint64_t start = rte_rdtsc();
-
-		if (fastmem_malloc_config.count)
-			fastmem_malloc_watch_pages();
-		set_stage(primary ? start_primary() : start_secondary());
-		if (primary && fastmem_malloc_stage() == STAGE_SERVE)
-			fastmem_malloc_watch();
-		fastmem_malloc_count_start(rte_rdtsc() - start);
-	}
-	pthread_mutex_unlock(&start_lock);
+	if (fastmem_malloc_config.count)
+		fastmem_malloc_watch_pages();
+	set_stage(primary ? start_primary() : start_secondary());
+	if (primary && fastmem_malloc_stage() == STAGE_SERVE)
+		fastmem_malloc_watch();
+	fastmem_malloc_count_start(rte_rdtsc() - start);
 	rte_errno = saved_errno;
 }
 
@@ -291,27 +292,27 @@ rte_eal_cleanup(void)
 static int
 init_once_more(void)
 {
-	bool again;
-
-	pthread_mutex_lock(&start_lock);
-	again = program_has_init;
-	program_has_init = true;
-	pthread_mutex_unlock(&start_lock);
-	return again ? -EBUSY : 0;
+	return __atomic_exchange_n(&program_has_init, true, __ATOMIC_RELAXED) ? -EBUSY : 0;
 }
 
 PUBLIC int
 rte_fastmem_init(void)
 {
-	return fastmem_malloc_stage() == STAGE_SERVE ? init_once_more() :
-		fastmem_malloc_eal()->fastmem_init();
+	return rte_fastmem_init_conf(NULL);
 }
 
 PUBLIC int
 rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
 {
-	if (fastmem_malloc_stage() != STAGE_SERVE)
-		return fastmem_malloc_eal()->fastmem_init_conf(conf);
+	if (fastmem_malloc_stage() != STAGE_SERVE) {
+		int ret = fastmem_malloc_eal()->fastmem_init_conf(conf);
+
+		/* Another thread may have started it for rte_malloc() at that moment. */
+		if (ret == -EBUSY && (fastmem_malloc_stage() == STAGE_START ||
+				fastmem_malloc_stage() == STAGE_SERVE))
+			ret = init_once_more();
+		return ret;
+	}
 	if (conf != NULL)
 		MALLOC_LOG(WARNING, "rte_fastmem_init_conf() comes too late, fastmem serves "
 			"rte_malloc() already: use RTE_FASTMEM_DEBUG");
@@ -326,8 +327,6 @@ rte_fastmem_deinit(void)
 		fastmem_malloc_eal()->fastmem_deinit();
 		return;
 	}
-	pthread_mutex_lock(&start_lock);
-	program_has_init = false;
-	pthread_mutex_unlock(&start_lock);
+	__atomic_store_n(&program_has_init, false, __ATOMIC_RELAXED);
 	MALLOC_LOG(INFO, "rte_fastmem_deinit(): rte_malloc() is served by fastmem, which stays");
 }

@@ -27,7 +27,6 @@
  */
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -145,14 +144,12 @@ fastmem_get_count(const struct rte_mempool *mp)
 static int
 start_fastmem(void)
 {
-	/* rte_fastmem_init() is not thread-safe, rte_mempool_create() is. */
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	int ret = 0;
 
-	pthread_mutex_lock(&lock);
 	if (rte_fastmem_pool_lookup("") == NULL && rte_errno == ENODEV)
 		ret = rte_fastmem_init();
-	pthread_mutex_unlock(&lock);
+	if (ret == -EBUSY) /* another thread was faster */
+		ret = 0;
 	if (ret == -ENODEV)
 		DRIVER_LOG(ERR, "the primary process has not started fastmem: call rte_fastmem_init(), "
 			"or create a first mempool with ops \"fastmem\", there");
