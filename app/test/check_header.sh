@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The fastmem authors
 
-# The public header compiles without a warning wherever a user may include it: each compiler that
-# is installed, C and C++, old standards and new, inlined or not.
+# The public headers compile without a warning wherever a user may include them: each compiler that
+# is installed, C and C++, old standards and new, inlined or not, together and each one alone.
 
 if [ $# -lt 1 ] || [ "$1" = --help ]; then
 	echo "usage: check_header.sh INCLUDE_DIR..."
@@ -12,41 +12,74 @@ fi
 
 passed=0
 failed=0
-flags='-fsyntax-only -Wall -Wextra -Wpointer-arith -Werror -DALLOW_EXPERIMENTAL_API'
+flags='-fsyntax-only -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wcast-align -Wpointer-arith
+	-Werror -DALLOW_EXPERIMENTAL_API'
 # What DPDK's own headers do is theirs.
 dpdk=$(pkg-config --cflags libdpdk | sed 's/-I/-isystem /g')
 for dir in "$@"; do
 	flags="$flags -I$dir"
 done
+all='rte_fastmem.h rte_fastmem_pool.h rte_fastmem_debug.h rte_fastmem_replace.h'
 
-# check LANGUAGE COMPILER OPTION...
+# A program with these headers.
+program() {
+	for header in $1; do
+		echo "#include <$header>"
+	done
+	echo 'extern int empty;'
+}
+
+# check LANGUAGE HEADERS COMPILER OPTION...
 check() {
 	language=$1
-	shift
+	headers=$2
+	shift 2
 	command -v "$1" >/dev/null || return
+	name="header.$(echo "$*" | tr ' ' '_')"
+	[ "$headers" = "$all" ] || name="$name.$headers"
 	# shellcheck disable=SC2086 # lists of options
-	if printf '#include <rte_fastmem.h>\nint (*init)(void) = rte_fastmem_init;\n' |
-			"$@" $flags $dpdk -x "$language" -; then
-		echo "header.$(echo "$*" | tr ' ' '_'): ok"
+	if program "$headers" | "$@" $flags $dpdk -x "$language" -; then
+		echo "$name: ok"
 		passed=$((passed + 1))
 	else
-		echo "header.$(echo "$*" | tr ' ' '_'): FAILED"
+		echo "$name: FAILED"
 		failed=$((failed + 1))
 	fi
 }
 
-for cc in gcc clang; do
-	for std in gnu99 gnu11 c11 gnu17; do
-		check c $cc -std=$std -O2
+# The first of these standards that the compiler knows by this name.
+newest() {
+	compiler=$1
+	shift
+	for std in "$@"; do
+		if echo | "$compiler" -std="$std" -fsyntax-only -x "${std%%[0-9]*}" - 2>/dev/null; then
+			echo "$std"
+			return
+		fi
 	done
-	check c $cc -std=gnu11 -O0
-	check c $cc -std=gnu11 -O2 -DRTE_FASTMEM_NO_INLINE
+}
+
+for cc in gcc clang; do
+	command -v $cc >/dev/null || continue
+	for std in c99 gnu11 c11 c17 $(newest $cc c23 c2x); do
+		check c "$all" $cc -std="$std" -O2
+	done
+	check c "$all" $cc -std=gnu11 -O0
+	check c "$all" $cc -std=gnu11 -O2 -DRTE_FASTMEM_NO_INLINE
+	check c "$all" $cc -std=gnu11 -O2 -DRTE_FASTMEM_REPLACE_MALLOC -DRTE_FASTMEM_REPLACE_MEMPOOL
 done
 for cxx in g++ clang++; do
-	for std in c++11 c++17 c++20; do
-		check c++ $cxx -std=$std -O2
+	command -v $cxx >/dev/null || continue
+	for std in c++11 c++14 c++17 c++20 $(newest $cxx c++23 c++2b); do
+		check c++ "$all" $cxx -std="$std" -O2 -Wold-style-cast
 	done
-	check c++ $cxx -std=c++17 -O2 -DRTE_FASTMEM_NO_INLINE
+	check c++ "$all" $cxx -std=c++17 -O2 -Wold-style-cast -DRTE_FASTMEM_NO_INLINE
+	check c++ "$all" $cxx -std=c++17 -O2 -Wold-style-cast -DRTE_FASTMEM_REPLACE_MALLOC \
+		-DRTE_FASTMEM_REPLACE_MEMPOOL
+done
+for header in $all; do
+	check c "$header" gcc -std=c11 -O2
+	check c++ "$header" g++ -std=c++17 -O2 -Wold-style-cast
 done
 
 echo "$passed passed, $failed failed"

@@ -49,6 +49,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+RTE_FASTMEM_BEGIN_C
 
 /** Zero the first @e size bytes of the object. */
 #define RTE_FASTMEM_F_ZERO RTE_BIT32(0)
@@ -852,6 +853,7 @@ void
 rte_fastmem_dump(FILE *f);
 /**@}*/
 
+RTE_FASTMEM_END_C
 #ifdef __cplusplus
 }
 #endif

@@ -48,6 +48,21 @@
 #define RTE_FASTMEM_LOAD_ACQUIRE(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #endif
 
+/*
+ * Between these is C, also for C++ compilers that warn of C's casts, and of a function with the
+ * name of a struct.
+ */
+#if defined(__cplusplus) && defined(__GNUC__)
+#define RTE_FASTMEM_BEGIN_C \
+	_Pragma("GCC diagnostic push") \
+	_Pragma("GCC diagnostic ignored \"-Wold-style-cast\"") \
+	_Pragma("GCC diagnostic ignored \"-Wshadow\"")
+#define RTE_FASTMEM_END_C _Pragma("GCC diagnostic pop")
+#else
+#define RTE_FASTMEM_BEGIN_C
+#define RTE_FASTMEM_END_C
+#endif
+
 /* fn frees, by its argument of that number, what the function declared allocates. */
 #if defined(RTE_FASTMEM_NO_INLINE) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
 #define RTE_FASTMEM_HAS_PAIRS

@@ -37,6 +37,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+RTE_FASTMEM_BEGIN_C
 
 #define __rte_fastmem_always_inline \
 	extern __inline__ __attribute__((gnu_inline, always_inline, artificial))
@@ -139,7 +140,7 @@ rte_fastmem_class_by_line(size_t size)
 {
 	size_t last = size - (size != 0); /* offset of the last byte */
 	/* "63 -" would cost two more instructions where the CPU counts from the other end. */
-	unsigned int log2 = 63 ^ __builtin_clzll(last | 512);
+	unsigned int log2 = 63 ^ (unsigned int)__builtin_clzll(last | 512);
 
 	return RTE_FASTMEM_N_TINY + ((size_t)(log2 - 9) << 3) + (last >> (log2 - 3));
 }
@@ -519,6 +520,7 @@ rte_fastmem_hfree_bulk(rte_fastmem_handle_t handle, void **ptrs, unsigned int n)
 
 #endif /* RTE_FASTMEM_NO_INLINE */
 
+RTE_FASTMEM_END_C
 #ifdef __cplusplus
 }
 #endif

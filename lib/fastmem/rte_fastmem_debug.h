@@ -41,6 +41,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+RTE_FASTMEM_BEGIN_C
 
 /** How much is checked. */
 enum rte_fastmem_debug_level {
@@ -235,6 +236,7 @@ rte_fastmem_leaks_diff_dump(FILE *f, const struct rte_fastmem_leaks *before,
 		const struct rte_fastmem_leaks *after);
 /**@}*/
 
+RTE_FASTMEM_END_C
 #ifdef __cplusplus
 }
 #endif

@@ -30,6 +30,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+RTE_FASTMEM_BEGIN_C
 
 #if defined(RTE_FASTMEM_HAS_PAIRS)
 
@@ -115,6 +116,7 @@ rte_fastmem_model_object(void)
 
 #endif
 
+RTE_FASTMEM_END_C
 #ifdef __cplusplus
 }
 #endif

@@ -35,6 +35,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+RTE_FASTMEM_BEGIN_C
 
 struct rte_rcu_qsbr;
 
@@ -388,22 +389,16 @@ rte_fastmem_pool_index(const struct rte_fastmem_pool *pool, const void *obj);
  * The number of an object of a pool with RTE_FASTMEM_POOL_F_CONTIG, without a check: a few
  * instructions.
  */
-static inline uint32_t
-rte_fastmem_pool_contig_index(const struct rte_fastmem_pool *pool, const void *obj)
-{
-	return ((uint64_t)RTE_PTR_DIFF(obj, pool->base) * pool->magic) >> 32;
-}
+__rte_fastmem_pool_inline uint32_t
+rte_fastmem_pool_contig_index(const struct rte_fastmem_pool *pool, const void *obj);
 
 /**
  * The object of a number, in a pool with RTE_FASTMEM_POOL_F_CONTIG, without a check.
  *
  * The first one is the base for rte_ptr_compress.h, the alignment of objects its shift.
  */
-static inline void *
-rte_fastmem_pool_contig_obj(const struct rte_fastmem_pool *pool, uint32_t index)
-{
-	return pool->base + (size_t)index * pool->stride;
-}
+__rte_fastmem_pool_inline void *
+rte_fastmem_pool_contig_obj(const struct rte_fastmem_pool *pool, uint32_t index);
 /**@}*/
 
 /** @name Looking at a pool */
@@ -504,7 +499,7 @@ rte_fastmem_pool_put_slow(struct rte_fastmem_pool *pool, void *const *objs, unsi
 __rte_fastmem_always_inline struct rte_fastmem_cache *
 rte_fastmem_pool_cache(const struct rte_fastmem_pool *pool)
 {
-	return (struct rte_fastmem_cache *)((char *)rte_fastmem_tls.caches + pool->cache);
+	return (struct rte_fastmem_cache *)(void *)((char *)rte_fastmem_tls.caches + pool->cache);
 }
 
 /*
@@ -526,6 +521,18 @@ rte_fastmem_pool_popped(struct rte_fastmem_cache *c)
 	__atomic_store_n(&c->popping, 0, __ATOMIC_RELEASE);
 }
 #ifndef RTE_FASTMEM_NO_INLINE
+
+__rte_fastmem_pool_inline uint32_t
+rte_fastmem_pool_contig_index(const struct rte_fastmem_pool *pool, const void *obj)
+{
+	return (uint32_t)(((uint64_t)RTE_PTR_DIFF(obj, pool->base) * pool->magic) >> 32);
+}
+
+__rte_fastmem_pool_inline void *
+rte_fastmem_pool_contig_obj(const struct rte_fastmem_pool *pool, uint32_t index)
+{
+	return pool->base + (size_t)index * pool->stride;
+}
 
 __rte_fastmem_pool_inline void *
 rte_fastmem_pool_get(struct rte_fastmem_pool *pool)
@@ -591,6 +598,7 @@ rte_fastmem_pool_get(struct rte_fastmem_pool *pool)
 #endif /* RTE_FASTMEM_NO_INLINE */
 /** @endcond */
 
+RTE_FASTMEM_END_C
 #ifdef __cplusplus
 }
 #endif

@@ -58,9 +58,12 @@
 #include <rte_fastmem.h>
 #endif
 
+#include "rte_fastmem_attr.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+RTE_FASTMEM_BEGIN_C
 
 /** @cond */
 #ifdef RTE_FASTMEM_REPLACE_MEMPOOL
@@ -460,6 +463,7 @@ rte_fastmem_replace_realloc(void *ptr, size_t size, unsigned int align)
 #endif /* RTE_FASTMEM_REPLACE_MALLOC */
 /** @endcond */
 
+RTE_FASTMEM_END_C
 #ifdef __cplusplus
 }
 #endif
