@@ -13,6 +13,7 @@
  *   primary    shares objects with those who come, until its standard input ends
  *   secondary  uses objects of the primary's
  *   leak       frees not all that it has
+ *   peak       uses 64 MiB more than at its end; prints how much fastmem had then, and has after a while
  *   plain      nothing but what any program does
  */
 
@@ -128,6 +129,7 @@ play(const char *part)
 		{ "primary", preload_as_primary },
 		{ "secondary", preload_as_secondary },
 		{ "leak", leak },
+		{ "peak", preload_peak },
 		{ "plain", do_little },
 	};
 	unsigned int i;

@@ -32,5 +32,6 @@ int preload_as_primary(void);
 int preload_as_secondary(void);
 int preload_call_a_known_number(void);
 int preload_end(void);
+int preload_peak(void);
 
 #endif /* TEST_PRELOAD_H */

@@ -117,6 +117,20 @@ leaks_are_listed() {
 	grep -E '(^|[^0-9])12345 bytes' "$scratch/debug.err" && grep -E '#0 +leak ' "$scratch/debug.err"
 }
 
+# peak [VARIABLE=VALUE...]: sets most and end, in bytes
+peak() {
+	run "$scratch/peak" peak "$@" || { shown "$scratch/peak"; return 1; }
+	read -r most end < <(sed -nE 's/^peak ([0-9]+) end ([0-9]+)$/\1 \2/p' "$scratch/peak.out")
+	echo "of $most bytes $end are left"
+	[ -n "$end" ] && [ "$most" -ge $((64 << 20)) ]
+}
+gives_a_peak_back() { peak && [ "$end" -le $((most / 2)) ]; }
+keeps_the_reservation() {
+	peak RTE_FASTMEM_MALLOC_RESERVE=48M && [ "$end" -lt "$most" ] && [ "$end" -ge $((48 << 20)) ]
+}
+keeps_a_peak_if_told_to() { peak RTE_FASTMEM_MALLOC_MAINTAIN=off && [ "$end" = "$most" ]; }
+not_started_by_a_wrong_switch() { refuses RTE_FASTMEM_MALLOC_MAINTAIN 10 'on or off'; }
+
 # value REPORT KEY
 value() { sed -n "s/^$2 //p" "$1"; }
 
@@ -382,6 +396,10 @@ promise fastmem_itself_does_not_use_the_heap is_independent_of_the_heap
 promise a_wrong_value_is_named not_started_by_a_wrong_value
 promise a_wrong_size_is_named not_started_by_a_wrong_size
 promise a_size_has_one_unit_in_either_case takes_sizes 1048576 1024K 1024k 1M 1m
+promise a_wrong_switch_is_named not_started_by_a_wrong_switch
+promise the_memory_of_a_peak_is_given_back gives_a_peak_back
+promise what_is_reserved_is_not_given_back keeps_the_reservation
+promise a_peak_stays_where_that_is_wanted keeps_a_peak_if_told_to
 promise a_wrong_check_is_named not_started_by_a_wrong_check
 promise checking_is_fastmems checking_is_passed_on
 promise leaks_are_listed_at_the_end leaks_are_listed

@@ -257,6 +257,28 @@ bytes_of_fastmem(void)
 	return bytes;
 }
 
+/* A peak, and what is left of it: waits for up to 20 s for fastmem to give half of it back. */
+int
+preload_peak(void)
+{
+	static void *objs[640];
+	size_t before, most;
+	unsigned int i;
+
+	rte_free(rte_malloc(NULL, 100 << 10, 0));
+	before = bytes_of_fastmem();
+	for (i = 0; i < RTE_DIM(objs); i++)
+		if ((objs[i] = rte_malloc(NULL, 100 << 10, 0)) == NULL)
+			return EXIT_FAILURE;
+	most = bytes_of_fastmem();
+	for (i = 0; i < RTE_DIM(objs); i++)
+		rte_free(objs[i]);
+	for (i = 0; i < 200 && bytes_of_fastmem() > before + (most - before) / 2; i++)
+		usleep(100000);
+	printf("peak %zu end %zu\n", most, bytes_of_fastmem());
+	return EXIT_SUCCESS;
+}
+
 /* Reserve 16 MiB more than there are, in a piece that has no object. Returns the new total. */
 static size_t
 reserve_more(void)

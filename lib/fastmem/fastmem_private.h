@@ -689,6 +689,7 @@ void fastmem_arena_init(struct fastmem_arena *arena, int socket_id);
 void fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker);
 void fastmem_arena_lock(struct fastmem_arena *arena);
 int fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align);
+int fastmem_maintain(bool grow);
 int fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes);
 uint64_t fastmem_arena_reserved(const struct fastmem_arena *arena);
 int fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n);

@@ -56,6 +56,11 @@ __rte_internal
 unsigned int
 rte_fastmem_replace_hold_growth(int change);
 
+/* As rte_fastmem_maintain(), but memory is only given back: what was free since the last call. */
+__rte_internal
+void
+rte_fastmem_replace_shrink(void);
+
 /* A request that EAL's heap has no memory for: set size and socket_id, and the rest to 0. */
 struct rte_fastmem_replace_room {
 	size_t size;

@@ -59,6 +59,12 @@ rte_fastmem_replace_check_env(void)
 	return fastmem_conf_read(NULL, &settings);
 }
 
+void
+rte_fastmem_replace_shrink(void)
+{
+	fastmem_maintain(false);
+}
+
 unsigned int
 rte_fastmem_replace_hold_growth(int change)
 {

@@ -168,10 +168,11 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id)
 /*
  * By as much as the use has grown since the last call, it may grow until the
  * next: that shall be there. What was free all the time, beyond that, may go. The first
- * call, however late, does not know of any growth.
+ * call, however late, does not know of any growth. Without grow nothing is added, and the
+ * growth between two calls with it stays known.
  */
 static int
-arena_maintain(struct fastmem_arena *arena)
+arena_maintain(struct fastmem_arena *arena, bool grow)
 {
 	uint64_t used, growth, idle, keep, n_free;
 
@@ -180,10 +181,10 @@ arena_maintain(struct fastmem_arena *arena)
 	fastmem_arena_lock(arena);
 	n_free = arena->n_free;
 	used = arena->n_granules - n_free;
-	growth = used - RTE_MIN(used, arena->n_used_seen);
+	growth = grow ? used - RTE_MIN(used, arena->n_used_seen) : 0;
 	idle = arena->min_free;
 	keep = arena->n_granules - idle + growth;
-	arena->n_used_seen = used;
+	arena->n_used_seen = grow ? used : arena->n_used_seen;
 	arena->min_free = n_free;
 	fastmem_mutex_unlock(&arena->lock);
 
@@ -195,7 +196,7 @@ arena_maintain(struct fastmem_arena *arena)
 }
 
 int
-rte_fastmem_maintain(void)
+fastmem_maintain(bool grow)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	unsigned int i;
@@ -207,12 +208,18 @@ rte_fastmem_maintain(void)
 	fastmem_peers_take_back(ctl);
 	fastmem_pools_shrink(ctl, SOCKET_ID_ANY, NULL);
 	fastmem_tcaches_maintain();
-	if (fastmem_meta_stock() != 0)
+	if (grow && fastmem_meta_stock() != 0)
 		ret = -ENOMEM;
 	for (i = 0; i < ctl->n_sockets; i++)
-		if (arena_maintain(&ctl->arenas[i]) != 0)
+		if (arena_maintain(&ctl->arenas[i], grow) != 0)
 			ret = -ENOMEM;
 	return ret;
+}
+
+int
+rte_fastmem_maintain(void)
+{
+	return fastmem_maintain(true);
 }
 
 /* Objects. */

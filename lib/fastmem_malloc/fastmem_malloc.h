@@ -11,6 +11,7 @@
  *   fastmem_malloc.c            the rte_malloc family: who serves a call
  *   fastmem_malloc_start.c      when: the program's start, end and fork; the environment
  *   fastmem_malloc_eal.c        EAL's own functions; which of its locks a thread holds
+ *   fastmem_malloc_maintain.c   gives back what is not used any more
  *   fastmem_malloc_report.c     counts, and the report at exit
  *   fastmem_malloc_pages.c      how much memory EAL has mapped
  *   fastmem_malloc_processes.c  other processes that do not have this library
@@ -65,6 +66,7 @@ struct fastmem_malloc_config {
 	bool serve; /* RTE_FASTMEM_MALLOC=on */
 	bool count; /* for a report */
 	bool wrong; /* something that is not understood: rte_eal_init() fails */
+	bool maintain; /* RTE_FASTMEM_MALLOC_MAINTAIN */
 	size_t reserve; /* bytes */
 	const char *report; /* file, or "-" */
 };
@@ -110,6 +112,10 @@ const struct fastmem_malloc_eal *fastmem_malloc_eal(void);
 /* fastmem_malloc_start.c */
 enum fastmem_malloc_stage fastmem_malloc_stage(void);
 void fastmem_malloc_try_start(void);
+
+/* fastmem_malloc_maintain.c */
+void fastmem_malloc_maintain_start(void);
+void fastmem_malloc_maintain_stop(void);
 
 /* fastmem_malloc_report.c */
 enum fastmem_malloc_call {

@@ -81,6 +81,18 @@ size_from_env(const char *name, uint64_t max, uint64_t otherwise)
 	return size;
 }
 
+static bool
+is_on(const char *name, bool otherwise)
+{
+	const char *value = from_env(name);
+
+	if (value == NULL)
+		return otherwise;
+	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+		complain(name, value, "on or off");
+	return strcmp(value, "on") == 0;
+}
+
 static void
 read_env(void)
 {
@@ -92,6 +104,7 @@ read_env(void)
 		config->count = true;
 		config->report = report;
 	}
+	config->maintain = is_on("RTE_FASTMEM_MALLOC_MAINTAIN", true);
 	config->reserve = size_from_env("RTE_FASTMEM_MALLOC_RESERVE", SIZE_MAX, 0);
 	/* The recorder's own; it would only leave the trace out. */
 	size_from_env(RECORDER_ENV "_MAX", UINT32_MAX, 0);
@@ -247,8 +260,10 @@ rte_eal_init(int argc, char **argv)
 	/* Not before: programs that only start another, as timeout, leave the trace to it. */
 	recorder_start();
 	ret = fastmem_malloc_eal()->init(argc, argv);
-	if (ret >= 0)
+	if (ret >= 0) {
 		fastmem_malloc_try_start();
+		fastmem_malloc_maintain_start();
+	}
 	return ret;
 }
 
@@ -277,6 +292,7 @@ rte_eal_cleanup(void)
 {
 	int ret;
 
+	fastmem_malloc_maintain_stop();
 	in_cleanup = true;
 	ret = fastmem_malloc_eal()->cleanup();
 	in_cleanup = false;

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Gives memory back to EAL that is not used any more, for the program does not know that it could:
+ * once a second, in the interrupt thread of the primary. Nothing is reserved ahead, and what the
+ * environment has reserved stays.
+ *
+ * A child after fork() has no interrupt thread, and needs none: EAL's heap serves it.
+ */
+
+#include <string.h>
+
+#include <rte_alarm.h>
+#include <rte_eal.h>
+
+#include "fastmem_malloc.h"
+
+#define PERIOD_US 1000000
+
+static void
+maintain(void *arg)
+{
+	int ret;
+
+	if (fastmem_malloc_stage() != STAGE_SERVE)
+		return;
+	rte_fastmem_replace_shrink();
+	ret = rte_eal_alarm_set(PERIOD_US, maintain, arg);
+	if (ret != 0)
+		MALLOC_LOG(WARNING, "no memory is given back any more: EAL sets no alarm: %s",
+			strerror(-ret));
+}
+
+/* After rte_eal_init(). */
+void
+fastmem_malloc_maintain_start(void)
+{
+	int ret;
+
+	if (!fastmem_malloc_config.maintain || fastmem_malloc_stage() != STAGE_SERVE ||
+			rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return;
+	ret = rte_eal_alarm_set(PERIOD_US, maintain, NULL);
+	if (ret != 0)
+		MALLOC_LOG(WARNING, "no memory is given back before the end: EAL sets no alarm: %s",
+			strerror(-ret));
+}
+
+/* Returns when it is not running, and will not: EAL is about to unmap all memory. */
+void
+fastmem_malloc_maintain_stop(void)
+{
+	if (fastmem_malloc_config.maintain)
+		rte_eal_alarm_cancel(maintain, NULL);
+}
