@@ -14,6 +14,7 @@
  *   secondary  uses objects of the primary's
  *   leak       frees not all that it has
  *   peak       uses 64 MiB more than at its end; prints how much fastmem had then, and has after a while
+ *   careless   reads what it has not written; prints how much of that was not zero
  *   plain      nothing but what any program does
  */
 
@@ -130,6 +131,7 @@ play(const char *part)
 		{ "secondary", preload_as_secondary },
 		{ "leak", leak },
 		{ "peak", preload_peak },
+		{ "careless", preload_rely_on_zeroes },
 		{ "plain", do_little },
 	};
 	unsigned int i;

@@ -33,5 +33,6 @@ int preload_as_secondary(void);
 int preload_call_a_known_number(void);
 int preload_end(void);
 int preload_peak(void);
+int preload_rely_on_zeroes(void);
 
 #endif /* TEST_PRELOAD_H */

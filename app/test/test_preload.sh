@@ -33,7 +33,7 @@ memory=
 shown() { cat "$1.out" "$1.err"; }
 
 # All cases of the program count as promises of this script: suites NAME [VARIABLE=VALUE...]
-# cases: served.* counted.*
+# cases: served.* cleared.* counted.*
 suites() {
 	local name=$1 status=0 n_failed
 
@@ -130,6 +130,14 @@ keeps_the_reservation() {
 }
 keeps_a_peak_if_told_to() { peak RTE_FASTMEM_MALLOC_MAINTAIN=off && [ "$end" = "$most" ]; }
 not_started_by_a_wrong_switch() { refuses RTE_FASTMEM_MALLOC_MAINTAIN 10 'on or off'; }
+
+# Without it, a careless program finds what others have left.
+clears_what_is_freed() {
+	run "$scratch/clear" careless RTE_FASTMEM_MALLOC_CLEAR=on || { shown "$scratch/clear"; return 1; }
+	cat "$scratch/clear.out"
+	grep -qx 'not zero: 0' "$scratch/clear.out" &&
+		run "$scratch/clear" careless && grep -qE '^not zero: [1-9]' "$scratch/clear.out"
+}
 
 # value REPORT KEY
 value() { sed -n "s/^$2 //p" "$1"; }
@@ -386,6 +394,7 @@ is_independent_of_the_heap() {
 
 suites served
 # The same off the fast path.
+suites cleared RTE_FASTMEM_MALLOC_CLEAR=on
 suites counted RTE_FASTMEM_MALLOC_REPORT="$scratch/report.suites"
 promise fastmem_serves_unless_told_otherwise serves fastmem
 promise on_is_on serves fastmem RTE_FASTMEM_MALLOC=on
@@ -397,6 +406,7 @@ promise a_wrong_value_is_named not_started_by_a_wrong_value
 promise a_wrong_size_is_named not_started_by_a_wrong_size
 promise a_size_has_one_unit_in_either_case takes_sizes 1048576 1024K 1024k 1M 1m
 promise a_wrong_switch_is_named not_started_by_a_wrong_switch
+promise what_is_freed_can_be_cleared clears_what_is_freed
 promise the_memory_of_a_peak_is_given_back gives_a_peak_back
 promise what_is_reserved_is_not_given_back keeps_the_reservation
 promise a_peak_stays_where_that_is_wanted keeps_a_peak_if_told_to

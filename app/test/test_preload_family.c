@@ -85,6 +85,47 @@ each_function_gives_what_is_asked_for(void)
 	return 0;
 }
 
+/* Bytes of a new object that are not zero. Fills it, and frees it in one of several ways. */
+static unsigned int
+use_carelessly(size_t size, unsigned int way)
+{
+	unsigned char *volatile p = rte_malloc(NULL, size, 0);
+	unsigned char *volatile q;
+	unsigned int n = 0;
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		n += p[i] != 0;
+	memset(p, 0xa5, size);
+	if (way == 0) {
+		rte_free(p);
+	} else if (way == 1) {
+		rte_realloc(p, 0, 0);
+	} else {
+		/* To less and to more again: the rest is new. */
+		q = rte_realloc(p, size / 2 + 1, 0);
+		p = rte_realloc(q, 3 * size, 0);
+		for (i = size / 2 + 1; i < 3 * size; i++)
+			n += p[i] != 0;
+		memset(p, 0xa5, 3 * size);
+		rte_free(p);
+	}
+	return n;
+}
+
+int
+preload_rely_on_zeroes(void)
+{
+	static const size_t sizes[] = { 1, 64, 100, 3000, 70000 };
+	unsigned int s, i, n = 0;
+
+	for (s = 0; s < RTE_DIM(sizes); s++)
+		for (i = 0; i < 300; i++)
+			n += use_carelessly(sizes[s], i % 3);
+	printf("not zero: %u\n", n);
+	return 0;
+}
+
 static int
 no_bytes_are_null(void)
 {

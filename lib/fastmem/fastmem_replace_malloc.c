@@ -174,7 +174,8 @@ rte_fastmem_replace_free_sensitive(void *ptr)
 	size_t size = 0;
 
 	if (is_ours(ptr)) {
-		wipe(ptr, size_of(ptr));
+		/* 0 bytes in a forked child: what it frees stays its parent's. */
+		wipe(ptr, rte_fastmem_usable_size(ptr));
 		rte_fastmem_free(ptr);
 	} else if (eal_heap.free_sensitive != NULL) {
 		eal_heap.free_sensitive(ptr);

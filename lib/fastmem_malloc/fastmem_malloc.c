@@ -11,6 +11,8 @@
  * EAL's heap shall serve, and where calls are counted or recorded.
  */
 
+#include <string.h>
+
 #include <rte_branch_prediction.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -83,11 +85,28 @@ serve_alloc(const struct request *r)
 	}
 }
 
+/* Always into another object: what is left of the old one, and what is new of this one, is zero. */
+static void *
+realloc_cleared(void *ptr, const struct request *r)
+{
+	void *moved = rte_fastmem_replace_alloc(r->type, r->size,
+		RTE_CACHE_LINE_ROUNDUP(r->align), RTE_FASTMEM_F_ZERO, r->socket_id);
+
+	if (moved == NULL && r->size != 0)
+		return NULL;
+	if (moved != NULL)
+		memcpy(moved, ptr, RTE_MIN(r->size, fastmem_malloc_size(ptr)));
+	rte_fastmem_replace_free_sensitive(ptr);
+	return moved;
+}
+
 static void *
 serve_realloc(void *ptr, const struct request *r)
 {
 	if (fastmem_malloc_stage() == STAGE_ENDED)
 		return NULL;
+	if (fastmem_malloc_config.clear && ptr != NULL && may_be_ours(ptr))
+		return realloc_cleared(ptr, r);
 	if (may_be_ours(ptr))
 		return rte_fastmem_replace_realloc_socket(ptr, r->size, r->align, r->socket_id);
 	if (ptr == NULL)
@@ -290,7 +309,8 @@ rte_free(void *ptr)
 	if (is_plain())
 		rte_fastmem_replace_free(ptr);
 	else
-		other_free(ptr, rte_fastmem_replace_free, heap()->free, CALLER);
+		other_free(ptr, fastmem_malloc_config.clear ? rte_fastmem_replace_free_sensitive :
+			rte_fastmem_replace_free, heap()->free, CALLER);
 }
 
 /* Exported only if EAL has it. */

@@ -56,7 +56,7 @@ enum fastmem_malloc_stage {
 };
 
 /*
- * The one thing that the fast path asks for: fastmem serves, and nobody counts or records. False
+ * The one thing that the fast path asks for: fastmem serves, and nobody counts, records or clears. False
  * at first. Relaxed: whoever sees it as true finds fastmem's state by fastmem's own means.
  */
 extern bool fastmem_malloc_plain;
@@ -66,6 +66,7 @@ struct fastmem_malloc_config {
 	bool serve; /* RTE_FASTMEM_MALLOC=on */
 	bool count; /* for a report */
 	bool wrong; /* something that is not understood: rte_eal_init() fails */
+	bool clear; /* RTE_FASTMEM_MALLOC_CLEAR: off the fast path */
 	bool maintain; /* RTE_FASTMEM_MALLOC_MAINTAIN */
 	size_t reserve; /* bytes */
 	const char *report; /* file, or "-" */

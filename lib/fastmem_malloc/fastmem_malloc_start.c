@@ -104,6 +104,7 @@ read_env(void)
 		config->count = true;
 		config->report = report;
 	}
+	config->clear = is_on("RTE_FASTMEM_MALLOC_CLEAR", false);
 	config->maintain = is_on("RTE_FASTMEM_MALLOC_MAINTAIN", true);
 	config->reserve = size_from_env("RTE_FASTMEM_MALLOC_RESERVE", SIZE_MAX, 0);
 	/* The recorder's own; it would only leave the trace out. */
@@ -116,7 +117,8 @@ read_env(void)
 static void
 set_stage(enum fastmem_malloc_stage to)
 {
-	bool plain = to == STAGE_SERVE && !fastmem_malloc_config.count && !recorder_is_on();
+	const struct fastmem_malloc_config *config = &fastmem_malloc_config;
+	bool plain = to == STAGE_SERVE && !config->count && !config->clear && !recorder_is_on();
 
 	/* Pairs with the acquire in fastmem_malloc_stage(): what was set up comes with it. */
 	__atomic_store_n(&stage, to, __ATOMIC_RELEASE);
