@@ -7,13 +7,13 @@
 # started by somebody else.
 
 usage() {
-	echo 'usage: test_secure.sh PROGRAM'
+	echo 'usage: test_secure.sh PROGRAM [PROGRAM_WITH_THE_MALLOC_LIBRARY]'
 }
 
 case "${1:-}" in
 -h|--help) usage; exit ;;
 esac
-[ $# -eq 1 ] || { usage >&2; exit 2; }
+[ $# -eq 1 ] || [ $# -eq 2 ] || { usage >&2; exit 2; }
 if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then
 	echo 'left out: needs root, and setpriv'
 	exit 77
@@ -28,6 +28,11 @@ chmod 0755 "$scratch"
 cp "$1" "$scratch/plain"
 cp "$1" "$scratch/secure"
 chmod 4755 "$scratch/secure"
+if [ $# -eq 2 ]; then
+	cp "$2" "$scratch/plain_malloc"
+	cp "$2" "$scratch/secure_malloc"
+	chmod 4755 "$scratch/secure_malloc"
+fi
 passed=0
 failed=0
 
@@ -102,12 +107,31 @@ keeps_reports_private() {
 		[ "$(stat -c %a "$scratch/theirs/report")" = 600 ]
 }
 
+# use_malloc PROGRAM: with all files that the environment of the preloaded library can name
+use_malloc() {
+	run "$1" count "RTE_FASTMEM_MALLOC_REPORT=$scratch/theirs/report" \
+		"RTE_FASTMEM_MALLOC_TRACE=$scratch/theirs/trace"
+}
+makes_no_files() {
+	use_malloc secure_malloc && prints 'RTE_FASTMEM_MALLOC_REPORT is ignored' &&
+		prints 'RTE_FASTMEM_MALLOC_TRACE is ignored' &&
+		[ ! -e "$scratch/theirs/report" ] && [ ! -e "$scratch/theirs/trace" ]
+}
+makes_them_otherwise() {
+	use_malloc plain_malloc && ! prints 'is ignored' && [ -s "$scratch/theirs/report" ] &&
+		[ -s "$scratch/theirs/trace" ]
+}
+
 promise a_set_user_id_program_ignores_the_environment ignores_the_environment
 promise an_ordinary_program_obeys_it obeys_it_otherwise
 promise a_set_user_id_program_starts_no_tool_by_path starts_no_tool
 promise an_ordinary_program_does starts_it_otherwise
 promise reports_follow_no_symbolic_link follows_no_link
 promise reports_are_for_their_owner_alone keeps_reports_private
+if [ -e "$scratch/secure_malloc" ]; then
+	promise the_malloc_library_makes_no_files_for_a_set_user_id_program makes_no_files
+	promise it_does_for_an_ordinary_program makes_them_otherwise
+fi
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
