@@ -97,6 +97,19 @@ use_objects_late(void *arg)
 	use_objects(&m->rng, 20);
 }
 
+static bool is_child;
+
+/*
+ * For LeakSanitizer, at exit(): a forked child has not the stacks of its parent's other threads, to
+ * which memory of this program belongs.
+ */
+int __lsan_is_turned_off(void);
+int
+__lsan_is_turned_off(void)
+{
+	return is_child;
+}
+
 static void *
 live_and_die(void *arg)
 {
@@ -124,8 +137,10 @@ live_and_die(void *arg)
 		pid = fork();
 		if (pid == 0 && rng_below(&m->rng, 2) == 0)
 			_exit(0);
-		if (pid == 0)
+		if (pid == 0) {
+			is_child = true;
 			return NULL; /* the child's only thread */
+		}
 		m->failed = pid < 0 || waitpid(pid, &status, 0) != pid || status != 0;
 		if (m->failed)
 			fprintf(stderr, "child %d of a thread: status %#x\n", pid, status);
