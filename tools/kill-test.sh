@@ -30,4 +30,4 @@ build_in "$BUILD/test/kill" --buildtype=release -Dasserts=true
 
 say "killing ${1:-1000} processes at random, and ${2:-100} in each slow operation"
 export FASTMEM_TEST_KILLS=${1:-1000} FASTMEM_TEST_STEPS=${2:-100}
-tools/with-eal.sh --huge --lcores 4 "$BUILD/test/kill/app/test/dpdk-fastmem-test" -- kill steps
+tools/with-eal.sh --huge --lcores 4 "$BUILD/test/kill/app/test/dpdk-fastmem-test" -- kill kill_pools steps

@@ -10,7 +10,7 @@ usage() {
 	cat <<-END
 	usage: tools/test-models.sh [model...]
 
-	Checks models/*.pml, or those named (depot, steal, take, repair, attach), with spin: as they are, no error
+	Checks models/*.pml, or those named (depot, steal, take, repair, attach, grow), with spin: as they are, no error
 	may be found in any state; and once with each of the errors that a model has in store
 	(BUG), which must be found.
 	END
@@ -55,7 +55,7 @@ states() {
 }
 
 models=("$@")
-[ $# -gt 0 ] || models=(depot steal take repair attach)
+[ $# -gt 0 ] || models=(depot steal take repair attach grow)
 for model in "${models[@]}"; do
 	[ -e "models/$model.pml" ] || die "no model '$model': see --help"
 	if check "$model" 0 && grep -q 'errors: 0' "$dir/log" &&

@@ -81,6 +81,7 @@ int64_t call_sleeper_end(const uint64_t *args);
 extern const remote_t calls[];
 extern const remote_t pool_calls[]; /* test_fastmem_pool_processes.c */
 extern const remote_t alive_calls[]; /* test_fastmem_alive.c */
+extern const remote_t peer_calls[]; /* test_fastmem_pool_peers.c */
 extern const remote_t stack_calls[]; /* test_fastmem_stack.c */
 extern const remote_t ends_calls[]; /* test_fastmem_ends.c */
 

@@ -229,7 +229,7 @@ start_secondary(unsigned int i)
  * EAL itself does not survive the death of a process to which it just makes new
  * memory known: see the guide. So there is no growth at that instant.
  */
-static int
+int
 kill_between_growths(struct process *p)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();

@@ -64,6 +64,10 @@ int64_t kill_begin(const uint64_t *args); /* first worker, number of workers */
 int64_t kill_end(const uint64_t *args);
 bool kill_workers_end(unsigned int seconds);
 
+/* In the supervisor: EAL itself does not survive the death of a process at a growth. */
+int kill_between_growths(struct process *p);
+
 extern const remote_t kill_calls[];
+extern const remote_t kill_pools_calls[]; /* test_fastmem_kill_pools.c */
 
 #endif /* TEST_KILL_H */

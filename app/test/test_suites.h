@@ -45,6 +45,7 @@
 	SUITE(ends) \
 	SUITE(ends_long) \
 	SUITE(kill) \
+	SUITE(kill_pools) \
 	SUITE(steps) \
 	SUITE(iova) \
 	SUITE(wild) \
@@ -54,6 +55,7 @@
 	SUITE(mempool_memory) \
 	SUITE(mempool_processes) \
 	SUITE(pool_processes) \
+	SUITE(pool_peers) \
 	SUITE(stack_processes) \
 	SUITE(debug_light) \
 	SUITE(debug_full) \

@@ -721,6 +721,22 @@ slab_bytes(const struct fastmem_granule *slab)
 	return (size_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT;
 }
 
+/* When sampling, most objects are not checked. */
+static bool
+has_records(const struct fastmem_bin *bin)
+{
+	const struct fastmem_debug *debug = fastmem_ctl()->debug;
+
+	return debug != NULL && (debug->level != RTE_FASTMEM_DEBUG_SAMPLE || bin->sampled);
+}
+
+/* Of the bookkeeping, for the records of a slab of the bin. */
+size_t
+fastmem_debug_slab_bytes(const struct fastmem_bin *bin)
+{
+	return has_records(bin) ? fastmem_records_bytes(bin->slab_slots) : 0;
+}
+
 /* A slab is made. Returns 0 or -ENOMEM. */
 int
 fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow)
@@ -730,9 +746,7 @@ fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow)
 	/* What was a slab before is nobody's, and functions of a pool are to make objects in it. */
 	if (fastmem_debug.tools != 0)
 		fastmem_track_plain(fastmem_granule_addr(slab->head), slab_bytes(slab));
-	/* When sampling, most objects are not checked. */
-	if (ctl->debug == NULL || (ctl->debug->level == RTE_FASTMEM_DEBUG_SAMPLE &&
-			!ctl->bins[slab->bin].sampled)) {
+	if (!has_records(&ctl->bins[slab->bin])) {
 		slab->records = NULL; /* of a slab whose process died as it gave it back */
 		return 0;
 	}

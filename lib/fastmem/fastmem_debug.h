@@ -230,6 +230,7 @@ bool fastmem_debug_resize_in_place(void *ptr, size_t size, size_t align);
 size_t fastmem_debug_class_size(const struct fastmem_record *r);
 size_t fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr);
 
+size_t fastmem_debug_slab_bytes(const struct fastmem_bin *bin);
 int fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow);
 void fastmem_debug_slab_enter(const struct fastmem_granule *slab);
 void fastmem_debug_slab_leave(const struct fastmem_granule *slab);
@@ -256,6 +257,7 @@ void fastmem_debug_detach(void);
 
 /* fastmem_record.c */
 void fastmem_debug_lock(struct fastmem_debug *debug);
+size_t fastmem_records_bytes(uint32_t n_slots);
 int fastmem_records_make(struct fastmem_granule *slab, bool may_grow);
 void fastmem_records_drop(struct fastmem_granule *slab);
 /*

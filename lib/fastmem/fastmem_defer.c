@@ -64,11 +64,12 @@ queue_reset(struct queue *q)
 	__atomic_store_n(&q->generation, 0, __ATOMIC_RELAXED);
 }
 
-/* Whether what is in a queue is of this pool, and not of one that was in its place. */
+/* Whether what is in a queue is of this pool, and not of one that was in its place, or was freed. */
 static bool
 is_of_pool(const struct queue *q, const struct fastmem_pool *pool)
 {
-	return __atomic_load_n(&q->generation, __ATOMIC_RELAXED) == pool->generation;
+	return __atomic_load_n(&q->generation, __ATOMIC_RELAXED) ==
+		__atomic_load_n(&pool->generation, __ATOMIC_RELAXED) && fastmem_pool_is_live(pool);
 }
 
 /* See to it that there is a queue for this pool. Returns 0 or -ENOMEM. */
@@ -162,6 +163,10 @@ rte_fastmem_pool_put_deferred(struct rte_fastmem_pool *user, void *const *objs, 
 		return -ENODEV;
 	if (user == NULL || pool->qsbr == NULL || (objs == NULL && n > 0))
 		return -EINVAL;
+	if (!fastmem_pool_is_live(pool))
+		return -ENODEV;
+	if (!fastmem_pool_can_read_qsbr(pool))
+		return -ENOTSUP;
 	put_back(pool, EACH_CALL);
 	ret = enqueue(pool, objs, n);
 	if (ret == -ENOSPC) {
@@ -192,36 +197,57 @@ fastmem_defer_count(const struct fastmem_pool *pool)
 }
 
 static void
-defer_end(struct fastmem_pool *pool, bool wait)
+queue_end(struct queue *q)
 {
-	struct queue *q = queue_of(pool);
-
-	if (fastmem_defer_count(pool) != 0) {
-		if (wait)
-			rte_rcu_qsbr_synchronize(pool->qsbr, RTE_QSBR_THRID_INVALID);
-		put_back(pool, UINT32_MAX);
-	}
 	pthread_mutex_lock(&q->lock);
 	queue_reset(q);
 	pthread_mutex_unlock(&q->lock);
 }
 
-/* The pool is about to be freed: wait for the grace period of what this process has put. */
+/* The pool is about to be freed, and its readers have been waited for. */
 void
 fastmem_defer_end(struct fastmem_pool *pool)
 {
-	defer_end(pool, true);
+	put_back(pool, UINT32_MAX);
+	queue_end(queue_of(pool));
 }
 
-/* At deinit, when all objects cease to be: no reader is waited for. */
+/*
+ * The same batch by batch for a pool that another process may free meanwhile, with which its RCU
+ * variable ends: not while the state is under the lock.
+ */
+static bool
+take_batch_if_live(struct queue *q, const struct fastmem_pool *pool, struct batch *out)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	bool taken;
+
+	fastmem_pools_lock(ctl);
+	taken = take_batch(q, pool, out);
+	fastmem_mutex_unlock(&ctl->pools_lock);
+	return taken;
+}
+
+/*
+ * At deinit: no reader is waited for. After the primary's, all objects have ceased to be, and RCU
+ * variables may have.
+ */
 void
 fastmem_defer_end_all(void)
 {
+	bool open = fastmem_process_state() == FASTMEM_PROCESS_OPEN;
+	struct batch batch;
 	unsigned int i;
 
-	for (i = 0; i < RTE_FASTMEM_MAX_POOLS; i++)
-		if (queues[i].batches != NULL)
-			defer_end(&fastmem_ctl()->pools[i], false);
+	for (i = 0; i < RTE_FASTMEM_MAX_POOLS; i++) {
+		struct fastmem_pool *pool = &fastmem_ctl()->pools[i];
+
+		if (queues[i].batches == NULL)
+			continue;
+		while (open && take_batch_if_live(&queues[i], pool, &batch))
+			rte_fastmem_pool_put_bulk(&pool->user, batch.objs, batch.n);
+		queue_end(&queues[i]);
+	}
 }
 
 /* For debuggers. */

@@ -52,6 +52,7 @@ struct ask {
 	uint32_t align; /* granules */
 	uint32_t reserved_too;
 	uint32_t pool; /* index */
+	uint32_t generation; /* of that pool */
 };
 
 struct answer {
@@ -88,7 +89,8 @@ serve(struct fastmem_ctl *ctl, const struct ask *ask)
 		return fastmem_meta_grow(ask->n);
 	case ASK_POOL_GROW:
 		return ask->pool < RTE_FASTMEM_MAX_POOLS ?
-			fastmem_pool_grow(&ctl->pools[ask->pool], ask->n) : -EINVAL;
+			fastmem_pool_grow(&ctl->pools[ask->pool], ask->generation, ask->n) :
+			-EINVAL;
 	case ASK_SHARE:
 		/* Tools know what this process does with objects, and nothing of others. */
 		fastmem_track_share();
@@ -109,6 +111,13 @@ reply(int64_t value, const char *peer)
 	/* Whoever asked may be dead by now. */
 	if (rte_mp_reply(&msg, peer) != 0)
 		FASTMEM_LOG(DEBUG, "no reply to %s: %s", peer, rte_strerror(rte_errno));
+}
+
+/* Requests that the primary has heard, and not answered yet. For tests. */
+unsigned int
+fastmem_mp_pending(void)
+{
+	return __atomic_load_n(&n_bundles, __ATOMIC_RELAXED);
 }
 
 /* In EAL's interrupt thread. */
@@ -210,9 +219,10 @@ fastmem_mp_trim(unsigned int socket, size_t keep_bytes, bool reserved_too)
 }
 
 int
-fastmem_mp_pool_grow(unsigned int pool, uint32_t n)
+fastmem_mp_pool_grow(unsigned int pool, uint32_t generation, uint32_t n)
 {
-	return ask_primary(&(struct ask){ .op = ASK_POOL_GROW, .pool = pool, .n = n });
+	return ask_primary(&(struct ask){ .op = ASK_POOL_GROW, .pool = pool,
+		.generation = generation, .n = n });
 }
 
 /* Tell the primary that objects are about to be shared with this process. */

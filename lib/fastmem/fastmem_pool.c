@@ -21,6 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -37,9 +38,11 @@
 #define BULK_ON_STACK 1024 /* objects; a larger bulk takes memory from libc */
 #define LCORE_MAGAZINES 3 /* that an lcore has or exchanges */
 #define CACHE_SHARE 4 /* a thread caches at most this part of a bounded pool, unless told */
+#define GROW_TRIES 16 /* to take memory that other threads take as well */
 /* Times to look for objects in caches whose owners are within a call at that moment. */
 #define TRIES 4
 
+/* A hint: only fastmem_bin_extent() is right also after a death. */
 static uint32_t
 pool_slots(const struct fastmem_bin *bin)
 {
@@ -75,11 +78,15 @@ fastmem_pools_init(struct fastmem_ctl *ctl)
 static void
 grow_lock(struct fastmem_pool *pool)
 {
+	struct fastmem_extent extent;
+
 	if (!fastmem_mutex_lock(&pool->grow))
 		return;
 	/* What the dead one was making is no slab yet, but has its numbers. */
-	if ((pool->flags & RTE_FASTMEM_POOL_F_SHRINK) == 0)
-		pool->next_index = pool_slots(fastmem_pool_bin(pool));
+	if ((pool->flags & RTE_FASTMEM_POOL_F_SHRINK) == 0) {
+		fastmem_bin_extent(fastmem_pool_bin(pool), &extent);
+		pool->next_index = extent.n_slots;
+	}
 	fastmem_mutex_repaired(&pool->grow);
 }
 
@@ -95,6 +102,22 @@ static bool
 is_creator(const struct fastmem_pool *pool)
 {
 	return pool->creator_nonce == fastmem_process.nonce;
+}
+
+/* What EAL has is in all processes; what else there is, in that of the creator. */
+static bool
+is_shared(const void *addr)
+{
+	const struct rte_memseg_list *list = rte_mem_virt2memseg_list(addr);
+
+	return list != NULL && list->external == 0;
+}
+
+/* Whether this process can read the RCU variable that a pool has. */
+bool
+fastmem_pool_can_read_qsbr(const struct fastmem_pool *pool)
+{
+	return pool->qsbr_shared || is_creator(pool);
 }
 
 static struct rte_fastmem_pool_mem
@@ -124,20 +147,20 @@ slab_for_each(struct fastmem_pool *pool, const struct fastmem_granule *slab,
 	}
 }
 
-/* Give the pool a slab. flags: RTE_FASTMEM_F_NOGROW. Returns 0, -ENOBUFS or -ENOMEM. */
+/*
+ * Give the pool, which has that much, a slab of memory that is there. Returns 0, -ENOBUFS: it has
+ * all it may have, or -ENOMEM.
+ */
 static int
-pool_add_slab(struct fastmem_pool *pool, unsigned int flags)
+pool_add_slab(struct fastmem_pool *pool, const struct fastmem_extent *extent)
 {
 	struct fastmem_bin *bin = fastmem_pool_bin(pool);
-	uint32_t n_slots = pool_slots(bin);
 	struct fastmem_granule *slab;
 
-	if (n_slots >= pool->max)
+	if (extent->n_slots >= pool->max ||
+			extent->n_granules + bin->slab_granules > pool->max_granules)
 		return -ENOBUFS;
-	if ((bin->n_slabs + bin->n_limbo + UINT64_C(1)) * bin->slab_granules >
-			pool->max_granules)
-		return -ENOMEM;
-	slab = fastmem_slab_make(bin, flags, pool->max - n_slots);
+	slab = fastmem_slab_make(bin, RTE_FASTMEM_F_NOGROW, pool->max - extent->n_slots);
 	if (slab == NULL)
 		return -ENOMEM;
 	slab->first_index = pool->next_index;
@@ -258,7 +281,8 @@ pool_shrink(struct fastmem_pool *pool, bool grows)
 	size_t given;
 
 	if ((pool->flags & RTE_FASTMEM_POOL_F_SHRINK) == 0 ||
-			(has_functions(pool) && !is_creator(pool)))
+			(has_functions(pool) && !is_creator(pool)) ||
+			(pool->qsbr != NULL && !fastmem_pool_can_read_qsbr(pool)))
 		return 0;
 	if (!grows) {
 		fastmem_caches_lock(bin);
@@ -296,40 +320,88 @@ fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id, const struct fastme
 	return given;
 }
 
-/* Grow to n objects, from what the arena has, or by growing it. */
+/*
+ * Whether the pool is still the one that is meant: a request for growth may come late. Under
+ * pool.grow, which whoever frees a pool takes when the state says so.
+ */
+static bool
+is_same(const struct fastmem_pool *pool, uint32_t generation)
+{
+	/* Pairs with the releases in set_state() and take_place(). */
+	uint32_t state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE);
+
+	return __atomic_load_n(&pool->generation, __ATOMIC_RELAXED) == generation &&
+		(state == FASTMEM_POOL_LIVE || (state == FASTMEM_POOL_MAKING &&
+			pool->maker == fastmem_process.peer));
+}
+
+/* Grow to n objects, from what the arena has. made: what the pool had, and has. */
 static int
-pool_grow_to(struct fastmem_pool *pool, uint32_t n, unsigned int flags)
+pool_grow_to(struct fastmem_pool *pool, uint32_t generation, uint32_t n,
+		struct fastmem_extent *made)
 {
 	FASTMEM_UNCANCELLABLE;
-	int ret = 0;
+	int ret;
 
 	grow_lock(pool);
-	while (ret == 0 && pool_slots(fastmem_pool_bin(pool)) < n)
-		ret = pool_add_slab(pool, flags);
+	ret = is_same(pool, generation) ? 0 : -ENODEV;
+	while (ret == 0) {
+		fastmem_bin_extent(fastmem_pool_bin(pool), made);
+		if (made->n_slots >= n)
+			break;
+		ret = pool_add_slab(pool, made);
+	}
 	fastmem_mutex_unlock(&pool->grow);
 	return ret;
 }
 
-/* Grow to n objects. Returns 0 or a negative errno. */
+/*
+ * Have memory for another slab of a pool, for any thread to take. Not under a lock: EAL may take
+ * its time, and in a secondary the primary, which may wait for that lock itself.
+ */
+static int
+pool_make_room(const struct fastmem_pool *pool)
+{
+	const struct fastmem_bin *bin = fastmem_pool_bin(pool);
+	size_t bytes = fastmem_slab_meta_bytes(bin);
+
+	if (bytes > 0 && fastmem_meta_grow(bytes) != 0)
+		return -ENOMEM;
+	return fastmem_arena_grow(&fastmem_ctl()->arenas[bin->socket], bin->slab_granules,
+		bin->slab_align);
+}
+
+/*
+ * Grow to n objects, unless the pool of that generation is no more. Returns 0, -ENOMEM, -ENODEV:
+ * it is no more, or -ENOTSUP.
+ */
 int
-fastmem_pool_grow(struct fastmem_pool *pool, uint32_t n)
+fastmem_pool_grow(struct fastmem_pool *pool, uint32_t generation, uint32_t n)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
+	int socket_id = ctl->arenas[fastmem_pool_bin(pool)->socket].socket_id;
+	struct fastmem_extent made = { 0 };
+	unsigned int vain = 0;
+	uint32_t before;
 	int ret;
 
 	if (has_functions(pool) && !is_creator(pool)) {
 		if (pool->creator != 0 || rte_eal_process_type() == RTE_PROC_PRIMARY)
 			return -ENOTSUP;
-		return fastmem_mp_pool_grow(pool - ctl->pools, n);
+		return fastmem_mp_pool_grow(pool - ctl->pools, generation, n);
 	}
-	ret = pool_grow_to(pool, n, RTE_FASTMEM_F_NOGROW);
-	if (ret != -ENOMEM)
-		return ret;
-	/* What other pools have no use for is better than memory from EAL. */
-	if (fastmem_pools_shrink(ctl,
-			ctl->arenas[fastmem_pool_bin(pool)->socket].socket_id, pool) > 0)
-		ret = pool_grow_to(pool, n, RTE_FASTMEM_F_NOGROW);
-	return ret != -ENOMEM ? ret : pool_grow_to(pool, n, 0);
+	ret = pool_grow_to(pool, generation, n, &made);
+	/* What is about to leave this pool, or of no use to others, is better than EAL's. */
+	if ((ret == -ENOMEM || ret == -ENOBUFS) &&
+			fastmem_pools_shrink(ctl, socket_id, pool) > 0)
+		ret = pool_grow_to(pool, generation, n, &made);
+	/* Other threads may be faster to take what there is room for, but not for ever. */
+	while (ret == -ENOMEM && vain < GROW_TRIES && pool_make_room(pool) == 0) {
+		before = made.n_slots;
+		ret = pool_grow_to(pool, generation, n, &made);
+		vain = made.n_slots > before ? 0 : vain + 1;
+	}
+	return ret == -ENOBUFS ? -ENOMEM : ret;
 }
 
 /* Making and freeing. */
@@ -474,8 +546,9 @@ take_place(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *p)
 	if (best != NULL) {
 		strlcpy(best->name, p->name, sizeof(best->name));
 		best->maker = fastmem_process.peer;
-		if (++best->generation == 0)
-			best->generation = 1;
+		/* Atomic: a late request may compare. */
+		__atomic_store_n(&best->generation, RTE_MAX(best->generation + 1, 1u),
+			__ATOMIC_RELAXED);
 		MOVE(best->state, FASTMEM_POOL_MAKING);
 	}
 	return best;
@@ -559,6 +632,7 @@ pool_setup(struct fastmem_pool *pool, const struct rte_fastmem_pool_params *p, u
 	pool->mem_removed = p->mem_removed;
 	pool->arg = p->arg;
 	pool->qsbr = p->qsbr;
+	pool->qsbr_shared = is_shared(p->qsbr);
 	pool->next_index = 0;
 	pool->user.cache = pool->bin * sizeof(struct rte_fastmem_cache);
 	pool->user.stride = stride;
@@ -596,7 +670,7 @@ pool_setup(struct fastmem_pool *pool, const struct rte_fastmem_pool_params *p, u
 		return -ENOMEM;
 	stock(bin);
 	return (p->flags & RTE_FASTMEM_POOL_F_EXTERNAL) != 0 ? 0 :
-		fastmem_pool_grow(pool, p->min);
+		fastmem_pool_grow(pool, pool->generation, p->min);
 }
 
 /* Empty magazines of a bin, wherever they are, become unused ones. */
@@ -627,6 +701,7 @@ static void
 pool_end(struct fastmem_ctl *ctl, struct fastmem_pool *pool, bool functions)
 {
 	struct fastmem_bin *bin = &ctl->bins[pool->bin];
+	struct fastmem_extent extent;
 	struct fastmem_tcache *t;
 	unsigned int i;
 
@@ -640,8 +715,8 @@ pool_end(struct fastmem_ctl *ctl, struct fastmem_pool *pool, bool functions)
 	drop_magazines(ctl, bin);
 	fastmem_caches_unlock(bin);
 	grow_lock(pool);
-	while (bin->pool_slabs != 0)
-		slab_finish(pool, fastmem_granule(bin->pool_slabs), functions);
+	for (fastmem_bin_extent(bin, &extent); extent.slabs != 0; fastmem_bin_extent(bin, &extent))
+		slab_finish(pool, fastmem_granule(extent.slabs), functions);
 	fastmem_mutex_unlock(&pool->grow);
 	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
 		__atomic_store_n(&ctl->peers[i].held[pool->bin], 0, __ATOMIC_RELAXED);
@@ -670,11 +745,10 @@ fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer)
 
 /* The interface. */
 
-static bool
-is_live(const struct fastmem_pool *pool)
+static uint32_t
+generation_of(const struct fastmem_pool *pool)
 {
-	/* Pairs with the release in set_state(): who has the pool has seen that. */
-	return __atomic_load_n(&pool->state, __ATOMIC_RELAXED) == FASTMEM_POOL_LIVE;
+	return __atomic_load_n(&pool->generation, __ATOMIC_RELAXED);
 }
 
 /* A pool of that name that is being made. NULL with rte_errno set: not possible. */
@@ -751,6 +825,54 @@ tell_in_use(const struct fastmem_pool *pool, int64_t n)
 			"RTE_FASTMEM_DEBUG=full finds an object that is put twice", pool->name, -n);
 }
 
+uint32_t fastmem_readers_ms = 10000;
+
+/* Whether readers may see what has left the pool, or is about to be put; if they can be asked. */
+static bool
+has_for_readers(const struct fastmem_pool *pool)
+{
+	struct fastmem_extent extent;
+
+	if (pool->qsbr == NULL || !fastmem_pool_can_read_qsbr(pool))
+		return false;
+	fastmem_bin_extent(fastmem_pool_bin(pool), &extent);
+	return extent.n_limbo != 0 || fastmem_defer_count(pool) != 0;
+}
+
+/* Which readers have not passed. */
+static void
+report_readers(const struct fastmem_pool *pool, uint64_t token)
+{
+	const struct rte_rcu_qsbr *qsbr = pool->qsbr;
+	uint32_t i;
+
+	for (i = 0; i < qsbr->max_threads; i++)
+		if (qsbr->qsbr_cnt[i].cnt != __RTE_QSBR_CNT_THR_OFFLINE &&
+				qsbr->qsbr_cnt[i].cnt < token)
+			FASTMEM_LOG(ERR, "pool %s is freed although its reader %u was not quiescent "
+				"for %u ms: take it offline if it is the caller, or unregister it if "
+				"it was killed", pool->name, i, fastmem_readers_ms);
+}
+
+/*
+ * The pool is about to be freed. A reader that was killed never passes, and nor does the calling
+ * thread if it is one that is online: so there is an end to this.
+ */
+static void
+wait_for_readers(struct fastmem_pool *pool)
+{
+	uint64_t token = rte_rcu_qsbr_start(pool->qsbr);
+	uint64_t end = rte_get_timer_cycles() + fastmem_readers_ms * rte_get_timer_hz() / 1000;
+
+	while (rte_rcu_qsbr_check(pool->qsbr, token, false) == 0) {
+		if (rte_get_timer_cycles() > end) {
+			report_readers(pool, token);
+			break;
+		}
+		sched_yield();
+	}
+}
+
 void
 rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 {
@@ -762,8 +884,8 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 
 	if (user == NULL || ctl == NULL)
 		return;
-	if (is_live(pool) && pool->qsbr != NULL && fastmem_pool_bin(pool)->n_limbo != 0)
-		rte_rcu_qsbr_synchronize(pool->qsbr, RTE_QSBR_THRID_INVALID);
+	if (fastmem_pool_is_live(pool) && has_for_readers(pool))
+		wait_for_readers(pool);
 	fastmem_defer_end(pool);
 	fastmem_pools_lock(ctl);
 	live = pool->state == FASTMEM_POOL_LIVE;
@@ -819,7 +941,7 @@ rte_fastmem_pool_grow(struct rte_fastmem_pool *user, uint32_t n)
 		return -ENODEV;
 	if (user == NULL || n > pool->max || pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL)
 		return -EINVAL;
-	return fastmem_pool_grow(pool, n);
+	return fastmem_pool_grow(pool, generation_of(pool), n);
 }
 
 size_t
@@ -897,7 +1019,8 @@ static bool
 grow_for(struct fastmem_pool *pool, uint32_t n_slots, unsigned int n)
 {
 	return n_slots < pool->max && (pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0 &&
-		fastmem_pool_grow(pool, RTE_MIN((uint64_t)n_slots + n, pool->max)) == 0;
+		fastmem_pool_grow(pool, generation_of(pool),
+			RTE_MIN((uint64_t)n_slots + n, pool->max)) == 0;
 }
 
 /* Get at what others have no use for: dead processes, and sizes other than this one. */
@@ -928,7 +1051,7 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 
 	/* Pairs with the acquire in cache_limit(): the fast path has popped nothing. */
 	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE);
-	if (ctl == NULL || !is_live(pool)) {
+	if (ctl == NULL || !fastmem_pool_is_live(pool)) {
 		if (ctl != NULL && fastmem_debug_on())
 			fastmem_report_pool_freed(pool);
 		return -ENODEV;
@@ -1061,7 +1184,7 @@ rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsi
 		fastmem_log_ignored();
 		return;
 	}
-	if (!is_live(pool)) {
+	if (!fastmem_pool_is_live(pool)) {
 		if (fastmem_debug_on())
 			fastmem_report_pool_freed(pool);
 		else

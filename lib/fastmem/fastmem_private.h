@@ -48,9 +48,9 @@
  * Locks are robust process-shared mutexes: the kernel tells the next one to
  * take a lock that its holder has died, and that one repairs what the lock
  * protects before it goes on. Order: peers, pools, pool.grow, debug.leaving, caches, arena.grow,
- * bin, debug.walking, arena, meta. Only arena.grow and meta.grow, and pool.grow around them, are held
- * across calls into EAL, and the former only by the primary process: a secondary asks
- * it to grow, so that the death of a secondary leaves no lock of EAL behind.
+ * bin, debug.walking, arena, meta. Only arena.grow and meta.grow are held across calls into EAL,
+ * and only by the primary process: a secondary asks it to grow, so that the death of a secondary
+ * leaves no lock of EAL behind, and holds no lock meanwhile that the primary may wait for.
  *
  * Any process may be killed between any two instructions. What it did until then
  * is in memory, in program order: that is what the order of stores here is for,
@@ -354,7 +354,7 @@ struct fastmem_pool {
 	struct rte_fastmem_pool user; /* what its users have a pointer to */
 	uint32_t state; /* enum fastmem_pool_state. Under pools_lock; atomic */
 	uint32_t maker; /* number of the process that makes or frees it. Under pools_lock */
-	uint32_t generation; /* of pools in this place; not 0. Under pools_lock, before LIVE */
+	uint32_t generation; /* of pools in this place; not 0. Under pools_lock, before MAKING; atomic */
 	uint32_t creator; /* number of the process that the functions are of */
 	uint32_t creator_pid;
 	uint64_t creator_nonce; /* of its attachment, as numbers and pids are used again */
@@ -371,6 +371,7 @@ struct fastmem_pool {
 	rte_fastmem_pool_mem_cb mem_removed;
 	void *arg;
 	struct rte_rcu_qsbr *qsbr;
+	bool qsbr_shared; /* all processes can read it; else the creator alone */
 	pthread_mutex_t grow; /* held while slabs join and leave; may sleep */
 	uint32_t next_index; /* under grow */
 	uint32_t looking[FASTMEM_MAX_PEERS]; /* iterators by process. Grows under grow; atomic */
@@ -712,9 +713,19 @@ void fastmem_bin_clear(struct fastmem_bin *bin);
 void fastmem_bin_shape(struct fastmem_bin *bin, uint32_t slot_size, uint32_t slab_align);
 void fastmem_bin_lock(struct fastmem_bin *bin);
 void fastmem_bins_repair(struct fastmem_ctl *ctl);
+
+/* What a pool has. */
+struct fastmem_extent {
+	uint32_t n_slots; /* objects */
+	uint64_t n_granules; /* in slabs, also those that wait to leave */
+	uint32_t n_limbo; /* those */
+	uint32_t slabs; /* the first of all in the list */
+};
+void fastmem_bin_extent(struct fastmem_bin *bin, struct fastmem_extent *out);
 unsigned int fastmem_slab_alloc(struct fastmem_bin *bin, struct fastmem_magazine *m,
 		unsigned int n);
 void *fastmem_slab_alloc_one(struct fastmem_bin *bin);
+size_t fastmem_slab_meta_bytes(const struct fastmem_bin *bin);
 int fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags);
 struct fastmem_granule *fastmem_slab_make(struct fastmem_bin *bin, unsigned int flags,
 		uint32_t max_slots);
@@ -799,18 +810,27 @@ bool fastmem_steal(struct fastmem_bin *bin, const struct fastmem_tcache *self, b
 
 /* fastmem_pool.c */
 void fastmem_pools_init(struct fastmem_ctl *ctl);
-int fastmem_pool_grow(struct fastmem_pool *pool, uint32_t n);
+int fastmem_pool_grow(struct fastmem_pool *pool, uint32_t generation, uint32_t n);
 void fastmem_pool_look_begin(struct fastmem_pool *pool);
 void fastmem_pool_look_end(struct fastmem_pool *pool);
 void fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer);
 size_t fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id,
 		const struct fastmem_pool *growing);
 void fastmem_pools_lock(struct fastmem_ctl *ctl);
+bool fastmem_pool_can_read_qsbr(const struct fastmem_pool *pool);
+extern uint32_t fastmem_readers_ms; /* that a pool is not freed for; tests set it */
 
 static inline struct fastmem_pool *
 fastmem_pool(const struct rte_fastmem_pool *user)
 {
 	return (struct fastmem_pool *)(uintptr_t)user;
+}
+
+static inline bool
+fastmem_pool_is_live(const struct fastmem_pool *pool)
+{
+	/* Pairs with the release in set_state(): who has the pool has seen that. */
+	return __atomic_load_n(&pool->state, __ATOMIC_RELAXED) == FASTMEM_POOL_LIVE;
 }
 
 static inline struct fastmem_bin *
@@ -844,7 +864,8 @@ int fastmem_mp_grow_by(unsigned int socket, uint64_t n);
 size_t fastmem_mp_trim(unsigned int socket, size_t keep_bytes, bool reserved_too);
 int fastmem_mp_meta_grow(size_t size);
 int fastmem_mp_share(void);
-int fastmem_mp_pool_grow(unsigned int pool, uint32_t n);
+int fastmem_mp_pool_grow(unsigned int pool, uint32_t generation, uint32_t n);
+unsigned int fastmem_mp_pending(void);
 
 /* fastmem_stats.c */
 int64_t fastmem_cache_in_use(const struct fastmem_tcache *t, unsigned int bin);

@@ -37,6 +37,12 @@ fastmem_debug_lock(struct fastmem_debug *debug)
 	}
 }
 
+size_t
+fastmem_records_bytes(uint32_t n_slots)
+{
+	return sizeof(struct fastmem_record) << rte_log2_u32(n_slots);
+}
+
 /* Before the slab is entered. Returns 0 or -ENOMEM. */
 int
 fastmem_records_make(struct fastmem_granule *slab, bool may_grow)

@@ -230,6 +230,21 @@ slab_uncount(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	set_counts(bin, bin->n_slabs - 1, bin->n_granules - slab->n, bin->n_slots - slab->n_slots);
 }
 
+/*
+ * What a bin has. Under its lock, as counts are wrong without it: for good if whoever changed
+ * them has died, and for the time that it takes to count again.
+ */
+void
+fastmem_bin_extent(struct fastmem_bin *bin, struct fastmem_extent *out)
+{
+	fastmem_bin_lock(bin);
+	out->n_slots = bin->n_slots;
+	out->n_granules = (bin->n_slabs + bin->n_limbo) * (uint64_t)bin->slab_granules;
+	out->n_limbo = bin->n_limbo;
+	out->slabs = bin->pool_slabs;
+	fastmem_mutex_unlock(&bin->lock);
+}
+
 /* The slab that a pointer of some bin points into. */
 struct fastmem_granule *
 fastmem_slab_of(const void *obj)
@@ -663,6 +678,14 @@ fastmem_slab_make(struct fastmem_bin *bin, unsigned int flags, uint32_t max_slot
 		return NULL;
 	}
 	return slab;
+}
+
+/* Memory of the bookkeeping that another slab of a bin may take. */
+size_t
+fastmem_slab_meta_bytes(const struct fastmem_bin *bin)
+{
+	return fastmem_debug_slab_bytes(bin) +
+		(needs_tiny_bits(bin) ? FASTMEM_TINY_WORDS * sizeof(uint64_t) : 0);
 }
 
 /* Let the bin have a slab that was made for it. */

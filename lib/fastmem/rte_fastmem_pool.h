@@ -149,8 +149,9 @@ struct rte_fastmem_pool_params {
 	void *arg;
 	/**
 	 * RCU variable of the readers. Memory leaves the pool only after a grace period,
-	 * and rte_fastmem_pool_put_deferred() works. In memory that all processes share
-	 * which use the pool. It must live longer than the pool.
+	 * and rte_fastmem_pool_put_deferred() works. It must live longer than the pool. If it
+	 * is not in memory of EAL, which all processes share, only the process that creates
+	 * the pool uses it: others can neither shrink the pool nor put deferred.
 	 */
 	struct rte_rcu_qsbr *qsbr;
 };
@@ -220,7 +221,10 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params);
  * Free a pool and its memory.
  *
  * Objects in use, of which there should be none, become invalid; a warning in the log
- * tells how many. What was put with rte_fastmem_pool_put_deferred() is waited for.
+ * tells how many. Readers of memory that has left and of what was put with
+ * rte_fastmem_pool_put_deferred() are waited for, but for no longer than 10 seconds: a reader
+ * that was killed while it was online never passes. The log names it then; unregister it. The
+ * caller must not be a reader that is online, as it would wait for itself that long.
  * Destructors run, if this process has created the pool.
  *
  * No other thread of any process may use the pool any more.
@@ -255,7 +259,7 @@ rte_fastmem_pool_lookup(const char *name);
  *   - -EINVAL: more than max, or the objects are external
  *   - -ENOTSUP: its functions are another process's
  *   - -ENOMEM: not enough memory, or above max_bytes; what could be made is kept
- *   - -ENODEV: not initialised
+ *   - -ENODEV: not initialised, or the pool was freed
  */
 __rte_experimental
 int
@@ -357,9 +361,10 @@ rte_fastmem_pool_put_bulk(struct rte_fastmem_pool *pool, void *const *objs, unsi
  * @return
  *   - 0: success
  *   - -EINVAL: the pool has no RCU variable
+ *   - -ENOTSUP: it has one that is in the memory of another process
  *   - -ENOSPC: too many are on their way: the caller still has the objects
  *   - -ENOMEM: no memory for the queue, at this process's first call
- *   - -ENODEV: not initialised
+ *   - -ENODEV: not initialised, or the pool was freed
  */
 __rte_experimental
 int
