@@ -10,8 +10,11 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include <rte_alarm.h>
+#include <rte_cycles.h>
 #include <rte_memzone.h>
 
+#include "fastmem_private.h"
 #include "test_calls.h"
 #include "test_fastmem.h"
 
@@ -447,6 +450,45 @@ call_sleeper_end(const uint64_t *args)
 	TEST_CALL(workers_join(&sleeper.worker, 1));
 	pthread_barrier_destroy(&sleeper.barrier);
 	return TEST_SUCCESS;
+}
+
+#define PATIENCE_S 15 /* of whoever is held up: less than a process waits for an answer */
+
+static uint32_t held_up; /* atomic */
+
+static void
+hold_up(void *arg)
+{
+	uint64_t end = rte_get_timer_cycles() + PATIENCE_S * rte_get_timer_hz();
+
+	RTE_SET_USED(arg);
+	while (__atomic_load_n(&held_up, __ATOMIC_ACQUIRE) != 0 && rte_get_timer_cycles() < end)
+		rte_delay_us_sleep(100);
+	__atomic_store_n(&held_up, 0, __ATOMIC_RELEASE);
+}
+
+int
+hold_up_begin(void)
+{
+	__atomic_store_n(&held_up, 1, __ATOMIC_RELEASE);
+	TEST_ASSERT_EQUAL(rte_eal_alarm_set(1, hold_up, NULL), 0);
+	return TEST_SUCCESS;
+}
+
+int
+hold_up_await(unsigned int n)
+{
+	while (fastmem_mp_pending() < n) {
+		TEST_ASSERT(__atomic_load_n(&held_up, __ATOMIC_ACQUIRE) != 0, "nobody asks");
+		sched_yield();
+	}
+	return TEST_SUCCESS;
+}
+
+bool
+hold_up_end(void)
+{
+	return __atomic_exchange_n(&held_up, 0, __ATOMIC_ACQ_REL) != 0;
 }
 
 const remote_t calls[] = {

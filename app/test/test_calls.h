@@ -78,11 +78,20 @@ int64_t call_short_threads(const uint64_t *args);
 int64_t call_sleeper_begin(const uint64_t *args);
 int64_t call_sleeper_end(const uint64_t *args);
 
+/*
+ * The thread of the primary that serves others is held up until the end, which is false if it has
+ * lost patience; await: until so many questions wait for it.
+ */
+int hold_up_begin(void);
+int hold_up_await(unsigned int n);
+bool hold_up_end(void);
+
 extern const remote_t calls[];
 extern const remote_t pool_calls[]; /* test_fastmem_pool_processes.c */
 extern const remote_t alive_calls[]; /* test_fastmem_alive.c */
 extern const remote_t peer_calls[]; /* test_fastmem_pool_peers.c */
 extern const remote_t stack_calls[]; /* test_fastmem_stack.c */
 extern const remote_t ends_calls[]; /* test_fastmem_ends.c */
+extern const remote_t mp_calls[]; /* test_fastmem_mp.c */
 
 #endif /* TEST_CALLS_H */

@@ -11,8 +11,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <rte_alarm.h>
-#include <rte_cycles.h>
 #include <rte_fastmem_pool.h>
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
@@ -23,7 +21,6 @@
 
 #define N 2000u
 #define SIZE 200
-#define PATIENCE_S 5 /* of whoever is held up */
 
 static struct process second;
 
@@ -261,47 +258,13 @@ a_pool_is_freed_whole_after_a_death(void)
 	return process_start(&second);
 }
 
-/* The primary's thread that serves others is held up, for as long as a test says. */
-
-static uint32_t held_up; /* atomic */
-
-static void
-hold_up(void *arg)
-{
-	uint64_t end = rte_get_timer_cycles() + PATIENCE_S * rte_get_timer_hz();
-
-	RTE_SET_USED(arg);
-	while (__atomic_load_n(&held_up, __ATOMIC_ACQUIRE) != 0 && rte_get_timer_cycles() < end)
-		rte_delay_us_sleep(100);
-	__atomic_store_n(&held_up, 0, __ATOMIC_RELEASE);
-}
-
-static int
-hold_up_begin(void)
-{
-	__atomic_store_n(&held_up, 1, __ATOMIC_RELEASE);
-	TEST_ASSERT_EQUAL(rte_eal_alarm_set(1, hold_up, NULL), 0);
-	return TEST_SUCCESS;
-}
-
-/* False: who held it up has lost patience. */
-static bool
-hold_up_end(void)
-{
-	return __atomic_exchange_n(&held_up, 0, __ATOMIC_ACQ_REL) != 0;
-}
-
 /* The second process asks for growth to n, and waits for the answer. */
 static int
 ask_growth(unsigned int n)
 {
 	TEST_CALL(hold_up_begin());
 	TEST_CALL(process_send(&second, call_grow, (const uint64_t[PROCESS_ARGS]){ n }));
-	while (fastmem_mp_pending() == 0) {
-		TEST_ASSERT(__atomic_load_n(&held_up, __ATOMIC_ACQUIRE) != 0, "nobody asks");
-		sched_yield();
-	}
-	return TEST_SUCCESS;
+	return hold_up_await(1);
 }
 
 static int

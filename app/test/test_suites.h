@@ -39,6 +39,7 @@
 	SUITE(pool_growth) \
 	SUITE(pool_steal) \
 	SUITE(processes) \
+	SUITE(mp) \
 	SUITE(departure) \
 	SUITE(alive) \
 	SUITE(reclaim) \

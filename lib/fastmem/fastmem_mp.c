@@ -32,8 +32,10 @@
 
 #define ASK_NAME "fastmem_ask"
 #define CLOSE_NAME "fastmem_close"
-#define ASK_SECONDS 20 /* EAL itself waits for up to 5 for each process that does not answer */
 #define CLOSE_SECONDS 1
+
+/* EAL itself waits for up to 5 for each process that does not answer. Tests wait for less. */
+unsigned int fastmem_mp_ask_seconds = 20;
 
 enum ask_op {
 	ASK_GROW,
@@ -46,6 +48,8 @@ enum ask_op {
 };
 
 struct ask {
+	uint64_t question; /* its number: no process asks two of the same */
+	uint32_t peer; /* number of the process that asks */
 	uint32_t op; /* enum ask_op */
 	uint32_t socket; /* index */
 	uint64_t n; /* granules or bytes */
@@ -56,6 +60,7 @@ struct ask {
 };
 
 struct answer {
+	uint64_t question;
 	int64_t value; /* a negative errno, or bytes */
 };
 
@@ -68,6 +73,9 @@ struct bundle {
 };
 
 static uint32_t n_bundles; /* atomic: on their way */
+
+/* By process: the last question that was served. EAL's interrupt thread only, once started. */
+static struct answer answers[FASTMEM_MAX_PEERS];
 
 static int64_t
 serve(struct fastmem_ctl *ctl, const struct ask *ask)
@@ -100,11 +108,28 @@ serve(struct fastmem_ctl *ctl, const struct ask *ask)
 	}
 }
 
+/*
+ * A process that has heard a late answer asks once more. The question is not served twice: it
+ * would grow by twice as much.
+ */
+static int64_t
+serve_once(struct fastmem_ctl *ctl, const struct ask *ask)
+{
+	struct answer *last;
+
+	if (ask->peer >= FASTMEM_MAX_PEERS)
+		return -EINVAL;
+	last = &answers[ask->peer];
+	if (last->question != ask->question)
+		*last = (struct answer){ ask->question, serve(ctl, ask) };
+	return last->value;
+}
+
 static void
-reply(int64_t value, const char *peer)
+reply(const struct ask *ask, int64_t value, const char *peer)
 {
 	struct rte_mp_msg msg = { .len_param = sizeof(struct answer) };
-	struct answer answer = { .value = value };
+	struct answer answer = { ask->question, value };
 
 	strlcpy(msg.name, ASK_NAME, sizeof(msg.name));
 	memcpy(msg.param, &answer, sizeof(answer));
@@ -127,7 +152,7 @@ serve_bundle(void *arg)
 	struct bundle *bundle = arg;
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 
-	reply(ctl != NULL ? serve(ctl, &bundle->ask) : -ENODEV, bundle->peer);
+	reply(&bundle->ask, ctl != NULL ? serve_once(ctl, &bundle->ask) : -ENODEV, bundle->peer);
 	free(bundle);
 	/* Pairs with the acquire in fastmem_mp_stop(). */
 	__atomic_fetch_sub(&n_bundles, 1, __ATOMIC_RELEASE);
@@ -137,38 +162,82 @@ serve_bundle(void *arg)
 static int
 handle_ask(const struct rte_mp_msg *msg, const void *peer)
 {
-	struct bundle *bundle = malloc(sizeof(*bundle) + strlen(peer) + 1);
+	struct bundle *bundle;
+	struct ask ask = { 0 };
 
-	if (bundle == NULL || msg->len_param != sizeof(bundle->ask)) {
-		free(bundle);
-		reply(-ENOMEM, peer);
+	if (msg->len_param != sizeof(ask))
+		return -1; /* of no process that has attached: the layout would differ */
+	memcpy(&ask, msg->param, sizeof(ask));
+	bundle = malloc(sizeof(*bundle) + strlen(peer) + 1);
+	if (bundle == NULL) {
+		reply(&ask, -ENOMEM, peer);
 		return 0;
 	}
-	memcpy(&bundle->ask, msg->param, sizeof(bundle->ask));
+	bundle->ask = ask;
 	strcpy(bundle->peer, peer);
 	__atomic_fetch_add(&n_bundles, 1, __ATOMIC_RELAXED);
 	if (rte_eal_alarm_set(1, serve_bundle, bundle) != 0) {
 		__atomic_fetch_sub(&n_bundles, 1, __ATOMIC_RELAXED);
-		reply(-ENOMEM, peer);
+		reply(&ask, -ENOMEM, peer);
 		free(bundle);
 	}
 	return 0;
 }
 
-/* Of a secondary. Returns what the primary answers, or a negative errno. */
+/* Ask once. Returns 0, or a negative errno if nothing has been heard in time. */
+static int
+exchange(const struct ask *ask, uint64_t end, struct answer *answer)
+{
+	const uint64_t hz = rte_get_timer_hz(), now = rte_get_timer_cycles();
+	const uint64_t left = end > now ? end - now : 0;
+	struct timespec patience = {
+		.tv_sec = left / hz,
+		.tv_nsec = left % hz * 1000000000 / hz,
+	};
+	struct rte_mp_msg msg = { .len_param = sizeof(*ask) };
+	struct rte_mp_reply got = { 0 };
+	int ret = -ENOMEM;
+
+	strlcpy(msg.name, ASK_NAME, sizeof(msg.name));
+	memcpy(msg.param, ask, sizeof(*ask));
+	if (rte_mp_request_sync(&msg, &got, &patience) != 0) {
+		FASTMEM_LOG(ERR, "cannot ask the primary process for memory: %s",
+			rte_strerror(rte_errno));
+	} else if (got.nb_received == 0) {
+		FASTMEM_LOG(ERR, "cannot ask the primary process for memory: it has ended");
+	} else if (got.msgs[0].len_param == sizeof(*answer)) {
+		memcpy(answer, got.msgs[0].param, sizeof(*answer));
+		ret = 0;
+	}
+	free(got.msgs);
+	return ret;
+}
+
+/* The number of the next question. Also unlike those of a process that had this one's number. */
+static uint64_t
+next_question(void)
+{
+	static uint64_t last; /* under the lock of ask_primary() */
+
+	last = RTE_MAX(last + 1, fastmem_process.nonce << 32);
+	return last;
+}
+
+/*
+ * Of a secondary. Returns what the primary answers, or a negative errno. EAL knows an answer by
+ * the name of its question alone: one that comes late, when this process has asked the next, is
+ * given for that. So answers carry the number of their question, and those of another are dropped.
+ */
 static int64_t
-ask_primary(const struct ask *ask)
+ask_primary(struct ask *ask)
 {
 	FASTMEM_UNCANCELLABLE;
 	/* EAL refuses a request while one of this name is on its way from this process. */
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	struct rte_mp_msg msg = { .len_param = sizeof(*ask) };
-	struct timespec patience = { .tv_sec = ASK_SECONDS };
-	struct rte_mp_reply got = { 0 };
-	struct answer answer = { .value = -ENOMEM };
+	struct answer answer = { 0 };
+	uint64_t end;
+	int ret;
 
-	strlcpy(msg.name, ASK_NAME, sizeof(msg.name));
-	memcpy(msg.param, ask, sizeof(*ask));
 	/* In a callback of EAL's, this may be the thread that hears the answer. */
 	if (fastmem_growth_held != 0)
 		return -ENOMEM;
@@ -176,18 +245,16 @@ ask_primary(const struct ask *ask)
 	if (fastmem_process.is_fork || !fastmem_peer_alive(0))
 		return -ENOMEM;
 	pthread_mutex_lock(&lock);
+	ask->peer = fastmem_process.peer;
+	ask->question = next_question();
+	end = rte_get_timer_cycles() + fastmem_mp_ask_seconds * rte_get_timer_hz();
 	fastmem_track_enter_eal();
-	if (rte_mp_request_sync(&msg, &got, &patience) != 0)
-		FASTMEM_LOG(ERR, "cannot ask the primary process for memory: %s",
-			rte_strerror(rte_errno));
-	else if (got.nb_received == 0)
-		FASTMEM_LOG(ERR, "cannot ask the primary process for memory: it has ended");
-	else if (got.msgs[0].len_param == sizeof(answer))
-		memcpy(&answer, got.msgs[0].param, sizeof(answer));
+	do
+		ret = exchange(ask, end, &answer);
+	while (ret == 0 && answer.question != ask->question);
 	fastmem_track_leave_eal();
 	pthread_mutex_unlock(&lock);
-	free(got.msgs);
-	return answer.value;
+	return ret == 0 ? answer.value : ret;
 }
 
 int
@@ -302,6 +369,7 @@ fastmem_mp_start(void)
 	bool primary = rte_eal_process_type() == RTE_PROC_PRIMARY;
 	int ret;
 
+	memset(answers, 0, sizeof(answers)); /* numbers begin anew */
 	fastmem_track_enter_eal();
 	ret = primary ? rte_mp_action_register(ASK_NAME, handle_ask) :
 			rte_mp_action_register(CLOSE_NAME, handle_close);

@@ -77,8 +77,8 @@
 #include "fastmem_cancel.h"
 #include "fastmem_compat.h"
 
-/* Changes with the layout of anything in this file or in rte_fastmem_core.h. */
-#define FASTMEM_LAYOUT_VERSION 7
+/* Changes with the layout of anything in this file, in rte_fastmem_core.h, or in messages. */
+#define FASTMEM_LAYOUT_VERSION 8
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
@@ -866,6 +866,7 @@ int fastmem_mp_meta_grow(size_t size);
 int fastmem_mp_share(void);
 int fastmem_mp_pool_grow(unsigned int pool, uint32_t generation, uint32_t n);
 unsigned int fastmem_mp_pending(void);
+extern unsigned int fastmem_mp_ask_seconds;
 
 /* fastmem_stats.c */
 int64_t fastmem_cache_in_use(const struct fastmem_tcache *t, unsigned int bin);

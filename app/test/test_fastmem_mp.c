@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * What secondary processes ask of the primary.
+ */
+
+#include "fastmem_private.h"
+#include "test_calls.h"
+#include "test_fastmem.h"
+
+#define GROWTH 64 /* granules */
+
+static struct process second;
+
+static int
+mp_up(void)
+{
+	TEST_CALL(shared_make());
+	TEST_CALL(fastmem_up());
+	return process_start(&second);
+}
+
+static int
+mp_down(void)
+{
+	TEST_CALL(process_stop(&second));
+	TEST_CALL(fastmem_down());
+	shared_free();
+	return TEST_SUCCESS;
+}
+
+static void
+mp_rescue(void)
+{
+	processes_rescue();
+	second.pid = 0;
+	rte_fastmem_maintain();
+	fastmem_rescue();
+	shared_free();
+}
+
+/* In the second process. */
+
+static int64_t
+call_patience(const uint64_t *args)
+{
+	const unsigned int before = fastmem_mp_ask_seconds;
+
+	fastmem_mp_ask_seconds = args[0];
+	return before;
+}
+
+static int64_t
+call_grow_by(const uint64_t *args)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+
+	return fastmem_arena_grow_by(&ctl->arenas[ctl->first_socket], args[0]);
+}
+
+const remote_t mp_calls[] = {
+	call_patience,
+	call_grow_by,
+	NULL,
+};
+
+/* The second process gives a question up whose answer is to come, and has another on its way. */
+static int
+ask_after_one_in_vain(remote_t function, uint64_t arg)
+{
+	int64_t before = ASK(&second, call_patience, 1);
+
+	TEST_ASSERT(before > 0);
+	TEST_CALL(hold_up_begin());
+	TEST_ASSERT_EQUAL(ASK(&second, call_reserve, MIB), -ENOMEM);
+	TEST_ASSERT_EQUAL(ASK(&second, call_patience, before), 1);
+	TEST_CALL(process_send(&second, function, (const uint64_t[PROCESS_ARGS]){ arg }));
+	TEST_CALL(hold_up_await(2));
+	TEST_ASSERT(hold_up_end());
+	return TEST_SUCCESS;
+}
+
+static int
+a_late_answer_is_not_taken_for_that_of_the_next_question(void)
+{
+	uint64_t full;
+
+	TEST_ASSERT_EQUAL(ASK(&second, call_reserve, MIB), 0);
+	full = stats_backing();
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, full), 0);
+	TEST_CALL(ask_after_one_in_vain(call_reserve, 64 * MIB));
+	TEST_ASSERT_EQUAL(process_receive(&second), -ENOMEM);
+	TEST_ASSERT_EQUAL(stats_backing(), full);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, SIZE_MAX), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_reserve, 64 * MIB), 0);
+	TEST_ASSERT(stats_backing() >= 64 * MIB);
+	return TEST_SUCCESS;
+}
+
+static int
+a_question_that_is_asked_again_is_served_once(void)
+{
+	uint64_t before, more;
+
+	TEST_ASSERT_EQUAL(ASK(&second, call_reserve, MIB), 0);
+	before = stats_backing();
+	TEST_ASSERT_EQUAL(ASK(&second, call_grow_by, GROWTH), 0);
+	more = stats_backing() - before;
+	TEST_ASSERT(more > 0);
+	before += more;
+	TEST_CALL(ask_after_one_in_vain(call_grow_by, GROWTH));
+	TEST_ASSERT_EQUAL(process_receive(&second), 0);
+	/* Served after all that was asked before. */
+	TEST_ASSERT_EQUAL(ASK(&second, call_reserve, MIB), 0);
+	TEST_ASSERT_EQUAL(stats_backing(), before + more);
+	return TEST_SUCCESS;
+}
+
+static const struct test_case cases[] = {
+	TEST_CASE(a_late_answer_is_not_taken_for_that_of_the_next_question),
+	TEST_CASE(a_question_that_is_asked_again_is_served_once),
+	TEST_CASES_END
+};
+
+const struct test_suite suite_mp = {
+	.name = "mp",
+	.about = "what secondary processes ask of the primary",
+	.setup = mp_up,
+	.teardown = mp_down,
+	.rescue = mp_rescue,
+	.cases = cases,
+	.with_secondaries = true,
+};
