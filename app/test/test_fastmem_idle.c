@@ -8,7 +8,9 @@
  * are in test_fastmem_reclaim.c.
  */
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 
 #include <rte_lcore.h>
 
@@ -138,48 +140,49 @@ it_is_told_what_keeps_memory(void)
 /* Threads that free what another one has allocated, and wait then. */
 #define N_WAITING 400
 #define WAITING_BATCH 32
+#define WAITING_SIZES 4
 
 static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t cond;
-	void *objs[WAITING_BATCH];
-	int turn; /* of a thread; -1: none; -2: the end */
-} waiting = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
+	void *objs[WAITING_SIZES * WAITING_BATCH]; /* of the thread whose turn it is */
+	unsigned int n_objs; /* 0: the thread ends */
+	sem_t turns[N_WAITING]; /* wakes one thread only */
+	sem_t done;
+} waiting;
+
+static void
+sem_wait_uninterrupted(sem_t *sem)
+{
+	while (sem_wait(sem) != 0 && errno == EINTR)
+		;
+}
 
 static void *
 free_and_wait(void *arg)
 {
-	int me = (int)(uintptr_t)arg;
+	sem_t *turn = arg;
 
-	pthread_mutex_lock(&waiting.lock);
 	for (;;) {
-		while (waiting.turn != me && waiting.turn != -2)
-			pthread_cond_wait(&waiting.cond, &waiting.lock);
-		if (waiting.turn == -2)
-			break;
-		rte_fastmem_free_bulk(waiting.objs, WAITING_BATCH);
-		waiting.turn = -1;
-		pthread_cond_broadcast(&waiting.cond);
+		sem_wait_uninterrupted(turn);
+		if (waiting.n_objs == 0)
+			return NULL;
+		rte_fastmem_free_bulk(waiting.objs, waiting.n_objs);
+		sem_post(&waiting.done);
 	}
-	pthread_mutex_unlock(&waiting.lock);
-	return NULL;
 }
 
-/* Each thread in turn frees a batch of each size. Under the lock. */
+/* Each thread in turn frees a batch of each size. */
 static int
 feed_all(unsigned int n, const size_t *sizes, unsigned int n_sizes)
 {
 	unsigned int i, j;
 
 	for (i = 0; i < n; i++) {
-		for (j = 0; j < n_sizes; j++) {
-			TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(waiting.objs, WAITING_BATCH,
-				sizes[j], 0, 0), 0);
-			waiting.turn = i;
-			pthread_cond_broadcast(&waiting.cond);
-			while (waiting.turn != -1)
-				pthread_cond_wait(&waiting.cond, &waiting.lock);
-		}
+		for (j = 0; j < n_sizes; j++)
+			TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(&waiting.objs[j * WAITING_BATCH],
+				WAITING_BATCH, sizes[j], 0, 0), 0);
+		waiting.n_objs = n_sizes * WAITING_BATCH;
+		sem_post(&waiting.turns[i]);
+		sem_wait_uninterrupted(&waiting.done);
 	}
 	return TEST_SUCCESS;
 }
@@ -191,20 +194,21 @@ waiting_threads_keep(const size_t *sizes, unsigned int n_sizes, uint64_t *kept)
 	unsigned int n, round, i;
 	int ret = TEST_SUCCESS;
 
-	waiting.turn = -1;
-	for (n = 0; n < N_WAITING; n++)
-		if (pthread_create(&threads[n], NULL, free_and_wait, (void *)(uintptr_t)n) != 0)
+	sem_init(&waiting.done, 0, 0);
+	for (n = 0; n < N_WAITING; n++) {
+		sem_init(&waiting.turns[n], 0, 0);
+		if (pthread_create(&threads[n], NULL, free_and_wait, &waiting.turns[n]) != 0)
 			break;
-	pthread_mutex_lock(&waiting.lock);
+	}
 	for (round = 0; round < 3 && ret == TEST_SUCCESS; round++)
 		ret = feed_all(n, sizes, n_sizes);
 	rte_fastmem_maintain();
 	rte_fastmem_maintain();
 	rte_fastmem_trim(0, SOCKET_ID_ANY);
 	*kept = stats_backing();
-	waiting.turn = -2;
-	pthread_cond_broadcast(&waiting.cond);
-	pthread_mutex_unlock(&waiting.lock);
+	waiting.n_objs = 0;
+	for (i = 0; i < n; i++)
+		sem_post(&waiting.turns[i]);
 	for (i = 0; i < n; i++)
 		pthread_join(threads[i], NULL);
 	TEST_ASSERT_EQUAL(n, N_WAITING);
@@ -214,7 +218,8 @@ waiting_threads_keep(const size_t *sizes, unsigned int n_sizes, uint64_t *kept)
 static int
 hundreds_of_waiting_threads_keep_little(void)
 {
-	static const size_t large[] = { 32 * KIB }, small[] = { 64, 256, 1024, 4096 };
+	static const size_t large[] = { 32 * KIB };
+	static const size_t small[WAITING_SIZES] = { 64, 256, 1024, 4096 };
 	uint64_t kept;
 
 	TEST_CALL(waiting_threads_keep(large, 1, &kept));
