@@ -36,6 +36,8 @@ const struct perf_scenario *const perf_scenarios[] = {
 	&scenario_oversubscribed,
 	&scenario_load,
 	&scenario_exhausted,
+	&scenario_survivors,
+	&scenario_waiting,
 };
 
 const unsigned int perf_n_scenarios = RTE_DIM(perf_scenarios);

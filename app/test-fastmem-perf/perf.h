@@ -168,7 +168,7 @@ extern const struct perf_scenario scenario_pipeline, scenario_pipeline_bulk32;
 extern const struct perf_scenario scenario_mixed, scenario_latency, scenario_types;
 extern const struct perf_scenario scenario_churn, scenario_replay, scenario_debug;
 extern const struct perf_scenario scenario_threads, scenario_oversubscribed, scenario_load;
-extern const struct perf_scenario scenario_exhausted;
+extern const struct perf_scenario scenario_exhausted, scenario_survivors, scenario_waiting;
 
 /* cell.c: the rounds of a cell. */
 

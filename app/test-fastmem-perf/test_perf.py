@@ -19,7 +19,7 @@ PROGRAM = sys.argv.pop(1)
 PLOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dpdk-fastmem-perf-plot")
 EAL = ["--no-huge", "-m", "640", "--no-pci", "--no-shconf", "--no-telemetry"]
 ONE_LCORE = {"tight", "batch_fifo", "batch_lifo", "bulk8", "bulk32", "mixed", "latency", "types",
-             "churn", "threads", "oversubscribed", "load", "exhausted"}
+             "churn", "threads", "oversubscribed", "load", "exhausted", "survivors", "waiting"}
 TWO_LCORES = {"pipeline", "pipeline_bulk32"}
 HUGE_PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 THREADS = {"lcore", "pthread", "registered", "control"}
@@ -221,6 +221,12 @@ class Perf(unittest.TestCase):
         ratio = [r["median"] for r in results if r["metric"] == "backing_over_live"]
         self.assertEqual(len(ratio), 1)
         self.assertGreater(ratio[0], 2)
+
+    def test_few_objects_and_waiting_threads_keep_little(self):
+        results, _ = self.measure("--scenario", "survivors,waiting", "--allocator", "fastmem")
+        kept = {r["scenario"]: r["max"] for r in results if r["metric"] == "bytes_kept"}
+        self.assertLessEqual(kept["survivors"], 64 << 20)
+        self.assertLessEqual(kept["waiting"], 16 << 20)
 
     def test_a_missing_allocator_leaves_the_others(self):
         results, done = self.measure("--scenario", "tight", "--size", "1048576",
