@@ -7,10 +7,13 @@
  * few pages to a few live objects.
  */
 
+#include <stdlib.h>
+
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <rte_memzone.h>
 
+#include "fastmem_compat.h"
 #include "test_fastmem.h"
 
 #define MANY 262144u
@@ -93,16 +96,18 @@ memory_in_small_pieces_leaves_memzones_to_others(void)
 static int
 no_memzone_left_is_enomem_and_said(void)
 {
-	static const struct rte_memzone *others[RTE_MAX_MEMZONE];
+	const unsigned int max = fastmem_memzone_max();
+	const struct rte_memzone **others = calloc(max, sizeof(*others));
 	char name[RTE_MEMZONE_NAMESIZE];
 	unsigned int i, n = 0;
 	uint64_t end;
 	void *obj;
 
+	TEST_ASSERT(others != NULL);
 	do {
 		snprintf(name, sizeof(name), "other_%u", n);
 		others[n] = rte_memzone_reserve(name, 64, SOCKET_ID_ANY, 0);
-	} while (others[n] != NULL && ++n < RTE_MAX_MEMZONE);
+	} while (others[n] != NULL && ++n < max);
 	log_begin();
 	for (i = 0; i < 3; i++) {
 		rte_errno = 0;
@@ -112,6 +117,7 @@ no_memzone_left_is_enomem_and_said(void)
 	}
 	while (n > 0)
 		rte_memzone_free(others[--n]);
+	free(others);
 	TEST_ASSERT_EQUAL(log_end("EAL has no memzone left"), 1, "once, not for each call");
 	TEST_ASSERT_EQUAL(i, 3, "it is ENOMEM");
 	/* It is remembered for a while, and not for ever. */

@@ -28,7 +28,7 @@ fastmem_cancel_restore(const int *before)
 }
 
 #define FASTMEM_UNCANCELLABLE \
-	int cancel_state __attribute__((cleanup(fastmem_cancel_restore))) = \
+	int cancel_state __attribute__((cleanup(fastmem_cancel_restore), unused)) = \
 		fastmem_cancel_disable()
 
 #endif /* FASTMEM_CANCEL_H */

@@ -127,7 +127,7 @@ rte_fastmem_threads(struct rte_fastmem_thread *list, unsigned int n)
 
 		if (owner == 0)
 			continue;
-		if (found < n)
+		if (list != NULL && found < n)
 			list[found] = (struct rte_fastmem_thread){
 				.pid = ctl->peers[((owner >> 32) - 1) % FASTMEM_MAX_PEERS].pid,
 				.tid = (uint32_t)owner,

@@ -839,26 +839,11 @@ has_for_readers(const struct fastmem_pool *pool)
 	return extent.n_limbo != 0 || fastmem_defer_count(pool) != 0;
 }
 
-/* Which readers have not passed. */
-static void
-report_readers(const struct fastmem_pool *pool, uint64_t token)
-{
-	const struct rte_rcu_qsbr *qsbr = pool->qsbr;
-	uint32_t i;
-
-	for (i = 0; i < qsbr->max_threads; i++)
-		if (qsbr->qsbr_cnt[i].cnt != __RTE_QSBR_CNT_THR_OFFLINE &&
-				qsbr->qsbr_cnt[i].cnt < token)
-			FASTMEM_LOG(ERR, "pool %s is freed although its reader %u was not quiescent "
-				"for %u ms: take it offline if it is the caller, or unregister it if "
-				"it was killed", pool->name, i, fastmem_readers_ms);
-}
-
 /*
  * The pool is about to be freed. A reader that was killed never passes, and nor does the calling
- * thread if it is one that is online: so there is an end to this.
+ * thread if it is one that is online: so there is an end to this. Returns 0 or -EBUSY.
  */
-static void
+static int
 wait_for_readers(struct fastmem_pool *pool)
 {
 	uint64_t token = rte_rcu_qsbr_start(pool->qsbr);
@@ -866,14 +851,18 @@ wait_for_readers(struct fastmem_pool *pool)
 
 	while (rte_rcu_qsbr_check(pool->qsbr, token, false) == 0) {
 		if (rte_get_timer_cycles() > end) {
-			report_readers(pool, token);
-			break;
+			FASTMEM_LOG(ERR, "pool %s is not freed: a reader was not quiescent for %u ms. Take "
+				"it offline if it is the caller, or unregister it if it was killed, "
+				"and free the pool again", pool->name, fastmem_readers_ms);
+			rte_rcu_qsbr_dump(fastmem_report_stream(), pool->qsbr);
+			return -EBUSY;
 		}
 		sched_yield();
 	}
+	return 0;
 }
 
-void
+int
 rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 {
 	FASTMEM_UNCANCELLABLE;
@@ -883,9 +872,9 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 	bool live;
 
 	if (user == NULL || ctl == NULL)
-		return;
-	if (fastmem_pool_is_live(pool) && has_for_readers(pool))
-		wait_for_readers(pool);
+		return user == NULL ? 0 : -ENODEV;
+	if (fastmem_pool_is_live(pool) && has_for_readers(pool) && wait_for_readers(pool) != 0)
+		return -EBUSY;
 	fastmem_defer_end(pool);
 	fastmem_pools_lock(ctl);
 	live = pool->state == FASTMEM_POOL_LIVE;
@@ -899,7 +888,7 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 			fastmem_report_pool_freed(pool);
 		else
 			FASTMEM_LOG(ERR, "%p is no pool, or was freed before", (void *)user);
-		return;
+		return -EINVAL;
 	}
 	/* What waits is not in use, and nor is what others are about to give back. */
 	fastmem_quarantine_flush(&ctl->bins[pool->bin]);
@@ -910,6 +899,7 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 	pool_end(ctl, pool, is_creator(pool));
 	set_state(ctl, pool, FASTMEM_POOL_NONE);
 	fastmem_mutex_unlock(&ctl->peers_lock);
+	return 0;
 }
 
 struct rte_fastmem_pool *

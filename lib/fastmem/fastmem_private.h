@@ -678,7 +678,7 @@ void fastmem_map_detach(void);
 int fastmem_map_add_leaves(uint32_t first, uint32_t n);
 
 /* fastmem_refusal.c */
-extern unsigned int fastmem_refusal_max_us;
+extern unsigned int fastmem_refusal_min_us, fastmem_refusal_max_us;
 bool fastmem_refusal_holds(const struct fastmem_refusal *r, uint64_t n);
 bool fastmem_refusal_is_known(const struct fastmem_refusal *r);
 void fastmem_refusal_note(struct fastmem_refusal *r, uint64_t n);

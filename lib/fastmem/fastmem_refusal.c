@@ -15,8 +15,8 @@
 
 #include "fastmem_private.h"
 
-#define WAIT_MIN_US 1000
-
+/* Tests set them. */
+unsigned int fastmem_refusal_min_us = 1000;
 unsigned int fastmem_refusal_max_us = 64000;
 
 static uint64_t
@@ -52,7 +52,7 @@ void
 fastmem_refusal_note(struct fastmem_refusal *r, uint64_t n)
 {
 	uint64_t refused = load(&r->n);
-	uint64_t wait = RTE_MAX(2 * load(&r->wait_us), (uint64_t)WAIT_MIN_US);
+	uint64_t wait = RTE_MAX(2 * load(&r->wait_us), (uint64_t)fastmem_refusal_min_us);
 
 	wait = RTE_MIN(wait, (uint64_t)fastmem_refusal_max_us);
 	store(&r->wait_us, wait);

@@ -36,7 +36,10 @@ fastmem_replace_start(void)
 
 	if (rte_fastmem_pool_lookup("") == NULL && rte_errno == ENODEV)
 		ret = rte_fastmem_init();
-	return ret == -EBUSY ? 0 : ret; /* that: another thread was faster */
+	/* Another thread may have been faster. */
+	if (ret == -EBUSY && (rte_fastmem_pool_lookup("") != NULL || rte_errno != ENODEV))
+		ret = 0;
+	return ret;
 }
 
 static struct rte_fastmem_pool *

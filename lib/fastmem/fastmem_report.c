@@ -26,7 +26,7 @@
 
 static pthread_mutex_t report_lock = PTHREAD_MUTEX_INITIALIZER;
 static __thread bool reporting;
-static __thread int cancel_state; /* before it */
+static __thread int cancel_before; /* the state of cancellation before it */
 static uint64_t report_time; /* of the one that is being made. Under report_lock */
 
 FILE *
@@ -45,7 +45,7 @@ report_begin(void)
 	if (reporting)
 		return false;
 	reporting = true;
-	cancel_state = fastmem_cancel_disable();
+	cancel_before = fastmem_cancel_disable();
 	pthread_mutex_lock(&report_lock);
 	report_time = rte_rdtsc(); /* to look up names takes its time */
 	return true;
@@ -55,7 +55,7 @@ static void
 report_end(void)
 {
 	pthread_mutex_unlock(&report_lock);
-	fastmem_cancel_restore(&cancel_state);
+	fastmem_cancel_restore(&cancel_before);
 	reporting = false;
 }
 

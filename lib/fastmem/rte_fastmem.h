@@ -338,7 +338,7 @@ rte_fastmem_alloc_socket(size_t size, size_t align, unsigned int flags, int sock
  *
  * A size that the object's slot already holds (rte_fastmem_usable_size()), with an alignment
  * that its address has, never fails: not at a limit, nor without memory. The object moves to
- * a smaller slot if that is free and at most half as large, and stays where it is otherwise.
+ * a slot that is smaller by at least a fifth if one is free, and stays where it is otherwise.
  *
  * @param ptr
  *   An object of fastmem, or NULL to allocate a new one.
@@ -780,7 +780,8 @@ rte_fastmem_stats_shared_class(size_t class_size, struct rte_fastmem_lcore_class
 
 /** What is in the backing memory of all sockets, and so cannot be given back to EAL. */
 struct rte_fastmem_kept {
-	uint64_t bytes_backing; /**< As in struct rte_fastmem_stats: the sum of these five. */
+	/** As in struct rte_fastmem_stats: the sum of these five while no thread is at work. */
+	uint64_t bytes_backing;
 	uint64_t bytes_live; /**< Slots of live objects of the size classes. */
 	/** Objects of the size classes that threads have cached: see rte_fastmem_threads(). */
 	uint64_t bytes_cached;

@@ -39,8 +39,9 @@
 #endif
 
 /*
- * A load that no later load overtakes. x86 does not reorder loads: a plain one can be an operand
- * of the instruction that uses it. ThreadSanitizer needs to know.
+ * A load that no later load of the CPU overtakes. x86 does not reorder loads: a plain one can be an
+ * operand of the instruction that uses it. Compilers may reorder plain loads, so what relies on
+ * this has to bear any order of those in one call. ThreadSanitizer needs to know.
  */
 #if (defined(__x86_64__) || defined(__i386__)) && !defined(RTE_FASTMEM_TSAN)
 #define RTE_FASTMEM_LOAD_ACQUIRE(p) (*(p))

@@ -168,7 +168,10 @@ rte_fastmem_class(size_t size, size_t align)
 __rte_fastmem_always_inline unsigned int
 rte_fastmem_bin_of(const void *ptr)
 {
-	/* First: a map may appear meanwhile. Pairs with the release in map_use(). */
+	/*
+	 * A map may appear meanwhile. Pairs with the release in map_use(); and whichever of these
+	 * two is loaded first, an old and a new value together have no index in range.
+	 */
 	uintptr_t n = RTE_FASTMEM_LOAD_ACQUIRE(&rte_fastmem_map.n_granules);
 	uintptr_t i = ((uintptr_t)ptr >> RTE_FASTMEM_GRANULE_SHIFT) - rte_fastmem_map.first;
 

@@ -178,7 +178,7 @@ struct rte_fastmem_pool_stats {
 #endif
 
 /* Declared first, for attributes. */
-__rte_experimental void rte_fastmem_pool_free(struct rte_fastmem_pool *pool)
+__rte_experimental int rte_fastmem_pool_free(struct rte_fastmem_pool *pool)
 	__rte_fastmem_takes(1);
 __rte_fastmem_pool_inline void rte_fastmem_pool_put(struct rte_fastmem_pool *pool, void *obj)
 	__rte_fastmem_takes(2);
@@ -223,17 +223,23 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params);
  * Objects in use, of which there should be none, become invalid; a warning in the log
  * tells how many. Readers of memory that has left and of what was put with
  * rte_fastmem_pool_put_deferred() are waited for, but for no longer than 10 seconds: a reader
- * that was killed while it was online never passes. The log names it then; unregister it. The
- * caller must not be a reader that is online, as it would wait for itself that long.
+ * that was killed while it was online never passes. The pool stays as it is then, and the log
+ * shows the readers: unregister that one, and call this again. The caller must not be a reader
+ * that is online, as it would wait for itself that long.
  * Destructors run, if this process has created the pool.
  *
  * No other thread of any process may use the pool any more.
  *
  * @param pool
  *   The pool. NULL: nothing is done.
+ * @return
+ *   - 0: done
+ *   - -EBUSY: a reader has not passed; the pool is as it was
+ *   - -EINVAL: that is no pool, or it was freed before
+ *   - -ENODEV: not initialised
  */
 __rte_experimental
-void
+int
 rte_fastmem_pool_free(struct rte_fastmem_pool *pool);
 
 /**

@@ -37,7 +37,7 @@ def main(args):
     for name in names:
         name, _, version = name.partition("@")
         optional = name.endswith("?")
-        name = name.removesuffix("?")
+        name = name.rstrip("?")
         version = version or known.get(name)
         if version is None and optional:
             continue

@@ -148,7 +148,8 @@ start_fastmem(void)
 
 	if (rte_fastmem_pool_lookup("") == NULL && rte_errno == ENODEV)
 		ret = rte_fastmem_init();
-	if (ret == -EBUSY) /* another thread was faster */
+	/* Another thread may have been faster. */
+	if (ret == -EBUSY && (rte_fastmem_pool_lookup("") != NULL || rte_errno != ENODEV))
 		ret = 0;
 	if (ret == -ENODEV)
 		DRIVER_LOG(ERR, "the primary process has not started fastmem: call rte_fastmem_init(), "
