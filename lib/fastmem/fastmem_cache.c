@@ -49,7 +49,7 @@
  * are no lcores: together they have this much. One may add at most this part of what is left,
  * beside what each of them has in any case.
  */
-#define SHARED_BYTES (4 << 20)
+#define SHARED_BYTES (3 << 20)
 #define SHARED_PART 8
 #define OWN_BYTES (8 << 10)
 #define LEAST_BYTES (1u << 10) /* of each size; without room for an object, there is no cache */

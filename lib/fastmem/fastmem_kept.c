@@ -65,15 +65,8 @@ bytes_cached(const struct fastmem_ctl *ctl, const struct fastmem_tcache *t)
 	uint64_t sum = 0;
 	unsigned int i;
 
-	for (i = 1; i < ctl->first_pool_bin; i++) {
-		const struct rte_fastmem_cache *c = &t->caches[i];
-		/* While magazines move, the two may not be of one moment. */
-		uint64_t n = RTE_MIN(fastmem_cache_len(c),
-				(uint32_t)FASTMEM_MAGAZINE_LARGE_CAPACITY);
-
-		n += __atomic_load_n(&c->spare_n, __ATOMIC_RELAXED);
-		sum += n * ctl->bins[i].slot_size;
-	}
+	for (i = 1; i < ctl->first_pool_bin; i++)
+		sum += fastmem_cache_objects(t, i) * ctl->bins[i].slot_size;
 	return sum;
 }
 

@@ -870,6 +870,7 @@ extern unsigned int fastmem_mp_ask_seconds;
 
 /* fastmem_stats.c */
 int64_t fastmem_cache_in_use(const struct fastmem_tcache *t, unsigned int bin);
+uint64_t fastmem_cache_objects(const struct fastmem_tcache *t, unsigned int bin);
 
 /* fastmem_peer.c */
 int fastmem_peers_create(struct fastmem_ctl *ctl);

@@ -141,6 +141,16 @@ fastmem_cache_in_use(const struct fastmem_tcache *t, unsigned int bin)
 	return now.in_use;
 }
 
+/* Objects that lie in a thread's cache: without those that others have taken from there. */
+uint64_t
+fastmem_cache_objects(const struct fastmem_tcache *t, unsigned int bin)
+{
+	struct tally now;
+
+	cache_read(t, bin, &now);
+	return now.cached;
+}
+
 static void
 tally_add(struct tally *sum, const struct tally *t)
 {
