@@ -527,6 +527,7 @@ int
 fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 {
 	uint64_t n = (bytes >> RTE_FASTMEM_GRANULE_SHIFT) + ((bytes & (FASTMEM_GRANULE - 1)) != 0);
+	uint64_t reserved;
 	int ret = 0;
 
 	if (fastmem_growth_held != 0)
@@ -538,8 +539,9 @@ fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 		arena_extend(arena, true);
 	while (ret == 0 && arena->n_granules < n)
 		ret = chunk_add_between(arena, 1, n - arena->n_granules, 0, true);
-	__atomic_store_n(&arena->n_reserved,
-		RTE_MAX(arena->n_reserved, RTE_MIN(n, arena->n_granules)), __ATOMIC_RELAXED);
+	reserved = RTE_MIN(n, arena->n_granules);
+	__atomic_store_n(&arena->n_reserved, RTE_MAX(arena->n_reserved, reserved),
+		__ATOMIC_RELAXED);
 	if (ret == 0)
 		fastmem_refusal_end(&arena->refusal);
 	fastmem_mutex_unlock(&arena->grow);

@@ -139,12 +139,13 @@ meta_add_zone(struct fastmem_meta *meta, size_t size)
 	FASTMEM_UNCANCELLABLE;
 	char name[RTE_MEMZONE_NAMESIZE];
 	const struct rte_memzone *mz;
-	size_t want;
+	size_t want, most;
 
 	if (meta->n_zones == FASTMEM_MAX_META_ZONES)
 		return -ENOMEM;
-	want = RTE_MIN(RTE_MAX((size_t)META_ZONE_MIN, meta->bytes / 2),
-			RTE_MAX((size_t)META_ZONE_MAX, meta->bytes / 8));
+	most = RTE_MAX((size_t)META_ZONE_MAX, meta->bytes / 8);
+	want = RTE_MAX((size_t)META_ZONE_MIN, meta->bytes / 2);
+	want = RTE_MIN(want, most);
 	want = RTE_MAX(want, size);
 	snprintf(name, sizeof(name), "fastmem_meta_%u", meta->n_zones);
 	mz = fastmem_zone_reserve(name, want, SOCKET_ID_ANY, 0, RTE_CACHE_LINE_SIZE);

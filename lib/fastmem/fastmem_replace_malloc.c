@@ -285,8 +285,8 @@ rte_fastmem_replace_malloc_get_socket_stats(int socket_id, struct rte_malloc_soc
 	n_meta = RTE_MIN(ours.meta_bytes, stats->heap_allocsz_bytes);
 	stats->heap_totalsz_bytes -= n_meta;
 	stats->heap_allocsz_bytes -= n_meta;
-	n_free = RTE_MIN(ours.bytes - RTE_MIN(ours.used_bytes, ours.bytes),
-		stats->heap_allocsz_bytes);
+	n_free = ours.bytes - RTE_MIN(ours.used_bytes, ours.bytes);
+	n_free = RTE_MIN(n_free, stats->heap_allocsz_bytes);
 	stats->heap_freesz_bytes += n_free;
 	stats->heap_allocsz_bytes -= n_free;
 	stats->alloc_count += ours.n_used;

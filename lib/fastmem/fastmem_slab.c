@@ -120,7 +120,7 @@ fastmem_bin_clear(struct fastmem_bin *bin)
 void
 fastmem_bin_shape(struct fastmem_bin *bin, uint32_t slot_size, uint32_t slab_align)
 {
-	uint32_t magazine;
+	uint32_t magazine, first, full;
 
 	/* Atomic for the statistics: a pool's bin is used again. */
 	__atomic_store_n(&bin->slot_size, slot_size, __ATOMIC_RELAXED);
@@ -137,9 +137,10 @@ fastmem_bin_shape(struct fastmem_bin *bin, uint32_t slot_size, uint32_t slab_ali
 	bin->magazine_kind = magazine > FASTMEM_MAGAZINE_SMALL_CAPACITY ?
 			FASTMEM_MAGAZINE_LARGE : FASTMEM_MAGAZINE_SMALL;
 	bin->magazine_size = magazine;
-	bin->first_capacity = RTE_MAX(RTE_MIN(FIRST_BYTES / slot_size, FIRST_OBJECTS), 1u);
-	bin->max_full = RTE_MAX(RTE_MIN(DEPOT_BYTES_MAX / slot_size / magazine,
-			(uint32_t)FASTMEM_DEPOT_SLOTS), 4u);
+	first = RTE_MIN(FIRST_BYTES / slot_size, FIRST_OBJECTS);
+	bin->first_capacity = RTE_MAX(first, 1u);
+	full = RTE_MIN(DEPOT_BYTES_MAX / slot_size / magazine, (uint32_t)FASTMEM_DEPOT_SLOTS);
+	bin->max_full = RTE_MAX(full, 4u);
 }
 
 /* The list. prev and next of a slab that is not in it mean nothing. */
@@ -601,7 +602,7 @@ slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab, uint32_t max_
 	uint64_t *bits = slab_bits(bin, slab, &most);
 	uint32_t room = slab->n == bin->slab_granules ? bin->slab_slots :
 			(slab->n << RTE_FASTMEM_GRANULE_SHIFT) / bin->slot_size;
-	uint32_t n = RTE_MIN(RTE_MIN(room, most), max_slots);
+	uint32_t fitting = RTE_MIN(room, most), n = RTE_MIN(fitting, max_slots);
 	uint32_t words = (n + 63) / 64;
 
 	slab->bin = bin->id;
