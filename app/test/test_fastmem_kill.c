@@ -237,7 +237,7 @@ kill_between_growths(struct process *p)
 	int ret;
 
 	for (i = 0; i < ctl->n_sockets; i++)
-		fastmem_mutex_lock(&ctl->arenas[i].grow);
+		fastmem_mutex_wait(&ctl->arenas[i].grow);
 	ret = process_kill(p);
 	while (i-- > 0)
 		pthread_mutex_unlock(&ctl->arenas[i].grow);

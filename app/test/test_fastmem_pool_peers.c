@@ -73,7 +73,7 @@ call_stop_counting(const uint64_t *args)
 	struct fastmem_bin *bin = fastmem_pool_bin(pool);
 
 	if (args[0] != 0)
-		fastmem_mutex_lock(&pool->grow);
+		fastmem_mutex_lock(&pool->grow, FASTMEM_LOCK_POOL_GROW);
 	fastmem_bin_lock(bin);
 	bin->n_slabs = 0;
 	__atomic_store_n(&bin->n_slots, 0, __ATOMIC_RELAXED);

@@ -32,6 +32,7 @@
 	SUITE(threads) \
 	SUITE(thread_end) \
 	SUITE(life) \
+	SUITE(lock) \
 	SUITE(idle) \
 	SUITE(pool) \
 	SUITE(pool_promises) \

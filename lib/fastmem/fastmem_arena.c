@@ -178,7 +178,7 @@ chunk_widen(struct fastmem_arena *arena, uint32_t first, uint32_t n)
 void
 fastmem_arena_lock(struct fastmem_arena *arena)
 {
-	if (fastmem_mutex_lock(&arena->lock)) {
+	if (fastmem_mutex_lock(&arena->lock, FASTMEM_LOCK_ARENA)) {
 		arena_repair(arena);
 		fastmem_mutex_repaired(&arena->lock);
 	}
@@ -188,7 +188,7 @@ static void
 grow_lock(struct fastmem_arena *arena)
 {
 	/* What is done under it is entered by one store; memory that is not yet, is lost. */
-	if (fastmem_mutex_lock(&arena->grow))
+	if (fastmem_mutex_lock(&arena->grow, FASTMEM_LOCK_ARENA_GROW))
 		fastmem_mutex_repaired(&arena->grow);
 }
 

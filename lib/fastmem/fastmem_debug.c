@@ -786,7 +786,7 @@ fastmem_debug_slabs_hold(void)
 	struct fastmem_debug *debug = fastmem_ctl()->debug;
 
 	/* Who only reads leaves nothing to repair, and for who ends a slab bin.lock is repaired. */
-	if (debug != NULL && fastmem_mutex_lock(&debug->walking))
+	if (debug != NULL && fastmem_mutex_lock(&debug->walking, FASTMEM_LOCK_WALKING))
 		fastmem_mutex_repaired(&debug->walking);
 }
 

@@ -98,7 +98,7 @@ take_batch(struct queue *q, const struct fastmem_pool *pool, struct batch *out)
 {
 	bool taken = false;
 
-	pthread_mutex_lock(&q->lock);
+	fastmem_local_lock(&q->lock, FASTMEM_LOCK_QUEUE);
 	if (is_of_pool(q, pool) && q->head != q->tail) {
 		const struct batch *batch = &q->batches[q->head & (q->size - 1)];
 
@@ -108,7 +108,7 @@ take_batch(struct queue *q, const struct fastmem_pool *pool, struct batch *out)
 			q->head++;
 		}
 	}
-	pthread_mutex_unlock(&q->lock);
+	fastmem_local_unlock(&q->lock);
 	return taken;
 }
 
@@ -134,7 +134,7 @@ enqueue(struct fastmem_pool *pool, void *const *objs, unsigned int n)
 	uint64_t token;
 	int ret;
 
-	pthread_mutex_lock(&q->lock);
+	fastmem_local_lock(&q->lock, FASTMEM_LOCK_QUEUE);
 	ret = queue_prepare(q, pool);
 	if (ret == 0 && ((uint64_t)n + BATCH - 1) / BATCH > q->size - (q->tail - q->head))
 		ret = -ENOSPC;
@@ -149,7 +149,7 @@ enqueue(struct fastmem_pool *pool, void *const *objs, unsigned int n)
 			memcpy(batch->objs, objs + done, batch->n * sizeof(objs[0]));
 		}
 	}
-	pthread_mutex_unlock(&q->lock);
+	fastmem_local_unlock(&q->lock);
 	return ret;
 }
 
@@ -199,9 +199,9 @@ fastmem_defer_count(const struct fastmem_pool *pool)
 static void
 queue_end(struct queue *q)
 {
-	pthread_mutex_lock(&q->lock);
+	fastmem_local_lock(&q->lock, FASTMEM_LOCK_QUEUE);
 	queue_reset(q);
-	pthread_mutex_unlock(&q->lock);
+	fastmem_local_unlock(&q->lock);
 }
 
 /* The pool is about to be freed, and its readers have been waited for. */

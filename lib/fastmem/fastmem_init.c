@@ -54,7 +54,7 @@ life_begin(struct life *life)
 	if (has_life_lock)
 		return false;
 	life->cancel_state = fastmem_cancel_disable();
-	pthread_mutex_lock(&life_lock);
+	fastmem_local_lock(&life_lock, FASTMEM_LOCK_LIFE);
 	has_life_lock = true;
 	return true;
 }
@@ -62,16 +62,16 @@ life_begin(struct life *life)
 static void
 life_end(const struct life *life)
 {
-	pthread_mutex_unlock(&life_lock);
+	fastmem_local_unlock(&life_lock);
 	/*
 	 * Pairs with the exchange in fastmem_close_attached(): if that came first, this sees it;
 	 * else the lock was free there, or another thread's, which comes here as well.
 	 */
 	while (__atomic_fetch_or(&close_due, 0, __ATOMIC_ACQ_REL) != 0 &&
-			pthread_mutex_trylock(&life_lock) == 0) {
+			fastmem_local_trylock(&life_lock, FASTMEM_LOCK_LIFE)) {
 		__atomic_store_n(&close_due, 0, __ATOMIC_RELAXED);
 		close_if_ended();
-		pthread_mutex_unlock(&life_lock);
+		fastmem_local_unlock(&life_lock);
 	}
 	has_life_lock = false;
 	fastmem_cancel_restore(&life->cancel_state);
@@ -83,10 +83,10 @@ fastmem_close_attached(void)
 {
 	/* Pairs with the one in life_end(). */
 	__atomic_exchange_n(&close_due, 1, __ATOMIC_ACQ_REL);
-	if (pthread_mutex_trylock(&life_lock) != 0)
+	if (!fastmem_local_trylock(&life_lock, FASTMEM_LOCK_LIFE))
 		return;
 	close_if_ended();
-	pthread_mutex_unlock(&life_lock);
+	fastmem_local_unlock(&life_lock);
 }
 
 /* For tests: so many sockets more than EAL has, which have no memory. */

@@ -56,13 +56,9 @@ fastmem_mutex_init(pthread_mutex_t *mutex)
 	pthread_mutexattr_destroy(&attr);
 }
 
-/*
- * Returns true if the last holder has died: then what the lock protects is to be
- * repaired, and fastmem_mutex_repaired() to be called. If this one dies before
- * that, the next one is told the same.
- */
+/* Of fastmem_mutex_lock(). */
 bool
-fastmem_mutex_lock(pthread_mutex_t *mutex)
+fastmem_mutex_wait(pthread_mutex_t *mutex)
 {
 	unsigned int i;
 	int ret;
@@ -89,6 +85,7 @@ fastmem_mutex_repaired(pthread_mutex_t *mutex)
 void
 fastmem_mutex_unlock(pthread_mutex_t *mutex)
 {
+	fastmem_lock_drop(mutex);
 	pthread_mutex_unlock(mutex);
 }
 
@@ -126,7 +123,7 @@ meta_repair(struct fastmem_meta *meta)
 static void
 meta_lock(struct fastmem_meta *meta)
 {
-	if (fastmem_mutex_lock(&meta->lock)) {
+	if (fastmem_mutex_lock(&meta->lock, FASTMEM_LOCK_META)) {
 		meta_repair(meta);
 		fastmem_mutex_repaired(&meta->lock);
 	}
@@ -193,7 +190,7 @@ fastmem_meta_grow(size_t size)
 		return -ENOMEM;
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return fastmem_mp_meta_grow(size);
-	if (fastmem_mutex_lock(&meta->grow))
+	if (fastmem_mutex_lock(&meta->grow, FASTMEM_LOCK_META_GROW))
 		fastmem_mutex_repaired(&meta->grow); /* of a process that was the primary */
 	if (is_low(meta, size)) { /* else another thread was faster */
 		ret = meta_add_zone(meta, size);

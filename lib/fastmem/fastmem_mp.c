@@ -244,7 +244,7 @@ ask_primary(struct ask *ask)
 	/* Number 0 is always the primary's. EAL would write two lines for each call in vain. */
 	if (fastmem_process.is_fork || !fastmem_peer_alive(0))
 		return -ENOMEM;
-	pthread_mutex_lock(&lock);
+	fastmem_local_lock(&lock, FASTMEM_LOCK_ASK);
 	ask->peer = fastmem_process.peer;
 	ask->question = next_question();
 	end = rte_get_timer_cycles() + fastmem_mp_ask_seconds * rte_get_timer_hz();
@@ -253,7 +253,7 @@ ask_primary(struct ask *ask)
 		ret = exchange(ask, end, &answer);
 	while (ret == 0 && answer.question != ask->question);
 	fastmem_track_leave_eal();
-	pthread_mutex_unlock(&lock);
+	fastmem_local_unlock(&lock);
 	return ret == 0 ? answer.value : ret;
 }
 

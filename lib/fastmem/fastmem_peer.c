@@ -157,7 +157,7 @@ void
 fastmem_peers_lock(struct fastmem_ctl *ctl)
 {
 	/* Whatever the last holder did is done once more. */
-	if (fastmem_mutex_lock(&ctl->peers_lock))
+	if (fastmem_mutex_lock(&ctl->peers_lock, FASTMEM_LOCK_PEERS))
 		fastmem_mutex_repaired(&ctl->peers_lock);
 }
 

@@ -53,7 +53,7 @@ void
 fastmem_pools_lock(struct fastmem_ctl *ctl)
 {
 	/* Each state is one store; what was half made has a maker, who is dead. */
-	if (fastmem_mutex_lock(&ctl->pools_lock))
+	if (fastmem_mutex_lock(&ctl->pools_lock, FASTMEM_LOCK_POOLS))
 		fastmem_mutex_repaired(&ctl->pools_lock);
 }
 
@@ -80,7 +80,7 @@ grow_lock(struct fastmem_pool *pool)
 {
 	struct fastmem_extent extent;
 
-	if (!fastmem_mutex_lock(&pool->grow))
+	if (!fastmem_mutex_lock(&pool->grow, FASTMEM_LOCK_POOL_GROW))
 		return;
 	/* What the dead one was making is no slab yet, but has its numbers. */
 	if ((pool->flags & RTE_FASTMEM_POOL_F_SHRINK) == 0) {

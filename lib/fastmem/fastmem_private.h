@@ -28,6 +28,7 @@
  *   fastmem_run.c    runs of granules in chunks
  *   fastmem_eal.c    memzones
  *   fastmem_meta.c   the memory of all bookkeeping, magazines, the granule map
+ *   fastmem_lock.c   checks the order of locks, in builds with assertions
  *   fastmem_mp.c     what a secondary process asks of the primary: growth
  *   fastmem_stack.c  call stacks, kept as numbers
  *   fastmem_known.c  the stacks that this process has walked before
@@ -45,12 +46,9 @@
  * process, and are never unmapped before deinit: a pointer to one never
  * dangles, it may only be stale.
  *
- * Locks are robust process-shared mutexes: the kernel tells the next one to
- * take a lock that its holder has died, and that one repairs what the lock
- * protects before it goes on. Order: peers, pools, pool.grow, debug.leaving, caches, arena.grow,
- * bin, debug.walking, arena, meta. Only arena.grow and meta.grow are held across calls into EAL,
- * and only by the primary process: a secondary asks it to grow, so that the death of a secondary
- * leaves no lock of EAL behind, and holds no lock meanwhile that the primary may wait for.
+ * Locks, and their order: fastmem_lock.h. Only arena.grow and meta.grow are held across calls
+ * into EAL, and only by the primary process: a secondary asks it to grow, so that the death of a
+ * secondary leaves no lock of EAL behind, and holds no lock meanwhile that the primary may wait for.
  *
  * Any process may be killed between any two instructions. What it did until then
  * is in memory, in program order: that is what the order of stores here is for,
@@ -76,6 +74,7 @@
 #include "rte_fastmem_pool.h"
 #include "fastmem_cancel.h"
 #include "fastmem_compat.h"
+#include "fastmem_lock.h"
 
 /* Changes with the layout of anything in this file, in rte_fastmem_core.h, or in messages. */
 #define FASTMEM_LAYOUT_VERSION 8
@@ -657,7 +656,6 @@ int fastmem_bin_offset(size_t size, size_t align, unsigned int *offset);
 
 /* fastmem_meta.c */
 void fastmem_mutex_init(pthread_mutex_t *mutex);
-bool fastmem_mutex_lock(pthread_mutex_t *mutex);
 void fastmem_mutex_repaired(pthread_mutex_t *mutex);
 void fastmem_mutex_unlock(pthread_mutex_t *mutex);
 void fastmem_meta_init(struct fastmem_meta *meta, const struct rte_memzone *mz, size_t used);

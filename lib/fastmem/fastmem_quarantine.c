@@ -37,7 +37,7 @@ static void
 leaving_lock(struct fastmem_debug *debug)
 {
 	/* What a dead holder had taken out is lost, as all is that a process has in its hands. */
-	if (fastmem_mutex_lock(&debug->leaving))
+	if (fastmem_mutex_lock(&debug->leaving, FASTMEM_LOCK_LEAVING))
 		fastmem_mutex_repaired(&debug->leaving);
 }
 

@@ -30,7 +30,7 @@ records_log2(const struct fastmem_granule *slab)
 void
 fastmem_debug_lock(struct fastmem_debug *debug)
 {
-	if (fastmem_mutex_lock(&debug->lock)) {
+	if (fastmem_mutex_lock(&debug->lock, FASTMEM_LOCK_DEBUG)) {
 		/* A list of arrays changes by one store. */
 		fastmem_quarantine_repair(debug);
 		fastmem_mutex_repaired(&debug->lock);

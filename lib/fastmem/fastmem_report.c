@@ -46,7 +46,7 @@ report_begin(void)
 		return false;
 	reporting = true;
 	cancel_before = fastmem_cancel_disable();
-	pthread_mutex_lock(&report_lock);
+	fastmem_local_lock(&report_lock, FASTMEM_LOCK_REPORT);
 	report_time = rte_rdtsc(); /* to look up names takes its time */
 	return true;
 }
@@ -54,7 +54,7 @@ report_begin(void)
 static void
 report_end(void)
 {
-	pthread_mutex_unlock(&report_lock);
+	fastmem_local_unlock(&report_lock);
 	fastmem_cancel_restore(&cancel_before);
 	reporting = false;
 }

@@ -421,7 +421,7 @@ bin_repair(struct fastmem_bin *bin)
 void
 fastmem_bin_lock(struct fastmem_bin *bin)
 {
-	if (fastmem_mutex_lock(&bin->lock)) {
+	if (fastmem_mutex_lock(&bin->lock, FASTMEM_LOCK_BIN)) {
 		bin_repair(bin);
 		fastmem_mutex_repaired(&bin->lock);
 	}

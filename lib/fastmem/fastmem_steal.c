@@ -146,7 +146,7 @@ fastmem_caches_lock(struct fastmem_bin *bin)
 {
 	struct fastmem_pool *pool = place_of(bin);
 
-	if (pool != NULL && fastmem_mutex_lock(&pool->caches)) {
+	if (pool != NULL && fastmem_mutex_lock(&pool->caches, FASTMEM_LOCK_CACHES)) {
 		repair(bin, pool);
 		fastmem_mutex_repaired(&pool->caches);
 	}

@@ -217,7 +217,7 @@ thread_end(void *arg)
 {
 	struct thread *thread = arg;
 
-	pthread_mutex_lock(&threads_lock);
+	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 	LIST_REMOVE(thread, entry);
 	/* Whatever is mapped there by now, is not this thread's. */
 	if (thread->tcache != NULL && fastmem_is_mapped(thread->tcache) &&
@@ -225,7 +225,7 @@ thread_end(void *arg)
 		thread_give_back(thread);
 	else
 		thread_disown(thread);
-	pthread_mutex_unlock(&threads_lock);
+	fastmem_local_unlock(&threads_lock);
 	self = NULL;
 	stays_without = true;
 	free(thread);
@@ -260,9 +260,9 @@ thread_enter(void)
 	if (thread == NULL)
 		return false;
 	thread->tls = &rte_fastmem_tls;
-	pthread_mutex_lock(&threads_lock);
+	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 	LIST_INSERT_HEAD(&threads, thread, entry);
-	pthread_mutex_unlock(&threads_lock);
+	fastmem_local_unlock(&threads_lock);
 	self = thread;
 	return true;
 }
@@ -287,11 +287,11 @@ fastmem_thread_use(struct fastmem_tcache *t, uint16_t socket)
 {
 	if (t->socket == socket)
 		return;
-	pthread_mutex_lock(&threads_lock);
+	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 	t->socket = socket;
 	if (fastmem_tcache_current() == t)
 		thread_arm(fastmem_ctl(), t);
-	pthread_mutex_unlock(&threads_lock);
+	fastmem_local_unlock(&threads_lock);
 }
 
 static void
@@ -307,7 +307,7 @@ thread_own(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
 {
 	bool open;
 
-	pthread_mutex_lock(&threads_lock);
+	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 	/* An end is announced before caches are taken away under the lock. */
 	open = fastmem_process_state() == FASTMEM_PROCESS_OPEN;
 	if (open) {
@@ -316,7 +316,7 @@ thread_own(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
 	} else {
 		MOVE(t->owner, 0); /* pairs with the acquire in tcache_reuse() */
 	}
-	pthread_mutex_unlock(&threads_lock);
+	fastmem_local_unlock(&threads_lock);
 	return open;
 }
 
@@ -340,9 +340,9 @@ fastmem_tcache_self(bool may_grow)
 		return t;
 	}
 	if (t != NULL) { /* EAL has given it an lcore id since, or taken it away */
-		pthread_mutex_lock(&threads_lock);
+		fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 		thread_give_back(self);
-		pthread_mutex_unlock(&threads_lock);
+		fastmem_local_unlock(&threads_lock);
 	}
 	if (!thread_enter())
 		return NULL;
@@ -365,13 +365,13 @@ fastmem_threads_disarm(void)
 {
 	struct thread *thread;
 
-	pthread_mutex_lock(&threads_lock);
+	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 	LIST_FOREACH(thread, &threads, entry) {
 		/* Relaxed: each of both, old or new, is a place with caches of this thread or none. */
 		__atomic_store_n(&thread->tls->caches, no_cache, __ATOMIC_RELAXED);
 		__atomic_store_n(&thread->tls->classes, no_cache, __ATOMIC_RELAXED);
 	}
-	pthread_mutex_unlock(&threads_lock);
+	fastmem_local_unlock(&threads_lock);
 }
 
 /* Of the calling thread. Returns whether its caches had been taken from it. */
@@ -381,11 +381,11 @@ fastmem_thread_rearm(struct fastmem_tcache *t)
 	if (__atomic_load_n(&rte_fastmem_tls.caches, __ATOMIC_RELAXED) == t->caches &&
 			__atomic_load_n(&rte_fastmem_tls.classes, __ATOMIC_RELAXED) != no_cache)
 		return false;
-	pthread_mutex_lock(&threads_lock);
+	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 	self->frees = 0;
 	if (self->tcache == t)
 		thread_arm(fastmem_ctl(), t);
-	pthread_mutex_unlock(&threads_lock);
+	fastmem_local_unlock(&threads_lock);
 	return true;
 }
 
@@ -405,10 +405,10 @@ fastmem_threads_leave(void)
 {
 	struct thread *thread;
 
-	pthread_mutex_lock(&threads_lock);
+	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 	LIST_FOREACH(thread, &threads, entry)
 		thread_give_back(thread);
-	pthread_mutex_unlock(&threads_lock);
+	fastmem_local_unlock(&threads_lock);
 }
 
 /* For deinit: no thread of this process has caches any more. Each may be within a call. */
@@ -417,10 +417,10 @@ fastmem_threads_forget(void)
 {
 	struct thread *thread;
 
-	pthread_mutex_lock(&threads_lock);
+	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 	LIST_FOREACH(thread, &threads, entry)
 		thread_disown(thread);
-	pthread_mutex_unlock(&threads_lock);
+	fastmem_local_unlock(&threads_lock);
 }
 
 /* This library is about to be unloaded: threads end without it. */
@@ -429,7 +429,7 @@ fastmem_threads_unload(void)
 {
 	struct thread *thread;
 
-	pthread_mutex_lock(&threads_lock);
+	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 	if (have_exit_key)
 		pthread_key_delete(exit_key);
 	have_exit_key = false;
@@ -437,7 +437,7 @@ fastmem_threads_unload(void)
 		LIST_REMOVE(thread, entry);
 		free(thread);
 	}
-	pthread_mutex_unlock(&threads_lock);
+	fastmem_local_unlock(&threads_lock);
 }
 
 /*

@@ -133,6 +133,8 @@ add_to_report(const char *report)
 static unsigned int
 begin_telling(void)
 {
+	fastmem_lock_expect(FASTMEM_LOCK_TRACK);
+	fastmem_lock_hold(&track.lock, FASTMEM_LOCK_TRACK);
 	pthread_rwlock_rdlock(&track.lock);
 	return track.memory_tools;
 }
@@ -140,7 +142,17 @@ begin_telling(void)
 static void
 end_telling(void)
 {
+	fastmem_lock_drop(&track.lock);
 	pthread_rwlock_unlock(&track.lock);
+}
+
+/* Change what is told; to be followed by end_telling(), too. */
+static void
+lock_to_change(void)
+{
+	fastmem_lock_expect(FASTMEM_LOCK_TRACK);
+	fastmem_lock_hold(&track.lock, FASTMEM_LOCK_TRACK);
+	pthread_rwlock_wrlock(&track.lock);
 }
 
 /* Nobody may access it. */
@@ -265,7 +277,7 @@ fastmem_track_start(void)
 	if ((tools & FASTMEM_TOOL_ASAN) && __asan_set_error_report_callback != NULL &&
 			__asan_get_report_address != NULL)
 		__asan_set_error_report_callback(add_to_report);
-	pthread_rwlock_wrlock(&track.lock);
+	lock_to_change();
 	forget_left(); /* others take their places */
 	track.n_words = rte_fastmem_map.n_granules / 64 + 1;
 	track.slabs = calloc(track.n_words, sizeof(track.slabs[0]));
@@ -273,7 +285,7 @@ fastmem_track_start(void)
 		track.memory_tools = tools;
 	else
 		FASTMEM_LOG(WARNING, "no memory to tell the sanitizer about objects");
-	pthread_rwlock_unlock(&track.lock);
+	end_telling();
 }
 
 void
@@ -281,9 +293,9 @@ fastmem_track_share(void)
 {
 	fastmem_track_stop();
 	/* Whether they are freed, memcheck will not learn. */
-	pthread_rwlock_wrlock(&track.lock);
+	lock_to_change();
 	forget_left();
-	pthread_rwlock_unlock(&track.lock);
+	end_telling();
 }
 
 void
@@ -299,7 +311,7 @@ fastmem_track_stop(void)
 	if (tools & FASTMEM_TOOL_VALGRIND)
 		fastmem_records_walk(&(struct fastmem_walk){ .record = note_left });
 #endif
-	pthread_rwlock_wrlock(&track.lock);
+	lock_to_change();
 	if (track.memory_tools != 0)
 		allow_chunks(track.memory_tools);
 	for (w = 0; track.slabs != NULL && w < track.n_words; w++) {
@@ -314,7 +326,7 @@ fastmem_track_stop(void)
 	free(track.slabs);
 	track.slabs = NULL;
 	track.memory_tools = 0;
-	pthread_rwlock_unlock(&track.lock);
+	end_telling();
 }
 
 static uint64_t

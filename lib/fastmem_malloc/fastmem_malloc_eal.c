@@ -23,6 +23,7 @@
 #include <rte_eal_memconfig.h>
 #include <rte_errno.h>
 
+#include "fastmem_lock.h"
 #include "fastmem_malloc.h"
 
 __thread unsigned int fastmem_malloc_in_heap;
@@ -335,13 +336,13 @@ rte_mem_event_callback_register(const char *name, rte_mem_event_callback_t fn, v
 	if (name == NULL || fn == NULL || strnlen(name, RTE_MEM_EVENT_CALLBACK_NAME_LEN) ==
 			RTE_MEM_EVENT_CALLBACK_NAME_LEN)
 		return fastmem_malloc_eal()->event_register(name, fn, arg);
-	pthread_mutex_lock(&callbacks_lock);
+	fastmem_local_lock(&callbacks_lock, FASTMEM_LOCK_CALLBACKS);
 	link = find_callback(name, arg);
 	if (*link != NULL)
 		rte_errno = EEXIST;
 	else
 		ret = add_callback(link, name, fn, arg);
-	pthread_mutex_unlock(&callbacks_lock);
+	fastmem_local_unlock(&callbacks_lock);
 	return ret;
 }
 
@@ -353,7 +354,7 @@ rte_mem_event_callback_unregister(const char *name, void *arg)
 
 	if (name == NULL)
 		return fastmem_malloc_eal()->event_unregister(name, arg);
-	pthread_mutex_lock(&callbacks_lock);
+	fastmem_local_lock(&callbacks_lock, FASTMEM_LOCK_CALLBACKS);
 	link = find_callback(name, arg);
 	callback = *link;
 	ret = fastmem_malloc_eal()->event_unregister(name, callback != NULL ? callback : arg);
@@ -362,6 +363,6 @@ rte_mem_event_callback_unregister(const char *name, void *arg)
 		*link = callback->next;
 		free(callback);
 	}
-	pthread_mutex_unlock(&callbacks_lock);
+	fastmem_local_unlock(&callbacks_lock);
 	return ret;
 }

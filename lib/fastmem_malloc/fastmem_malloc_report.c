@@ -27,6 +27,7 @@
 #include <rte_eal.h>
 #include <rte_lcore.h>
 
+#include "fastmem_lock.h"
 #include "fastmem_malloc.h"
 
 #define N_SIZES 44 /* by powers of two */
@@ -184,7 +185,7 @@ module_by_base(const void *base, const char *path)
 {
 	uint32_t i;
 
-	pthread_mutex_lock(&modules_lock);
+	fastmem_local_lock(&modules_lock, FASTMEM_LOCK_MODULES);
 	for (i = 0; i < n_modules && modules[i].base != base; i++)
 		;
 	if (i == n_modules && n_modules < N_MODULES) {
@@ -193,7 +194,7 @@ module_by_base(const void *base, const char *path)
 		/* Pairs with the acquire in report_modules(). */
 		__atomic_store_n(&n_modules, i + 1, __ATOMIC_RELEASE);
 	}
-	pthread_mutex_unlock(&modules_lock);
+	fastmem_local_unlock(&modules_lock);
 	return RTE_MIN(i, N_MODULES - 1u);
 }
 
@@ -249,7 +250,7 @@ fastmem_malloc_sample(void)
 	if (rte_fastmem_replace_hold_growth(0) != 0 || fastmem_malloc_stage() == STAGE_ENDED ||
 			fastmem_malloc_stage() == STAGE_WAIT ||
 			fastmem_malloc_stage() == STAGE_START ||
-			pthread_mutex_trylock(&samples_lock) != 0)
+			!fastmem_local_trylock(&samples_lock, FASTMEM_LOCK_SAMPLES))
 		return;
 	look_at_heap(&now);
 	if (fastmem_malloc_stage() == STAGE_SERVE && rte_fastmem_stats(&stats) == 0) {
@@ -262,7 +263,7 @@ fastmem_malloc_sample(void)
 	peak.backing = RTE_MAX(peak.backing, now.backing);
 	peak.metadata = RTE_MAX(peak.metadata, now.metadata);
 	peak.in_use = RTE_MAX(peak.in_use, now.in_use);
-	pthread_mutex_unlock(&samples_lock);
+	fastmem_local_unlock(&samples_lock);
 }
 
 /* Returns whether it is a new peak. */
