@@ -225,7 +225,117 @@ short_lived_threads_of_a_secondary_leave_nothing_behind(void)
 	return check_live(0);
 }
 
+/* Exhaustion. */
+
+/* Take all that is left, and see that calls fail. Returns how many objects are taken, or 0. */
+static unsigned int
+exhaust(void)
+{
+	unsigned int n = fill_up(ptrs, MANY, SIZE), i;
+
+	for (i = 0; i < 4; i++)
+		if (rte_fastmem_alloc(SIZE, 0, i % 2 == 0 ? 0 : RTE_FASTMEM_F_NOGROW) != NULL)
+			return 0;
+	return n;
+}
+
+static uint32_t
+drains(void)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+	uint32_t n = 0;
+	unsigned int i;
+
+	for (i = 0; i < ctl->n_sockets; i++)
+		n += ctl->arenas[i].n_drains;
+	return n;
+}
+
+static int
+calls_that_fail_look_for_memory_once(void)
+{
+	unsigned int n = exhaust(), i;
+	uint32_t before = drains();
+
+	TEST_ASSERT(n > 0);
+	for (i = 0; i < 100; i++)
+		TEST_ASSERT(rte_fastmem_alloc(SIZE, 0, i % 2 == 0 ? 0 :
+			RTE_FASTMEM_F_NOGROW) == NULL);
+	TEST_ASSERT_EQUAL(drains(), before);
+	rte_fastmem_free_bulk(ptrs, n);
+	return TEST_SUCCESS;
+}
+
+/* One object can be allocated, as something has come back. */
+static int
+check_served(unsigned int n)
+{
+	void *obj = rte_fastmem_alloc(SIZE, 0, RTE_FASTMEM_F_NOGROW);
+
+	TEST_ASSERT(obj != NULL, "nothing, after a free");
+	rte_fastmem_free(obj);
+	rte_fastmem_free_bulk(ptrs, n);
+	rte_fastmem_cache_flush();
+	return TEST_SUCCESS;
+}
+
+static int
+what_this_thread_frees_serves_its_next_call(void)
+{
+	static const size_t sizes[] = { SIZE, MIB / 4, 64, 1000 };
+	unsigned int i, k, n, few;
+
+	for (i = 0; i < RTE_DIM(sizes); i++) {
+		few = 2 * FASTMEM_GRANULE / sizes[i] + 2; /* a slab among them is whole */
+		TEST_ASSERT_EQUAL(HERE(call_alloc, 0, few, sizes[i]), few);
+		rte_fastmem_cache_flush();
+		n = exhaust();
+		TEST_ASSERT(n > 0);
+		/* A part of a slab does not help, until the rest comes back as well. */
+		for (k = 0; k + 1 < few && sizes[i] < SIZE; k++) {
+			TEST_ASSERT_EQUAL(HERE(call_free, k, 1), 0);
+			if (k == 0)
+				TEST_ASSERT(rte_fastmem_alloc(SIZE, 0, 0) == NULL);
+		}
+		TEST_ASSERT_EQUAL(HERE(call_free, k, few - k), 0);
+		TEST_CALL(check_served(n));
+	}
+	return TEST_SUCCESS;
+}
+
+enum way { WAY_FLUSH, WAY_SPARE, WAY_END, WAY_KILL, WAYS };
+
+static int
+what_another_process_frees_serves_the_next_call(void)
+{
+	const unsigned int many = 16; /* of a size whose magazines have room for four */
+	unsigned int way, n;
+
+	for (way = 0; way < WAYS; way++) {
+		TEST_ASSERT_EQUAL(ASK(&second, call_alloc, 0, many, MIB / 4), many);
+		n = exhaust();
+		TEST_ASSERT(n > 0);
+		TEST_ASSERT_EQUAL(ASK(&second, call_free, 0, way == WAY_SPARE ? many : 1), 0);
+		if (way == WAY_FLUSH)
+			ASK(&second, call_flush);
+		else if (way == WAY_END)
+			TEST_CALL(process_stop(&second));
+		else if (way == WAY_KILL)
+			TEST_CALL(process_kill(&second));
+		TEST_CALL(check_served(n));
+		if (second.pid == 0)
+			TEST_CALL(process_start(&second));
+		if (way != WAY_SPARE)
+			TEST_ASSERT_EQUAL(HERE(call_free, 1, many - 1), 0);
+		ASK(&second, call_flush);
+	}
+	return TEST_SUCCESS;
+}
+
 static const struct test_case cases[] = {
+	TEST_CASE_UNCHECKED(calls_that_fail_look_for_memory_once),
+	TEST_CASE(what_this_thread_frees_serves_its_next_call),
+	TEST_CASE(what_another_process_frees_serves_the_next_call),
 	TEST_CASE(spare_magazines_of_sleeping_threads_serve_others),
 	TEST_CASE(spare_magazines_of_other_processes_serve_as_well),
 	TEST_CASE_UNCHECKED(they_serve_other_sizes_and_bulks),

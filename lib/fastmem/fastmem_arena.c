@@ -496,6 +496,19 @@ grow_for(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 }
 
 /*
+ * Whether it is worth while to try, which takes locks, and of a secondary a message. The primary
+ * may make a run longer by less than is asked for.
+ */
+bool
+fastmem_arena_may_grow(const struct fastmem_arena *arena, uint32_t n, uint32_t align)
+{
+	const uint32_t min = n + align - 1;
+
+	return fastmem_growth_held == 0 && room(arena) >= (is_primary() ? 1 : min) &&
+		!fastmem_refusal_holds(&arena->refusal, min);
+}
+
+/*
  * Grow until there is a run of n granules, aligned to align granules, which any thread may
  * take. -ENOMEM: EAL or the limit refuses, or EAL has done so a short time ago.
  */
@@ -507,11 +520,10 @@ fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 
 	if (fastmem_growth_held != 0)
 		return -ENOMEM;
-	if (!is_primary()) { /* which takes a while, and may be known to be in vain */
-		if (room(arena) < min || fastmem_refusal_holds(&arena->refusal, min))
-			return fastmem_has_run(arena, n, align) ? 0 : -ENOMEM;
+	if (!fastmem_arena_may_grow(arena, n, align))
+		return fastmem_has_run(arena, n, align) ? 0 : -ENOMEM;
+	if (!is_primary())
 		return fastmem_mp_grow(arena_index(arena), n, align);
-	}
 	grow_lock(arena);
 	arena_extend(arena, false);
 	/* Another thread may have grown it while this one waited, or have been refused. */

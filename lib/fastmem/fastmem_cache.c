@@ -299,6 +299,12 @@ is_open(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
 	return __atomic_load_n(&t->caches[bin->id].loaded, __ATOMIC_RELAXED) != NULL;
 }
 
+static struct fastmem_arena *
+arena_of(const struct fastmem_bin *bin)
+{
+	return &fastmem_ctl()->arenas[bin->socket];
+}
+
 /* Return a magazine's objects to their slabs, and the magazine to its kind. */
 void
 fastmem_magazine_discard(struct fastmem_magazine *m)
@@ -313,6 +319,8 @@ magazine_offer(struct fastmem_tcache *t, struct fastmem_bin *bin, struct fastmem
 {
 	if (m->n == 0 || !fastmem_depot_put(bin->full, m, t->id, bin->max_full))
 		fastmem_magazine_discard(m);
+	else
+		fastmem_drain_undo(arena_of(bin));
 }
 
 /*
@@ -582,7 +590,7 @@ reclaim_hoard(struct fastmem_tcache *t, const struct fastmem_bin *keep)
 	uint64_t hoard = 0;
 	unsigned int i;
 
-	if (fastmem_arena_bytes(arena) < HOARD_ARENA_BYTES)
+	if (fastmem_arena_bytes(arena) < HOARD_ARENA_BYTES || fastmem_is_drained(arena))
 		return false;
 	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++)
 		if (&bins[i] != keep)
@@ -727,8 +735,10 @@ cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
 		if (c->top < c->end)
 			return;
 	}
-	if (c->spare != NULL && c->spare_n == 0 && swap_spare(t, c))
+	if (c->spare != NULL && c->spare_n == 0 && swap_spare(t, c)) {
+		fastmem_drain_undo(arena_of(bin));
 		return;
+	}
 	empty = get_empty(t, bin, bin->pool == NULL);
 	if (empty == NULL) {
 		cache_spill_to_slabs(t, bin);
@@ -741,10 +751,11 @@ cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	load_magazine(c, empty);
 	put_spare(t, c, old);
 	move_end(t);
-	if (full == NULL || fastmem_depot_put(bin->full, full, t->id, bin->max_full))
-		return;
-	fastmem_slab_free(bin, full);
-	put_empty(t, bin, full);
+	if (full != NULL && !fastmem_depot_put(bin->full, full, t->id, bin->max_full)) {
+		fastmem_slab_free(bin, full);
+		put_empty(t, bin, full);
+	}
+	fastmem_drain_undo(arena_of(bin)); /* there is a spare magazine in any case */
 }
 
 /* What this process holds, by threads without caches. */
@@ -974,6 +985,7 @@ void
 fastmem_depots_drain(struct fastmem_arena *arena)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
+	uint32_t ticket = fastmem_drain_begin(arena);
 	unsigned int i;
 
 	for (i = arena->first_bin; i < arena->first_bin + (unsigned int)FASTMEM_BINS_PER_SOCKET;
@@ -982,6 +994,20 @@ fastmem_depots_drain(struct fastmem_arena *arena)
 		bin_steal(fastmem_tcache_current(), &ctl->bins[i]);
 		fastmem_slab_release_empty(&ctl->bins[i]);
 	}
+	fastmem_drain_end(arena, ticket);
+}
+
+/* Whether the calling thread has objects of this arena in its caches. */
+bool
+fastmem_tcache_holds(const struct fastmem_tcache *t, const struct fastmem_arena *arena)
+{
+	const struct rte_fastmem_cache *c = &t->caches[arena->first_bin];
+	unsigned int i;
+
+	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++)
+		if (c[i].top != c[i].base || c[i].spare_n > 0)
+			return true;
+	return false;
 }
 
 /* The same for bins whose depots have not moved since the last such call. */

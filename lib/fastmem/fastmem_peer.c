@@ -141,9 +141,12 @@ static void
 peer_take_back(struct fastmem_ctl *ctl, unsigned int i)
 {
 	struct fastmem_peer *peer = &ctl->peers[i];
+	unsigned int socket;
 	int64_t bytes, n;
 
 	threads_take_back(ctl, i);
+	for (socket = 0; socket < ctl->n_sockets; socket++) /* it may have died as it put something */
+		fastmem_drain_undo(&ctl->arenas[socket]);
 	bytes = held_bytes(ctl, peer->held, &n);
 	MOVE(peer->state, FASTMEM_PEER_GONE);
 	if (n == 0 && bytes == 0)

@@ -22,6 +22,7 @@
  *   fastmem_thread.c which thread has which caches: their begin and end
  *   fastmem_cache.c  thread caches: magazines are loaded, swapped, given back
  *   fastmem_depot.c  per bin: queues of full and of empty magazines, lock-free
+ *   fastmem_drain.c  per arena: whether depots, spare magazines and empty slabs hold anything
  *   fastmem_slab.c   per bin: slabs, whose free slots are bits outside of them
  *   fastmem_store.c  the same for objects whose memory is not fastmem's
  *   fastmem_arena.c  per socket: chunks (memzones), growth
@@ -244,6 +245,8 @@ struct fastmem_arena {
 	uint64_t limit; /* bytes; atomic */
 	uint64_t n_reserved; /* granules that maintain must leave. Written under grow, atomic */
 	struct fastmem_refusal refusal; /* of granules */
+	uint32_t drain; /* whether it is drained: see fastmem_drain.c. Atomic */
+	uint32_t n_drains; /* tickets so far. Atomic */
 	uint64_t n_granules; /* written under grow and lock; atomic for others to read */
 	/* Under lock. */
 	uint64_t n_free;
@@ -688,6 +691,7 @@ void fastmem_arena_init(struct fastmem_arena *arena, int socket_id);
 void fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker);
 void fastmem_arena_lock(struct fastmem_arena *arena);
 int fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align);
+bool fastmem_arena_may_grow(const struct fastmem_arena *arena, uint32_t n, uint32_t align);
 int fastmem_maintain(bool grow);
 int fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes);
 uint64_t fastmem_arena_reserved(const struct fastmem_arena *arena);
@@ -725,6 +729,7 @@ unsigned int fastmem_slab_alloc(struct fastmem_bin *bin, struct fastmem_magazine
 void *fastmem_slab_alloc_one(struct fastmem_bin *bin);
 size_t fastmem_slab_meta_bytes(const struct fastmem_bin *bin);
 int fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags);
+bool fastmem_slab_may_grow(const struct fastmem_bin *bin);
 struct fastmem_granule *fastmem_slab_make(struct fastmem_bin *bin, unsigned int flags,
 		uint32_t max_slots);
 void fastmem_slab_enter(struct fastmem_bin *bin, struct fastmem_granule *slab);
@@ -744,6 +749,12 @@ unsigned int fastmem_store_alloc(struct fastmem_bin *bin, void **objs, uint32_t 
 		unsigned int n);
 unsigned int fastmem_store_free(struct fastmem_bin *bin, void **objs, uint32_t *n_objs);
 void fastmem_store_repair(struct fastmem_bin *bin);
+
+/* fastmem_drain.c */
+uint32_t fastmem_drain_begin(struct fastmem_arena *arena);
+void fastmem_drain_end(struct fastmem_arena *arena, uint32_t ticket);
+void fastmem_drain_undo(struct fastmem_arena *arena);
+bool fastmem_is_drained(const struct fastmem_arena *arena);
 
 /* fastmem_depot.c */
 void fastmem_depot_init(struct fastmem_depot *depot);
@@ -798,6 +809,7 @@ bool fastmem_bin_gather(struct fastmem_bin *bin);
 void fastmem_cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin);
 void fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin);
 void fastmem_depots_drain(struct fastmem_arena *arena);
+bool fastmem_tcache_holds(const struct fastmem_tcache *t, const struct fastmem_arena *arena);
 void fastmem_depots_drain_idle(struct fastmem_arena *arena);
 
 /* fastmem_steal.c */

@@ -218,6 +218,8 @@ count_empty(struct fastmem_bin *bin, int n)
 {
 	/* Atomic for the hint in fastmem_slab_release_empty(). */
 	__atomic_store_n(&bin->n_empty, bin->n_empty + n, __ATOMIC_RELAXED);
+	if (n > 0)
+		fastmem_drain_undo(&fastmem_ctl()->arenas[bin->socket]);
 }
 
 static void
@@ -625,6 +627,14 @@ next_granules(const struct fastmem_bin *bin)
 	/* Others may add to it: no harm, as all slabs are of one or the other size. */
 	return bin->pool == NULL && __atomic_load_n(&bin->n_granules, __ATOMIC_RELAXED) <
 			bin->slab_granules ? bin->small_granules : bin->slab_granules;
+}
+
+/* Whether its arena may grow for another slab. */
+bool
+fastmem_slab_may_grow(const struct fastmem_bin *bin)
+{
+	return fastmem_arena_may_grow(&fastmem_ctl()->arenas[bin->socket], next_granules(bin),
+		bin->slab_align);
 }
 
 /* A run for a slab of the bin, from the arena as it is, or, unless flags forbid it, grown. */

@@ -101,6 +101,8 @@ rte_fastmem_set_limit(int socket_id, size_t max_bytes)
 			continue;
 		/* Read under arena.grow or without it: a limit is no synchronisation. */
 		__atomic_store_n(&ctl->arenas[i].limit, max_bytes, __ATOMIC_RELAXED);
+		/* What was held back of a zone may join now. */
+		fastmem_refusal_end(&ctl->arenas[i].refusal);
 		found = true;
 	}
 	return found ? 0 : -EINVAL;
@@ -295,20 +297,44 @@ request_by_handle(struct request *r, rte_fastmem_handle_t handle, unsigned int f
 	return 0;
 }
 
-/* Take back what waits, what the caches and depots of these sockets hold, and dead processes. */
-static void
+/* Whether the last reclaim of these sockets has left nothing, and nothing has come since. */
+static bool
+request_is_reclaimed(const struct request *r)
+{
+	unsigned int i;
+
+	if (r->ctl->debug != NULL) /* objects may wait */
+		return false;
+	for (i = 0; i < r->n_sockets; i++) {
+		const struct fastmem_arena *arena = &r->ctl->arenas[request_bin(r, i)->socket];
+
+		if (!fastmem_is_drained(arena) ||
+				(r->t != NULL && fastmem_tcache_holds(r->t, arena)))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Take back what waits, what the caches and depots of these sockets hold, and dead processes.
+ * Returns false if there is nothing of all this.
+ */
+static bool
 request_reclaim(const struct request *r)
 {
 	unsigned int i;
 
-	fastmem_quarantine_flush(NULL);
-	if (r->t != NULL)
-		fastmem_tcache_flush(r->t, false);
 	/* The order of locks: this thread may have that of an arena's growth. */
 	if (fastmem_growth_held == 0)
 		fastmem_peers_take_back(r->ctl);
+	if (request_is_reclaimed(r))
+		return false;
+	fastmem_quarantine_flush(NULL);
+	if (r->t != NULL)
+		fastmem_tcache_flush(r->t, false);
 	for (i = 0; i < r->n_sockets; i++)
 		fastmem_depots_drain(&r->ctl->arenas[request_bin(r, i)->socket]);
+	return true;
 }
 
 /* n objects of the first socket that has them, or can grow if flags allow. */
@@ -332,6 +358,20 @@ request_try(const struct request *r, void **objs, unsigned int n, unsigned int f
 	return false;
 }
 
+/* Whether a socket may grow, as far as is known. */
+static bool
+request_may_grow(const struct request *r, unsigned int flags)
+{
+	unsigned int i;
+
+	if ((flags & RTE_FASTMEM_F_NOGROW) != 0)
+		return false;
+	for (i = 0; i < r->n_sockets; i++)
+		if (fastmem_slab_may_grow(request_bin(r, i)))
+			return true;
+	return false;
+}
+
 /*
  * n objects into an array of the caller. 0 or -ENOMEM. What another socket has is better than
  * growth, which takes long, and longest where it is refused.
@@ -339,12 +379,13 @@ request_try(const struct request *r, void **objs, unsigned int n, unsigned int f
 static int
 request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags)
 {
-	if (r->n_sockets > 1 && request_try(r, objs, n, flags | FASTMEM_F_NO_CHUNK))
+	const bool only_here = r->n_sockets == 1;
+
+	if (!only_here && request_try(r, objs, n, flags | FASTMEM_F_NO_CHUNK))
 		return 0;
-	if (request_try(r, objs, n, flags))
+	if ((only_here || request_may_grow(r, flags)) && request_try(r, objs, n, flags))
 		return 0;
-	request_reclaim(r);
-	if (request_try(r, objs, n, flags))
+	if (request_reclaim(r) && request_try(r, objs, n, flags))
 		return 0;
 	fastmem_cache_nomem(r->t, request_bin(r, 0), n);
 	return -ENOMEM;
