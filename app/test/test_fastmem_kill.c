@@ -31,7 +31,7 @@
 #define KILLS_PER_LINE 100
 #define MAX_ESTATE 100000
 
-#define PATIENCE_MS 1000 /* after a kill, until the others are at their rate again */
+#define PATIENCE_MS 20000 /* after a kill, until the others are at their rate again: beside other load */
 #define RATE_SHARE 5 /* that is, at least 1/5 of it */
 #define SAMPLE_MS 20
 

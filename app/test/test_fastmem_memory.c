@@ -266,6 +266,27 @@ the_first_maintain_does_not_grow(void)
 	return TEST_SUCCESS;
 }
 
+/* Who must not grow sees to it by maintain alone: there is no use that could grow. */
+static int
+maintain_grows_for_what_was_refused(void)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < 20 && n < 1000; i++) {
+		while (n < 1000 && (ptrs[n] = rte_fastmem_alloc(4096, 0, RTE_FASTMEM_F_NOGROW)) != NULL)
+			n++;
+		TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+	}
+	TEST_ASSERT_EQUAL(n, 1000);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, MIB), 0);
+	while ((ptrs[n] = rte_fastmem_alloc(MIB, 0, RTE_FASTMEM_F_NOGROW)) != NULL)
+		n++;
+	TEST_ASSERT_EQUAL(rte_fastmem_maintain(), -ENOMEM);
+	TEST_CALL(check_live(n));
+	rte_fastmem_free_bulk(ptrs, n);
+	return TEST_SUCCESS;
+}
+
 static int
 maintain_that_cannot_grow_is_enomem(void)
 {
@@ -311,6 +332,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(maintain_keeps_what_was_reserved),
 	TEST_CASE(maintain_grows_as_the_use_has_grown),
 	TEST_CASE(the_first_maintain_does_not_grow),
+	TEST_CASE(maintain_grows_for_what_was_refused),
 	TEST_CASE(maintain_that_cannot_grow_is_enomem),
 	TEST_CASE_UNCHECKED(memory_freed_here_serves_other_sizes_without_a_flush),
 	TEST_CASES_END

@@ -252,6 +252,7 @@ struct fastmem_arena {
 	uint64_t n_free;
 	uint64_t min_free; /* since the last maintain */
 	uint64_t n_used_seen; /* at the last maintain; UINT64_MAX: there was none */
+	uint64_t n_missed; /* granules of runs that were not there since then, and since it grew */
 	uint32_t chunks;
 	uint32_t n_chunks; /* written under grow and lock; atomic for others to read */
 	uint64_t nonempty; /* bit i: runs[i] is not empty */

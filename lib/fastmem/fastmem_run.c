@@ -171,6 +171,8 @@ fastmem_run_alloc(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 
 	fastmem_arena_lock(arena);
 	head = run_take(arena, n, align);
+	if (head == 0)
+		arena->n_missed += n;
 	fastmem_mutex_unlock(&arena->lock);
 	return head;
 }

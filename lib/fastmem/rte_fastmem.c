@@ -173,6 +173,22 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id)
  * call, however late, does not know of any growth. Without grow nothing is added, and the
  * growth between two calls with it stays known.
  */
+/*
+ * Granules that maintain is to have free: as many as the use has grown by, or what was asked for
+ * in vain, as with RTE_FASTMEM_F_NOGROW. Such calls may be many for the same memory, so that is
+ * at most a quarter of what is used, or 2 MiB. Under arena.lock.
+ */
+static uint64_t
+arena_demand(struct fastmem_arena *arena, uint64_t used)
+{
+	uint64_t growth = used - RTE_MIN(used, arena->n_used_seen);
+	uint64_t missed = RTE_MIN(arena->n_missed, RTE_MAX(used / 4, UINT64_C(32)));
+
+	arena->n_used_seen = used;
+	arena->n_missed = 0;
+	return RTE_MAX(growth, missed);
+}
+
 static int
 arena_maintain(struct fastmem_arena *arena, bool grow)
 {
@@ -183,10 +199,9 @@ arena_maintain(struct fastmem_arena *arena, bool grow)
 	fastmem_arena_lock(arena);
 	n_free = arena->n_free;
 	used = arena->n_granules - n_free;
-	growth = grow ? used - RTE_MIN(used, arena->n_used_seen) : 0;
+	growth = grow ? arena_demand(arena, used) : 0;
 	idle = arena->min_free;
 	keep = arena->n_granules - idle + growth;
-	arena->n_used_seen = grow ? used : arena->n_used_seen;
 	arena->min_free = n_free;
 	fastmem_mutex_unlock(&arena->lock);
 

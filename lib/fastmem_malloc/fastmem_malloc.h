@@ -112,6 +112,7 @@ const struct fastmem_malloc_eal *fastmem_malloc_eal(void);
 
 /* fastmem_malloc_start.c */
 enum fastmem_malloc_stage fastmem_malloc_stage(void);
+bool fastmem_malloc_is_forked(void);
 void fastmem_malloc_try_start(void);
 
 /* fastmem_malloc_maintain.c */

@@ -479,8 +479,8 @@ report_to(FILE *f, const struct counts *sum)
 }
 
 /*
- * %p becomes the process id. A secondary process, which may have inherited the environment, does
- * not write over the primary's: it adds its id to a name without %p.
+ * %p becomes the process id. A secondary process, which may have inherited the environment, and a
+ * forked child do not write over another's: they add their id to a name without %p.
  */
 static void
 report_path(const char *pattern, char *path, size_t room)
@@ -490,7 +490,7 @@ report_path(const char *pattern, char *path, size_t room)
 	if (mark != NULL)
 		snprintf(path, room, "%.*s%d%s", (int)(mark - pattern), pattern, (int)getpid(),
 			mark + 2);
-	else if (rte_eal_process_type() == RTE_PROC_SECONDARY)
+	else if (rte_eal_process_type() == RTE_PROC_SECONDARY || fastmem_malloc_is_forked())
 		snprintf(path, room, "%s.%d", pattern, (int)getpid());
 	else
 		snprintf(path, room, "%s", pattern);

@@ -125,6 +125,8 @@ set_stage(enum fastmem_malloc_stage to)
 	__atomic_store_n(&fastmem_malloc_plain, plain, __ATOMIC_RELAXED);
 }
 
+static bool is_forked;
+
 /*
  * The caches are the parent's: EAL's heap serves, which both can use. What is freed of
  * fastmem's, that knows what to do with.
@@ -132,12 +134,20 @@ set_stage(enum fastmem_malloc_stage to)
 static void
 forked_child(void)
 {
+	is_forked = true;
 	uint32_t at = __atomic_load_n(&stage, __ATOMIC_RELAXED);
 
 	if (at == STAGE_START) /* by a thread that is not here */
 		set_stage(STAGE_WAIT);
 	else if (at == STAGE_SERVE)
 		set_stage(STAGE_PASS);
+}
+
+/* Whether this process was forked from one that has the library, and has not executed another. */
+bool
+fastmem_malloc_is_forked(void)
+{
+	return is_forked;
 }
 
 static void
