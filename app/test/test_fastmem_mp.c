@@ -6,6 +6,9 @@
  * What secondary processes ask of the primary.
  */
 
+#include <rte_cycles.h>
+#include <rte_eal.h>
+
 #include "fastmem_private.h"
 #include "test_calls.h"
 #include "test_fastmem.h"
@@ -60,7 +63,43 @@ call_grow_by(const uint64_t *args)
 	return fastmem_arena_grow_by(&ctl->arenas[ctl->first_socket], args[0]);
 }
 
+#define HEAR_NAME "test_hear"
+
+static int heard; /* 1: an allocation in a callback was refused; -1: it was served. Atomic */
+
+static int
+hear(const struct rte_mp_msg *msg, const void *peer)
+{
+	void *obj = rte_fastmem_alloc(MIB, 0, 0);
+
+	RTE_SET_USED(msg);
+	RTE_SET_USED(peer);
+	rte_fastmem_free(obj);
+	__atomic_store_n(&heard, obj == NULL ? 1 : -1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static int64_t
+call_hear_begin(const uint64_t *args)
+{
+	RTE_SET_USED(args);
+	heard = 0;
+	return rte_mp_action_register(HEAR_NAME, hear);
+}
+
+static int64_t
+call_hear_end(const uint64_t *args)
+{
+	RTE_SET_USED(args);
+	while (__atomic_load_n(&heard, __ATOMIC_ACQUIRE) == 0)
+		rte_delay_us_sleep(100);
+	rte_mp_action_unregister(HEAR_NAME);
+	return heard;
+}
+
 const remote_t mp_calls[] = {
+	call_hear_begin,
+	call_hear_end,
 	call_patience,
 	call_grow_by,
 	NULL,
@@ -118,7 +157,26 @@ a_question_that_is_asked_again_is_served_once(void)
 	return TEST_SUCCESS;
 }
 
+/* The answer would come to the thread that waits for it. */
+static int
+a_message_callback_asks_for_nothing(void)
+{
+	struct rte_mp_msg msg = { .name = HEAR_NAME };
+	int64_t before = ASK(&second, call_patience, 1);
+
+	TEST_ASSERT_EQUAL(ASK(&second, call_hear_begin), 0);
+	ASK(&second, call_log_begin);
+	TEST_ASSERT_EQUAL(rte_mp_sendmsg(&msg), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_hear_end), 1);
+	TEST_ASSERT_EQUAL(ASK(&second, call_log_end, LOG_ANY), 0, "it asked, and waited in vain");
+	ASK(&second, call_patience, before);
+	TEST_ASSERT_EQUAL(ASK(&second, call_alloc, 0, 1, MIB), 1);
+	TEST_ASSERT_EQUAL(ASK(&second, call_free, 0, 1), 0);
+	return TEST_SUCCESS;
+}
+
 static const struct test_case cases[] = {
+	TEST_CASE(a_message_callback_asks_for_nothing),
 	TEST_CASE(a_late_answer_is_not_taken_for_that_of_the_next_question),
 	TEST_CASE(a_question_that_is_asked_again_is_served_once),
 	TEST_CASES_END

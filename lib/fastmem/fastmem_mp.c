@@ -17,6 +17,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -224,6 +225,20 @@ next_question(void)
 }
 
 /*
+ * Whether the calling thread is the one of EAL's that hears answers, in a callback of a message:
+ * it would wait for itself. EAL gives it a name, and no other sign.
+ */
+static bool
+hears_answers(void)
+{
+	char name[16] = "";
+
+	pthread_getname_np(pthread_self(), name, sizeof(name));
+	return strcmp(name, "rte_mp_handle") == 0 || /* before DPDK 23.11 */
+		strcmp(name, "dpdk-mp-msg") == 0;
+}
+
+/*
  * Of a secondary. Returns what the primary answers, or a negative errno. EAL knows an answer by
  * the name of its question alone: one that comes late, when this process has asked the next, is
  * given for that. So answers carry the number of their question, and those of another are dropped.
@@ -242,7 +257,7 @@ ask_primary(struct ask *ask)
 	if (fastmem_growth_held != 0)
 		return -ENOMEM;
 	/* Number 0 is always the primary's. EAL would write two lines for each call in vain. */
-	if (fastmem_process.is_fork || !fastmem_peer_alive(0))
+	if (fastmem_process.is_fork || hears_answers() || !fastmem_peer_alive(0))
 		return -ENOMEM;
 	fastmem_local_lock(&lock, FASTMEM_LOCK_ASK);
 	ask->peer = fastmem_process.peer;
