@@ -7,8 +7,10 @@
  * process of its own, which starts EAL and fastmem.
  */
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -17,10 +19,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <rte_alarm.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_fastmem.h>
+#include <rte_fastmem_debug.h>
 #include <rte_fastmem_pool.h>
+#include <rte_malloc.h>
+#include <rte_rcu_qsbr.h>
 
 #include "test.h"
 
@@ -311,6 +317,7 @@ fork_and_wait_for_the_end(void (*last)(void))
 			last();
 		_exit(0);
 	}
+	alarm(CASE_SECONDS);
 	close(ends[1]);
 	TEST_ASSERT_EQUAL(read(ends[0], &c, 1), 0);
 	close(ends[0]);
@@ -354,6 +361,178 @@ of_several_children_one_goes_on(void)
 	TEST_ASSERT_EQUAL(wait_for(younger), 0);
 	TEST_ASSERT_EQUAL(got, 'n');
 	free_all(objs);
+	return TEST_SUCCESS;
+}
+
+/* What waits in a process for its readers when it forks, stays its own. */
+
+static void *deferred;
+static struct rte_fastmem_pool *deferred_pool;
+
+static void
+get_all_of_the_pool(void)
+{
+	rte_fastmem_pool_reclaim(deferred_pool);
+	while (rte_fastmem_pool_get(deferred_pool) != NULL)
+		;
+}
+
+static int
+an_object_that_the_parent_has_reclaimed_is_not_put_by_its_successor(void)
+{
+	struct rte_fastmem_pool_params params = { .name = "deferred", .size = 64, .min = 16,
+		.max = 16, .socket_id = SOCKET_ID_ANY };
+	struct rte_rcu_qsbr *qsbr = rte_zmalloc(NULL, rte_rcu_qsbr_get_memsize(1), 64);
+
+	TEST_ASSERT(qsbr != NULL);
+	TEST_ASSERT_EQUAL(rte_rcu_qsbr_init(qsbr, 1), 0);
+	params.qsbr = qsbr;
+	deferred_pool = rte_fastmem_pool_create(&params);
+	TEST_ASSERT(deferred_pool != NULL);
+	deferred = rte_fastmem_pool_get(deferred_pool);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_put_deferred(deferred_pool, &deferred, 1), 0);
+	TEST_CALL(fork_and_wait_for_the_end(get_all_of_the_pool));
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_in_use_count(deferred_pool), 16);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_reclaim(deferred_pool), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_in_use_count(deferred_pool), 16);
+	TEST_ASSERT(rte_fastmem_pool_get(deferred_pool) == NULL);
+	rte_fastmem_pool_put(deferred_pool, deferred);
+	deferred = rte_fastmem_pool_get(deferred_pool);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_put_deferred(deferred_pool, &deferred, 1), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_reclaim(deferred_pool), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_in_use_count(deferred_pool), 15);
+	return TEST_SUCCESS;
+}
+
+/* By which other processes find the shared state. */
+static void
+peers_path(char *path, size_t n)
+{
+	snprintf(path, n, "%s/fastmem_peers", rte_eal_get_runtime_dir());
+}
+
+static bool
+others_can_find_this_process(void)
+{
+	char path[PATH_MAX];
+
+	peers_path(path, sizeof(path));
+	return access(path, F_OK) == 0;
+}
+
+static int
+a_forked_child_that_ends_eal_leaves_its_parents_file(void)
+{
+	pid_t pid;
+
+	TEST_ASSERT(others_can_find_this_process());
+	pid = fork();
+	if (pid == 0)
+		_exit(rte_eal_cleanup() == 0 ? 0 : 1);
+	TEST_ASSERT_EQUAL(wait_for(pid), 0);
+	TEST_ASSERT(others_can_find_this_process());
+	rte_fastmem_deinit();
+	TEST_ASSERT(!others_can_find_this_process());
+	return TEST_SUCCESS;
+}
+
+/* Begin anew, with checking. */
+static int
+begin_checking(const struct rte_fastmem_conf *conf)
+{
+	rte_fastmem_deinit();
+	TEST_ASSERT_EQUAL(rte_fastmem_init_conf(conf), 0);
+	return TEST_SUCCESS;
+}
+
+/* A timer of fastmem's, which takes its time when it is made to. These come before EAL's functions. */
+
+static rte_eal_alarm_callback timer;
+static bool timer_is_slow;
+
+static void
+run_slowly(void *arg)
+{
+	timer(arg);
+	sem_post(&ready);
+	pause();
+}
+
+int
+rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback callback, void *arg)
+{
+	int (*set)(uint64_t, rte_eal_alarm_callback, void *) = dlsym(RTLD_NEXT, __func__);
+
+	timer = callback;
+	return set(us, timer_is_slow ? run_slowly : callback, arg);
+}
+
+int
+rte_eal_alarm_cancel(rte_eal_alarm_callback callback, void *arg)
+{
+	int (*cancel)(rte_eal_alarm_callback, void *) = dlsym(RTLD_NEXT, __func__);
+
+	return cancel(timer_is_slow ? run_slowly : callback, arg);
+}
+
+static int
+a_daemon_ends_sampling_after_a_fork_while_the_timer_ran(void)
+{
+	timer_is_slow = true;
+	TEST_CALL(begin_checking(&(struct rte_fastmem_conf){ .debug = RTE_FASTMEM_DEBUG_SAMPLE }));
+	sem_wait(&ready);
+	TEST_CALL(fork_and_wait_for_the_end(NULL));
+	TEST_CALL(allocate(objs, 1));
+	free_all(objs);
+	rte_fastmem_deinit();
+	TEST_CALL(begin_checking(&(struct rte_fastmem_conf){ .debug = RTE_FASTMEM_DEBUG_SAMPLE }));
+	TEST_CALL(allocate(objs, 1));
+	free_all(objs);
+	rte_fastmem_deinit();
+	return TEST_SUCCESS;
+}
+
+static unsigned int n_reports;
+
+/* Within the first report another thread forks, and ends this process. */
+static void
+report_once(const struct rte_fastmem_report *report, void *arg)
+{
+	const pid_t *parent = arg;
+
+	RTE_SET_USED(report);
+	n_reports++;
+	if (getpid() == *parent) {
+		sem_post(&ready);
+		pause();
+	}
+}
+
+static void *
+free_twice(void *arg)
+{
+	void *p = rte_fastmem_alloc(100, 0, 0);
+
+	rte_fastmem_free(p);
+	rte_fastmem_free(p);
+	return arg;
+}
+
+static int
+a_daemon_reports_an_error_after_a_fork_within_a_report(void)
+{
+	static pid_t parent;
+	pthread_t id;
+
+	parent = getpid();
+	TEST_CALL(begin_checking(&(struct rte_fastmem_conf){ .debug = RTE_FASTMEM_DEBUG_FULL,
+		.report = report_once, .report_arg = &parent, .keep_running = true }));
+	TEST_ASSERT_EQUAL(pthread_create(&id, NULL, free_twice, NULL), 0);
+	sem_wait(&ready);
+	TEST_CALL(fork_and_wait_for_the_end(NULL));
+	TEST_ASSERT_EQUAL(n_reports, 1);
+	free_twice(NULL);
+	TEST_ASSERT_EQUAL(n_reports, 2);
 	return TEST_SUCCESS;
 }
 
@@ -440,6 +619,10 @@ static const struct test_case cases[] = {
 	TEST_CASE(a_daemon_whose_parent_calls_exit_goes_on),
 	TEST_CASE(of_several_children_one_goes_on),
 	TEST_CASE(nobody_succeeds_a_parent_that_has_ended_fastmem),
+	TEST_CASE(an_object_that_the_parent_has_reclaimed_is_not_put_by_its_successor),
+	TEST_CASE(a_forked_child_that_ends_eal_leaves_its_parents_file),
+	TEST_CASE(a_daemon_ends_sampling_after_a_fork_while_the_timer_ran),
+	TEST_CASE(a_daemon_reports_an_error_after_a_fork_within_a_report),
 	TEST_CASE(a_thread_may_end_after_eal),
 	TEST_CASE(objects_freed_after_eal_are_ignored_with_one_line),
 	TEST_CASE(objects_put_into_a_pool_after_eal_are_ignored_with_one_line),

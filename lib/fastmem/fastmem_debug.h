@@ -314,6 +314,7 @@ void fastmem_report_foreign(enum rte_fastmem_error error, const void *ptr);
 void fastmem_report_pool_in_use(struct fastmem_bin *bin, int64_t n);
 void fastmem_report_pool_freed(const struct fastmem_pool *pool);
 FILE *fastmem_report_stream(void);
+void fastmem_report_forked(void);
 
 /* fastmem_leaks.c */
 void fastmem_leaks_write_pool(FILE *f, const struct fastmem_bin *bin);

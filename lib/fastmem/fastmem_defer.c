@@ -10,6 +10,9 @@
  * belongs to one pool: when another process has freed that, and made one in its place, the
  * pool's generation tells, and what waits is forgotten. DPDK's own defer queue cannot
  * forget: it would ask the first pool's RCU variable, and give its objects to the second.
+ *
+ * A forked child has copies of its parent's queues, which it forgets: what waits there the parent
+ * puts back, also if the child succeeds it later. If the parent dies before, it is lost.
  */
 
 #include <errno.h>
@@ -54,14 +57,24 @@ queue_of(const struct fastmem_pool *pool)
 }
 
 static void
-queue_reset(struct queue *q)
+queue_forget(struct queue *q)
 {
-	free(q->batches);
-	q->batches = NULL;
 	q->head = 0;
 	q->tail = 0;
 	__atomic_store_n(&q->n_objs, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&q->generation, 0, __ATOMIC_RELAXED);
+}
+
+static void
+queue_reset(struct queue *q)
+{
+	struct batch *batches = q->batches;
+
+	queue_forget(q);
+	q->batches = NULL;
+	/* After that: a child that is forked meanwhile has no pointer to what is free. */
+	rte_compiler_barrier();
+	free(batches);
 }
 
 /* Whether what is in a queue is of this pool, and not of one that was in its place, or was freed. */
@@ -247,6 +260,18 @@ fastmem_defer_end_all(void)
 		while (open && take_batch_if_live(&queues[i], pool, &batch))
 			rte_fastmem_pool_put_bulk(&pool->user, batch.objs, batch.n);
 		queue_end(&queues[i]);
+	}
+}
+
+/* In a forked child. Whoever held the locks is not here. */
+void
+fastmem_defer_forked(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < RTE_FASTMEM_MAX_POOLS; i++) {
+		pthread_mutex_init(&queues[i].lock, NULL);
+		queue_forget(&queues[i]);
 	}
 }
 

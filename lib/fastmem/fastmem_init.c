@@ -523,13 +523,16 @@ rte_fastmem_deinit(void)
 static void
 forget(void)
 {
-	if (fastmem_process_state() == FASTMEM_PROCESS_NONE)
+	enum fastmem_process_state state = fastmem_process_state();
+
+	if (state == FASTMEM_PROCESS_NONE || state == FASTMEM_PROCESS_FORGOTTEN)
 		return;
 	fastmem_fork_end();
 	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
 	fastmem_debug_close();
 	fastmem_threads_forget();
-	if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+	/* By the file others find the primary. A child that has not succeeded it is not that. */
+	if (rte_eal_process_type() == RTE_PROC_PRIMARY && state != FASTMEM_PROCESS_FORKED)
 		fastmem_alive_remove();
 	else
 		fastmem_alive_leave();
@@ -569,6 +572,10 @@ fastmem_forked(void)
 	has_life_lock = false;
 	fastmem_alive_forked();
 	fastmem_threads_forget_forked();
+	fastmem_defer_forked();
+	fastmem_mp_forked();
+	fastmem_report_forked();
+	fastmem_track_forked();
 	if (state == FASTMEM_PROCESS_OPEN)
 		fastmem_set_process_state(FASTMEM_PROCESS_FORKED);
 	else if (state == FASTMEM_PROCESS_CLOSED) /* the end is left to the parent */

@@ -75,6 +75,9 @@ struct bundle {
 
 static uint32_t n_bundles; /* atomic: on their way */
 
+/* EAL refuses a request while one of this name is on its way from this process. */
+static pthread_mutex_t ask_lock = PTHREAD_MUTEX_INITIALIZER;
+
 /* By process: the last question that was served. EAL's interrupt thread only, once started. */
 static struct answer answers[FASTMEM_MAX_PEERS];
 
@@ -218,7 +221,7 @@ exchange(const struct ask *ask, uint64_t end, struct answer *answer)
 static uint64_t
 next_question(void)
 {
-	static uint64_t last; /* under the lock of ask_primary() */
+	static uint64_t last; /* under ask_lock */
 
 	last = RTE_MAX(last + 1, fastmem_process.nonce << 32);
 	return last;
@@ -247,8 +250,6 @@ static int64_t
 ask_primary(struct ask *ask)
 {
 	FASTMEM_UNCANCELLABLE;
-	/* EAL refuses a request while one of this name is on its way from this process. */
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	struct answer answer = { 0 };
 	uint64_t end;
 	int ret;
@@ -259,7 +260,7 @@ ask_primary(struct ask *ask)
 	/* Number 0 is always the primary's. EAL would write two lines for each call in vain. */
 	if (fastmem_process.is_fork || hears_answers() || !fastmem_peer_alive(0))
 		return -ENOMEM;
-	fastmem_local_lock(&lock, FASTMEM_LOCK_ASK);
+	fastmem_local_lock(&ask_lock, FASTMEM_LOCK_ASK);
 	ask->peer = fastmem_process.peer;
 	ask->question = next_question();
 	end = rte_get_timer_cycles() + fastmem_mp_ask_seconds * rte_get_timer_hz();
@@ -268,7 +269,7 @@ ask_primary(struct ask *ask)
 		ret = exchange(ask, end, &answer);
 	while (ret == 0 && answer.question != ask->question);
 	fastmem_track_leave_eal();
-	fastmem_local_unlock(&lock);
+	fastmem_local_unlock(&ask_lock);
 	return ret == 0 ? answer.value : ret;
 }
 
@@ -377,7 +378,10 @@ fastmem_mp_close(struct fastmem_ctl *ctl)
 	}
 }
 
-/* 0, or a negative errno. Without other processes, EAL has no channel, and none is needed. */
+/*
+ * 0, or a negative errno. Without other processes, EAL has no channel, and none is needed. In a
+ * forked process no thread of EAL's would hear anything, and EAL's locks may have stayed locked.
+ */
 int
 fastmem_mp_start(void)
 {
@@ -385,6 +389,8 @@ fastmem_mp_start(void)
 	int ret;
 
 	memset(answers, 0, sizeof(answers)); /* numbers begin anew */
+	if (fastmem_process.is_fork)
+		return 0;
 	fastmem_track_enter_eal();
 	ret = primary ? rte_mp_action_register(ASK_NAME, handle_ask) :
 			rte_mp_action_register(CLOSE_NAME, handle_close);
@@ -397,6 +403,8 @@ fastmem_mp_stop(void)
 {
 	bool primary = rte_eal_process_type() == RTE_PROC_PRIMARY;
 
+	if (fastmem_process.is_fork)
+		return;
 	fastmem_track_enter_eal();
 	rte_mp_action_unregister(primary ? ASK_NAME : CLOSE_NAME);
 	fastmem_track_leave_eal();
@@ -405,4 +413,12 @@ fastmem_mp_stop(void)
 	/* What was asked before still finds the arenas there. */
 	while (__atomic_load_n(&n_bundles, __ATOMIC_ACQUIRE) != 0)
 		rte_delay_us_sleep(100);
+}
+
+/* In a forked child: whoever held the lock, or served requests, is not here. */
+void
+fastmem_mp_forked(void)
+{
+	pthread_mutex_init(&ask_lock, NULL);
+	n_bundles = 0;
 }

@@ -854,6 +854,7 @@ fastmem_pool_bin(const struct fastmem_pool *pool)
 unsigned int fastmem_defer_count(const struct fastmem_pool *pool);
 void fastmem_defer_end(struct fastmem_pool *pool);
 void fastmem_defer_end_all(void);
+void fastmem_defer_forked(void);
 
 /* fastmem_stats.c */
 struct fastmem_bin_figures {
@@ -867,6 +868,7 @@ bool fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out);
 /* fastmem_mp.c: 0 or a negative errno */
 int fastmem_mp_start(void);
 void fastmem_mp_stop(void);
+void fastmem_mp_forked(void);
 void fastmem_mp_close(struct fastmem_ctl *ctl);
 void fastmem_close_here(struct fastmem_ctl *ctl);
 int fastmem_mp_grow(unsigned int socket, uint32_t n, uint32_t align);

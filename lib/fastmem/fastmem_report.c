@@ -59,6 +59,15 @@ report_end(void)
 	reporting = false;
 }
 
+/* In a forked child: whoever held the lock is not here, unless it is a callback that forks. */
+void
+fastmem_report_forked(void)
+{
+	pthread_mutex_init(&report_lock, NULL);
+	if (reporting)
+		pthread_mutex_lock(&report_lock);
+}
+
 /* A report in the making. */
 struct text {
 	struct rte_fastmem_report report;

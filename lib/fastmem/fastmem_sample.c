@@ -60,7 +60,11 @@ fastmem_sample_start(void)
 {
 	/* Sizes and handles do not tell the bin of an object: it is looked up. */
 	rte_fastmem_map.n_sockets = 0;
-	if (fastmem_debug.tools & FASTMEM_TOOL_TSAN) /* the fast path reads what the timer writes */
+	if (fastmem_process.is_fork)
+		FASTMEM_LOG(NOTICE, "no timer for sampling in a forked process: what is checked is "
+			"what threads allocate as they come to the slow path by themselves; "
+			"sample=%u or less needs none", EXACT_MAX);
+	else if (fastmem_debug.tools & FASTMEM_TOOL_TSAN) /* the fast path reads what it writes */
 		FASTMEM_LOG(NOTICE, "no timer for sampling with ThreadSanitizer: what is checked is "
 			"what threads allocate as they come to the slow path by themselves");
 	else if (!fastmem_sample_is_exact())
@@ -75,6 +79,12 @@ fastmem_sample_stop(void)
 		return;
 	/* Pairs with the acquire in tick(). */
 	__atomic_store_n(&fastmem_debug.sample, 0, __ATOMIC_RELEASE);
+	/*
+	 * A forked process has none. EAL would wait for ever for one that ran at the fork, or for
+	 * the lock of its alarms.
+	 */
+	if (fastmem_process.is_fork)
+		return;
 	/* Waits for one that is running; that may have set another one just before. */
 	rte_eal_alarm_cancel(tick, (void *)-1);
 	rte_eal_alarm_cancel(tick, (void *)-1);

@@ -329,6 +329,13 @@ fastmem_track_stop(void)
 	end_telling();
 }
 
+/* In a forked child: whoever held the lock is not here. */
+void
+fastmem_track_forked(void)
+{
+	pthread_rwlock_init(&track.lock, NULL);
+}
+
 static uint64_t
 slab_bit(const void *addr, uint64_t **word)
 {

@@ -32,6 +32,7 @@ void fastmem_track_start(void);
  * nothing but for TSan.
  */
 void fastmem_track_stop(void);
+void fastmem_track_forked(void);
 
 /* The same in a primary, before the first other process gets objects. */
 void fastmem_track_share(void);

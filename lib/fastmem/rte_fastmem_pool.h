@@ -362,7 +362,8 @@ rte_fastmem_pool_put_bulk(struct rte_fastmem_pool *pool, void *const *objs, unsi
  * whose grace period is over go back in this and later calls by this process, in batches,
  * and in rte_fastmem_pool_reclaim().
  *
- * If the process is killed, the objects on their way are lost with it.
+ * If the process is killed, the objects on their way are lost with it, also for a forked child
+ * that goes on in its place.
  *
  * @return
  *   - 0: success

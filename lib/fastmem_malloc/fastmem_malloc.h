@@ -118,6 +118,7 @@ void fastmem_malloc_try_start(void);
 /* fastmem_malloc_maintain.c */
 void fastmem_malloc_maintain_start(void);
 void fastmem_malloc_maintain_stop(void);
+void fastmem_malloc_maintain_forked(void);
 
 /* fastmem_malloc_report.c */
 enum fastmem_malloc_call {

@@ -19,6 +19,8 @@
 
 #define PERIOD_US 1000000
 
+static bool has_alarm; /* in the thread that starts and ends EAL */
+
 static void
 maintain(void *arg)
 {
@@ -43,6 +45,7 @@ fastmem_malloc_maintain_start(void)
 			rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return;
 	ret = rte_eal_alarm_set(PERIOD_US, maintain, NULL);
+	has_alarm = ret == 0;
 	if (ret != 0)
 		MALLOC_LOG(WARNING, "no memory is given back before the end: EAL sets no alarm: %s",
 			strerror(-ret));
@@ -52,6 +55,14 @@ fastmem_malloc_maintain_start(void)
 void
 fastmem_malloc_maintain_stop(void)
 {
-	if (fastmem_malloc_config.maintain)
+	if (has_alarm)
 		rte_eal_alarm_cancel(maintain, NULL);
+	has_alarm = false;
+}
+
+/* In a child: EAL would wait for ever for an alarm that ran at the fork. */
+void
+fastmem_malloc_maintain_forked(void)
+{
+	has_alarm = false;
 }

@@ -137,6 +137,7 @@ forked_child(void)
 	is_forked = true;
 	uint32_t at = __atomic_load_n(&stage, __ATOMIC_RELAXED);
 
+	fastmem_malloc_maintain_forked();
 	if (at == STAGE_START) /* by a thread that is not here */
 		set_stage(STAGE_WAIT);
 	else if (at == STAGE_SERVE)
