@@ -9,6 +9,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
@@ -411,6 +412,46 @@ peers_path(char *path, size_t n)
 	snprintf(path, n, "%s/fastmem_peers", rte_eal_get_runtime_dir());
 }
 
+/* As the kernel has it for a moment when it takes a process apart. Returns a descriptor to close. */
+static int
+lock_all_numbers(void)
+{
+	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char path[PATH_MAX];
+	int fd;
+
+	peers_path(path, sizeof(path));
+	fd = open(path, O_RDWR);
+	if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &all) != 0) {
+		close(fd);
+		return -EAGAIN;
+	}
+	return fd;
+}
+
+static int
+a_succession_that_fails_is_told_with_its_reason_and_tried_again(void)
+{
+	int fd;
+
+	TEST_CALL(allocate(objs, 1));
+	log_begin();
+	TEST_CALL(fork_and_wait_for_the_end(NULL));
+	do
+		fd = lock_all_numbers();
+	while (fd == -EAGAIN); /* that moment of the parent's */
+	TEST_ASSERT(fd >= 0);
+	TEST_ASSERT(rte_fastmem_alloc(256, 0, 0) == NULL);
+	TEST_ASSERT_EQUAL(rte_errno, ENODEV);
+	TEST_ASSERT(rte_fastmem_alloc(256, 0, 0) == NULL);
+	TEST_ASSERT_EQUAL(log_lines(strerror(EAGAIN)), 1);
+	close(fd);
+	free_all(objs);
+	TEST_CALL(allocate(objs, 1));
+	free_all(objs);
+	return TEST_SUCCESS;
+}
+
 static bool
 others_can_find_this_process(void)
 {
@@ -620,6 +661,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(of_several_children_one_goes_on),
 	TEST_CASE(nobody_succeeds_a_parent_that_has_ended_fastmem),
 	TEST_CASE(an_object_that_the_parent_has_reclaimed_is_not_put_by_its_successor),
+	TEST_CASE(a_succession_that_fails_is_told_with_its_reason_and_tried_again),
 	TEST_CASE(a_forked_child_that_ends_eal_leaves_its_parents_file),
 	TEST_CASE(a_daemon_ends_sampling_after_a_fork_while_the_timer_ran),
 	TEST_CASE(a_daemon_reports_an_error_after_a_fork_within_a_report),

@@ -52,9 +52,12 @@ struct peers_file {
 
 #define FILE_PAGE 4096
 
-/* The locked open file description. Of this process alone. */
+/* The locked open file description. Of this process alone: see fastmem_alive_forked(). */
 static int holder_fd = -1; /* while attaching */
 static void *holder; /* a mapping of it; after that */
+
+/* Held while both change, and by forks: a child must not inherit what it does not know of. */
+static pthread_mutex_t holder_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void
 peers_path(char *path, size_t n)
@@ -144,6 +147,19 @@ fastmem_alive_fd(void)
 	return fastmem_process.is_shared ? peers_fd() : -1;
 }
 
+static void
+holder_drop(void)
+{
+	fastmem_local_lock(&holder_lock, FASTMEM_LOCK_HOLDER);
+	if (holder_fd >= 0)
+		close(holder_fd);
+	holder_fd = -1;
+	if (holder != NULL)
+		munmap(holder, FILE_PAGE);
+	holder = NULL;
+	fastmem_local_unlock(&holder_lock);
+}
+
 /* Forget the file, and unlock what this process has locked. */
 static void
 let_go(void)
@@ -155,20 +171,12 @@ let_go(void)
 		close(fastmem_process.peers_fd);
 	fastmem_process.peers_fd = -1;
 	fastmem_process.is_shared = false;
-	if (holder_fd >= 0)
-		close(holder_fd);
-	holder_fd = -1;
-	if (holder != NULL)
-		munmap(holder, FILE_PAGE);
-	holder = NULL;
+	holder_drop();
 }
 
-/*
- * Open the file once more, for locks. A mapping will keep them, which children do not inherit.
- * Returns 0 or a negative errno.
- */
+/* Under holder_lock. */
 static int
-holder_open(const char *path)
+open_and_map(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	void *page;
@@ -193,12 +201,29 @@ holder_open(const char *path)
 	return 0;
 }
 
+/*
+ * Open the file once more, for locks. A mapping will keep them, which children do not inherit.
+ * Returns 0 or a negative errno.
+ */
+static int
+holder_open(const char *path)
+{
+	int ret;
+
+	fastmem_local_lock(&holder_lock, FASTMEM_LOCK_HOLDER);
+	ret = open_and_map(path);
+	fastmem_local_unlock(&holder_lock);
+	return ret;
+}
+
 /* From here on, the mapping keeps the locks. */
 static void
 holder_close_fd(void)
 {
+	fastmem_local_lock(&holder_lock, FASTMEM_LOCK_HOLDER);
 	close(holder_fd);
 	holder_fd = -1;
+	fastmem_local_unlock(&holder_lock);
 }
 
 /* Pids: the second proof. */
@@ -501,9 +526,22 @@ fastmem_alive_leave(void)
 	let_go();
 }
 
-/* A forked child. */
+/* Forks. */
 
-/* The locks stay with the parent, and so does the mapping, which is not here. */
+void
+fastmem_alive_fork_begins(void)
+{
+	fastmem_local_lock(&holder_lock, FASTMEM_LOCK_HOLDER);
+}
+
+/* In the parent. */
+void
+fastmem_alive_fork_ends(void)
+{
+	fastmem_local_unlock(&holder_lock);
+}
+
+/* In the child. The locks stay with the parent, and so does the mapping, which is not here. */
 void
 fastmem_alive_forked(void)
 {
@@ -511,24 +549,41 @@ fastmem_alive_forked(void)
 		close(holder_fd);
 	holder_fd = -1;
 	holder = NULL;
+	fastmem_local_unlock(&holder_lock);
 }
 
-/* Lock the number that the parent had. Returns 0 or a negative errno. */
+/* The process may have another root directory by now; a descriptor needs none but for /proc. */
+static int
+holder_open_again(void)
+{
+	int fd = fastmem_process.peers_fd, ret = -ENOENT;
+	char path[PATH_MAX];
+
+	if (is_peers_file(fd)) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		ret = holder_open(path);
+	}
+	if (ret != 0) {
+		peers_path(path, sizeof(path));
+		ret = holder_open(path);
+	}
+	return ret;
+}
+
+/* In a child: lock the number that the parent had. Returns 0 or a negative errno. */
 int
 fastmem_alive_succeed(void)
 {
-	char path[PATH_MAX];
 	int ret;
 
 	if (!fastmem_process.is_shared)
 		return 0;
-	peers_path(path, sizeof(path));
-	ret = holder_open(path);
+	ret = holder_open_again();
 	if (ret == 0)
 		ret = fastmem_alive_take(fastmem_process.peer);
 	if (ret == 0)
 		holder_close_fd();
 	else
-		fastmem_alive_forked();
+		holder_drop();
 	return ret;
 }

@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,7 +40,7 @@ struct succession {
 
 static struct succession *succession; /* NULL: nobody succeeds. Under life_lock */
 static struct fastmem_peer holder; /* who has fastmem here: this process, or the one before it */
-static bool has_waited;
+static unsigned int waited_ms; /* by this process, for the end of its parent. Under life_lock */
 
 /* A pid is used again. */
 static uint64_t
@@ -51,7 +52,7 @@ name_of(const struct fastmem_peer *process)
 static void
 in_child(void)
 {
-	has_waited = false;
+	waited_ms = 0;
 	/* Empty before rte_eal_init(). */
 	if (rte_eal_get_runtime_dir()[0] != '\0')
 		fastmem_process.is_fork = true;
@@ -60,7 +61,7 @@ in_child(void)
 
 RTE_INIT(watch_forks)
 {
-	if (pthread_atfork(NULL, NULL, in_child) != 0)
+	if (pthread_atfork(fastmem_alive_fork_begins, fastmem_alive_fork_ends, in_child) != 0)
 		FASTMEM_LOG(ERR, "no memory to learn of forks: a child that does not exec must not "
 			"call fastmem, and must end by _exit()");
 }
@@ -86,7 +87,7 @@ fastmem_fork_end(void)
 
 	if (succession == NULL)
 		return;
-	/* Pairs with the exchange in succeed(). A child that ends has nothing to say here. */
+	/* Pairs with the exchange in claim(). A child that ends has nothing to say here. */
 	if (holder.pid == (uint32_t)getpid())
 		__atomic_compare_exchange_n(&succession->name, &self, 0, false, __ATOMIC_RELEASE,
 			__ATOMIC_RELAXED);
@@ -100,60 +101,89 @@ holder_lives(void)
 	return getppid() == (pid_t)holder.pid || fastmem_alive_pid(&holder);
 }
 
-/* Wait for the end of the parent, once. Returns whether it lives. */
-static bool
-wait_for_holder(void)
+/* Wait for a moment for the end of the parent. False: all calls together have waited enough. */
+bool
+fastmem_fork_wait(void)
 {
-	unsigned int ms;
-
-	for (ms = 0; holder_lives(); ms++) {
-		if (has_waited || ms == WAIT_MS) {
-			has_waited = true;
-			return true;
-		}
-		nanosleep(&(struct timespec){ .tv_nsec = 1000 * 1000 }, NULL);
-	}
-	return false;
+	if (waited_ms == WAIT_MS)
+		return false;
+	waited_ms++;
+	nanosleep(&(struct timespec){ .tv_nsec = 1000 * 1000 }, NULL);
+	return true;
 }
 
 static int
-succeed(void)
+claim(void)
 {
 	struct fastmem_peer self = { 0 };
 	uint64_t before = name_of(&holder);
 
-	if (succession == NULL || wait_for_holder())
+	if (succession == NULL)
 		return -EBUSY;
+	while (holder_lives())
+		if (!fastmem_fork_wait())
+			return -EBUSY;
 	fastmem_alive_describe(&self);
 	/* Acquire: what the one before has written; one that has ended fastmem wrote 0. */
 	if (!__atomic_compare_exchange_n(&succession->name, &before, name_of(&self), false,
 			__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return -ENODEV;
-	FASTMEM_LOG(INFO, "process %u goes on where its parent %u has ended", self.pid, holder.pid);
-	holder = self;
 	return 0;
 }
 
+/* Each call that fails comes here, and one line for each reason will do. */
+static bool
+is_told(int error)
+{
+	static uint32_t pid;
+	static int last;
+	bool told = pid == (uint32_t)getpid() && last == error;
+
+	pid = getpid();
+	last = error;
+	return told;
+}
+
 /*
- * In a child, under life_lock: 0 if it has fastmem from now on. Else a negative errno, of which a
- * line in the log tells.
+ * In a child, under life_lock: 0 if it is to have fastmem from now on, to be followed by
+ * fastmem_fork_settle(). Else a negative errno, of which a line in the log tells.
  */
 int
 fastmem_fork_succeed(void)
 {
-	static uint32_t told; /* pid */
-	int ret = succeed();
+	int ret = claim();
 
-	if (ret == 0 || told == (uint32_t)getpid())
+	if (ret == 0 || is_told(ret))
 		return ret;
-	told = getpid();
 	if (ret == -EBUSY)
-		FASTMEM_LOG(ERR, "process %u was forked from %u, which lives and has fastmem: calls "
-			"here fail with ENODEV. Call fastmem in one of both, or exec", told,
-			holder.pid);
+		FASTMEM_LOG(ERR, "process %d was forked from %u, which lives and has fastmem: calls "
+			"here fail with ENODEV. Call fastmem in one of both, or exec",
+			(int)getpid(), holder.pid);
 	else
-		FASTMEM_LOG(ERR, "process %u was forked from %u, which has ended fastmem, or was "
-			"succeeded by another child: calls here fail with ENODEV", told,
-			holder.pid);
+		FASTMEM_LOG(ERR, "process %d was forked from %u, which has ended fastmem, or was "
+			"succeeded by another child: calls here fail with ENODEV",
+			(int)getpid(), holder.pid);
 	return ret;
+}
+
+/* It has fastmem; or ret is the negative errno why not, and it, or another child, may try again. */
+void
+fastmem_fork_settle(int ret)
+{
+	struct fastmem_peer self = { 0 };
+
+	if (ret == 0) {
+		fastmem_alive_describe(&self);
+		FASTMEM_LOG(INFO, "process %u goes on where its parent %u has ended", self.pid,
+			holder.pid);
+		holder = self;
+		return;
+	}
+	/* Pairs with the exchange in claim(). */
+	__atomic_store_n(&succession->name, name_of(&holder), __ATOMIC_RELEASE);
+	if (!is_told(ret))
+		FASTMEM_LOG(ERR, "process %d cannot go on where its parent %u has ended: %s. Calls "
+			"here fail with ENODEV, and try again. Call fastmem before the process "
+			"gives up rights or its root directory", (int)getpid(), holder.pid,
+			strerror(-ret));
 }

@@ -332,16 +332,23 @@ static void
 succeed(void)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
+	int ret;
 
 	if (fastmem_fork_succeed() != 0)
 		return;
 	if (rte_eal_process_type() == RTE_PROC_PRIMARY) {
-		if (fastmem_peers_succeed(ctl) != 0)
+		/* The kernel may still be at taking the parent apart. */
+		do
+			ret = fastmem_peers_succeed(ctl);
+		while (ret == -EAGAIN && fastmem_fork_wait());
+		fastmem_fork_settle(ret);
+		if (ret != 0)
 			return;
 		fastmem_steal_init();
 		fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 		return;
 	}
+	fastmem_fork_settle(0);
 	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
 	fastmem_fork_end();
 	fastmem_debug_detach();

@@ -42,7 +42,8 @@
 	LOCK(ARENA) /* arena.lock */ \
 	LOCK(META) /* meta.lock */ \
 	LOCK(DEBUG) /* debug.lock */ \
-	LOCK(MODULES) /* local, in the preloaded library: modules_lock */
+	LOCK(MODULES) /* local, in the preloaded library: modules_lock */ \
+	LOCK(HOLDER) /* local: holder_lock, also held by forks */
 
 #define FASTMEM_LOCK_RANK(name) FASTMEM_LOCK_##name,
 enum fastmem_lock_rank {

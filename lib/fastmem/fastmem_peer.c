@@ -198,7 +198,7 @@ is_remembered(const struct fastmem_ctl *ctl, unsigned int i)
 }
 
 /*
- * Under peers_lock. Lock a number for a new process: best one that nothing is remembered of, or
+ * Under peers_lock. Lock a number for a new secondary, from 1 on: best one that nothing is remembered of, or
  * one of a process that is gone; else take one back from a dead process. Returns a negative
  * errno: -EAGAIN if one is about to become free, -ENOSPC if none is.
  */
@@ -208,10 +208,10 @@ take_number(struct fastmem_ctl *ctl)
 	int ret = -ENOSPC;
 	unsigned int i;
 
-	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
+	for (i = 1; i < FASTMEM_MAX_PEERS; i++)
 		if (!is_remembered(ctl, i) && fastmem_alive_take(i) == 0)
 			return i;
-	for (i = 0; i < FASTMEM_MAX_PEERS; i++) {
+	for (i = 1; i < FASTMEM_MAX_PEERS; i++) {
 		if (ctl->peers[i].state == FASTMEM_PEER_ATTACHED)
 			continue;
 		if (fastmem_alive_take(i) == 0)

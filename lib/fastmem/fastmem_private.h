@@ -651,6 +651,8 @@ void fastmem_unload_watch(void);
 void fastmem_fork_begin(void);
 void fastmem_fork_end(void);
 int fastmem_fork_succeed(void);
+void fastmem_fork_settle(int ret);
+bool fastmem_fork_wait(void);
 
 /* fastmem_class.c */
 size_t fastmem_class_size(unsigned int i);
@@ -902,6 +904,8 @@ struct fastmem_ctl *fastmem_alive_enter(void);
 int fastmem_alive_take(unsigned int i);
 void fastmem_alive_entered(void);
 void fastmem_alive_leave(void);
+void fastmem_alive_fork_begins(void);
+void fastmem_alive_fork_ends(void);
 void fastmem_alive_forked(void);
 int fastmem_alive_succeed(void);
 bool fastmem_alive_pid(const struct fastmem_peer *process);
