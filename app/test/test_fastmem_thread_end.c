@@ -11,6 +11,10 @@
 #include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <time.h>
+
+#include <rte_fastmem_pool.h>
+#include <rte_log.h>
 
 #include "fastmem_private.h"
 #include "test_fastmem.h"
@@ -293,12 +297,128 @@ caches_that_all_go_back_go_back_once(void)
 	return TEST_SUCCESS;
 }
 
+/*
+ * The log's stream is the program's, and allocates from fastmem itself, as it does if that is in
+ * place of malloc(): also where fastmem finds what it logs.
+ */
+
+#define LOG_SECONDS 20
+
+static struct {
+	struct rte_fastmem_pool *pool; /* NULL: the stream allocates an object */
+	unsigned int n_lines;
+} log_of_ours;
+
+static ssize_t
+write_with_fastmem(void *cookie, const char *text, size_t n)
+{
+	void *p;
+
+	RTE_SET_USED(cookie);
+	if (log_of_ours.pool != NULL) {
+		rte_fastmem_pool_put(log_of_ours.pool, rte_fastmem_pool_get(log_of_ours.pool));
+	} else {
+		p = rte_fastmem_alloc(n, 0, 0);
+		if (p != NULL)
+			memcpy(p, text, n);
+		rte_fastmem_free(p);
+	}
+	log_of_ours.n_lines++;
+	return n;
+}
+
+static void *
+free_twice_and_end(void *arg)
+{
+	void *p = rte_fastmem_alloc(64, 0, 0);
+
+	rte_fastmem_free(p);
+	rte_fastmem_free(p); /* found when the thread's caches go back */
+	return arg;
+}
+
+static void *
+put_twice_and_flush(void *arg)
+{
+	struct rte_fastmem_pool *pool = arg;
+	void *p = rte_fastmem_pool_get(pool);
+
+	rte_fastmem_pool_put(pool, p);
+	rte_fastmem_pool_put(pool, p);
+	rte_fastmem_cache_flush();
+	return NULL;
+}
+
+static void *
+free_once(void *arg)
+{
+	rte_fastmem_free(rte_fastmem_alloc(64, 0, 0));
+	return arg;
+}
+
+static int
+end_within_time(pthread_t id)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += LOG_SECONDS;
+	TEST_ASSERT_EQUAL(pthread_timedjoin_np(id, NULL, &end), 0);
+	return TEST_SUCCESS;
+}
+
+/* A thread that logs one line, and another one that is to come through beside it. */
+static int
+log_by_thread(void *(*run)(void *), void *arg)
+{
+	FILE *f = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_with_fastmem });
+	pthread_t first, second;
+	int ret;
+
+	TEST_ASSERT(f != NULL);
+	setvbuf(f, NULL, _IOLBF, BUFSIZ);
+	log_of_ours.n_lines = 0;
+	rte_openlog_stream(f);
+	TEST_ASSERT_EQUAL(pthread_create(&first, NULL, run, arg), 0);
+	ret = end_within_time(first);
+	if (ret == TEST_SUCCESS && pthread_create(&second, NULL, free_once, NULL) == 0)
+		ret = end_within_time(second);
+	rte_openlog_stream(NULL);
+	if (ret == TEST_SUCCESS)
+		fclose(f);
+	TEST_CALL(ret);
+	TEST_ASSERT_EQUAL(log_of_ours.n_lines, 1);
+	return TEST_SUCCESS;
+}
+
+static int
+a_thread_that_ends_logs_to_a_stream_that_allocates(void)
+{
+	log_of_ours.pool = NULL;
+	return log_by_thread(free_twice_and_end, NULL);
+}
+
+static int
+a_pool_logs_to_a_stream_that_uses_the_pool(void)
+{
+	struct rte_fastmem_pool_params params = { .name = "log", .size = 64, .max = 100,
+		.socket_id = SOCKET_ID_ANY };
+
+	log_of_ours.pool = rte_fastmem_pool_create(&params);
+	TEST_ASSERT(log_of_ours.pool != NULL);
+	TEST_CALL(log_by_thread(put_twice_and_flush, log_of_ours.pool));
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_free(log_of_ours.pool), 0);
+	return TEST_SUCCESS;
+}
+
 static const struct test_case cases[] = {
 	TEST_CASE(a_thread_may_use_objects_in_its_last_round_of_destructors),
 	TEST_CASE(a_thread_may_use_objects_in_every_round_of_destructors),
 	TEST_CASE(a_thread_takes_no_caches_once_the_end_is_announced),
 	TEST_CASE(a_thread_whose_end_would_go_unnoticed_has_no_caches),
 	TEST_CASE(caches_that_all_go_back_go_back_once),
+	TEST_CASE_UNCHECKED(a_thread_that_ends_logs_to_a_stream_that_allocates),
+	TEST_CASE_UNCHECKED(a_pool_logs_to_a_stream_that_uses_the_pool),
 	TEST_CASES_END
 };
 

@@ -525,6 +525,8 @@ fastmem_bin_gather(struct fastmem_bin *bin)
 void
 fastmem_cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
+	FASTMEM_LOG_LATER;
+
 	if (t == NULL || !is_open(t, bin))
 		return;
 	fastmem_caches_lock(bin);
@@ -963,6 +965,7 @@ fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned 
 void
 fastmem_tcache_flush(struct fastmem_tcache *t, bool to_depots)
 {
+	FASTMEM_LOG_LATER;
 	struct fastmem_ctl *ctl = fastmem_ctl();
 	uint32_t i;
 

@@ -461,6 +461,7 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 static void
 slot_back(struct fastmem_bin *bin, void *slot)
 {
+	FASTMEM_LOG_LATER;
 	struct fastmem_tcache *t = fastmem_tcache_self(bin->pool == NULL);
 
 	fastmem_caches_lock(bin);

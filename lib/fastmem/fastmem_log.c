@@ -2,9 +2,14 @@
  * Copyright(c) 2026 The fastmem authors
  */
 
-/* The log. */
+/*
+ * The log. Its stream is EAL's or the program's, which may allocate from fastmem to write a line,
+ * or wait: no line is written under a lock that such a call would need.
+ */
 
 #include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <rte_log.h>
 
@@ -12,13 +17,65 @@
 
 RTE_LOG_REGISTER_DEFAULT(fastmem_logtype, NOTICE);
 
+static __thread struct fastmem_later *pending; /* the outermost one; NULL: lines are written at once */
+
+/* Start to keep lines back. Those that are within another call of this are left to that. */
+void
+fastmem_log_later(struct fastmem_later *later)
+{
+	later->is_outer = pending == NULL;
+	later->n_bytes = 0;
+	later->n_lost = 0;
+	if (later->is_outer)
+		pending = later;
+}
+
+static void
+keep(struct fastmem_later *later, uint32_t level, const char *format, va_list ap)
+{
+	size_t room = sizeof(later->text) - later->n_bytes;
+	char *line = later->text + later->n_bytes;
+	int n = -1;
+
+	if (room > 1)
+		n = vsnprintf(line + 1, room - 1, format, ap);
+	if (n < 0 || (size_t)n >= room - 1) {
+		later->n_lost++;
+		return;
+	}
+	line[0] = level;
+	later->n_bytes += 1 + n + 1;
+}
+
+/* Write what was kept back. No lock is held, and other lines may come from within. */
+void
+fastmem_log_now(struct fastmem_later *later)
+{
+	FASTMEM_UNCANCELLABLE;
+	const char *line;
+
+	if (!later->is_outer)
+		return;
+	pending = NULL;
+	for (line = later->text; line < later->text + later->n_bytes;
+			line += 1 + strlen(line + 1) + 1)
+		rte_log(line[0], fastmem_logtype, "%s", line + 1);
+	if (later->n_lost != 0)
+		FASTMEM_LOG(ERR, "%u more lines are not shown", later->n_lost);
+}
+
 void
 fastmem_log(uint32_t level, const char *format, ...)
 {
 	FASTMEM_UNCANCELLABLE;
 	va_list ap;
 
+	if (!rte_log_can_log(fastmem_logtype, level))
+		return;
 	va_start(ap, format);
-	rte_vlog(level, fastmem_logtype, format, ap);
+	if (pending != NULL)
+		keep(pending, level, format, ap);
+	else
+		rte_vlog(level, fastmem_logtype, format, ap);
 	va_end(ap);
 }

@@ -179,6 +179,8 @@ take_back_all(struct fastmem_ctl *ctl)
 void
 fastmem_peers_take_back(struct fastmem_ctl *ctl)
 {
+	FASTMEM_LOG_LATER;
+
 	if (!fastmem_process.is_shared)
 		return;
 	fastmem_peers_lock(ctl);
@@ -227,6 +229,7 @@ take_number(struct fastmem_ctl *ctl)
 static int
 join(struct fastmem_ctl *ctl)
 {
+	FASTMEM_LOG_LATER;
 	int i;
 
 	fastmem_peers_lock(ctl);
@@ -282,6 +285,7 @@ fastmem_peers_leave(struct fastmem_ctl *ctl)
 int
 fastmem_peers_succeed(struct fastmem_ctl *ctl)
 {
+	FASTMEM_LOG_LATER;
 	struct fastmem_peer *peer = &ctl->peers[fastmem_process.peer];
 	int ret;
 

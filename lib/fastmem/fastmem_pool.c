@@ -277,6 +277,7 @@ static size_t
 pool_shrink(struct fastmem_pool *pool, bool grows)
 {
 	FASTMEM_UNCANCELLABLE;
+	FASTMEM_LOG_LATER;
 	struct fastmem_bin *bin = fastmem_pool_bin(pool);
 	size_t given;
 
@@ -866,6 +867,7 @@ int
 rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 {
 	FASTMEM_UNCANCELLABLE;
+	FASTMEM_LOG_LATER;
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	struct fastmem_pool *pool = fastmem_pool(user);
 	struct fastmem_bin_figures figures;
@@ -991,6 +993,7 @@ static bool
 take_anywhere(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs, unsigned int n,
 		bool all_made, bool *popping)
 {
+	FASTMEM_LOG_LATER;
 	bool done;
 
 	*popping = false;
@@ -1164,6 +1167,7 @@ put_checked(const struct fastmem_pool *pool, void *const *objs, unsigned int n)
 void
 rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsigned int n)
 {
+	FASTMEM_LOG_LATER;
 	struct fastmem_pool *pool = fastmem_pool(user);
 	struct fastmem_tcache *t;
 	struct fastmem_bin *bin;

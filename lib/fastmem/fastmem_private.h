@@ -549,6 +549,27 @@ extern int fastmem_logtype;
 	fastmem_log(RTE_LOG_ ## level, "FASTMEM: " fmt "\n", ## __VA_ARGS__)
 void fastmem_log(uint32_t level, const char *format, ...) __rte_format_printf(2, 3);
 
+#define FASTMEM_LATER_BYTES 1000
+
+/* Lines of the log that are written later. Of the calling thread only. */
+struct fastmem_later {
+	bool is_outer; /* not within another one, which has all lines */
+	uint16_t n_bytes; /* of text: for each line its level and a string */
+	uint32_t n_lost; /* lines for which there was no room */
+	char text[FASTMEM_LATER_BYTES];
+};
+
+void fastmem_log_later(struct fastmem_later *later);
+void fastmem_log_now(struct fastmem_later *later);
+
+/*
+ * To the end of a function that takes a lock: what is logged meanwhile is written then. The log's
+ * stream may be the program's, take its time, and use fastmem itself.
+ */
+#define FASTMEM_LOG_LATER \
+	struct fastmem_later log_later __attribute__((cleanup(fastmem_log_now))); \
+	fastmem_log_later(&log_later)
+
 static inline uint64_t
 fastmem_arena_bytes(const struct fastmem_arena *arena)
 {

@@ -161,6 +161,7 @@ put_or_take(struct fastmem_debug *debug, const struct fastmem_bin *bin, void *sl
 void
 fastmem_quarantine_put(struct fastmem_bin *bin, void *slot)
 {
+	FASTMEM_LOG_LATER;
 	struct fastmem_debug *debug = fastmem_ctl()->debug;
 	struct batch b;
 	bool done;
@@ -210,6 +211,7 @@ take_batch(struct fastmem_debug *debug, const struct fastmem_bin *bin, struct ba
 bool
 fastmem_quarantine_flush(const struct fastmem_bin *bin)
 {
+	FASTMEM_LOG_LATER;
 	struct fastmem_debug *debug = fastmem_ctl()->debug;
 	struct batch b;
 	bool any = false;

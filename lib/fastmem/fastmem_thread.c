@@ -215,6 +215,7 @@ fastmem_is_mapped(const void *ptr)
 static void
 thread_end(void *arg)
 {
+	FASTMEM_LOG_LATER;
 	struct thread *thread = arg;
 
 	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
@@ -301,23 +302,37 @@ thread_settle(const struct fastmem_ctl *ctl, struct fastmem_tcache *t, int socke
 	t->home = fastmem_home_socket(ctl, socket_id);
 }
 
-/* Give the calling thread empty caches. False: fastmem has ended meanwhile. */
-static bool
+/*
+ * Give the calling thread empty caches. NULL: fastmem has ended meanwhile. It may have others: what
+ * was logged while they were made may have come here.
+ */
+static struct fastmem_tcache *
 thread_own(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
 {
-	bool open;
+	struct fastmem_tcache *own;
 
 	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 	/* An end is announced before caches are taken away under the lock. */
-	open = fastmem_process_state() == FASTMEM_PROCESS_OPEN;
-	if (open) {
+	if (self->tcache == NULL && fastmem_process_state() == FASTMEM_PROCESS_OPEN) {
 		__atomic_store_n(&self->tcache, t, __ATOMIC_RELAXED);
 		thread_arm(ctl, t);
 	} else {
 		MOVE(t->owner, 0); /* pairs with the acquire in tcache_reuse() */
 	}
+	own = self->tcache;
 	fastmem_local_unlock(&threads_lock);
-	return open;
+	return own;
+}
+
+/* EAL has given the calling thread an lcore id since it has caches, or taken it away. */
+static void
+thread_change_lcore(void)
+{
+	FASTMEM_LOG_LATER;
+
+	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
+	thread_give_back(self);
+	fastmem_local_unlock(&threads_lock);
 }
 
 /*
@@ -339,11 +354,8 @@ fastmem_tcache_self(bool may_grow)
 		}
 		return t;
 	}
-	if (t != NULL) { /* EAL has given it an lcore id since, or taken it away */
-		fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
-		thread_give_back(self);
-		fastmem_local_unlock(&threads_lock);
-	}
+	if (t != NULL)
+		thread_change_lcore();
 	if (!thread_enter())
 		return NULL;
 	t = tcache_reuse(ctl, lcore);
@@ -353,7 +365,7 @@ fastmem_tcache_self(bool may_grow)
 		return NULL;
 	thread_settle(ctl, t, socket_id);
 	t->socket = t->home;
-	return thread_own(ctl, t) ? t : NULL;
+	return thread_own(ctl, t);
 }
 
 /*
@@ -403,6 +415,7 @@ fastmem_thread_freed(void)
 void
 fastmem_threads_leave(void)
 {
+	FASTMEM_LOG_LATER;
 	struct thread *thread;
 
 	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
