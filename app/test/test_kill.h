@@ -28,6 +28,7 @@
 struct parcel {
 	uint64_t size;
 	uint64_t tag;
+	uint64_t resized; /* by rte_fastmem_realloc(): another process cannot free it by its size */
 };
 
 /* A word of a table: an address; this bit while nothing is in the object yet. */

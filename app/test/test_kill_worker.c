@@ -49,6 +49,7 @@ parcel_fill(void *ptr, size_t size, uint64_t tag)
 
 	parcel->size = size;
 	parcel->tag = tag;
+	parcel->resized = 0;
 	pattern_fill(parcel + 1, size - sizeof(*parcel), tag);
 }
 
@@ -97,7 +98,7 @@ find_places(struct hands *h, bool used, unsigned int *places, unsigned int n)
 }
 
 static void
-fill_places(struct hands *h, const unsigned int *places, unsigned int n, size_t size)
+fill_places(struct hands *h, const unsigned int *places, unsigned int n, size_t size, bool resized)
 {
 	unsigned int i;
 
@@ -105,6 +106,7 @@ fill_places(struct hands *h, const unsigned int *places, unsigned int n, size_t 
 		void *ptr = (void *)(uintptr_t)(h->me->table[places[i]] & ~KILL_UNFILLED);
 
 		parcel_fill(ptr, size, rng_next(&h->rng));
+		((struct parcel *)ptr)->resized = resized;
 		SET(h->me->table[places[i]], (uintptr_t)ptr);
 	}
 }
@@ -142,7 +144,7 @@ do_alloc(struct hands *h)
 		SET(h->me->table[places[i]], (uintptr_t)ptrs[i] | KILL_UNFILLED);
 	SET(h->me->allocating, 0);
 	if (ret == 0)
-		fill_places(h, places, n, size);
+		fill_places(h, places, n, size, false);
 	else if (ret == -ENOMEM)
 		h->me->n_refused++;
 	else
@@ -169,7 +171,7 @@ do_free(struct hands *h)
 		SET(h->me->table[places[i]], 0);
 	if (n > 1)
 		rte_fastmem_free_bulk(ptrs, n);
-	else if (rng_below(&h->rng, 2) == 0)
+	else if (((struct parcel *)ptrs[0])->resized || rng_below(&h->rng, 2) == 0)
 		rte_fastmem_free(ptrs[0]);
 	else
 		rte_fastmem_free_sized(ptrs[0], ((struct parcel *)ptrs[0])->size, 8);
@@ -199,7 +201,7 @@ do_realloc(struct hands *h)
 		note_wrong(h, "contents have not moved", new);
 	if (new == NULL)
 		size = ((struct parcel *)old)->size;
-	fill_places(h, &place, 1, size);
+	fill_places(h, &place, 1, size, true);
 }
 
 static void

@@ -272,14 +272,11 @@ put_empty(struct fastmem_tcache *t, struct fastmem_bin *bin, struct fastmem_maga
 
 /* Give a cache its first magazine. False: no memory for it, or all threads hold enough. */
 static bool
-cache_open(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
+cache_open(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int capacity, bool may_grow)
 {
 	struct rte_fastmem_cache *c = &t->caches[bin->id];
-	unsigned int capacity = may_hold_more(t, bin, bin->first_capacity);
-	unsigned int least = RTE_MIN(LEAST_BYTES / bin->slot_size, bin->first_capacity + 0u);
 	struct fastmem_magazine *m;
 
-	capacity = RTE_MAX(capacity, least);
 	if (capacity == 0 || fastmem_bin_make_depots(bin, may_grow) != 0)
 		return false;
 	m = get_empty(t, bin, may_grow);
@@ -823,6 +820,8 @@ direct_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 static bool
 has_cache(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
 {
+	unsigned int capacity, least;
+
 	if (t == NULL || bin->sampled)
 		return false;
 	if (t->caches[bin->id].loaded != NULL) {
@@ -834,7 +833,68 @@ has_cache(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
 			return false;
 		may_grow = false;
 	}
-	return cache_open(t, bin, may_grow);
+	capacity = may_hold_more(t, bin, bin->first_capacity);
+	least = RTE_MIN(LEAST_BYTES / bin->slot_size, bin->first_capacity + 0u);
+	return cache_open(t, bin, RTE_MAX(capacity, least), may_grow);
+}
+
+/*
+ * A cache for one object of a thread that may hold none: what is on its way is in a magazine, and
+ * so is accounted for if this process is killed. close_once() ends it. False: also without
+ * memory for a magazine, and for bins that have no caches.
+ */
+static bool
+open_once(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
+{
+	return t != NULL && !bin->sampled && bin->pool == NULL && cache_open(t, bin, 1, may_grow);
+}
+
+static void
+close_once(struct fastmem_tcache *t, struct fastmem_bin *bin)
+{
+	cache_flush(t, bin, false);
+}
+
+/* An object of the bin for a thread that has no cache of it, and keeps none. NULL: no memory. */
+static void *
+once_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags)
+{
+	void *obj = NULL;
+
+	if (!open_once(t, bin, (flags & RTE_FASTMEM_F_NOGROW) == 0))
+		return direct_alloc(t, bin, flags);
+	if (cache_refill(t, bin, flags)) {
+		obj = rte_fastmem_pop(&t->caches[bin->id]);
+		count(&t->counts[bin->id].alloc_misses, 1);
+	}
+	close_once(t, bin);
+	return obj;
+}
+
+static void
+once_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
+{
+	if (!open_once(t, bin, true)) {
+		direct_free(t, bin, obj);
+		return;
+	}
+	rte_fastmem_push(&t->caches[bin->id], obj);
+	count(&t->counts[bin->id].free_misses, 1);
+	close_once(t, bin);
+}
+
+/* Return an object that was never handed out: neither an allocation nor a free. */
+static void
+once_undo(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
+{
+	if (!open_once(t, bin, true)) {
+		direct_undo(t, bin, obj);
+		return;
+	}
+	rte_fastmem_push(&t->caches[bin->id], obj);
+	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - 1);
+	count(&t->counts[bin->id].alloc_misses, -1);
+	close_once(t, bin);
 }
 
 /* An object of the bin; NULL: no memory. */
@@ -844,7 +904,7 @@ fastmem_cache_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned 
 	void *obj;
 
 	if (!has_cache(t, bin, (flags & RTE_FASTMEM_F_NOGROW) == 0))
-		return direct_alloc(t, bin, flags);
+		return once_alloc(t, bin, flags);
 	obj = rte_fastmem_pop(&t->caches[bin->id]);
 	if (obj != NULL)
 		return obj;
@@ -858,7 +918,7 @@ void
 fastmem_cache_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *ptr)
 {
 	if (!has_cache(t, bin, true)) {
-		direct_free(t, bin, ptr);
+		once_free(t, bin, ptr);
 		return;
 	}
 	if (rte_fastmem_push(&t->caches[bin->id], ptr))
@@ -893,12 +953,12 @@ direct_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void **ptrs
 {
 	unsigned int got = 0;
 
-	while (got < n && (ptrs[got] = direct_alloc(t, bin, flags)) != NULL)
+	while (got < n && (ptrs[got] = once_alloc(t, bin, flags)) != NULL)
 		got++;
 	if (got == n)
 		return true;
 	while (got > 0)
-		direct_undo(t, bin, ptrs[--got]);
+		once_undo(t, bin, ptrs[--got]);
 	return false;
 }
 
@@ -939,7 +999,7 @@ fastmem_cache_free_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void 
 
 	if (!has_cache(t, bin, true)) {
 		for (put = 0; put < n; put++)
-			direct_free(t, bin, ptrs[put]);
+			once_free(t, bin, ptrs[put]);
 		return;
 	}
 	c = &t->caches[bin->id];
