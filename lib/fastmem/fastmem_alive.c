@@ -299,7 +299,7 @@ maps_the_file(uint32_t pid)
 bool
 fastmem_alive_pid(const struct fastmem_peer *process)
 {
-	struct pid_stat now;
+	struct pid_stat now = { 0 };
 
 	if (pid_read(process->pid, &now) != 0) /* /proc may hide the processes of others */
 		return kill(process->pid, 0) == 0 || errno != ESRCH;

@@ -17,6 +17,7 @@
  */
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -48,8 +49,9 @@ pools_put_in_place(const struct fastmem_ctl *ctl)
 	uintptr_t end = RTE_ALIGN_CEIL((uintptr_t)(ctl->pools + RTE_DIM(ctl->pools)), page);
 
 	/* Whatever else is there by now, stays. */
-	mmap((void *)first, end - first, PROT_READ,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	if (mmap((void *)first, end - first, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+			MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED)
+		FASTMEM_LOG(DEBUG, "the place of pools is taken: %s", strerror(errno));
 }
 
 __attribute__((weak))

@@ -74,7 +74,7 @@ struct thread {
 
 static __thread struct thread *self; /* NULL: no call yet, or past its end */
 static __thread bool stays_without; /* no caches: it is past its end, or about to enter the list */
-static LIST_HEAD(, thread) threads; /* under threads_lock */
+static LIST_HEAD(thread_list, thread) threads; /* under threads_lock */
 /* In a forked process: what has been the list. For checkers, which look for lost memory. */
 static struct thread *volatile threads_of_parent;
 static pthread_mutex_t threads_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -378,7 +378,7 @@ fastmem_threads_disarm(void)
 	struct thread *thread;
 
 	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
-	LIST_FOREACH(thread, &threads, entry) {
+	for (thread = LIST_FIRST(&threads); thread != NULL; thread = LIST_NEXT(thread, entry)) {
 		/* Relaxed: each of both, old or new, is a place with caches of this thread or none. */
 		__atomic_store_n(&thread->tls->caches, no_cache, __ATOMIC_RELAXED);
 		__atomic_store_n(&thread->tls->classes, no_cache, __ATOMIC_RELAXED);
@@ -419,7 +419,7 @@ fastmem_threads_leave(void)
 	struct thread *thread;
 
 	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
-	LIST_FOREACH(thread, &threads, entry)
+	for (thread = LIST_FIRST(&threads); thread != NULL; thread = LIST_NEXT(thread, entry))
 		thread_give_back(thread);
 	fastmem_local_unlock(&threads_lock);
 }
@@ -431,7 +431,7 @@ fastmem_threads_forget(void)
 	struct thread *thread;
 
 	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
-	LIST_FOREACH(thread, &threads, entry)
+	for (thread = LIST_FIRST(&threads); thread != NULL; thread = LIST_NEXT(thread, entry))
 		thread_disown(thread);
 	fastmem_local_unlock(&threads_lock);
 }
@@ -440,16 +440,17 @@ fastmem_threads_forget(void)
 void
 fastmem_threads_unload(void)
 {
-	struct thread *thread;
+	struct thread *thread, *next;
 
 	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 	if (have_exit_key)
 		pthread_key_delete(exit_key);
 	have_exit_key = false;
-	while ((thread = LIST_FIRST(&threads)) != NULL) {
-		LIST_REMOVE(thread, entry);
+	for (thread = LIST_FIRST(&threads); thread != NULL; thread = next) {
+		next = LIST_NEXT(thread, entry);
 		free(thread);
 	}
+	LIST_INIT(&threads);
 	fastmem_local_unlock(&threads_lock);
 }
 
