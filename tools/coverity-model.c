@@ -143,10 +143,11 @@ rte_fastmem_pool_put(struct rte_fastmem_pool *pool, void *obj)
 	release(obj, AFM_POOL);
 }
 
-void
+int
 rte_fastmem_pool_free(struct rte_fastmem_pool *pool)
 {
 	__coverity_free__(pool);
+	return 0;
 }
 
 /* The names of rte_fastmem_replace.h, where RTE_FASTMEM_REPLACE_MALLOC is defined. */

@@ -71,6 +71,8 @@ report_check(enum rte_fastmem_error error, const void *ptr, const void *object, 
 	return TEST_SUCCESS;
 }
 
+static int patience_before; /* of the other suites */
+
 int
 debug_init(const struct rte_fastmem_conf *conf)
 {
@@ -80,6 +82,8 @@ debug_init(const struct rte_fastmem_conf *conf)
 	if (before != NULL)
 		snprintf(environment, sizeof(environment), "%s", before);
 	unsetenv(VARIABLE);
+	if (fastmem_symbol_patience_ms != 0)
+		patience_before = fastmem_symbol_patience_ms;
 	fastmem_symbol_patience_ms = 0; /* of hundreds of reports, few have their lines read */
 	reports_take();
 	report_hook = NULL;
@@ -93,6 +97,8 @@ debug_init(const struct rte_fastmem_conf *conf)
 static void
 environment_restore(void)
 {
+	if (patience_before != 0)
+		fastmem_symbol_patience_ms = patience_before;
 	if (environment[0] != '\0')
 		setenv(VARIABLE, environment, 1);
 	environment[0] = '\0';

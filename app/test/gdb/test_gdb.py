@@ -59,8 +59,8 @@ class Program:
                 dump = ""
             elif line == "dump ends\n":
                 self.dump, dump = dump, None
-            elif dump is not None:
-                dump += line
+            elif dump is not None and words[:1] not in (["kept:"], ["thread"]):
+                dump += line # what keeps memory, and what threads have cached, is not gdb's
         raise AssertionError("the program has ended with status %s" % self.process.wait())
 
     def go_on(self, stage):
