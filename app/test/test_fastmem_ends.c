@@ -400,7 +400,7 @@ static const struct test_case cases[] = {
 	TEST_CASES_END
 };
 
-const struct test_suite suite_ends = {
+const struct test_suite suite_ends_at_random = {
 	.name = "ends_at_random",
 	.about = "threads and processes end at random, for some seconds",
 	.setup = ends_up,
@@ -415,7 +415,7 @@ static const struct test_case long_cases[] = {
 	TEST_CASES_END
 };
 
-const struct test_suite suite_ends_long = {
+const struct test_suite suite_ends_at_random_long = {
 	.name = "ends_at_random_long",
 	.about = "the same for a minute",
 	.setup = ends_up,

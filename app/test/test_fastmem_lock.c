@@ -131,36 +131,37 @@ a_lock_of_a_dead_holder_is_taken_in_order_as_well(void)
 	return TEST_SUCCESS;
 }
 
+#else
+
+#define NOT_IN_THIS_BUILD(name) \
+	static int \
+	name(void) \
+	{ \
+		return TEST_SKIPPED; /* the order is checked with -Dasserts=true */ \
+	}
+
+NOT_IN_THIS_BUILD(locks_of_the_library_taken_the_wrong_way_round_are_found)
+NOT_IN_THIS_BUILD(each_two_locks_have_one_order)
+NOT_IN_THIS_BUILD(what_is_taken_under_a_lock_that_was_tried_comes_after_it)
+NOT_IN_THIS_BUILD(a_lock_of_a_dead_holder_is_taken_in_order_as_well)
+
+#endif
+
+static const struct test_case cases[] = {
+	TEST_CASE(locks_of_the_library_taken_the_wrong_way_round_are_found),
+	TEST_CASE(each_two_locks_have_one_order),
+	TEST_CASE(what_is_taken_under_a_lock_that_was_tried_comes_after_it),
+	TEST_CASE(a_lock_of_a_dead_holder_is_taken_in_order_as_well),
+	TEST_CASES_END
+};
+
 const struct test_suite suite_lock = {
 	.name = "lock",
 	.about = "the order of locks",
+#ifdef RTE_ENABLE_ASSERT
 	.setup = lock_up,
 	.teardown = lock_down,
 	.rescue = lock_rescue,
-	.cases = (const struct test_case[]){
-		TEST_CASE(locks_of_the_library_taken_the_wrong_way_round_are_found),
-		TEST_CASE(each_two_locks_have_one_order),
-		TEST_CASE(what_is_taken_under_a_lock_that_was_tried_comes_after_it),
-		TEST_CASE(a_lock_of_a_dead_holder_is_taken_in_order_as_well),
-		TEST_CASES_END
-	},
-};
-
-#else
-
-static int
-the_order_of_locks_is_checked_in_builds_with_assertions(void)
-{
-	return TEST_SKIPPED;
-}
-
-const struct test_suite suite_lock = {
-	.name = "lock",
-	.about = "the order of locks (needs a build with -Dasserts=true)",
-	.cases = (const struct test_case[]){
-		TEST_CASE(the_order_of_locks_is_checked_in_builds_with_assertions),
-		TEST_CASES_END
-	},
-};
-
 #endif
+	.cases = cases,
+};

@@ -44,8 +44,8 @@
 	SUITE(departure) \
 	SUITE(alive) \
 	SUITE(reclaim) \
-	SUITE(ends) \
-	SUITE(ends_long) \
+	SUITE(ends_at_random) \
+	SUITE(ends_at_random_long) \
 	SUITE(kill) \
 	SUITE(kill_pools) \
 	SUITE(steps) \
