@@ -482,6 +482,7 @@ static int
 begin_checking(const struct rte_fastmem_conf *conf)
 {
 	rte_fastmem_deinit();
+	unsetenv("RTE_FASTMEM_DEBUG"); /* which overrules it */
 	TEST_ASSERT_EQUAL(rte_fastmem_init_conf(conf), 0);
 	return TEST_SUCCESS;
 }
