@@ -92,6 +92,22 @@ fastmem_free_bulk(const struct instance *in, void **ptrs, unsigned int n)
 PERF_OPS(fastmem);
 
 /*
+ * fastmem_sized: the caller says the size again, so that it need not be looked up.
+ */
+
+static __rte_always_inline void
+fastmem_sized_free(const struct instance *in, void *ptr)
+{
+	rte_fastmem_free_sized(ptr, PERF_RUNTIME_SIZE(in), 0);
+}
+
+#define fastmem_sized_alloc fastmem_alloc
+#define fastmem_sized_alloc_bulk fastmem_alloc_bulk
+#define fastmem_sized_free_bulk fastmem_free_bulk
+
+PERF_OPS(fastmem_sized);
+
+/*
  * fastmem_handle: the size was looked up before.
  */
 

@@ -253,6 +253,13 @@ const struct perf_allocator perf_allocators[PERF_N_ALLOCATORS] = {
 		.destroy = destroy_nothing,
 		.backing = fastmem_backing,
 	},
+	[PERF_fastmem_sized] = {
+		.name = "fastmem_sized",
+		.what = "the same, freed by rte_fastmem_free_sized()",
+		.create = create_nothing,
+		.destroy = destroy_nothing,
+		.backing = fastmem_backing,
+	},
 	[PERF_fastmem_handle] = {
 		.name = "fastmem_handle",
 		.what = "rte_fastmem_halloc(), rte_fastmem_hfree() and their bulk forms",

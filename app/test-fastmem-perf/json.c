@@ -84,7 +84,7 @@ write_result(FILE *f, const struct perf_result *r)
 	if (perf_result_ops_per_second(r) > 0)
 		fprintf(f, ", \"ops_per_second\": %.10g", perf_result_ops_per_second(r));
 	if (r->input[0] != '\0')
-		fprintf(f, ", \"trace\": \"%s\"", r->input);
+		fprintf(f, ", \"input\": \"%s\"", r->input);
 	if (r->series != NULL) {
 		write_series(f, "series", r->series, r->n_series);
 		write_series(f, "live", r->live, r->n_series);
@@ -115,7 +115,7 @@ write_goal(FILE *f, const struct perf_goal *g)
 		"\"%s\": %.10g, ", g->scenario->name, g->size, g->name,
 		g->at_least ? "at_least" : "at_most", g->bound);
 	if (g->input[0] != '\0')
-		fprintf(f, "\"trace\": \"%s\", ", g->input);
+		fprintf(f, "\"input\": \"%s\", ", g->input);
 	if (g->why[0] != '\0')
 		fprintf(f, "\"median\": null, \"met\": null, \"why\": \"%s\"}", g->why);
 	else

@@ -31,7 +31,7 @@ struct rte_mempool;
 #define PERF_WHY_LEN 128
 #define PERF_MAX_SIZES 16
 #define PERF_MAX_TRACES 16
-#define PERF_MAX_CONTENDERS 16
+#define PERF_MAX_CONTENDERS 20
 
 /*
  * The allocators, in the order of the tables. Each is a row of perf_allocators[] in allocators.c,
@@ -40,6 +40,7 @@ struct rte_mempool;
 #define PERF_FOR_EACH_ALLOCATOR(X, arg) \
 	X(arg, floor) \
 	X(arg, fastmem) \
+	X(arg, fastmem_sized) \
 	X(arg, fastmem_handle) \
 	X(arg, fastmem_pool) \
 	X(arg, mempool) \
@@ -62,7 +63,8 @@ enum perf_allocator_id {
 #define PERF_BIT(name) (1u << PERF_##name)
 #define PERF_HANDLE_ALLOCATORS (PERF_BIT(fastmem) | PERF_BIT(fastmem_handle))
 /* Those that need rte_fastmem_init(). */
-#define PERF_FASTMEM_ALLOCATORS (PERF_HANDLE_ALLOCATORS | PERF_BIT(fastmem_pool) | \
+#define PERF_FASTMEM_ALLOCATORS (PERF_HANDLE_ALLOCATORS | PERF_BIT(fastmem_sized) | \
+		PERF_BIT(fastmem_pool) | \
 		PERF_BIT(rte_malloc_header) | PERF_BIT(mempool_fastmem) | PERF_BIT(mempool_fastmem_uncached))
 /* Mempools without a cache, as they are where threads are no lcores. */
 #define PERF_UNCACHED_ALLOCATORS (PERF_BIT(mempool_uncached) | \
@@ -164,7 +166,8 @@ extern const unsigned int perf_n_scenarios;
 /* scenario_*.c */
 extern const struct perf_scenario scenario_tight, scenario_batch_fifo, scenario_batch_lifo;
 extern const struct perf_scenario scenario_bulk8, scenario_bulk32;
-extern const struct perf_scenario scenario_pipeline, scenario_pipeline_bulk32;
+extern const struct perf_scenario scenario_alternate, scenario_large;
+extern const struct perf_scenario scenario_pipeline, scenario_pipeline_bulk32, scenario_fan;
 extern const struct perf_scenario scenario_mixed, scenario_latency, scenario_types;
 extern const struct perf_scenario scenario_churn, scenario_replay, scenario_debug;
 extern const struct perf_scenario scenario_threads, scenario_oversubscribed, scenario_load;
@@ -209,7 +212,7 @@ struct cell {
 	 */
 	void (*after)(struct contender *c, unsigned int round);
 	unsigned int lcores; /* 0: the scenario's */
-	const char *input; /* a trace's name, or NULL */
+	const char *input; /* a trace's name, or what else it is, or NULL */
 	bool both_caches; /* mempools also at cache size 256, the better result counts */
 };
 
@@ -236,7 +239,7 @@ unsigned int perf_turn(unsigned int round, unsigned int i, unsigned int n);
 /* results.c */
 struct perf_result {
 	const struct perf_scenario *scenario;
-	char input[40]; /* a trace's name, or empty */
+	char input[40]; /* a trace's name, or what else, or empty */
 	enum perf_allocator_id id;
 	uint64_t size; /* of the objects; 0 where the scenario has sizes of its own */
 	unsigned int lcores;

@@ -18,9 +18,9 @@ SUITE = "perf_autotest"
 PROGRAM = sys.argv.pop(1)
 PLOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dpdk-fastmem-perf-plot")
 EAL = ["--no-huge", "-m", "640", "--no-pci", "--no-shconf", "--no-telemetry"]
-ONE_LCORE = {"tight", "batch_fifo", "batch_lifo", "bulk8", "bulk32", "mixed", "latency", "types",
-             "churn", "threads", "oversubscribed", "load", "exhausted", "survivors", "waiting"}
-TWO_LCORES = {"pipeline", "pipeline_bulk32"}
+ONE_LCORE = {"tight", "batch_fifo", "batch_lifo", "bulk8", "bulk32", "alternate", "large", "mixed",
+             "latency", "types", "churn", "threads", "oversubscribed", "load", "exhausted", "survivors", "waiting"}
+TWO_LCORES = {"pipeline", "pipeline_bulk32", "fan"}
 HUGE_PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 THREADS = {"lcore", "pthread", "registered", "control"}
 KEYS = {"scenario": str, "allocator": str, "size": int, "lcores": int, "metric": str,
@@ -99,8 +99,33 @@ class Perf(unittest.TestCase):
     def test_a_pipeline_runs_on_two_lcores(self):
         results, _ = self.measure("--scenario", ",".join(TWO_LCORES), "--size", "64",
                                   "--allocator", "fastmem,mempool")
-        self.assertEqual(len(results), 4)
+        self.assertEqual(len(results), 8)
         self.assertEqual({r["lcores"] for r in results}, {2})
+
+    def test_a_fan_has_all_lcores_and_goes_both_ways(self):
+        # Lcores that share a CPU wait for each other, but lose nothing.
+        results, _ = self.measure("--scenario", "fan", "--size", "64", "--allocator",
+                                  "fastmem,fastmem_pool,mempool", eal=["--lcores", "(0-3)@0"])
+        self.assertEqual({(r["metric"], r["allocator"], r["lcores"]) for r in results},
+                         {(m + "_cycles_per_object", a, 4) for m in ("one_to_all", "all_to_one")
+                          for a in ("fastmem", "fastmem_pool", "mempool")})
+
+    def test_sizes_alternate_in_each_way(self):
+        allocators = ("floor", "fastmem", "fastmem_sized", "fastmem_handle", "fastmem_pool", "mempool",
+                      "libc")
+        results, done = self.measure("--scenario", "alternate", "--allocator", ",".join(allocators))
+        self.assertEqual({(r["metric"], r["input"], r["allocator"]) for r in results},
+                         {(p + "_cycles_per_pair", "%d %s" % (n, how), a) for n in (2, 8)
+                          for p in ("tight", "batch32") for how in ("in turn", "at random")
+                          for a in allocators})
+        self.assertRegex(done.stdout, r"8 at random +floor +[\d.]+")
+
+    def test_large_objects_have_sizes_of_their_own(self):
+        results, _ = self.measure("--scenario", "large", "--allocator", "fastmem,fastmem_pool")
+        self.assertEqual({(r["size"] >> 10, r["allocator"]) for r in results},
+                         {(s, a) for s in (16, 64, 256, 1024) for a in ("fastmem", "fastmem_pool")})
+        results, _ = self.measure("--scenario", "large", "--allocator", "fastmem", "--size", "32768")
+        self.assertEqual({r["size"] for r in results}, {32768})
 
     def test_each_kind_of_thread_is_measured_and_a_secondary_said_to_be_impossible(self):
         results, done = self.measure("--scenario", "threads", "--size", "64",
@@ -243,7 +268,7 @@ class Perf(unittest.TestCase):
     @unittest.skipIf(shutil.which("gnuplot") is None, "needs gnuplot")
     def test_the_picture_has_four_panels_and_the_page_each_scenario(self):
         svg, page = os.path.join(self.dir, "it's.svg"), os.path.join(self.dir, "page.html")
-        scenarios = "tight,bulk32,oversubscribed,types,latency"
+        scenarios = "tight,bulk32,oversubscribed,types,latency,alternate,large"
         results, _ = self.measure("--scenario", scenarios, "--size", "64,1024",
                                   "--allocator", "fastmem,mempool")
         done = subprocess.run([PLOT, self.json, "--svg", svg, "--html", page],
@@ -261,6 +286,8 @@ class Perf(unittest.TestCase):
         for scenario in scenarios.split(","):
             self.assertIn("<h2>%s</h2>" % scenario, text)
         self.assertGreater(text.count("<svg"), len({r["scenario"] for r in results}))
+        for label in ("8 at random", "1024 B"):
+            self.assertTrue(label in text, label)
 
     def test_a_picture_of_nothing_is_refused_with_the_reason(self):
         svg = os.path.join(self.dir, "p.svg")
