@@ -13,7 +13,8 @@ usage() {
 	  --pa            with physical addresses as IO addresses; exit status 77 where there are none
 	  --lcores N      with N lcores, which share the CPUs there are (default: one for each of at
 	                  most 2 CPUs)
-	  --memory MB     with that much memory, when on ordinary pages (default: 512)
+	  --memory MB     with that much memory on ordinary pages, or on each socket's huge pages at
+	                  most (default: 512), so that others find some beside it
 	END
 }
 
@@ -95,9 +96,11 @@ trap clean_up EXIT
 # shellcheck disable=SC2046 # lcore_map says one or two words
 set -- --no-pci $(lcore_map) --file-prefix "$prefix" "$@"
 [ -z "$pa" ] || set -- --iova-mode=pa "$@"
+# A size that the caller gives wins.
 if [ $pages = no-huge ]; then
-	# A size that the caller gives wins.
 	[[ " $* " == *" -m "* ]] || set -- -m "$memory" "$@"
 	set -- --no-huge "$@"
+elif [[ " $* " != *" --socket-limit"* ]]; then
+	set -- --socket-limit="$memory" "$@"
 fi
 "$program" "$@"

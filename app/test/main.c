@@ -35,6 +35,14 @@ const remote_t *const remote_functions[] = { calls, kill_calls, steps_calls, mem
 	mp_calls, NULL };
 
 static unsigned int n_passed, n_failed, n_skipped;
+static const char *why_skipped;
+
+int
+test_skip(const char *why)
+{
+	why_skipped = why;
+	return TEST_SKIPPED;
+}
 
 /* One write per report: cases have threads. */
 void
@@ -128,7 +136,7 @@ suite_run(const struct test_suite *suite, const char *only)
 		return;
 	}
 	for (c = suite->cases; c->name != NULL; c++) {
-		const char *result = "ok";
+		const char *result = "ok", *why = "";
 
 		if (only != NULL && strcmp(only, c->name) != 0)
 			continue;
@@ -138,13 +146,14 @@ suite_run(const struct test_suite *suite, const char *only)
 			break;
 		case TEST_SKIPPED:
 			n_skipped++;
-			result = "skipped";
+			result = "skipped: ";
+			why = why_skipped;
 			break;
 		default:
 			n_failed++;
 			result = "FAILED";
 		}
-		printf("%s.%s: %s\n", suite->name, c->name, result);
+		printf("%s.%s: %s%s\n", suite->name, c->name, result, why);
 		fflush(stdout);
 	}
 }

@@ -54,6 +54,9 @@ struct test_suite {
 TEST_SUITES(SUITE)
 #undef SUITE
 
+/* For "return test_skip(why)": why, a text that stays, is listed with the case that did not run. */
+int test_skip(const char *why);
+
 void test_report(const char *file, int line, const char *function, const char *what,
 		const char *format, ...) __attribute__((format(printf, 5, 6)));
 

@@ -27,6 +27,10 @@
 #define HAS_MEMORY_CHECKER 0
 #endif
 
+/* Why cases are skipped. */
+#define SANITIZER_CHECKS "a sanitizer of the compiler finds this by itself, and ends the program"
+#define FULL_CHECKS "only full checking finds this"
+
 /* Sanitizers have a heap, and some a stack, of their own. */
 #if defined(__SANITIZE_THREAD__)
 #define HAS_OWN_HEAP 1

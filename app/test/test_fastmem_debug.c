@@ -64,7 +64,7 @@ a_write_behind_an_object_is_found(void)
 	unsigned int i;
 
 	if (HAS_MEMORY_CHECKER)
-		return TEST_SKIPPED;
+		return test_skip(SANITIZER_CHECKS);
 	for (i = 0; i < RTE_DIM(shapes); i++) {
 		TEST_CALL(check_overflow(i, shapes[i].size));
 		TEST_CALL(check_overflow(i, shapes[i].size + 1));
@@ -82,7 +82,7 @@ a_write_in_front_of_an_object_is_found(void)
 	unsigned int i, j;
 
 	if (HAS_MEMORY_CHECKER || !is_full())
-		return TEST_SKIPPED;
+		return test_skip(is_full() ? SANITIZER_CHECKS : FULL_CHECKS);
 	for (i = 0; i < RTE_DIM(shapes); i++) {
 		/* Alignment this large has no zone in front. */
 		if (shapes[i].align > 4096)
@@ -127,7 +127,7 @@ a_write_after_free_is_found(void)
 	unsigned int i, j;
 
 	if (HAS_MEMORY_CHECKER)
-		return TEST_SKIPPED;
+		return test_skip(SANITIZER_CHECKS);
 	for (i = 0; i < RTE_DIM(shapes); i++) {
 		for (j = 0; j < RTE_DIM(permille); j++) {
 			char *obj = make(i);
@@ -154,7 +154,7 @@ a_write_after_free_is_found_on_reuse(void)
 	char *obj, *other = NULL;
 
 	if (HAS_MEMORY_CHECKER)
-		return TEST_SKIPPED;
+		return test_skip(SANITIZER_CHECKS);
 	for (i = 0; i < 3; i++) {
 		obj = rte_fastmem_alloc(200, 0, 0);
 		TEST_ASSERT(obj != NULL);
@@ -178,7 +178,7 @@ freed_memory_does_not_keep_its_contents(void)
 	char *obj;
 
 	if (HAS_MEMORY_CHECKER)
-		return TEST_SKIPPED;
+		return test_skip(SANITIZER_CHECKS);
 	obj = rte_fastmem_alloc(1000, 0, 0);
 	TEST_ASSERT(obj != NULL);
 	pattern_fill(obj, 1000, 1);
@@ -233,7 +233,7 @@ a_double_free_after_other_allocations_is_found(void)
 	unsigned int i;
 
 	if (!is_full())
-		return TEST_SKIPPED;
+		return test_skip(FULL_CHECKS);
 	obj = rte_fastmem_alloc(500, 0, 0);
 	TEST_ASSERT(obj != NULL);
 	rte_fastmem_free(obj);
@@ -520,7 +520,7 @@ damage_around_objects_of_pools_is_found(void)
 	unsigned int i;
 
 	if (HAS_MEMORY_CHECKER)
-		return TEST_SKIPPED;
+		return test_skip(SANITIZER_CHECKS);
 	TEST_ASSERT(pool != NULL);
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(pool, (void **)objs, 64), 0);
 	for (i = 0; i < 64; i++)
@@ -635,7 +635,7 @@ a_report_names_who_allocated_and_freed(void)
 	void *obj;
 
 	if (!is_full())
-		return TEST_SKIPPED;
+		return test_skip(FULL_CHECKS);
 	obj = here_it_is_allocated();
 	TEST_ASSERT(obj != NULL);
 	here_it_is_freed(obj);
@@ -661,7 +661,7 @@ a_report_shows_the_bytes_around_the_damage(void)
 	char *obj;
 
 	if (HAS_MEMORY_CHECKER)
-		return TEST_SKIPPED;
+		return test_skip(SANITIZER_CHECKS);
 	obj = rte_fastmem_alloc(200, 0, 0);
 	TEST_ASSERT(obj != NULL);
 	memset(obj, 0x11, 200);

@@ -139,7 +139,7 @@ static int
 nobody_waits_for_the_report_of_an_object_in_quarantine(void)
 {
 	if (HAS_MEMORY_CHECKER)
-		return TEST_SKIPPED;
+		return test_skip(SANITIZER_CHECKS);
 	TEST_CALL(debug_again(64 << 10));
 	return with_helper(use_all_locks, write_after_free_and_reuse);
 }
@@ -161,7 +161,7 @@ static int
 nobody_waits_for_the_report_of_a_trim(void)
 {
 	if (HAS_MEMORY_CHECKER)
-		return TEST_SKIPPED;
+		return test_skip(SANITIZER_CHECKS);
 	return with_helper(use_all_locks, write_after_free_and_flush);
 }
 
@@ -188,7 +188,7 @@ static int
 nobody_waits_for_the_reports_of_a_check(void)
 {
 	if (HAS_MEMORY_CHECKER)
-		return TEST_SKIPPED;
+		return test_skip(SANITIZER_CHECKS);
 	return with_helper(use_all_locks, write_behind_and_check);
 }
 
@@ -315,8 +315,9 @@ edge_make(struct edge *e)
 		TEST_ASSERT(e->objs[e->n++] != NULL);
 	} while (!is_at_edge(e));
 	e->guard = e->objs[e->n - 1] + EDGE_SLOT - EDGE_FRONT;
-	/* Huge pages are protected as a whole. */
-	return mprotect(e->guard, getpagesize(), PROT_NONE) == 0 ? TEST_SUCCESS : TEST_SKIPPED;
+	if (mprotect(e->guard, getpagesize(), PROT_NONE) != 0)
+		return test_skip("a part of a huge page cannot be protected");
+	return TEST_SUCCESS;
 }
 
 static void
@@ -384,7 +385,7 @@ check_beside(bool change_byte, bool change_size)
 	int ret;
 
 	if (HAS_OWN_HEAP)
-		return TEST_SKIPPED;
+		return test_skip("the build has an allocator of its own that checks");
 	ret = edge_make(&e);
 	obj = e.objs[e.n - 1];
 	rng_init(&other.rng, change_byte);

@@ -51,7 +51,7 @@ objects_of_all_sizes_are_contiguous(void)
 	void *ptrs[40];
 
 	if (!iova_known())
-		return TEST_SKIPPED;
+		return test_skip("EAL knows no IO addresses here");
 	for (i = 0; i < n; i++) {
 		for (j = 0; j < RTE_DIM(ptrs); j++) {
 			ptrs[j] = rte_fastmem_alloc(sizes[i], 8, 0);
@@ -72,7 +72,7 @@ no_object_crosses_a_discontinuity(void)
 	void *ptrs[64];
 
 	if (!iova_known())
-		return TEST_SKIPPED;
+		return test_skip("EAL knows no IO addresses here");
 	for (i = 0; i < RTE_DIM(most); i++) {
 		refuse_above(most[i]);
 		for (n = 0; n < RTE_DIM(ptrs); n++) {

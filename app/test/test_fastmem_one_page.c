@@ -66,9 +66,8 @@ setup(void)
 
 	if (!little) {
 		give_all_memory_back();
-		fprintf(stderr, "EAL has too much memory, or none: --socket-limit 64, or "
-			"--no-huge -m 64\n");
-		return TEST_SKIPPED;
+		return test_skip("EAL has too much memory, or none: it needs --socket-limit 64, "
+			"or --no-huge -m 64");
 	}
 	return TEST_SUCCESS;
 }

@@ -400,7 +400,7 @@ a_pool_with_all_objects_asks_eal_for_nothing(void)
 
 	TEST_ASSERT(pool != NULL);
 	if (workers_lcores() == 0)
-		return TEST_SKIPPED;
+		return test_skip("no lcore beside the main one");
 	for (i = 0; i < RTE_DIM(kinds); i++)
 		workers[i] = (struct worker){ .kind = kinds[i], .run = use_some, .arg = pool };
 	refuse_all();

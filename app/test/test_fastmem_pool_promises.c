@@ -473,7 +473,7 @@ objects_in_one_piece_have_numbers(void)
 	if (pool == NULL) {
 		TEST_ASSERT_EQUAL(rte_errno, ENOMEM);
 		TEST_ASSERT(!fastmem_process.iova_is_va);
-		return TEST_SKIPPED;
+		return test_skip("no IO-contiguous memory of this size");
 	}
 	rte_fastmem_pool_free(pool);
 	return check_enumeration(RTE_FASTMEM_POOL_F_CONTIG);

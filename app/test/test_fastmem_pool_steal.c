@@ -170,7 +170,7 @@ play(bool bulk)
 	};
 
 	if (workers_lcores() < RTE_DIM(workers))
-		return TEST_SKIPPED;
+		return test_skip("too few lcores");
 	box_set(BOX_EMPTY);
 	stage.pool = rte_fastmem_pool_create(&params);
 	TEST_ASSERT(stage.pool != NULL);

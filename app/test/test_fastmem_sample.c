@@ -26,7 +26,7 @@ sample_up(void)
 	};
 
 #ifdef __SANITIZE_THREAD__
-	return TEST_SKIPPED; /* the fast path reads plainly what the timer writes */
+	return test_skip("the fast path reads plainly what the timer writes");
 #endif
 	reports_take();
 	return debug_init(&conf);
@@ -76,7 +76,7 @@ static int
 an_overrun_of_a_sampled_object_is_found(void)
 {
 	if (HAS_MEMORY_CHECKER)
-		return TEST_SKIPPED;
+		return test_skip(SANITIZER_CHECKS);
 	return until_found(write_behind, RTE_FASTMEM_ERROR_OVERFLOW);
 }
 

@@ -111,7 +111,7 @@ worker_lcores_have_figures_of_their_own(void)
 	struct job jobs[3];
 
 	if (n == 0)
-		return TEST_SKIPPED;
+		return test_skip("no lcore beside the main one");
 	for (i = 0; i < n; i++) {
 		jobs[i] = (struct job){ .allocs = N - i, .frees = N - i, .ptrs = ptrs + i * N };
 		workers[i] = (struct worker){ .kind = WORKER_LCORE, .run = do_job,

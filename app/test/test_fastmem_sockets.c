@@ -138,8 +138,8 @@ a_thread_that_moves_takes_memory_of_its_new_socket(void)
 {
 	void *here, *there, *back;
 
-	if (rte_eal_has_hugepages() != 0) /* else any socket's memory is the same to EAL */
-		return TEST_SKIPPED;
+	if (rte_eal_has_hugepages() != 0)
+		return test_skip("only without huge pages, memory of an absent socket can be had");
 	fastmem_socket_of_thread = told_socket;
 	socket_here = (int)rte_socket_id_by_idx(0);
 	here = rte_fastmem_alloc(1 << 20, 0, 0); /* no cache holds a second one */

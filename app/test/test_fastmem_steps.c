@@ -206,7 +206,7 @@ steps_die(const struct steps_operation *op, uint64_t step, int64_t *reached)
 	*reached = ASK(&nursery, steps_run, of_pool,
 		op - (of_pool ? steps_pool_operations : steps_operations), step);
 	if (*reached == -EPERM)
-		return TEST_SKIPPED; /* children must not be traced here */
+		return test_skip("processes must not be traced here"); /* children must not be traced here */
 	TEST_ASSERT(*reached >= 0, "%s", strerror(-*reached));
 	return TEST_SUCCESS;
 }

@@ -185,7 +185,7 @@ lcores_free_what_others_allocated(void)
 	enum worker_kind kinds[] = { WORKER_LCORE, WORKER_LCORE };
 
 	if (workers_lcores() < 2)
-		return TEST_SKIPPED;
+		return test_skip("too few lcores");
 	return run_peers(kinds, RTE_DIM(kinds), 60000);
 }
 
@@ -491,7 +491,7 @@ init_works_again_for_threads_that_used_it_before(void)
 	struct worker workers[RTE_MAX_LCORE];
 
 	if (n == 0)
-		return TEST_SKIPPED;
+		return test_skip("no lcore beside the main one");
 	for (round = 0; round < 4; round++) {
 		for (i = 0; i < n; i++)
 			workers[i] = (struct worker){ .kind = WORKER_LCORE, .run = use_all_sizes };
