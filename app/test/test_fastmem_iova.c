@@ -39,6 +39,7 @@ iova_known(void)
 {
 	static char here[2];
 
+	*(volatile char *)here = 1; /* a page that was never written to has no address */
 	/* Without access to the page map, EAL knows no IO address in PA mode. */
 	return rte_eal_iova_mode() == RTE_IOVA_VA || rte_mem_virt2iova(here) != RTE_BAD_IOVA;
 }
