@@ -6,16 +6,39 @@
  * What secondary processes ask of the primary.
  */
 
+#include <dlfcn.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <rte_alarm.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
+#include <rte_interrupts.h>
 
 #include "fastmem_private.h"
 #include "test_calls.h"
 #include "test_fastmem.h"
 
 #define GROWTH 64 /* granules */
+#define ASK_NAME "fastmem_ask"
+#define OBJECTS 8 /* of 1 MiB: more than is there before growth */
 
 static struct process second;
+
+static uint32_t n_asked; /* questions of this process to the primary. Atomic */
+
+/* This program's comes before that of EAL, and counts. */
+int
+rte_mp_request_sync(struct rte_mp_msg *req, struct rte_mp_reply *reply, const struct timespec *ts)
+{
+	typedef int (*request_t)(struct rte_mp_msg *, struct rte_mp_reply *,
+			const struct timespec *);
+	request_t request = (request_t)(uintptr_t)dlsym(RTLD_NEXT, "rte_mp_request_sync");
+
+	if (strcmp(req->name, ASK_NAME) == 0)
+		__atomic_fetch_add(&n_asked, 1, __ATOMIC_RELAXED);
+	return request(req, reply, ts);
+}
 
 static int
 mp_up(void)
@@ -63,20 +86,66 @@ call_grow_by(const uint64_t *args)
 	return fastmem_arena_grow_by(&ctl->arenas[ctl->first_socket], args[0]);
 }
 
+/* How many questions there have been since the last call. */
+static int64_t
+call_asked(const uint64_t *args)
+{
+	RTE_SET_USED(args);
+	return __atomic_exchange_n(&n_asked, 0, __ATOMIC_RELAXED);
+}
+
+static int64_t
+call_meta_grow(const uint64_t *args)
+{
+	uint64_t i;
+
+	for (i = 0; i < args[1]; i++) {
+		int ret = fastmem_meta_grow(args[0]);
+
+		if (ret != 0)
+			return ret;
+	}
+	return 0;
+}
+
 #define HEAR_NAME "test_hear"
 
-static int heard; /* 1: an allocation in a callback was refused; -1: it was served. Atomic */
+static int heard; /* 1: what a callback needs was refused; -1: it was served. Atomic */
 
+/* The message says how much bookkeeping memory is needed; 0: an object. */
 static int
 hear(const struct rte_mp_msg *msg, const void *peer)
 {
-	void *obj = rte_fastmem_alloc(MIB, 0, 0);
+	uint64_t bytes;
+	bool served;
 
-	RTE_SET_USED(msg);
 	RTE_SET_USED(peer);
-	rte_fastmem_free(obj);
-	__atomic_store_n(&heard, obj == NULL ? 1 : -1, __ATOMIC_RELEASE);
+	memcpy(&bytes, msg->param, sizeof(bytes));
+	if (bytes == 0) {
+		void *obj = rte_fastmem_alloc(MIB, 0, 0);
+
+		served = obj != NULL;
+		rte_fastmem_free(obj);
+	} else {
+		served = fastmem_meta_grow(bytes) == 0;
+	}
+	__atomic_store_n(&heard, served ? -1 : 1, __ATOMIC_RELEASE);
 	return 0;
+}
+
+static int
+say(uint64_t bytes)
+{
+	struct rte_mp_msg msg = { .name = HEAR_NAME, .len_param = sizeof(bytes) };
+
+	memcpy(msg.param, &bytes, sizeof(bytes));
+	return rte_mp_sendmsg(&msg);
+}
+
+static int64_t
+call_say(const uint64_t *args)
+{
+	return say(args[0]);
 }
 
 static int64_t
@@ -97,7 +166,87 @@ call_hear_end(const uint64_t *args)
 	return heard;
 }
 
+/* Callbacks in EAL's interrupt thread. */
+
+static struct {
+	struct rte_intr_handle *handle;
+	int fd;
+	unsigned int await; /* questions of others, before it allocates */
+	int n_served; /* of OBJECTS; -1: it has not come yet. Atomic */
+} interrupt = { .n_served = -1 };
+
+static void
+interrupted(void *arg)
+{
+	void *objs[OBJECTS];
+	uint64_t value;
+	int n;
+
+	RTE_SET_USED(arg);
+	if (interrupt.handle != NULL && read(interrupt.fd, &value, sizeof(value)) < 0)
+		return;
+	while (fastmem_mp_pending() < interrupt.await)
+		rte_delay_us_sleep(100);
+	n = fill_up(objs, OBJECTS, MIB);
+	rte_fastmem_free_bulk(objs, n);
+	__atomic_store_n(&interrupt.n_served, n, __ATOMIC_RELEASE);
+}
+
+static int
+interrupt_by_alarm(unsigned int await)
+{
+	interrupt.await = await;
+	interrupt.n_served = -1;
+	return rte_eal_alarm_set(1, interrupted, NULL);
+}
+
+static int
+interrupt_by_event(void)
+{
+	uint64_t one = 1;
+
+	interrupt.await = 0;
+	interrupt.n_served = -1;
+	interrupt.fd = eventfd(0, EFD_CLOEXEC);
+	interrupt.handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
+	TEST_ASSERT(interrupt.fd >= 0 && interrupt.handle != NULL);
+	rte_intr_fd_set(interrupt.handle, interrupt.fd);
+	rte_intr_type_set(interrupt.handle, RTE_INTR_HANDLE_EXT);
+	TEST_ASSERT_EQUAL(rte_intr_callback_register(interrupt.handle, interrupted, NULL), 0);
+	TEST_ASSERT_EQUAL(write(interrupt.fd, &one, sizeof(one)), sizeof(one));
+	return 0;
+}
+
+/* 1: an event; 0: an alarm. */
+static int64_t
+call_interrupt_begin(const uint64_t *args)
+{
+	return args[0] != 0 ? interrupt_by_event() : interrupt_by_alarm(0);
+}
+
+/* How many objects the callback has got. */
+static int64_t
+call_interrupt_end(const uint64_t *args)
+{
+	RTE_SET_USED(args);
+	while (__atomic_load_n(&interrupt.n_served, __ATOMIC_ACQUIRE) < 0)
+		rte_delay_us_sleep(100);
+	if (interrupt.handle != NULL) {
+		while (rte_intr_callback_unregister(interrupt.handle, interrupted, NULL) == -EAGAIN)
+			rte_delay_us_sleep(100);
+		rte_intr_instance_free(interrupt.handle);
+		close(interrupt.fd);
+		interrupt.handle = NULL;
+	}
+	return interrupt.n_served;
+}
+
 const remote_t mp_calls[] = {
+	call_say,
+	call_asked,
+	call_meta_grow,
+	call_interrupt_begin,
+	call_interrupt_end,
 	call_hear_begin,
 	call_hear_end,
 	call_patience,
@@ -161,12 +310,11 @@ a_question_that_is_asked_again_is_served_once(void)
 static int
 a_message_callback_asks_for_nothing(void)
 {
-	struct rte_mp_msg msg = { .name = HEAR_NAME };
 	int64_t before = ASK(&second, call_patience, 1);
 
 	TEST_ASSERT_EQUAL(ASK(&second, call_hear_begin), 0);
 	ASK(&second, call_log_begin);
-	TEST_ASSERT_EQUAL(rte_mp_sendmsg(&msg), 0);
+	TEST_ASSERT_EQUAL(say(0), 0);
 	TEST_ASSERT_EQUAL(ASK(&second, call_hear_end), 1);
 	TEST_ASSERT_EQUAL(ASK(&second, call_log_end, LOG_ANY), 0, "it asked, and waited in vain");
 	ASK(&second, call_patience, before);
@@ -175,8 +323,120 @@ a_message_callback_asks_for_nothing(void)
 	return TEST_SUCCESS;
 }
 
+/* What a message callback of the second process has heard. */
+static int64_t
+told(uint64_t bytes)
+{
+	TEST_ASSERT_EQUAL(ASK(&second, call_hear_begin), 0);
+	TEST_ASSERT_EQUAL(say(bytes), 0);
+	return ASK(&second, call_hear_end);
+}
+
+static int
+bookkeeping_memory_that_is_there_costs_no_message(void)
+{
+	uint64_t before;
+
+	/* Which makes some. */
+	TEST_ASSERT_EQUAL(ASK(&second, call_reserve, MIB), 0);
+	ASK(&second, call_asked);
+	TEST_ASSERT_EQUAL(ASK(&second, call_meta_grow, KIB, 1000), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_asked), 0);
+	before = HERE(call_metadata, 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_meta_grow, 4 * MIB, 1), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_asked), 1, "something is short");
+	TEST_ASSERT(HERE(call_metadata, 0) >= (int64_t)(before + 4 * MIB));
+	TEST_ASSERT_EQUAL(ASK(&second, call_meta_grow, 4 * MIB, 1000), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_asked), 0);
+	return TEST_SUCCESS;
+}
+
+static int
+a_message_callback_does_not_wait_for_bookkeeping_memory(void)
+{
+	int64_t before = ASK(&second, call_patience, 1);
+
+	TEST_ASSERT_EQUAL(ASK(&second, call_reserve, MIB), 0);
+	ASK(&second, call_asked);
+	TEST_ASSERT_EQUAL(told(KIB), -1, "what is there is refused");
+	TEST_ASSERT_EQUAL(told(4 * MIB), 1);
+	TEST_ASSERT_EQUAL(ASK(&second, call_asked), 0, "it asked, and waited in vain");
+	ASK(&second, call_patience, before);
+	/* Elsewhere there is more. */
+	TEST_ASSERT_EQUAL(ASK(&second, call_meta_grow, 4 * MIB, 1), 0);
+	return TEST_SUCCESS;
+}
+
+/* EAL hears the answer, and what growth tells this process, in another thread. */
+static int
+an_interrupt_callback_of_a_secondary_grows(void)
+{
+	unsigned int by_event;
+
+	for (by_event = 0; by_event <= 1; by_event++) {
+		ASK(&second, call_trim);
+		ASK(&second, call_asked);
+		ASK(&second, call_log_begin);
+		TEST_ASSERT_EQUAL(ASK(&second, call_interrupt_begin, by_event), 0);
+		TEST_ASSERT_EQUAL(ASK(&second, call_interrupt_end), OBJECTS);
+		TEST_ASSERT(ASK(&second, call_asked) > 0, "there was enough");
+		TEST_ASSERT_EQUAL(ASK(&second, call_log_end, LOG_ANY), 0, "it waited in vain");
+		ASK(&second, call_trim);
+	}
+	return TEST_SUCCESS;
+}
+
+/*
+ * The primary's thread grows, for which the secondary has to map memory, while it has yet to serve
+ * the secondary's callback, which waits for that.
+ */
+static int
+interrupt_callbacks_of_two_processes_grow_at_once(void)
+{
+	ASK(&second, call_log_begin);
+	log_begin();
+	TEST_ASSERT_EQUAL(interrupt_by_alarm(1), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_interrupt_begin, 0), 0);
+	TEST_ASSERT_EQUAL(HERE(call_interrupt_end, 0), OBJECTS);
+	TEST_ASSERT_EQUAL(ASK(&second, call_interrupt_end), OBJECTS);
+	TEST_ASSERT_EQUAL(ASK(&second, call_log_end, LOG_ANY), 0);
+	TEST_ASSERT_EQUAL(log_end(""), 0);
+	return TEST_SUCCESS;
+}
+
+/* Of the primary, EAL would have the secondary map the memory, and wait for 5 s for each zone. */
+static int
+a_message_callback_of_the_primary_does_not_grow(void)
+{
+	void *obj;
+
+	TEST_ASSERT_EQUAL(HERE(call_hear_begin, 0), 0);
+	refuse_nothing(); /* counts */
+	TEST_ASSERT_EQUAL(ASK(&second, call_say, 0), 0);
+	TEST_ASSERT_EQUAL(HERE(call_hear_end, 0), 1);
+	TEST_ASSERT_EQUAL(HERE(call_hear_begin, 0), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_say, 4 * MIB), 0);
+	TEST_ASSERT_EQUAL(HERE(call_hear_end, 0), 1);
+	TEST_ASSERT_EQUAL(refuse_seen(), 0, "zones were reserved, or tried to");
+
+	/* What is there is given, and another thread gets more. */
+	obj = rte_fastmem_alloc(MIB, 0, 0);
+	TEST_ASSERT(obj != NULL);
+	rte_fastmem_free(obj);
+	rte_fastmem_cache_flush();
+	TEST_ASSERT_EQUAL(HERE(call_hear_begin, 0), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_say, 0), 0);
+	TEST_ASSERT_EQUAL(HERE(call_hear_end, 0), -1);
+	return TEST_SUCCESS;
+}
+
 static const struct test_case cases[] = {
+	TEST_CASE(bookkeeping_memory_that_is_there_costs_no_message),
 	TEST_CASE(a_message_callback_asks_for_nothing),
+	TEST_CASE(a_message_callback_does_not_wait_for_bookkeeping_memory),
+	TEST_CASE(a_message_callback_of_the_primary_does_not_grow),
+	TEST_CASE(an_interrupt_callback_of_a_secondary_grows),
+	TEST_CASE(interrupt_callbacks_of_two_processes_grow_at_once),
 	TEST_CASE(a_late_answer_is_not_taken_for_that_of_the_next_question),
 	TEST_CASE(a_question_that_is_asked_again_is_served_once),
 	TEST_CASES_END

@@ -329,7 +329,8 @@ shares_with_a_secondary() {
 	end_primary || status=$?
 	cat "$scratch/primary.err" "$scratch/primary.out" "$scratch/secondary.err"
 	[ $status = 0 ] && grep -qx fastmem "$scratch/secondary.out" && no_more_objects &&
-		! grep 'has no librte_fastmem_malloc' "$scratch/primary.err"
+		! grep 'has no librte_fastmem_malloc' "$scratch/primary.err" &&
+		! grep 'cannot ask the primary' "$scratch/secondary.err"
 }
 
 # It may be told not to serve: what others have allocated, it frees nevertheless.

@@ -15,6 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_alarm.h>
+#include <rte_cycles.h>
+#include <rte_eal.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_memory.h>
@@ -24,6 +27,10 @@
 
 #define ZONE "test_preload_shared"
 #define N 200
+#define POKE "test_preload_poke" /* to the primary, which sends EVENT to all secondaries */
+#define EVENT "test_preload_event"
+#define LARGE (600u << 10) /* EAL's heap has room for another one, when it has grown for one */
+#define MOST_LARGE 100
 
 struct shared {
 	unsigned char *from_primary[N];
@@ -74,6 +81,16 @@ live_objects(void)
 	return stats.alloc_count;
 }
 
+static int
+on_poke(const struct rte_mp_msg *msg, const void *peer)
+{
+	struct rte_mp_msg event = { .name = EVENT };
+
+	RTE_SET_USED(msg);
+	RTE_SET_USED(peer);
+	return rte_mp_sendmsg(&event);
+}
+
 int
 preload_as_primary(void)
 {
@@ -88,6 +105,7 @@ preload_as_primary(void)
 	memset(shared, 0, sizeof(*shared));
 	before = live_objects();
 	TEST_CALL(fill(shared->from_primary, 0x11));
+	TEST_ASSERT_EQUAL(rte_mp_action_register(POKE, on_poke), 0);
 	printf("%s\nready\n", is_fastmems(shared->from_primary[0]) ? "fastmem" : "EAL");
 	fflush(stdout);
 	while (read(STDIN_FILENO, &byte, 1) > 0)
@@ -133,6 +151,101 @@ hold_growth_in_callbacks(void)
 	return 0;
 }
 
+/* What a callback of EAL's has allocated. */
+static struct {
+	void *objs[MOST_LARGE];
+	unsigned int n;
+	uint32_t done; /* atomic */
+} called_back;
+
+static void
+allocate_large(unsigned int n)
+{
+	for (called_back.n = 0; called_back.n < n; called_back.n++)
+		called_back.objs[called_back.n] = rte_malloc(NULL, LARGE, 0);
+	__atomic_store_n(&called_back.done, 1, __ATOMIC_RELEASE);
+}
+
+static void
+await_called_back(void)
+{
+	while (__atomic_exchange_n(&called_back.done, 0, __ATOMIC_ACQUIRE) == 0)
+		rte_delay_us_sleep(100);
+}
+
+static void
+free_large(void **objs, unsigned int n)
+{
+	while (n > 0)
+		rte_free(objs[--n]);
+}
+
+static int
+on_message(const struct rte_mp_msg *msg, const void *peer)
+{
+	RTE_SET_USED(msg);
+	RTE_SET_USED(peer);
+	allocate_large(1);
+	return 0;
+}
+
+/* It would wait for itself if fastmem asked the primary: EAL's heap has room. */
+static int
+allocate_in_a_message_callback(void)
+{
+	unsigned int (*hold_growth)(int change) =
+		(unsigned int (*)(int))dlsym(RTLD_DEFAULT, "rte_fastmem_replace_hold_growth");
+	struct rte_mp_msg msg = { .name = POKE };
+	void *objs[MOST_LARGE];
+	unsigned int n = 0;
+
+	/* All that fastmem has, and one that EAL's heap grows for. */
+	if (hold_growth != NULL)
+		hold_growth(1);
+	do {
+		objs[n] = rte_malloc(NULL, LARGE, 0);
+		TEST_ASSERT(objs[n] != NULL && n + 1 < MOST_LARGE);
+	} while (is_fastmems(objs[n++]));
+	if (hold_growth != NULL)
+		hold_growth(-1);
+
+	TEST_ASSERT_EQUAL(rte_mp_action_register(EVENT, on_message), 0);
+	TEST_ASSERT_EQUAL(rte_mp_sendmsg(&msg), 0);
+	await_called_back();
+	TEST_ASSERT(called_back.objs[0] != NULL);
+	TEST_ASSERT(!is_fastmems(called_back.objs[0]));
+	free_large(called_back.objs, called_back.n);
+	rte_mp_action_unregister(EVENT);
+	free_large(objs, n);
+	return 0;
+}
+
+static void
+on_alarm(void *arg)
+{
+	RTE_SET_USED(arg);
+	allocate_large(MOST_LARGE / 5);
+}
+
+/* EAL hears the primary's answer in another thread: fastmem grows. */
+static int
+allocate_in_an_interrupt_callback(void)
+{
+	void *obj = rte_malloc(NULL, LARGE, 0);
+	bool served = is_fastmems(obj);
+	unsigned int i;
+
+	rte_free(obj);
+	TEST_ASSERT_EQUAL(rte_eal_alarm_set(1, on_alarm, NULL), 0);
+	await_called_back();
+	for (i = 0; i < called_back.n; i++) {
+		TEST_ASSERT(called_back.objs[i] != NULL, "%u", i);
+		TEST_ASSERT_EQUAL(is_fastmems(called_back.objs[i]), served, "%u", i);
+	}
+	free_large(called_back.objs, called_back.n);
+	return 0;
+}
+
 /* Takes the primary's objects, and leaves as many. */
 int
 preload_as_secondary(void)
@@ -152,5 +265,7 @@ preload_as_secondary(void)
 	shared->n_taken = N;
 	TEST_CALL(check_and_free(shared->from_primary, 0x11));
 	TEST_CALL(hold_growth_in_callbacks());
+	TEST_CALL(allocate_in_a_message_callback());
+	TEST_CALL(allocate_in_an_interrupt_callback());
 	return EXIT_SUCCESS;
 }

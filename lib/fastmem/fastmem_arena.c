@@ -520,9 +520,7 @@ fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 	const uint32_t min = n + align - 1;
 	int ret = 0;
 
-	if (fastmem_growth_held != 0)
-		return -ENOMEM;
-	if (!fastmem_arena_may_grow(arena, n, align))
+	if (!fastmem_arena_may_grow(arena, n, align) || !fastmem_may_call_eal())
 		return fastmem_has_run(arena, n, align) ? 0 : -ENOMEM;
 	if (!is_primary())
 		return fastmem_mp_grow(arena_index(arena), n, align);
@@ -544,7 +542,7 @@ fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 	uint64_t reserved;
 	int ret = 0;
 
-	if (fastmem_growth_held != 0)
+	if (!fastmem_may_call_eal())
 		return -ENOMEM;
 	if (!is_primary())
 		return fastmem_mp_reserve(arena_index(arena), bytes);
@@ -575,7 +573,7 @@ fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n)
 {
 	int ret = 0;
 
-	if (fastmem_growth_held != 0)
+	if (!fastmem_may_call_eal())
 		return -ENOMEM;
 	if (!is_primary())
 		return fastmem_mp_grow_by(arena_index(arena), n);
@@ -630,7 +628,7 @@ fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved
 	const struct rte_memzone *mz;
 	uint64_t before;
 
-	if (fastmem_growth_held != 0)
+	if (!fastmem_may_call_eal())
 		return 0;
 	if (!is_primary())
 		return fastmem_mp_trim(arena_index(arena), keep_bytes, reserved_too);

@@ -182,11 +182,9 @@ fastmem_meta_grow(size_t size)
 	struct fastmem_meta *meta = &fastmem_ctl()->meta;
 	int ret = 0;
 
-	if (fastmem_growth_held != 0)
-		return -ENOMEM;
 	if (!is_low(meta, size))
 		return 0;
-	if (fastmem_refusal_holds(&meta->refusal, size))
+	if (fastmem_refusal_holds(&meta->refusal, size) || !fastmem_may_call_eal())
 		return -ENOMEM;
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return fastmem_mp_meta_grow(size);

@@ -228,17 +228,28 @@ next_question(void)
 }
 
 /*
- * Whether the calling thread is the one of EAL's that hears answers, in a callback of a message:
- * it would wait for itself. EAL gives it a name, and no other sign.
+ * Whether the calling thread is the one of EAL's that hears messages, in a callback of one. EAL
+ * gives it a name, and no other sign.
  */
 static bool
-hears_answers(void)
+hears_messages(void)
 {
 	char name[16] = "";
 
 	pthread_getname_np(pthread_self(), name, sizeof(name));
 	return strcmp(name, "rte_mp_handle") == 0 || /* before DPDK 23.11 */
 		strcmp(name, "dpdk-mp-msg") == 0;
+}
+
+/*
+ * Whether the calling thread may have EAL map or unmap memory. In a callback of a message it would
+ * wait for itself: in a secondary for the primary's answer, and in the primary for those of the
+ * secondaries, which EAL has map and unmap the same.
+ */
+bool
+fastmem_may_call_eal(void)
+{
+	return fastmem_growth_held == 0 && !hears_messages();
 }
 
 /*
@@ -254,11 +265,8 @@ ask_primary(struct ask *ask)
 	uint64_t end;
 	int ret;
 
-	/* In a callback of EAL's, this may be the thread that hears the answer. */
-	if (fastmem_growth_held != 0)
-		return -ENOMEM;
 	/* Number 0 is always the primary's. EAL would write two lines for each call in vain. */
-	if (fastmem_process.is_fork || hears_answers() || !fastmem_peer_alive(0))
+	if (!fastmem_may_call_eal() || fastmem_process.is_fork || !fastmem_peer_alive(0))
 		return -ENOMEM;
 	fastmem_local_lock(&ask_lock, FASTMEM_LOCK_ASK);
 	ask->peer = fastmem_process.peer;

@@ -894,6 +894,7 @@ void fastmem_mp_stop(void);
 void fastmem_mp_forked(void);
 void fastmem_mp_close(struct fastmem_ctl *ctl);
 void fastmem_close_here(struct fastmem_ctl *ctl);
+bool fastmem_may_call_eal(void);
 int fastmem_mp_grow(unsigned int socket, uint32_t n, uint32_t align);
 int fastmem_mp_reserve(unsigned int socket, uint64_t bytes);
 int fastmem_mp_grow_by(unsigned int socket, uint64_t n);
