@@ -29,6 +29,7 @@ const struct perf_scenario *const perf_scenarios[] = {
 	&scenario_pipeline,
 	&scenario_pipeline_bulk32,
 	&scenario_fan,
+	&scenario_exchange,
 	&scenario_mixed,
 	&scenario_latency,
 	&scenario_types,

@@ -168,6 +168,7 @@ extern const struct perf_scenario scenario_tight, scenario_batch_fifo, scenario_
 extern const struct perf_scenario scenario_bulk8, scenario_bulk32;
 extern const struct perf_scenario scenario_alternate, scenario_large;
 extern const struct perf_scenario scenario_pipeline, scenario_pipeline_bulk32, scenario_fan;
+extern const struct perf_scenario scenario_exchange;
 extern const struct perf_scenario scenario_mixed, scenario_latency, scenario_types;
 extern const struct perf_scenario scenario_churn, scenario_replay, scenario_debug;
 extern const struct perf_scenario scenario_threads, scenario_oversubscribed, scenario_load;

@@ -38,7 +38,8 @@ tight(const struct alloc_ops *ops, const struct contender *c, uint64_t n)
 /*
  * A core takes a load for dependent on an earlier store when their addresses have the same offset
  * in a page. So that this does not hit one allocator by chance, and all through its rounds, the
- * batch's own array lies elsewhere in each slice.
+ * array of the caller lies elsewhere in each slice. It begins with a line, as where the stack does
+ * is chance, too.
  */
 #define PAGE_POINTERS (4096 / sizeof(void *))
 
@@ -57,7 +58,7 @@ batch(const struct alloc_ops *ops, const struct contender *c, uint64_t n, bool n
 {
 	const struct instance in = c->in;
 	size_t size = PERF_RUNTIME_SIZE(&c->in);
-	void *room[BATCH + PAGE_POINTERS];
+	void *room[BATCH + PAGE_POINTERS] __rte_cache_aligned;
 	void **ptrs = room + next_offset();
 	unsigned int j;
 	uint64_t i, start;
@@ -102,8 +103,8 @@ bulk(const struct alloc_ops *ops, const struct contender *c, uint64_t n, unsigne
 {
 	const struct instance in = c->in;
 	size_t size = PERF_RUNTIME_SIZE(&c->in);
-	void *array[BATCH];
-	void **ptrs = array;
+	void *room[BATCH + PAGE_POINTERS] __rte_cache_aligned;
+	void **ptrs = room + next_offset();
 	uint64_t i, start;
 
 	start = rte_rdtsc_precise();

@@ -20,7 +20,7 @@ PLOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dpdk-fastmem-pe
 EAL = ["--no-huge", "-m", "640", "--no-pci", "--no-shconf", "--no-telemetry"]
 ONE_LCORE = {"tight", "batch_fifo", "batch_lifo", "bulk8", "bulk32", "alternate", "large", "mixed",
              "latency", "types", "churn", "threads", "oversubscribed", "load", "exhausted", "survivors", "waiting"}
-TWO_LCORES = {"pipeline", "pipeline_bulk32", "fan"}
+TWO_LCORES = {"pipeline", "pipeline_bulk32", "fan", "exchange"}
 HUGE_PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 THREADS = {"lcore", "pthread", "registered", "control"}
 KEYS = {"scenario": str, "allocator": str, "size": int, "lcores": int, "metric": str,
@@ -99,16 +99,17 @@ class Perf(unittest.TestCase):
     def test_a_pipeline_runs_on_two_lcores(self):
         results, _ = self.measure("--scenario", ",".join(TWO_LCORES), "--size", "64",
                                   "--allocator", "fastmem,mempool")
-        self.assertEqual(len(results), 8)
+        self.assertEqual(len(results), 10)
         self.assertEqual({r["lcores"] for r in results}, {2})
 
-    def test_a_fan_has_all_lcores_and_goes_both_ways(self):
+    def test_a_fan_and_an_exchange_have_all_lcores(self):
         # Lcores that share a CPU wait for each other, but lose nothing.
-        results, _ = self.measure("--scenario", "fan", "--size", "64", "--allocator",
+        results, _ = self.measure("--scenario", "fan,exchange", "--size", "64", "--allocator",
                                   "fastmem,fastmem_pool,mempool", eal=["--lcores", "(0-3)@0"])
         self.assertEqual({(r["metric"], r["allocator"], r["lcores"]) for r in results},
-                         {(m + "_cycles_per_object", a, 4) for m in ("one_to_all", "all_to_one")
-                          for a in ("fastmem", "fastmem_pool", "mempool")})
+                         {(m, a, 4) for a in ("fastmem", "fastmem_pool", "mempool")
+                          for m in ("one_to_all_cycles_per_object", "all_to_one_cycles_per_object",
+                                    "cycles_per_pair")})
 
     def test_sizes_alternate_in_each_way(self):
         allocators = ("floor", "fastmem", "fastmem_sized", "fastmem_handle", "fastmem_pool", "mempool",
