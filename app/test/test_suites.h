@@ -33,6 +33,8 @@
 	SUITE(thread_end) \
 	SUITE(life) \
 	SUITE(lock) \
+	SUITE(ends_alone) \
+	SUITE(ends_alone_long) \
 	SUITE(idle) \
 	SUITE(pool) \
 	SUITE(pool_promises) \
