@@ -500,12 +500,18 @@ run_slowly(void *arg)
 	pause();
 }
 
+static bool timer_is_held;
+static void *timer_arg;
+
 int
 rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback callback, void *arg)
 {
 	int (*set)(uint64_t, rte_eal_alarm_callback, void *) = dlsym(RTLD_NEXT, __func__);
 
 	timer = callback;
+	timer_arg = arg;
+	if (timer_is_held)
+		return 0;
 	return set(us, timer_is_slow ? run_slowly : callback, arg);
 }
 
@@ -651,6 +657,130 @@ objects_put_into_a_pool_after_eal_are_ignored_with_one_line(void)
 	return TEST_SUCCESS;
 }
 
+/*
+ * A secondary asks for something as EAL ends. Its message is handed to the callback that fastmem has
+ * registered, by the test; the callback of the alarm, in which the answer is made, is called when
+ * the end waits for it.
+ */
+
+#define ASK_BYTES 48 /* all zeroes, it is the question that has been answered before: by 0 */
+
+static rte_mp_t asked;
+static int64_t answers[2][2]; /* question, value */
+static unsigned int n_answers;
+static bool end_waits; /* is told by ready */
+
+int
+rte_mp_action_register(const char *name, rte_mp_t action)
+{
+	int (*do_register)(const char *, rte_mp_t) = dlsym(RTLD_NEXT, __func__);
+
+	if (strcmp(name, "fastmem_ask") == 0)
+		asked = action;
+	return do_register(name, action);
+}
+
+int
+rte_mp_reply(struct rte_mp_msg *msg, const char *peer)
+{
+	RTE_SET_USED(peer);
+	if (n_answers < RTE_DIM(answers) && msg->len_param == (int)sizeof(answers[0]))
+		memcpy(answers[n_answers++], msg->param, sizeof(answers[0]));
+	return 0;
+}
+
+void
+rte_delay_us_sleep(unsigned int us)
+{
+	void (*sleep)(unsigned int) = dlsym(RTLD_NEXT, __func__);
+
+	if (__atomic_exchange_n(&end_waits, false, __ATOMIC_RELAXED))
+		sem_post(&ready);
+	sleep(us);
+}
+
+static void *
+end_eal(void *arg)
+{
+	int *ret = arg;
+
+	*ret = rte_eal_cleanup();
+	sem_post(&ready); /* it may not have waited */
+	return NULL;
+}
+
+static int
+ask(void)
+{
+	struct rte_mp_msg msg = { .name = "fastmem_ask", .len_param = ASK_BYTES };
+
+	return asked(&msg, "peer");
+}
+
+static int
+eal_ends_when_what_it_serves_is_answered(void)
+{
+	int ret = -1;
+	pthread_t id;
+
+	TEST_ASSERT(asked != NULL);
+	timer_is_held = true;
+	TEST_ASSERT_EQUAL(ask(), 0);
+	TEST_ASSERT_EQUAL(n_answers, 0);
+	__atomic_store_n(&end_waits, true, __ATOMIC_RELAXED);
+	TEST_ASSERT_EQUAL(pthread_create(&id, NULL, end_eal, &ret), 0);
+	sem_wait(&ready);
+	timer(timer_arg);
+	TEST_ASSERT_EQUAL(n_answers, 1);
+	TEST_ASSERT_EQUAL(answers[0][1], 0, "it was served by what was there");
+	TEST_ASSERT_EQUAL(pthread_join(id, NULL), 0);
+	TEST_ASSERT_EQUAL(ret, 0);
+	return TEST_SUCCESS;
+}
+
+/* Of the primary's end all are told before; not of that of EAL. */
+static int
+who_asks_after_the_end_is_refused_at_once(void)
+{
+	timer_is_held = true;
+	TEST_ASSERT_EQUAL(rte_eal_cleanup(), 0);
+	timer = NULL;
+	TEST_ASSERT_EQUAL(ask(), 0);
+	TEST_ASSERT(timer == NULL);
+	TEST_ASSERT_EQUAL(n_answers, 1);
+	TEST_ASSERT_EQUAL(answers[0][1], -ENODEV);
+	return TEST_SUCCESS;
+}
+
+/* In EAL's thread that serves: what is asked waits for it. */
+static void
+deinit_in_callback(void *arg)
+{
+	RTE_SET_USED(arg);
+	rte_fastmem_deinit();
+	sem_post(&ready);
+}
+
+static int
+fastmem_may_end_in_the_thread_that_serves(void)
+{
+	rte_eal_alarm_callback serve;
+	void *what;
+
+	timer_is_held = true;
+	TEST_ASSERT_EQUAL(ask(), 0);
+	serve = timer;
+	what = timer_arg;
+	timer_is_held = false;
+	TEST_ASSERT_EQUAL(rte_eal_alarm_set(1, deinit_in_callback, NULL), 0);
+	sem_wait(&ready);
+	TEST_ASSERT_EQUAL(n_answers, 0);
+	serve(what);
+	TEST_ASSERT_EQUAL(n_answers, 1);
+	TEST_ASSERT_EQUAL(answers[0][1], -ENODEV);
+	return TEST_SUCCESS;
+}
+
 /* The program. */
 
 static const struct test_case cases[] = {
@@ -669,6 +799,9 @@ static const struct test_case cases[] = {
 	TEST_CASE(a_thread_may_end_after_eal),
 	TEST_CASE(objects_freed_after_eal_are_ignored_with_one_line),
 	TEST_CASE(objects_put_into_a_pool_after_eal_are_ignored_with_one_line),
+	TEST_CASE(eal_ends_when_what_it_serves_is_answered),
+	TEST_CASE(who_asks_after_the_end_is_refused_at_once),
+	TEST_CASE(fastmem_may_end_in_the_thread_that_serves),
 	TEST_CASES_END
 };
 

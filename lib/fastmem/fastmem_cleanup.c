@@ -8,7 +8,8 @@
  * this function is called in place of EAL's, where a program is linked with this library before
  * EAL, and EAL is a shared library. (In a DPDK tree, EAL can call fastmem_forget() itself.)
  *
- * Drivers and other threads may use fastmem until the memory is gone. Then this process
+ * Other processes are refused from the beginning, as the thread that serves them would meet memory
+ * that goes. Drivers and other threads may use fastmem until the memory is gone. Then this process
  * has no fastmem any more. All that is accessed here is the process's own. What the fast path
  * reads of a pool, by the address that its users have, is put in place once more: zeroes, by
  * which the pool's caches are such as are empty and full at the same time.
@@ -59,8 +60,10 @@ int
 rte_eal_cleanup(void)
 {
 	const struct fastmem_ctl *ctl = fastmem_ctl();
-	int ret = eal_cleanup();
+	int ret;
 
+	fastmem_end_serving();
+	ret = eal_cleanup();
 	/* EAL keeps its memory with --in-memory; then calls go on. */
 	if (ctl == NULL || fastmem_is_mapped(ctl))
 		return ret;

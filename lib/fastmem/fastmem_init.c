@@ -589,6 +589,21 @@ fastmem_forked(void)
 		fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
 }
 
+/* EAL is about to end here: whatever it does for others in its threads, comes to an end before. */
+void
+fastmem_end_serving(void)
+{
+	enum fastmem_process_state state;
+	struct life life;
+
+	if (!life_begin(&life))
+		return;
+	state = fastmem_process_state();
+	if (state == FASTMEM_PROCESS_OPEN || state == FASTMEM_PROCESS_CLOSED)
+		fastmem_mp_refuse();
+	life_end(&life);
+}
+
 /*
  * EAL is about to end here, and takes the memory with it. As rte_fastmem_deinit(), but without a
  * word to secondaries, which EAL's end leaves with the memory they have.
@@ -602,6 +617,7 @@ fastmem_end(void)
 		return;
 	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN) {
 		fastmem_defer_end_all();
+		fastmem_mp_refuse();
 		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
 			fastmem_leaks_at_end();
 		else

@@ -26,6 +26,7 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_interrupts.h>
 #include <rte_string_fns.h>
 
 #include "fastmem_debug.h"
@@ -74,6 +75,7 @@ struct bundle {
 };
 
 static uint32_t n_bundles; /* atomic: on their way */
+static uint32_t refusing; /* atomic: what is asked is refused at once, as EAL is about to end */
 
 /* EAL refuses a request while one of this name is on its way from this process. */
 static pthread_mutex_t ask_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -158,15 +160,17 @@ serve_bundle(void *arg)
 
 	reply(&bundle->ask, ctl != NULL ? serve_once(ctl, &bundle->ask) : -ENODEV, bundle->peer);
 	free(bundle);
-	/* Pairs with the acquire in fastmem_mp_stop(). */
+	/* Pairs with the load in await_bundles(). */
 	__atomic_fetch_sub(&n_bundles, 1, __ATOMIC_RELEASE);
 }
 
-/* In EAL's thread that receives messages. */
+/* In EAL's thread that receives messages, which EAL's end cancels. */
 static int
 handle_ask(const struct rte_mp_msg *msg, const void *peer)
 {
+	FASTMEM_UNCANCELLABLE;
 	struct bundle *bundle;
+	int ret = -ENODEV;
 	struct ask ask = { 0 };
 
 	if (msg->len_param != sizeof(ask))
@@ -179,10 +183,16 @@ handle_ask(const struct rte_mp_msg *msg, const void *peer)
 	}
 	bundle->ask = ask;
 	strcpy(bundle->peer, peer);
-	__atomic_fetch_add(&n_bundles, 1, __ATOMIC_RELAXED);
-	if (rte_eal_alarm_set(1, serve_bundle, bundle) != 0) {
-		__atomic_fetch_sub(&n_bundles, 1, __ATOMIC_RELAXED);
-		reply(&ask, -ENOMEM, peer);
+	/*
+	 * Sequentially consistent, with fastmem_mp_refuse(): either this sees that it is refused, or
+	 * that sees the bundle, and waits for it.
+	 */
+	__atomic_fetch_add(&n_bundles, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&refusing, __ATOMIC_SEQ_CST) == 0)
+		ret = rte_eal_alarm_set(1, serve_bundle, bundle) == 0 ? 0 : -ENOMEM;
+	if (ret != 0) {
+		__atomic_fetch_sub(&n_bundles, 1, __ATOMIC_RELEASE);
+		reply(&ask, ret, peer);
 		free(bundle);
 	}
 	return 0;
@@ -343,6 +353,8 @@ fastmem_close_here(struct fastmem_ctl *ctl)
 static int
 handle_close(const struct rte_mp_msg *msg __rte_unused, const void *peer __rte_unused)
 {
+	FASTMEM_UNCANCELLABLE;
+
 	fastmem_close_attached();
 	return 0;
 }
@@ -397,6 +409,7 @@ fastmem_mp_start(void)
 	int ret;
 
 	memset(answers, 0, sizeof(answers)); /* numbers begin anew */
+	__atomic_store_n(&refusing, 0, __ATOMIC_RELAXED);
 	if (fastmem_process.is_fork)
 		return 0;
 	fastmem_track_enter_eal();
@@ -404,6 +417,30 @@ fastmem_mp_start(void)
 			rte_mp_action_register(CLOSE_NAME, handle_close);
 	fastmem_track_leave_eal();
 	return ret == 0 || rte_errno == ENOTSUP || rte_errno == EEXIST ? 0 : -rte_errno;
+}
+
+/*
+ * What was asked before still finds the arenas there. In the thread that serves, it waits for the
+ * caller: then fastmem has ended when it is served.
+ */
+static void
+await_bundles(void)
+{
+	if (rte_thread_is_intr())
+		return;
+	/* Sequentially consistent: see handle_ask(). Pairs with the release in serve_bundle(). */
+	while (__atomic_load_n(&n_bundles, __ATOMIC_SEQ_CST) != 0)
+		rte_delay_us_sleep(100);
+}
+
+/* In the primary: EAL is about to end, and with it what serves others. */
+void
+fastmem_mp_refuse(void)
+{
+	if (fastmem_process.is_fork || rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return;
+	__atomic_store_n(&refusing, 1, __ATOMIC_SEQ_CST);
+	await_bundles();
 }
 
 void
@@ -416,11 +453,8 @@ fastmem_mp_stop(void)
 	fastmem_track_enter_eal();
 	rte_mp_action_unregister(primary ? ASK_NAME : CLOSE_NAME);
 	fastmem_track_leave_eal();
-	if (!primary)
-		return;
-	/* What was asked before still finds the arenas there. */
-	while (__atomic_load_n(&n_bundles, __ATOMIC_ACQUIRE) != 0)
-		rte_delay_us_sleep(100);
+	if (primary)
+		await_bundles();
 }
 
 /* In a forked child: whoever held the lock, or served requests, is not here. */

@@ -663,6 +663,7 @@ void fastmem_close_attached(void);
 void fastmem_forget(void);
 void fastmem_log_ignored(void);
 void fastmem_forked(void);
+void fastmem_end_serving(void);
 void fastmem_end(void);
 
 /* fastmem_unload.c */
@@ -891,6 +892,7 @@ bool fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out);
 /* fastmem_mp.c: 0 or a negative errno */
 int fastmem_mp_start(void);
 void fastmem_mp_stop(void);
+void fastmem_mp_refuse(void);
 void fastmem_mp_forked(void);
 void fastmem_mp_close(struct fastmem_ctl *ctl);
 void fastmem_close_here(struct fastmem_ctl *ctl);

@@ -40,5 +40,8 @@ unload(void)
 		return;
 	if (fastmem_process_state() != FASTMEM_PROCESS_FORKED)
 		rte_fastmem_deinit();
+	/* Others still have the memory, which stays. */
+	if (fastmem_process_state() == FASTMEM_PROCESS_CLOSED)
+		fastmem_mp_stop();
 	fastmem_threads_unload();
 }
