@@ -413,12 +413,112 @@ a_check_stays_in_a_slot_whose_object_changes(void)
 }
 #endif
 
+/* What a callback calls. */
+
+static struct {
+	unsigned int n;
+	int init; /* what rte_fastmem_init() returned */
+	bool served, lives;
+} in_callback;
+
+static void
+call_from_report(void)
+{
+	void *obj;
+
+	in_callback.n++;
+	in_callback.init = rte_fastmem_init();
+	rte_fastmem_deinit();
+	in_callback.lives = rte_fastmem_contains(shared_obj);
+	obj = rte_fastmem_alloc(100000, 0, 0);
+	in_callback.served = obj != NULL;
+	rte_fastmem_free(obj);
+}
+
+static int
+a_callback_may_allocate_and_cannot_end_fastmem(void)
+{
+	if (HAS_MEMORY_CHECKER)
+		return TEST_SKIPPED;
+	memset(&in_callback, 0, sizeof(in_callback));
+	shared_obj = rte_fastmem_alloc(200, 0, 0);
+	TEST_ASSERT(shared_obj != NULL);
+	log_begin();
+	report_hook = call_from_report;
+	rte_fastmem_free((char *)shared_obj + 8);
+	EXPECT_REPORT(RTE_FASTMEM_ERROR_FREE_INTERIOR, (char *)shared_obj + 8, shared_obj, 200,
+		NULL);
+	TEST_CALL(write_after_free_and_flush());
+	report_hook = NULL;
+	TEST_ASSERT_EQUAL(log_end("rte_fastmem_deinit()"), 2);
+	TEST_ASSERT_EQUAL(in_callback.n, 2);
+	TEST_ASSERT_EQUAL(in_callback.init, -EBUSY);
+	TEST_ASSERT(in_callback.lives);
+	TEST_ASSERT(in_callback.served);
+	rte_fastmem_free(shared_obj);
+	return TEST_SUCCESS;
+}
+
+/* The last check finds what is damaged. */
+static int
+a_callback_within_the_end_begins_nothing(void)
+{
+	char *obj = rte_fastmem_alloc(200, 0, 0);
+
+	if (HAS_MEMORY_CHECKER)
+		return TEST_SKIPPED;
+	memset(&in_callback, 0, sizeof(in_callback));
+	shared_obj = obj;
+	spoil(obj + 200);
+	report_hook = call_from_report;
+	rte_fastmem_deinit();
+	report_hook = NULL;
+	TEST_ASSERT(in_callback.n >= 1);
+	TEST_ASSERT_EQUAL(in_callback.init, -EBUSY);
+	TEST_ASSERT(in_callback.lives);
+	TEST_ASSERT_EQUAL(rte_fastmem_contains(obj), 0);
+	reports_take();
+	return debug_again(0);
+}
+
+/* As EAL's thread of messages does, in a secondary. */
+static int
+hear_of_the_end(void)
+{
+	fastmem_close_attached();
+	return TEST_SUCCESS;
+}
+
+static int
+end_with_damage(void)
+{
+	char *obj = rte_fastmem_alloc(200, 0, 0);
+
+	TEST_ASSERT(obj != NULL);
+	spoil(obj + 200);
+	rte_fastmem_deinit();
+	EXPECT_REPORT(RTE_FASTMEM_ERROR_OVERFLOW, obj + 200, obj, 200, NULL);
+	return debug_again(0);
+}
+
+/* A process that begins waits for an answer which that thread hears. */
+static int
+the_thread_of_messages_waits_for_no_begin_or_end(void)
+{
+	if (HAS_MEMORY_CHECKER)
+		return TEST_SKIPPED;
+	return with_helper(hear_of_the_end, end_with_damage);
+}
+
 static const struct test_case cases[] = {
 	TEST_CASE(nobody_waits_for_the_report_of_an_object_in_quarantine),
 	TEST_CASE(nobody_waits_for_the_report_of_a_trim),
 	TEST_CASE(nobody_waits_for_the_reports_of_a_check),
 	TEST_CASE(an_object_can_be_freed_while_a_wrong_free_is_reported),
 	TEST_CASE(memory_is_given_back_while_all_records_are_walked),
+	TEST_CASE(a_callback_may_allocate_and_cannot_end_fastmem),
+	TEST_CASE(a_callback_within_the_end_begins_nothing),
+	TEST_CASE(the_thread_of_messages_waits_for_no_begin_or_end),
 #if defined(__x86_64__)
 	TEST_CASE(a_check_stays_in_a_slot_that_is_written_to),
 	TEST_CASE(a_check_stays_in_a_slot_whose_object_changes),

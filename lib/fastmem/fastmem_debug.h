@@ -315,6 +315,7 @@ void fastmem_report_pool_in_use(struct fastmem_bin *bin, int64_t n);
 void fastmem_report_pool_freed(const struct fastmem_pool *pool);
 FILE *fastmem_report_stream(void);
 void fastmem_report_forked(void);
+bool fastmem_is_reporting(void);
 
 /* fastmem_leaks.c */
 void fastmem_leaks_write_pool(FILE *f, const struct fastmem_bin *bin);

@@ -47,6 +47,16 @@ close_if_ended(void)
 		fastmem_close_here(ctl);
 }
 
+/* Who has the lock may wait for the report within which this is called. */
+static bool
+life_lock_take(void)
+{
+	if (fastmem_is_reporting())
+		return fastmem_local_trylock(&life_lock, FASTMEM_LOCK_LIFE);
+	fastmem_local_lock(&life_lock, FASTMEM_LOCK_LIFE);
+	return true;
+}
+
 /* False: this is called from within, by a callback of the program's. */
 static bool
 life_begin(struct life *life)
@@ -54,9 +64,10 @@ life_begin(struct life *life)
 	if (has_life_lock)
 		return false;
 	life->cancel_state = fastmem_cancel_disable();
-	fastmem_local_lock(&life_lock, FASTMEM_LOCK_LIFE);
-	has_life_lock = true;
-	return true;
+	has_life_lock = life_lock_take();
+	if (!has_life_lock)
+		fastmem_cancel_restore(&life->cancel_state);
+	return has_life_lock;
 }
 
 static void
@@ -429,7 +440,7 @@ rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
 	struct life life;
 	int ret;
 
-	if (!life_begin(&life))
+	if (fastmem_is_reporting() || !life_begin(&life))
 		return -EBUSY;
 	ret = init(conf);
 	life_end(&life);
@@ -508,6 +519,12 @@ rte_fastmem_deinit(void)
 	enum fastmem_process_state state;
 	struct life life;
 
+	/* The call that is reported goes on, and needs what it has found. */
+	if (fastmem_is_reporting()) {
+		FASTMEM_LOG(ERR, "rte_fastmem_deinit() is called by the callback of a report: "
+			"ignored. Call it when the callback has returned");
+		return;
+	}
 	if (!life_begin(&life))
 		return;
 	if (fastmem_process_state() == FASTMEM_PROCESS_FORKED)

@@ -59,6 +59,13 @@ report_end(void)
 	reporting = false;
 }
 
+/* Whether the calling thread is within a report, as in its callback. */
+bool
+fastmem_is_reporting(void)
+{
+	return reporting;
+}
+
 /* In a forked child: whoever held the lock is not here, unless it is a callback that forks. */
 void
 fastmem_report_forked(void)

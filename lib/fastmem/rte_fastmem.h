@@ -114,8 +114,8 @@ rte_fastmem_init(void);
  * gives back the caches of that process's threads and detaches.
  *
  * No other thread of this process may be inside a fastmem call, nor start one
- * before this function has returned; a thread may end at any time. Not to be
- * called from EAL's interrupt thread, which may be serving a secondary.
+ * before this function has returned; a thread may end at any time. In the callback of a report
+ * (rte_fastmem_debug.h) it is ignored.
  *
  * While secondary processes are attached, the primary's call ends fastmem for
  * them as well: their allocations then fail with ENODEV, and what they free is

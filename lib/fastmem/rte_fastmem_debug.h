@@ -96,9 +96,11 @@ struct rte_fastmem_report {
 };
 
 /**
- * Called for each error, by the thread that finds it. It must not call fastmem, and may take
- * its time: other threads and processes go on meanwhile. Reports come one at a time in a process,
- * so it must not wait for a thread that may find an error as well.
+ * Called for each error, by the thread that finds it. It may take its time: other threads and
+ * processes go on meanwhile. Reports come one at a time in a process, so it must not wait for a
+ * thread that may find an error as well. Of fastmem, it may allocate and free, and errors of its
+ * own are not reported. rte_fastmem_init() returns -EBUSY there, and rte_fastmem_deinit() is ignored
+ * with a line in the log, as the call that is reported goes on. It must not call functions for pools.
  */
 typedef void (*rte_fastmem_report_cb)(const struct rte_fastmem_report *report, void *arg);
 
