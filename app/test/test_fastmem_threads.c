@@ -10,9 +10,11 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include <rte_fastmem_pool.h>
 #include <rte_lcore.h>
 #include <rte_ring.h>
 
+#include "fastmem_private.h"
 #include "test_fastmem.h"
 
 #define MAX_PEERS 6
@@ -504,6 +506,132 @@ init_works_again_for_threads_that_used_it_before(void)
 	return TEST_SUCCESS;
 }
 
+/* What a thread takes of the bookkeeping's memory: the guide has the figures. */
+
+#define THREAD_BYTES (36 * KIB) /* with one socket; and of each further one: */
+#define SOCKET_BYTES (20 * KIB)
+
+static uint64_t
+meta_taken(void)
+{
+	const struct fastmem_meta *meta = &fastmem_ctl()->meta;
+
+	return meta->bytes - (meta->end - meta->cur);
+}
+
+static int
+take_caches(void *arg)
+{
+	uint64_t before = meta_taken();
+	struct fastmem_tcache *t = fastmem_tcache_self(false);
+
+	RTE_SET_USED(arg);
+	TEST_ASSERT(t != NULL);
+	TEST_ASSERT(meta_taken() > before, "it has those of another thread");
+	TEST_ASSERT(meta_taken() - before <= THREAD_BYTES +
+		(fastmem_ctl()->n_sockets - 1) * SOCKET_BYTES);
+	return TEST_SUCCESS;
+}
+
+static int
+run_in_a_thread(int (*run)(void *), void *arg)
+{
+	struct worker worker = { .kind = WORKER_PTHREAD, .run = run, .arg = arg };
+
+	return workers_run(&worker, 1);
+}
+
+static int
+a_thread_takes_what_the_guide_says(void)
+{
+	TEST_ASSERT_EQUAL(fastmem_meta_grow(MIB), 0); /* no zone is begun meanwhile */
+	return run_in_a_thread(take_caches, NULL);
+}
+
+static struct rte_fastmem_pool *
+full_pool(const char *name, uint32_t n)
+{
+	const struct rte_fastmem_pool_params params = { .name = name, .size = 64, .min = n,
+		.max = n, .socket_id = SOCKET_ID_ANY };
+
+	return rte_fastmem_pool_create(&params);
+}
+
+static int
+use_a_pool(void *arg)
+{
+	struct rte_fastmem_pool *pool = arg;
+	struct fastmem_tcache *t = fastmem_tcache_self(true);
+	unsigned int bin = fastmem_pool(pool)->bin;
+	void *obj;
+
+	TEST_ASSERT(t != NULL);
+	TEST_ASSERT(fastmem_counts(t, bin) == NULL);
+	obj = rte_fastmem_pool_get(pool);
+	TEST_ASSERT(obj != NULL);
+	TEST_ASSERT(fastmem_counts(t, bin) != NULL);
+	rte_fastmem_pool_put(pool, obj);
+	return TEST_SUCCESS;
+}
+
+static int
+counts_of_pools_come_with_a_threads_first_use_of_one(void)
+{
+	struct rte_fastmem_pool *pool = full_pool("counts", 100);
+	int ret;
+
+	TEST_ASSERT(pool != NULL);
+	ret = run_in_a_thread(use_a_pool, pool);
+	rte_fastmem_pool_free(pool);
+	return ret;
+}
+
+#define POOL_OBJECTS 100
+
+static int
+use_a_pool_without_memory_for_counts(void *arg)
+{
+	struct rte_fastmem_pool *pool = arg;
+	struct fastmem_tcache *t = fastmem_tcache_self(true);
+	struct rte_fastmem_process p;
+	void *objs[POOL_OBJECTS];
+	unsigned int i;
+
+	TEST_ASSERT(t != NULL);
+	while (fastmem_meta_alloc(RTE_CACHE_LINE_SIZE, false) != NULL)
+		;
+	for (i = 0; i < POOL_OBJECTS; i++) {
+		objs[i] = rte_fastmem_pool_get(pool);
+		TEST_ASSERT(objs[i] != NULL);
+	}
+	TEST_ASSERT(rte_fastmem_pool_get(pool) == NULL);
+	TEST_ASSERT(fastmem_counts(t, fastmem_pool(pool)->bin) == NULL);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_in_use_count(pool), POOL_OBJECTS);
+	TEST_ASSERT_EQUAL(rte_fastmem_processes(&p, 1), 1);
+	TEST_ASSERT_EQUAL(p.n_objects, POOL_OBJECTS);
+	for (i = 0; i < POOL_OBJECTS / 2; i++)
+		rte_fastmem_pool_put(pool, objs[i]);
+	rte_fastmem_pool_put_bulk(pool, objs + i, POOL_OBJECTS - i);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_in_use_count(pool), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_processes(&p, 1), 1);
+	TEST_ASSERT_EQUAL(p.n_objects, 0);
+	rte_fastmem_stats_reset();
+	return TEST_SUCCESS;
+}
+
+static int
+a_thread_without_memory_for_counts_uses_pools(void)
+{
+	struct rte_fastmem_pool *pool = full_pool("uncounted", POOL_OBJECTS);
+	int ret;
+
+	TEST_ASSERT(pool != NULL);
+	ret = run_in_a_thread(use_a_pool_without_memory_for_counts, pool);
+	rte_fastmem_pool_free(pool);
+	TEST_CALL(ret);
+	return check_live(0);
+}
+
 static const struct test_case cases[] = {
 	TEST_CASE(lcores_free_what_others_allocated),
 	TEST_CASE(pthreads_free_what_others_allocated),
@@ -513,6 +641,9 @@ static const struct test_case cases[] = {
 	TEST_CASE(a_thousand_short_lived_threads_leave_nothing_behind),
 	TEST_CASE(a_limit_shared_by_threads_loses_nothing),
 	TEST_CASE(init_works_again_for_threads_that_used_it_before),
+	TEST_CASE_UNCHECKED(a_thread_takes_what_the_guide_says),
+	TEST_CASE_UNCHECKED(counts_of_pools_come_with_a_threads_first_use_of_one),
+	TEST_CASE_UNCHECKED(a_thread_without_memory_for_counts_uses_pools),
 	TEST_CASES_END
 };
 

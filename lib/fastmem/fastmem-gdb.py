@@ -192,8 +192,23 @@ class Thread(Struct):
     def __init__(self, fm, address):
         super().__init__(fm, "tcache", address)
         self.all_caches = fm.memory.read(self.at("caches"), fm.n_bins * fm.size("cache"))
-        self.all_counts = fm.memory.read(self.counts, fm.n_bins * fm.size("counts"))
+        self.all_counts = fm.memory.read(self.counts, fm.ctl.first_pool_bin * fm.size("counts"))
+        self.all_counts += self.read_pool_counts()
         self.peer = (self.owner >> 32) - 1
+
+    def read_pool_counts(self):
+        """By pool: of blocks that there are not, all are 0."""
+        fm = self.fm
+        per_block = fm.constant("COUNTS_PER_BLOCK")
+        size = per_block * fm.size("counts")
+        self.blocks = fm.layout.words(fm.memory.read(
+            self.at("pool_counts"), fm.constant("MAX_POOLS") // per_block * WORD))
+        return b"".join(fm.memory.read(block, size) if block != 0 else bytes(size)
+                        for block in self.blocks)
+
+    def has_pool_counts(self, bin_id):
+        pool = bin_id - self.fm.ctl.first_pool_bin
+        return self.blocks[pool // self.fm.constant("COUNTS_PER_BLOCK")] != 0
 
     def cache(self, bin_id):
         size = self.fm.size("cache")
@@ -906,7 +921,8 @@ def pool_lines(fm, pool, t):
 
 def pool_bookkeeping(fm, b, n_granules):
     n = fm.size("pool") + fm.size("bin") + 2 * fm.size("depot")
-    n += fm.ctl.n_tcaches * (fm.size("cache") + fm.size("counts"))
+    n += fm.ctl.n_tcaches * fm.size("cache")
+    n += fm.size("counts") * sum(1 for t in fm.threads if t.has_pool_counts(b.id))
     n += n_granules * (fm.size("granule") + 2) + b.big_words * WORD + b.store_size * WORD
     each = fm.size("magazine") + fm.magazine_capacity(b.magazine_kind) * WORD
     return n + each * sum(1 for m in fm.magazines() if m.bin == b.id)

@@ -128,7 +128,7 @@ unload_magazine(struct rte_fastmem_cache *c)
 static uint64_t *
 spare_owned(struct fastmem_tcache *t, const struct rte_fastmem_cache *c)
 {
-	return &t->counts[c - t->caches].spare_owned;
+	return &fastmem_counts(t, c - t->caches)->spare_owned;
 }
 
 /* Within a move, of which the spare magazine is a part. */
@@ -540,7 +540,7 @@ void
 fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
 	struct rte_fastmem_cache *c = &t->caches[bin->id];
-	uint64_t *counts = (uint64_t *)&t->counts[bin->id];
+	uint64_t *counts = (uint64_t *)fastmem_counts(t, bin->id);
 	unsigned int i;
 
 	/* First, if killed: what is not open is not flushed. */
@@ -554,7 +554,7 @@ fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	MOVE(c->n_alloc, 0);
 	MOVE(c->popping, 0);
 	c->capacity = 0;
-	for (i = 0; i < sizeof(t->counts[0]) / sizeof(counts[0]); i++)
+	for (i = 0; counts != NULL && i < sizeof(struct fastmem_counts) / sizeof(counts[0]); i++)
 		MOVE(counts[i], 0);
 }
 
@@ -785,7 +785,7 @@ direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 	}
 	count_in(&t->caches[bin->id], 1);
 	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc + 1);
-	count(&t->counts[bin->id].alloc_misses, 1);
+	count(&fastmem_counts(t, bin->id)->alloc_misses, 1);
 	return obj;
 }
 
@@ -801,7 +801,7 @@ direct_undo(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 	}
 	count_in(&t->caches[bin->id], -1);
 	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - 1);
-	count(&t->counts[bin->id].alloc_misses, -1);
+	count(&fastmem_counts(t, bin->id)->alloc_misses, -1);
 }
 
 static void
@@ -814,7 +814,7 @@ direct_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 		return;
 	}
 	count_in(&t->caches[bin->id], -1);
-	count(&t->counts[bin->id].free_misses, 1);
+	count(&fastmem_counts(t, bin->id)->free_misses, 1);
 }
 
 static bool
@@ -865,7 +865,7 @@ once_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags
 		return direct_alloc(t, bin, flags);
 	if (cache_refill(t, bin, flags)) {
 		obj = rte_fastmem_pop(&t->caches[bin->id]);
-		count(&t->counts[bin->id].alloc_misses, 1);
+		count(&fastmem_counts(t, bin->id)->alloc_misses, 1);
 	}
 	close_once(t, bin);
 	return obj;
@@ -879,7 +879,7 @@ once_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 		return;
 	}
 	rte_fastmem_push(&t->caches[bin->id], obj);
-	count(&t->counts[bin->id].free_misses, 1);
+	count(&fastmem_counts(t, bin->id)->free_misses, 1);
 	close_once(t, bin);
 }
 
@@ -893,8 +893,15 @@ once_undo(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 	}
 	rte_fastmem_push(&t->caches[bin->id], obj);
 	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - 1);
-	count(&t->counts[bin->id].alloc_misses, -1);
+	count(&fastmem_counts(t, bin->id)->alloc_misses, -1);
 	close_once(t, bin);
+}
+
+/* t, if the thread can count what it does with the bin; else NULL, as if it had no caches. */
+static struct fastmem_tcache *
+with_counts(struct fastmem_tcache *t, const struct fastmem_bin *bin)
+{
+	return t != NULL && fastmem_counts_make(t, bin->id) ? t : NULL;
 }
 
 /* An object of the bin; NULL: no memory. */
@@ -903,6 +910,7 @@ fastmem_cache_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned 
 {
 	void *obj;
 
+	t = with_counts(t, bin);
 	if (!has_cache(t, bin, (flags & RTE_FASTMEM_F_NOGROW) == 0))
 		return once_alloc(t, bin, flags);
 	obj = rte_fastmem_pop(&t->caches[bin->id]);
@@ -910,13 +918,14 @@ fastmem_cache_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned 
 		return obj;
 	if (!cache_refill(t, bin, flags))
 		return NULL;
-	count(&t->counts[bin->id].alloc_misses, 1);
+	count(&fastmem_counts(t, bin->id)->alloc_misses, 1);
 	return rte_fastmem_pop(&t->caches[bin->id]);
 }
 
 void
 fastmem_cache_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *ptr)
 {
+	t = with_counts(t, bin);
 	if (!has_cache(t, bin, true)) {
 		once_free(t, bin, ptr);
 		return;
@@ -924,7 +933,7 @@ fastmem_cache_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *ptr)
 	if (rte_fastmem_push(&t->caches[bin->id], ptr))
 		return;
 	cache_spill(t, bin);
-	count(&t->counts[bin->id].free_misses, 1);
+	count(&fastmem_counts(t, bin->id)->free_misses, 1);
 	rte_fastmem_push(&t->caches[bin->id], ptr);
 }
 
@@ -970,6 +979,7 @@ fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void
 	struct rte_fastmem_cache *c;
 	unsigned int got = 0, hits;
 
+	t = with_counts(t, bin);
 	if (!has_cache(t, bin, (flags & RTE_FASTMEM_F_NOGROW) == 0))
 		return direct_alloc_bulk(t, bin, ptrs, n, flags);
 	c = &t->caches[bin->id];
@@ -981,7 +991,7 @@ fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void
 		got += k;
 	} while (got < n && cache_refill(t, bin, flags));
 	if (got == n) {
-		count(&t->counts[bin->id].alloc_misses, n - hits);
+		count(&fastmem_counts(t, bin->id)->alloc_misses, n - hits);
 		return true;
 	}
 	/* They were never handed out: neither an allocation nor a free. */
@@ -997,6 +1007,7 @@ fastmem_cache_free_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void 
 	struct rte_fastmem_cache *c;
 	unsigned int put, hits;
 
+	t = with_counts(t, bin);
 	if (!has_cache(t, bin, true)) {
 		for (put = 0; put < n; put++)
 			once_free(t, bin, ptrs[put]);
@@ -1005,17 +1016,18 @@ fastmem_cache_free_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void 
 	c = &t->caches[bin->id];
 	hits = RTE_MIN(n, (unsigned int)(c->end - c->top));
 	cache_push_all(t, bin, ptrs, n);
-	count(&t->counts[bin->id].free_misses, n - hits);
+	count(&fastmem_counts(t, bin->id)->free_misses, n - hits);
 }
 
 /* Count n objects that could not be had. */
 void
 fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int n)
 {
+	t = with_counts(t, bin);
 	if (t == NULL)
 		__atomic_fetch_add(&bin->direct_nomem, n, __ATOMIC_RELAXED);
 	else
-		count(&t->counts[bin->id].nomem, n);
+		count(&fastmem_counts(t, bin->id)->nomem, n);
 }
 
 /*

@@ -63,12 +63,15 @@ fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsig
 	uint32_t i;
 
 	for (i = 1; i < ctl->n_bins; i++) {
-		int64_t live = t->caches[i].n_in;
-		int64_t change = live - get(&t->counts[i].held_before);
+		struct fastmem_counts *counts = fastmem_counts(t, i);
+		int64_t live = t->caches[i].n_in, change;
 
+		if (counts == NULL)
+			continue;
+		change = live - get(&counts->held_before);
 		if (change == 0)
 			continue;
-		__atomic_store_n(&t->counts[i].held_before, live, __ATOMIC_RELAXED);
+		__atomic_store_n(&counts->held_before, live, __ATOMIC_RELAXED);
 		__atomic_fetch_add(&ctl->peers[peer].held[i], change, __ATOMIC_RELAXED);
 	}
 }
@@ -319,8 +322,12 @@ peer_held(const struct fastmem_ctl *ctl, unsigned int i, int64_t *held, uint32_t
 		if (!is_of(t, i))
 			continue;
 		++*n_threads;
-		for (bin = 1; bin < n_bins; bin++)
-			held[bin] += fastmem_cache_in_use(t, bin) - get(&t->counts[bin].held_before);
+		for (bin = 1; bin < n_bins; bin++) {
+			const struct fastmem_counts *counts = fastmem_counts(t, bin);
+
+			if (counts != NULL)
+				held[bin] += fastmem_cache_in_use(t, bin) - get(&counts->held_before);
+		}
 	}
 }
 

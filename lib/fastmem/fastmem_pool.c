@@ -605,6 +605,7 @@ stock(const struct fastmem_bin *bin)
 	n_tcaches = n_lcores > n_tcaches ? n_lcores - n_tcaches : 1;
 	n_magazines = FASTMEM_MAGAZINES_PER_BLOCK + n_lcores * LCORE_MAGAZINES;
 	if (fastmem_meta_grow(n_tcaches * fastmem_tcache_bytes(ctl) +
+			RTE_MAX(n_lcores, n_tcaches) * FASTMEM_COUNTS_BYTES +
 			n_magazines * fastmem_magazine_bytes(bin->magazine_kind)) != 0)
 		FASTMEM_LOG(NOTICE, "pool %s: little memory for bookkeeping is left: not all "
 			"threads may have a cache", bin->pool->name);

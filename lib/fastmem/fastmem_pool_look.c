@@ -64,9 +64,14 @@ metadata_bytes(const struct fastmem_ctl *ctl, const struct fastmem_pool *pool,
 {
 	uint32_t n_tcaches = __atomic_load_n(&ctl->n_tcaches, __ATOMIC_RELAXED);
 	uint32_t id, n = __atomic_load_n(&ctl->meta.n_magazines, __ATOMIC_ACQUIRE);
+	const struct fastmem_tcache *t;
 	uint64_t bytes = sizeof(*pool) + sizeof(*bin) + 2 * sizeof(struct fastmem_depot);
 
-	bytes += n_tcaches * (sizeof(struct rte_fastmem_cache) + sizeof(struct fastmem_counts));
+	bytes += n_tcaches * sizeof(struct rte_fastmem_cache);
+	/* Pairs with the release in tcache_make(). */
+	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next)
+		if (fastmem_counts(t, bin->id) != NULL)
+			bytes += sizeof(struct fastmem_counts);
 	bytes += n_granules * (sizeof(struct fastmem_granule) + sizeof(uint16_t));
 	bytes += bin->big_words * sizeof(uint64_t) + bin->store_size * sizeof(void *);
 	for (id = 1; id <= n; id++)

@@ -78,7 +78,7 @@
 #include "fastmem_lock.h"
 
 /* Changes with the layout of anything in this file, in rte_fastmem_core.h, or in messages. */
-#define FASTMEM_LAYOUT_VERSION 8
+#define FASTMEM_LAYOUT_VERSION 9
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
@@ -409,6 +409,9 @@ struct fastmem_counts {
 	uint64_t base_nomem;
 };
 
+/* Of pools, a thread has counts in such blocks, from its first use of a pool there on. */
+#define FASTMEM_COUNTS_PER_BLOCK 16
+
 /*
  * The caches of a thread. Once made, it stays in the list of all; a thread that
  * ends leaves it empty, with its counters, to the next with the same lcore id.
@@ -429,7 +432,9 @@ struct fastmem_tcache {
 	/* Of size classes: what the loaded magazines may hold. Owner only. Atomic for maintain */
 	uint64_t bytes;
 	uint64_t idle_seq; /* seq at the last maintain; its upper half: swept since. Of maintain */
-	struct fastmem_counts *counts; /* by bin; never changes */
+	struct fastmem_counts *counts; /* by bin, of size classes; never changes */
+	/* By pool, a block for so many; NULL: all are 0. Set once, by the owner. Atomic. */
+	struct fastmem_counts *pool_counts[RTE_FASTMEM_MAX_POOLS / FASTMEM_COUNTS_PER_BLOCK];
 	struct rte_fastmem_cache caches[]; /* by bin */
 };
 
@@ -581,6 +586,21 @@ static inline struct fastmem_ctl *
 fastmem_ctl(void)
 {
 	return fastmem_process.ctl;
+}
+
+/* NULL: of a pool that the thread has not used, nor one beside it. Its cache is not open. */
+static inline struct fastmem_counts *
+fastmem_counts(const struct fastmem_tcache *t, unsigned int bin)
+{
+	unsigned int first = fastmem_ctl()->first_pool_bin, pool = bin - first;
+	struct fastmem_counts *block;
+
+	if (bin < first)
+		return &t->counts[bin];
+	/* Pairs with the release in fastmem_counts_make(). */
+	block = __atomic_load_n(&t->pool_counts[pool / FASTMEM_COUNTS_PER_BLOCK],
+			__ATOMIC_ACQUIRE);
+	return block != NULL ? &block[pool % FASTMEM_COUNTS_PER_BLOCK] : NULL;
 }
 
 static inline enum fastmem_process_state
@@ -800,7 +820,9 @@ fastmem_magazine_owner(uint64_t tag, uint32_t owner)
 
 /* fastmem_thread.c */
 bool fastmem_is_mapped(const void *ptr);
+#define FASTMEM_COUNTS_BYTES (FASTMEM_COUNTS_PER_BLOCK * sizeof(struct fastmem_counts))
 size_t fastmem_tcache_bytes(const struct fastmem_ctl *ctl);
+bool fastmem_counts_make(struct fastmem_tcache *t, unsigned int bin);
 struct fastmem_tcache *fastmem_tcache_current(void);
 struct fastmem_tcache *fastmem_tcache_self(bool may_grow);
 void fastmem_threads_disarm(void);

@@ -124,7 +124,7 @@ fastmem_sample_due(struct fastmem_tcache *t, const struct fastmem_bin *bin)
 
 	if (t == NULL || (!fastmem_sample_is_exact() && !fastmem_thread_rearm(t)))
 		return false;
-	counts = &t->counts[bin->id];
+	counts = &t->counts[bin->id]; /* of a size class */
 	number = t->caches[bin->id].n_alloc + counts->n_sampled + 1;
 	if (number - counts->sampled_at < fastmem_debug.sample)
 		return false;
@@ -146,7 +146,7 @@ fastmem_sample_next(struct fastmem_tcache *t, const struct fastmem_bin *bin, uns
 
 	if (t == NULL || from >= n || (!exact && !fastmem_thread_rearm(t)))
 		return n;
-	counts = &t->counts[bin->id];
+	counts = &t->counts[bin->id]; /* of a size class */
 	begin = t->caches[bin->id].n_alloc + counts->n_sampled + 1 - n; /* the first one's number */
 	due = counts->sampled_at + fastmem_debug.sample;
 	if ((int64_t)(due - begin) > from)

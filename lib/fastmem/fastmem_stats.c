@@ -51,6 +51,16 @@ get(const uint64_t *counter)
 /* Pairs with the release in MOVE(), fastmem_cache.c. */
 #define READ(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
 
+/* Of a pool that the thread has not used, all are 0. */
+static const struct fastmem_counts *
+counts_of(const struct fastmem_tcache *t, unsigned int bin)
+{
+	static const struct fastmem_counts none;
+	const struct fastmem_counts *counts = fastmem_counts(t, bin);
+
+	return counts != NULL ? counts : &none;
+}
+
 static uint64_t
 positive(int64_t n)
 {
@@ -85,7 +95,7 @@ spare_objects(const struct fastmem_tcache *t, unsigned int bin, uint64_t n)
 	const struct fastmem_magazine *m = READ(t->caches[bin].spare);
 
 	/* With another owner it is stolen. */
-	if (m == NULL || READ(m->owner) != READ(t->counts[bin].spare_owned))
+	if (m == NULL || READ(m->owner) != READ(counts_of(t, bin)->spare_owned))
 		return 0;
 	return RTE_MIN(n, fastmem_magazine_capacity(m->kind));
 }
@@ -109,7 +119,7 @@ cache_read_fields(const struct fastmem_tcache *t, unsigned int bin, struct tally
 static void
 cache_read(const struct fastmem_tcache *t, unsigned int bin, struct tally *out)
 {
-	const struct fastmem_counts *counts = &t->counts[bin];
+	const struct fastmem_counts *counts = counts_of(t, bin);
 	unsigned int tries;
 
 	for (tries = 0; tries < READ_TRIES; tries++) {
@@ -168,7 +178,7 @@ tally_add(struct tally *sum, const struct tally *t)
 static void
 cache_tally(const struct fastmem_tcache *t, unsigned int bin, struct tally *sum)
 {
-	const struct fastmem_counts *counts = &t->counts[bin];
+	const struct fastmem_counts *counts = counts_of(t, bin);
 	const struct tally base = {
 		.alloc = READ(counts->base_alloc),
 		.free = READ(counts->base_free),
@@ -233,7 +243,7 @@ bin_allocs(const struct fastmem_ctl *ctl, unsigned int bin)
 	const struct fastmem_tcache *t;
 
 	for (t = first_tcache(ctl); t != NULL; t = t->next) {
-		base = READ(t->counts[bin].base_alloc);
+		base = READ(counts_of(t, bin)->base_alloc);
 		sum += since(READ(t->caches[bin].n_alloc), base);
 	}
 	return sum;
@@ -559,9 +569,11 @@ rte_fastmem_stats_reset(void)
 		return;
 	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
 		for (i = 1; i < ctl->n_bins; i++) {
-			struct fastmem_counts *counts = &t->counts[i];
+			struct fastmem_counts *counts = fastmem_counts(t, i);
 			struct tally now;
 
+			if (counts == NULL)
+				continue;
 			cache_read(t, i, &now);
 			set(&counts->base_alloc, now.alloc);
 			set(&counts->base_free, now.free);

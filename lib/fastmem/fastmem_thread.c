@@ -146,8 +146,29 @@ tcache_reuse(struct fastmem_ctl *ctl, int32_t lcore)
 size_t
 fastmem_tcache_bytes(const struct fastmem_ctl *ctl)
 {
-	return sizeof(struct fastmem_tcache) + ctl->n_bins *
-		(sizeof(struct rte_fastmem_cache) + sizeof(struct fastmem_counts));
+	return sizeof(struct fastmem_tcache) + ctl->n_bins * sizeof(struct rte_fastmem_cache) +
+		ctl->first_pool_bin * sizeof(struct fastmem_counts);
+}
+
+/*
+ * Of the owner: the counts of a bin are there from here on. False: there is no memory. If the owner
+ * is killed in between, the block is lost, once.
+ */
+bool
+fastmem_counts_make(struct fastmem_tcache *t, unsigned int bin)
+{
+	struct fastmem_counts *block;
+
+	if (likely(fastmem_counts(t, bin) != NULL))
+		return true;
+	/* As for the cache of a pool, EAL is not asked. */
+	block = fastmem_meta_alloc(FASTMEM_COUNTS_BYTES, false);
+	if (block == NULL)
+		return false;
+	/* Pairs with the acquire in fastmem_counts(): who sees it, sees zeroes. */
+	MOVE(t->pool_counts[(bin - fastmem_ctl()->first_pool_bin) / FASTMEM_COUNTS_PER_BLOCK],
+		block);
+	return true;
 }
 
 static struct fastmem_tcache *
