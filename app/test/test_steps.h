@@ -48,6 +48,7 @@ struct steps_state {
 	uint32_t n_held; /* objects that it surely has */
 	uint32_t allocating; /* that it may get */
 	uint32_t freeing; /* that it may have freed, or not */
+	uint64_t stepped; /* instructions so far: written while the child is stepped */
 	void *held[STEPS_HELD];
 	void *in_call[STEPS_IN_CALL]; /* those */
 	uint8_t readers[1024] __attribute__((aligned(64))); /* an RCU variable */

@@ -462,6 +462,8 @@ steps_run(const uint64_t *args)
 			return -errno;
 		if (!stopped(pid, SIGTRAP, &status))
 			break;
+		/* Pairs with the load in run_steps(). */
+		__atomic_store_n(&s->stepped, i + 1, __ATOMIC_RELAXED);
 	}
 	if (i < n && !(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP)) {
 		fprintf(stderr, "%s: status %#x after %" PRIu64 " instructions\n", op->name,
