@@ -106,16 +106,17 @@ struct mortal {
 static pthread_key_t late;
 static sem_t at_rest, end_now;
 
-#ifdef __SANITIZE_ADDRESS__
-#define FORKS_KEEP_MALLOC 0
+/*
+ * What sanitizers do at the end of a thread, in the last round of destructors, a forked child does
+ * not survive: AddressSanitizer may wait for a lock of its malloc() that another thread had when the
+ * child was made, and ThreadSanitizer does not expect that the process ends by exit() after it.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FORKS_SEE_THE_LAST_ROUND 0
 #else
-#define FORKS_KEEP_MALLOC 1
+#define FORKS_SEE_THE_LAST_ROUND 1
 #endif
 
-/*
- * The last thing that AddressSanitizer does for a thread may wait in a forked child for ever: for a
- * lock of its malloc() that another thread had when the child was made. It comes in the last round.
- */
 static void
 exit_before_the_last_round(struct mortal *m)
 {
@@ -134,7 +135,7 @@ use_objects_late(void *arg)
 		exit_before_the_last_round(m);
 		return;
 	}
-	if (m->n_rounds < PTHREAD_DESTRUCTOR_ITERATIONS)
+	if (m->n_rounds < LAST_ROUND)
 		pthread_setspecific(late, m);
 	use_objects(&m->rng, 20);
 }
@@ -167,7 +168,7 @@ live_and_die(void *arg)
 		if (pid == 0 && rng_below(&m->rng, 2) == 0)
 			_exit(0);
 		if (pid == 0) {
-			if (!FORKS_KEEP_MALLOC)
+			if (!FORKS_SEE_THE_LAST_ROUND)
 				pthread_setspecific(late, m);
 			return NULL; /* the child's only thread */
 		}

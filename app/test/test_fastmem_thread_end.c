@@ -57,7 +57,7 @@ settle(void *arg)
 	unsigned int i;
 
 	n_rounds++;
-	if (n_rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+	if (n_rounds < LAST_ROUND) {
 		pthread_setspecific(late, e);
 		if (!e->early)
 			return;
