@@ -429,9 +429,9 @@ map_use(const struct fastmem_ctl *ctl)
 	fastmem_process.bins = fastmem_process.map;
 	fastmem_process.leaves = RTE_PTR_ADD(fastmem_process.map,
 			map_bins_bytes(ctl->n_granules));
-	rte_fastmem_map.first = ctl->first_granule;
+	__atomic_store_n(&rte_fastmem_map.first, ctl->first_granule, __ATOMIC_RELAXED);
 	rte_fastmem_map.bins = fastmem_process.bins;
-	rte_fastmem_map.n_sockets = ctl->n_sockets;
+	__atomic_store_n(&rte_fastmem_map.n_sockets, ctl->n_sockets, __ATOMIC_RELAXED);
 	/* Last, as other threads may call. Pairs with the acquire in rte_fastmem_bin_of(). */
 	__atomic_store_n(&rte_fastmem_map.n_granules, ctl->n_granules, __ATOMIC_RELEASE);
 }
@@ -492,9 +492,9 @@ void
 fastmem_map_detach(void)
 {
 	__atomic_store_n(&rte_fastmem_map.n_granules, 0, __ATOMIC_RELEASE);
-	rte_fastmem_map.n_sockets = 0;
+	__atomic_store_n(&rte_fastmem_map.n_sockets, 0, __ATOMIC_RELAXED);
 	rte_fastmem_map.bins = NULL;
-	rte_fastmem_map.first = FASTMEM_NO_MAP;
+	__atomic_store_n(&rte_fastmem_map.first, FASTMEM_NO_MAP, __ATOMIC_RELAXED);
 	munmap(fastmem_process.map, fastmem_process.map_bytes);
 	fastmem_process.map = NULL;
 	fastmem_process.bins = NULL;

@@ -165,6 +165,22 @@ rte_fastmem_class(size_t size, size_t align)
 	return rte_fastmem_class_by_line(size);
 }
 
+/*
+ * A field that another thread may write to, say to forbid a pop or push. Compilers do not
+ * make an atomic load an operand of the comparison; and RTE_FASTMEM_IN_REGISTER() keeps
+ * them from using a value for more than one call.
+ */
+#ifdef __SANITIZE_THREAD__
+#define RTE_FASTMEM_LIMIT(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#elif defined(__clang__)
+#if __has_feature(thread_sanitizer)
+#define RTE_FASTMEM_LIMIT(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#endif
+#endif
+#ifndef RTE_FASTMEM_LIMIT
+#define RTE_FASTMEM_LIMIT(field) (field)
+#endif
+
 __rte_fastmem_always_inline unsigned int
 rte_fastmem_bin_of(const void *ptr)
 {
@@ -173,7 +189,8 @@ rte_fastmem_bin_of(const void *ptr)
 	 * two is loaded first, an old and a new value together have no index in range.
 	 */
 	uintptr_t n = RTE_FASTMEM_LOAD_ACQUIRE(&rte_fastmem_map.n_granules);
-	uintptr_t i = ((uintptr_t)ptr >> RTE_FASTMEM_GRANULE_SHIFT) - rte_fastmem_map.first;
+	uintptr_t i = ((uintptr_t)ptr >> RTE_FASTMEM_GRANULE_SHIFT) -
+		RTE_FASTMEM_LIMIT(rte_fastmem_map.first);
 
 	if (unlikely(i >= n))
 		return 0;
@@ -201,22 +218,6 @@ rte_fastmem_bin_of(const void *ptr)
  * with the acquire in cache_collect(), fastmem_steal.c.
  */
 #define RTE_FASTMEM_SET_TOP(c, value) __atomic_store_n(&(c)->top, value, __ATOMIC_RELEASE)
-
-/*
- * A field that another thread may write to, say to forbid a pop or push. Compilers do not
- * make an atomic load an operand of the comparison; and RTE_FASTMEM_IN_REGISTER() keeps
- * them from using a value for more than one call.
- */
-#ifdef __SANITIZE_THREAD__
-#define RTE_FASTMEM_LIMIT(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
-#elif defined(__clang__)
-#if __has_feature(thread_sanitizer)
-#define RTE_FASTMEM_LIMIT(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
-#endif
-#endif
-#ifndef RTE_FASTMEM_LIMIT
-#define RTE_FASTMEM_LIMIT(field) (field)
-#endif
 
 /* As RTE_FASTMEM_SET(field, field + n), by one instruction where compilers take three. */
 #if defined(__x86_64__)
