@@ -155,7 +155,7 @@ live_and_die(void *arg)
 	case END_CANCEL:
 		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
 		for (;;) {
-			/* It is cancelled in here, and goes on: what it has in its hands would be lost. */
+			/* It goes on when it is cancelled in here: or it would lose objects. */
 			use_objects(&m->rng, 10);
 			call_what_has_points(&m->rng);
 			pthread_testcancel();

@@ -62,7 +62,8 @@ search_caches(const struct fastmem_ctl *ctl, struct census *c)
 
 			c->cached += t->caches[i].loaded != NULL;
 			/* Another thread may have stolen it. */
-			c->cached += spare != NULL && spare->owner == fastmem_counts(t, i)->spare_owned;
+			c->cached += spare != NULL &&
+				spare->owner == fastmem_counts(t, i)->spare_owned;
 		}
 	}
 }

@@ -184,8 +184,8 @@ handle_ask(const struct rte_mp_msg *msg, const void *peer)
 	bundle->ask = ask;
 	strcpy(bundle->peer, peer);
 	/*
-	 * Sequentially consistent, with fastmem_mp_refuse(): either this sees that it is refused, or
-	 * that sees the bundle, and waits for it.
+	 * Sequentially consistent, with fastmem_mp_refuse(): either this sees that it is refused,
+	 * or that sees the bundle, and waits for it.
 	 */
 	__atomic_fetch_add(&n_bundles, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&refusing, __ATOMIC_SEQ_CST) == 0)

@@ -326,7 +326,8 @@ peer_held(const struct fastmem_ctl *ctl, unsigned int i, int64_t *held, uint32_t
 			const struct fastmem_counts *counts = fastmem_counts(t, bin);
 
 			if (counts != NULL)
-				held[bin] += fastmem_cache_in_use(t, bin) - get(&counts->held_before);
+				held[bin] += fastmem_cache_in_use(t, bin) -
+					get(&counts->held_before);
 		}
 	}
 }
