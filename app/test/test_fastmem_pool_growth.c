@@ -454,6 +454,41 @@ check_set(struct rte_fastmem_pool *pool, uint32_t n, rte_iova_t base)
 	return TEST_SUCCESS;
 }
 
+/* The stride of a pool; 0: there is no such pool. */
+static size_t
+stride_of(size_t size, size_t align, size_t header, uint32_t flags)
+{
+	const struct rte_fastmem_pool_params params = { .name = "stride", .size = size,
+		.align = align, .header = header, .socket_id = SOCKET_ID_ANY, .max = 1,
+		.flags = flags };
+	struct rte_fastmem_pool *pool = rte_fastmem_pool_create(&params);
+	size_t stride = pool != NULL ? pool->stride : 0;
+
+	rte_fastmem_pool_free(pool);
+	return stride;
+}
+
+/* From four lines on, unless the user says otherwise; and no more than a line is added. */
+static int
+strides_are_odd_numbers_of_lines(void)
+{
+	const size_t line = RTE_CACHE_LINE_SIZE;
+	size_t lines, plain, spread, aligned;
+
+	for (lines = 1; lines <= 160; lines += lines < 20 ? 1 : 7) {
+		size_t header = lines > 4 ? line : 0, size = lines * line - header;
+
+		plain = stride_of(size, 0, header, RTE_FASTMEM_POOL_F_NO_SPREAD);
+		spread = stride_of(size, 0, header, 0);
+		TEST_ASSERT(plain >= lines * line && plain % line == 0);
+		TEST_ASSERT_EQUAL(spread, plain / line >= 4 && plain / line % 2 == 0 ?
+			plain + line : plain, "%zu lines", lines);
+	}
+	aligned = stride_of(6 * line, 2 * line, 0, 0);
+	TEST_ASSERT(aligned >= 6 * line && aligned % (2 * line) == 0);
+	return TEST_SUCCESS;
+}
+
 static int
 pieces_of_all_strides_have_numbers(void)
 {
@@ -553,6 +588,7 @@ static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(where_there_is_no_memory_idle_threads_caches_have_some),
 	TEST_CASE_UNCHECKED(a_pool_with_all_objects_asks_eal_for_nothing),
 	TEST_CASE(pieces_of_all_strides_have_numbers),
+	TEST_CASE(strides_are_odd_numbers_of_lines),
 	TEST_CASE(places_that_there_is_no_memory_for_are_refused),
 	TEST_CASE(figures_add_up_and_are_printed),
 	TEST_CASES_END

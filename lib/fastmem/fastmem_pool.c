@@ -33,7 +33,7 @@
 
 #define KNOWN_FLAGS (RTE_FASTMEM_POOL_F_CONTIG | RTE_FASTMEM_POOL_F_SHRINK | \
 		RTE_FASTMEM_POOL_F_EXTERNAL | RTE_FASTMEM_POOL_F_NO_SPREAD)
-/* Strides that fill a quarter of the sets of a cache or less. */
+/* From this stride on, one of an even number of lines is made a line larger. */
 #define SPREAD_LINES 4
 #define BULK_ON_STACK 1024 /* objects; a larger bulk takes memory from libc */
 #define LCORE_MAGAZINES 3 /* that an lcore has or exchanges */
@@ -419,8 +419,8 @@ stride_of(const struct rte_fastmem_pool_params *p, size_t align)
 		stride = with_zone;
 
 	if ((p->flags & RTE_FASTMEM_POOL_F_NO_SPREAD) == 0 && align <= RTE_CACHE_LINE_SIZE &&
-			stride % (SPREAD_LINES * RTE_CACHE_LINE_SIZE) == 0 &&
-			stride < RTE_FASTMEM_MAX_SIZE)
+			stride >= SPREAD_LINES * RTE_CACHE_LINE_SIZE &&
+			stride % (2 * RTE_CACHE_LINE_SIZE) == 0 && stride < RTE_FASTMEM_MAX_SIZE)
 		stride += RTE_CACHE_LINE_SIZE;
 	return stride;
 }

@@ -62,9 +62,9 @@ struct rte_rcu_qsbr;
 #define RTE_FASTMEM_POOL_F_EXTERNAL RTE_BIT32(2)
 
 /**
- * Do not add a cache line to objects of a multiple of four lines. Without this flag, it
- * is added, so that the first lines of objects do not all fall into a few sets of the
- * caches; a mempool does the same for memory channels.
+ * Do not add a cache line to objects of an even number of lines, from four on. Without this
+ * flag, it is added, so that the first lines of objects fall into all sets of the caches;
+ * a mempool does the same for memory channels.
  */
 #define RTE_FASTMEM_POOL_F_NO_SPREAD RTE_BIT32(3)
 
