@@ -332,6 +332,29 @@ what_another_process_frees_serves_the_next_call(void)
 	return TEST_SUCCESS;
 }
 
+/* What all threads together may hold that are no lcores. */
+static int64_t
+shared_bytes(void)
+{
+	return __atomic_load_n(&fastmem_ctl()->shared_bytes, __ATOMIC_RELAXED);
+}
+
+static int
+the_share_of_a_killed_process_is_others_when_it_is_taken_back(void)
+{
+	int64_t before = shared_bytes();
+
+	TEST_ASSERT_EQUAL(ASK(&second, call_sleeper_begin, 1000, 64, 0), TEST_SUCCESS);
+	TEST_ASSERT(shared_bytes() > before);
+	TEST_CALL(process_kill(&second));
+	/* Which does not count anew, as maintain does. */
+	rte_fastmem_trim(LIMIT, SOCKET_ID_ANY);
+	TEST_ASSERT_EQUAL(shared_bytes(), before);
+	rte_fastmem_maintain();
+	TEST_ASSERT_EQUAL(shared_bytes(), before);
+	return process_start(&second);
+}
+
 static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(calls_that_fail_look_for_memory_once),
 	TEST_CASE(what_this_thread_frees_serves_its_next_call),
@@ -339,6 +362,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(spare_magazines_of_sleeping_threads_serve_others),
 	TEST_CASE(spare_magazines_of_other_processes_serve_as_well),
 	TEST_CASE_UNCHECKED(they_serve_other_sizes_and_bulks),
+	TEST_CASE_UNCHECKED(the_share_of_a_killed_process_is_others_when_it_is_taken_back),
 	TEST_CASE(trim_gets_at_them),
 	TEST_CASE_UNCHECKED(trim_gets_at_spare_magazines_of_threads_that_are_not_idle),
 	TEST_CASE(stealing_disturbs_no_one),

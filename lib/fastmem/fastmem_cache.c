@@ -425,6 +425,7 @@ void
 fastmem_tcache_close(struct fastmem_tcache *t)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
+	uint64_t bytes;
 	uint32_t i;
 
 	/* It may have died within a move, which comes to its end first. */
@@ -433,8 +434,10 @@ fastmem_tcache_close(struct fastmem_tcache *t)
 	for (i = 1; i < ctl->n_bins; i++)
 		if (is_open(t, &ctl->bins[i]) || t->caches[i].spare != NULL)
 			close_locked(t, &ctl->bins[i]);
-	/* The next maintain sees to the sum. */
-	__atomic_store_n(&t->bytes, 0, __ATOMIC_RELAXED);
+	/* Whoever dies between both leaves the sum to the next maintain. */
+	bytes = __atomic_exchange_n(&t->bytes, 0, __ATOMIC_RELAXED);
+	if (t->lcore < 0)
+		__atomic_fetch_sub(&ctl->shared_bytes, bytes, __ATOMIC_RELAXED);
 }
 
 /* Who takes magazines for the calling thread. */
