@@ -141,6 +141,46 @@ a_secondary_detaches_and_attaches_again(void)
 	return TEST_SUCCESS;
 }
 
+static uint64_t
+in_use_of_class(size_t size)
+{
+	struct rte_fastmem_class_stats stats = { 0 };
+
+	rte_fastmem_stats_class(size, &stats);
+	return stats.in_use;
+}
+
+#define LARGER 1024 /* a class; an object of it stays there when it is made a bit smaller, */
+#define SMALLER 900
+#define SMALLER_CLASS 960 /* and would be of this one otherwise */
+
+static int
+free_by_size_in_the_second(void)
+{
+	/* So that it has caches of the size. */
+	TEST_ASSERT_EQUAL(ASK(&second, call_alloc, 10, 2, SMALLER), 2);
+	TEST_ASSERT_EQUAL(ASK(&second, call_free, 10, 2), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_free, 0, 2, HOW_SIZED), 0);
+	TEST_ASSERT_EQUAL(in_use_of_class(LARGER), 0);
+	TEST_ASSERT_EQUAL(in_use_of_class(SMALLER_CLASS), 0);
+	return TEST_SUCCESS;
+}
+
+static int
+what_stays_in_its_slot_is_freed_by_size_by_who_attaches_later(void)
+{
+	TEST_ASSERT_EQUAL(ASK(&second, call_alloc, 0, 2, LARGER), 2);
+	TEST_ASSERT_EQUAL(ASK(&second, call_realloc, 0, 2, SMALLER), 2);
+	ASK(&second, call_deinit);
+	TEST_CALL(free_by_size_in_the_second());
+
+	TEST_ASSERT_EQUAL(HERE(call_alloc, 0, 2, LARGER), 2);
+	TEST_ASSERT_EQUAL(HERE(call_realloc, 0, 2, SMALLER), 2);
+	TEST_CALL(process_stop(&second));
+	TEST_CALL(process_start(&second));
+	return free_by_size_in_the_second();
+}
+
 static int
 a_secondary_that_ends_gives_its_caches_back(void)
 {
@@ -375,6 +415,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(before_init_there_is_no_device),
 	TEST_CASE(another_layout_is_refused_with_one_line),
 	TEST_CASE(a_secondary_detaches_and_attaches_again),
+	TEST_CASE_UNCHECKED(what_stays_in_its_slot_is_freed_by_size_by_who_attaches_later),
 	TEST_CASE(a_secondary_that_ends_gives_its_caches_back),
 	TEST_CASE(objects_pass_both_ways),
 	TEST_CASE(realloc_moves_what_another_process_allocated),

@@ -431,7 +431,9 @@ map_use(const struct fastmem_ctl *ctl)
 			map_bins_bytes(ctl->n_granules));
 	__atomic_store_n(&rte_fastmem_map.first, ctl->first_granule, __ATOMIC_RELAXED);
 	rte_fastmem_map.bins = fastmem_process.bins;
-	__atomic_store_n(&rte_fastmem_map.n_sockets, ctl->n_sockets, __ATOMIC_RELAXED);
+	__atomic_store_n(&rte_fastmem_map.n_sockets,
+		__atomic_load_n(&ctl->stayed, __ATOMIC_RELAXED) ? 0 : ctl->n_sockets,
+		__ATOMIC_RELAXED);
 	/* Last, as other threads may call. Pairs with the acquire in rte_fastmem_bin_of(). */
 	__atomic_store_n(&rte_fastmem_map.n_granules, ctl->n_granules, __ATOMIC_RELEASE);
 }

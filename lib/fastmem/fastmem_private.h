@@ -487,6 +487,7 @@ struct fastmem_ctl {
 	uint32_t n_tcaches; /* atomic */
 	/* Sum of tcache.bytes of threads that are no lcores. Atomic: maintain puts it right */
 	int64_t shared_bytes;
+	uint32_t stayed; /* objects may be in larger slots than their sizes tell. Atomic */
 	uintptr_t first_granule;
 	uint64_t n_granules;
 	struct fastmem_tcache *tcaches; /* atomic: pushed to, never popped from */

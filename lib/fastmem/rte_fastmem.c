@@ -822,12 +822,13 @@ slot_holds(const struct fastmem_bin *bin, const void *ptr, size_t size, size_t a
 
 /*
  * The object stays in a slot of another class than that of its size: from now on, frees by size
- * look the class up.
+ * look the class up, in this process and in those that attach later.
  */
 static void *
 realloc_stay(void *ptr)
 {
 	/* Whoever gets the object from this thread finds it written. */
+	__atomic_store_n(&fastmem_ctl()->stayed, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&rte_fastmem_map.n_sockets, 0, __ATOMIC_RELAXED);
 	return ptr;
 }

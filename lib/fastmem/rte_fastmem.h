@@ -383,7 +383,8 @@ rte_fastmem_free(void *ptr);
  * in a slot that is larger than its class.
  *
  * An object that rte_fastmem_realloc() has made smaller can be freed like this by the
- * process that did so; other processes call rte_fastmem_free().
+ * process that did so, and by those that attach later; others call rte_fastmem_free(): if they do
+ * not, the object counts as one of its new size until it comes back to its slab.
  *
  * @param ptr
  *   Object to free. NULL does nothing.
