@@ -13,7 +13,7 @@
 #include <rte_lcore.h>
 #include <rte_memzone.h>
 
-#include "fastmem_compat.h"
+#include "fastmem_private.h"
 #include "test_fastmem.h"
 
 #define MANY 262144u
@@ -90,6 +90,27 @@ memory_in_small_pieces_leaves_memzones_to_others(void)
 	TEST_ASSERT(zones_fastmem() <= FEW_ZONES, "%u memzones", zones_fastmem());
 	TEST_CALL(check_live(n));
 	rte_fastmem_free_bulk(ptrs, n);
+	return TEST_SUCCESS;
+}
+
+#define BOOKKEEPING (100 * MIB)
+
+/*
+ * There are so many of them, and no more: with zones that grow, there is bookkeeping memory for as
+ * many records of checked objects as EAL has memory for.
+ */
+static int
+zones_of_bookkeeping_grow_with_it(void)
+{
+	const struct fastmem_meta *meta = &fastmem_ctl()->meta;
+	const struct rte_memzone *last;
+
+	while (meta->bytes < BOOKKEEPING)
+		TEST_ASSERT(fastmem_meta_alloc(MIB, true) != NULL);
+	last = meta->zones[meta->n_zones - 1];
+	TEST_ASSERT(last->len >= meta->bytes / 10, "the last of %u zones has %zu of %" PRIu64
+		" bytes", meta->n_zones, last->len, meta->bytes);
+	TEST_ASSERT(meta->n_zones <= 40, "%u zones", meta->n_zones);
 	return TEST_SUCCESS;
 }
 
@@ -206,6 +227,7 @@ static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(a_limit_that_rises_in_small_steps_serves_large_objects),
 	TEST_CASE(a_reservation_that_rises_in_small_steps_takes_few_zones),
 	TEST_CASE(memory_in_small_pieces_leaves_memzones_to_others),
+	TEST_CASE_UNCHECKED(zones_of_bookkeeping_grow_with_it),
 	TEST_CASE(no_memzone_left_is_enomem_and_said),
 	TEST_CASE_UNCHECKED(few_survivors_keep_little_memory),
 	TEST_CASE_UNCHECKED(few_zones_are_enough_for_16_gib),
