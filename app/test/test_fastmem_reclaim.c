@@ -7,6 +7,8 @@
  * those who need it.
  */
 
+#include <rte_cycles.h>
+
 #include "fastmem_private.h"
 #include "test_calls.h"
 #include "test_fastmem.h"
@@ -19,10 +21,13 @@
 
 static struct process second;
 static void *ptrs[MANY];
+static unsigned int min_us, max_us; /* of refusals */
 
 static int
 reclaim_up(void)
 {
+	min_us = fastmem_refusal_min_us;
+	max_us = fastmem_refusal_max_us;
 	TEST_CALL(shared_make());
 	TEST_CALL(fastmem_up());
 	TEST_CALL(process_start(&second));
@@ -30,9 +35,25 @@ reclaim_up(void)
 	return rte_fastmem_set_limit(SOCKET_ID_ANY, LIMIT);
 }
 
+/* What has failed is tried again after a time: in this one, nothing is. */
+static void
+refuse_for_long(void)
+{
+	fastmem_refusal_min_us = UINT32_C(3600000000);
+	fastmem_refusal_max_us = UINT32_C(3600000000);
+}
+
+static void
+refuse_as_usual(void)
+{
+	fastmem_refusal_min_us = min_us;
+	fastmem_refusal_max_us = max_us;
+}
+
 static int
 reclaim_down(void)
 {
+	refuse_as_usual();
 	if (second.pid != 0)
 		TEST_CALL(process_stop(&second));
 	TEST_CALL(fastmem_down());
@@ -45,6 +66,7 @@ reclaim_end(void)
 {
 	struct shared *s = shared_get();
 
+	refuse_as_usual();
 	__atomic_store_n(&s->stop, 1, __ATOMIC_RELEASE);
 	call_sleeper_end(NULL);
 	call_hammer_end(NULL);
@@ -227,16 +249,24 @@ short_lived_threads_of_a_secondary_leave_nothing_behind(void)
 
 /* Exhaustion. */
 
+/* See that calls fail: returns how many do not. */
+static unsigned int
+exhaust_more(void)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < 8; i++)
+		n += rte_fastmem_alloc(SIZE, 0, i % 2 == 0 ? 0 : RTE_FASTMEM_F_NOGROW) != NULL;
+	return n;
+}
+
 /* Take all that is left, and see that calls fail. Returns how many objects are taken, or 0. */
 static unsigned int
 exhaust(void)
 {
-	unsigned int n = fill_up(ptrs, MANY, SIZE), i;
+	unsigned int n = fill_up(ptrs, MANY, SIZE);
 
-	for (i = 0; i < 4; i++)
-		if (rte_fastmem_alloc(SIZE, 0, i % 2 == 0 ? 0 : RTE_FASTMEM_F_NOGROW) != NULL)
-			return 0;
-	return n;
+	return exhaust_more() == 0 ? n : 0;
 }
 
 static uint32_t
@@ -266,6 +296,122 @@ calls_that_fail_look_for_memory_once(void)
 	return TEST_SUCCESS;
 }
 
+static uint64_t
+missed(void)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+	uint64_t n = 0;
+	unsigned int i;
+
+	for (i = 0; i < ctl->n_sockets; i++)
+		n += ctl->arenas[i].n_missed;
+	return n;
+}
+
+/* Each of these looks for a run otherwise, under the locks of the bin and of the arena. */
+static int
+calls_that_fail_in_a_row_take_no_locks(void)
+{
+	uint64_t before, nomem;
+	void *objs[2];
+	unsigned int n, i;
+
+	refuse_for_long();
+	n = exhaust();
+	TEST_ASSERT(n > 0);
+	before = missed();
+	nomem = stats_nomem();
+	for (i = 0; i < 1000; i++)
+		TEST_ASSERT(rte_fastmem_alloc(SIZE, 0, i % 2 == 0 ? 0 :
+			RTE_FASTMEM_F_NOGROW) == NULL);
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(objs, 2, SIZE, 0, 0), -ENOMEM);
+	TEST_ASSERT_EQUAL(missed(), before);
+	TEST_ASSERT_EQUAL(stats_nomem(), nomem + 1002);
+	/* Another size is another matter. */
+	TEST_ASSERT(rte_fastmem_alloc(2 * SIZE, 0, 0) == NULL);
+	TEST_ASSERT(missed() > before);
+	rte_fastmem_free_bulk(ptrs, n);
+	return TEST_SUCCESS;
+}
+
+static int
+calls_that_fail_in_a_row_look_again_after_a_time(void)
+{
+	uint64_t end = rte_get_timer_cycles() + 30 * rte_get_timer_hz();
+	unsigned int n = exhaust();
+	uint64_t before = missed();
+
+	TEST_ASSERT(n > 0);
+	while (missed() == before) {
+		TEST_ASSERT(rte_fastmem_alloc(SIZE, 0, RTE_FASTMEM_F_NOGROW) == NULL);
+		TEST_ASSERT(rte_get_timer_cycles() < end);
+	}
+	rte_fastmem_free_bulk(ptrs, n);
+	return TEST_SUCCESS;
+}
+
+static int
+a_limit_that_rises_serves_the_next_call(void)
+{
+	unsigned int n;
+
+	refuse_for_long();
+	n = exhaust();
+	TEST_ASSERT(n > 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, 2 * LIMIT), 0);
+	TEST_ASSERT(rte_fastmem_alloc(SIZE, 0, RTE_FASTMEM_F_NOGROW) == NULL);
+	ptrs[n] = rte_fastmem_alloc(SIZE, 0, 0);
+	TEST_ASSERT(ptrs[n] != NULL);
+	rte_fastmem_free_bulk(ptrs, n + 1);
+	return TEST_SUCCESS;
+}
+
+static int
+what_is_reserved_serves_the_next_call(void)
+{
+	unsigned int n;
+
+	refuse_for_long();
+	n = exhaust();
+	TEST_ASSERT(n > 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, 2 * LIMIT), 0);
+	TEST_ASSERT(rte_fastmem_alloc(SIZE, 0, RTE_FASTMEM_F_NOGROW) == NULL);
+	TEST_ASSERT_EQUAL(ASK(&second, call_reserve, 2 * LIMIT), 0);
+	ptrs[n] = rte_fastmem_alloc(SIZE, 0, RTE_FASTMEM_F_NOGROW);
+	TEST_ASSERT(ptrs[n] != NULL);
+	rte_fastmem_free_bulk(ptrs, n + 1);
+	return TEST_SUCCESS;
+}
+
+/* Its slab has no other free slot, nor becomes empty: nothing but this size can use it. */
+static int
+one_slot_of_a_slab_in_use_serves_the_next_call(void)
+{
+	unsigned int i, n;
+
+	refuse_for_long();
+	TEST_ASSERT_EQUAL(ASK(&second, call_alloc, 0, 1, SIZE), 1);
+	ASK(&second, call_flush);
+	n = exhaust();
+	TEST_ASSERT(n > 0);
+	for (i = 0; i < 3; i++) {
+		TEST_ASSERT_EQUAL(ASK(&second, call_free, 0, 1), 0);
+		TEST_ASSERT(rte_fastmem_alloc(SIZE, 0, RTE_FASTMEM_F_NOGROW) == NULL,
+			"in a cache of another process");
+		ASK(&second, call_flush);
+		ptrs[n] = rte_fastmem_alloc(SIZE, 0, i % 2 == 0 ? 0 : RTE_FASTMEM_F_NOGROW);
+		TEST_ASSERT(ptrs[n] != NULL);
+		TEST_ASSERT(rte_fastmem_alloc(SIZE, 0, 0) == NULL);
+		rte_fastmem_free(ptrs[n]);
+		rte_fastmem_cache_flush();
+		TEST_ASSERT_EQUAL(ASK(&second, call_alloc, 0, 1, SIZE), 1);
+		TEST_ASSERT_EQUAL(exhaust_more(), 0);
+	}
+	TEST_ASSERT_EQUAL(HERE(call_free, 0, 1), 0);
+	rte_fastmem_free_bulk(ptrs, n);
+	return TEST_SUCCESS;
+}
+
 /* One object can be allocated, as something has come back. */
 static int
 check_served(unsigned int n)
@@ -285,6 +431,7 @@ what_this_thread_frees_serves_its_next_call(void)
 	static const size_t sizes[] = { SIZE, MIB / 4, 64, 1000 };
 	unsigned int i, k, n, few;
 
+	refuse_for_long();
 	for (i = 0; i < RTE_DIM(sizes); i++) {
 		few = 2 * FASTMEM_GRANULE / sizes[i] + 2; /* a slab among them is whole */
 		TEST_ASSERT_EQUAL(HERE(call_alloc, 0, few, sizes[i]), few);
@@ -312,6 +459,11 @@ what_another_process_frees_serves_the_next_call(void)
 	unsigned int way, n;
 
 	for (way = 0; way < WAYS; way++) {
+		/* That a process is gone is found after the usual time. */
+		if (way == WAY_END || way == WAY_KILL)
+			fastmem_refusal_min_us = 0;
+		else
+			refuse_for_long();
 		TEST_ASSERT_EQUAL(ASK(&second, call_alloc, 0, many, MIB / 4), many);
 		n = exhaust();
 		TEST_ASSERT(n > 0);
@@ -357,6 +509,11 @@ the_share_of_a_killed_process_is_others_when_it_is_taken_back(void)
 
 static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(calls_that_fail_look_for_memory_once),
+	TEST_CASE_UNCHECKED(calls_that_fail_in_a_row_take_no_locks),
+	TEST_CASE_UNCHECKED(calls_that_fail_in_a_row_look_again_after_a_time),
+	TEST_CASE(a_limit_that_rises_serves_the_next_call),
+	TEST_CASE(what_is_reserved_serves_the_next_call),
+	TEST_CASE_UNCHECKED(one_slot_of_a_slab_in_use_serves_the_next_call),
 	TEST_CASE(what_this_thread_frees_serves_its_next_call),
 	TEST_CASE(what_another_process_frees_serves_the_next_call),
 	TEST_CASE(spare_magazines_of_sleeping_threads_serve_others),

@@ -28,6 +28,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
@@ -492,7 +493,7 @@ grow_for(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 		ret = chunk_add_between(arena, min, min, RTE_MEMZONE_IOVA_CONTIG, false);
 	if (ret == 0)
 		fastmem_refusal_end(&arena->refusal);
-	else if (room(arena) >= min)
+	else
 		fastmem_refusal_note(&arena->refusal, min);
 	return ret;
 }
@@ -502,12 +503,14 @@ grow_for(struct fastmem_arena *arena, uint32_t n, uint32_t align)
  * may make a run longer by less than is asked for.
  */
 bool
-fastmem_arena_may_grow(const struct fastmem_arena *arena, uint32_t n, uint32_t align)
+fastmem_arena_may_grow(const struct fastmem_arena *arena, uint32_t n, uint32_t align, uint64_t now)
 {
 	const uint32_t min = n + align - 1;
+	const uint64_t most = room(arena);
 
-	return fastmem_growth_held == 0 && room(arena) >= (is_primary() ? 1 : min) &&
-		!fastmem_refusal_holds(&arena->refusal, min);
+	return fastmem_growth_held == 0 && most > 0 &&
+		!fastmem_refusal_holds(&arena->refusal, min, now) &&
+		(most >= min || is_primary());
 }
 
 /*
@@ -520,7 +523,8 @@ fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 	const uint32_t min = n + align - 1;
 	int ret = 0;
 
-	if (!fastmem_arena_may_grow(arena, n, align) || !fastmem_may_call_eal())
+	if (!fastmem_arena_may_grow(arena, n, align, rte_get_timer_cycles()) ||
+			!fastmem_may_call_eal())
 		return fastmem_has_run(arena, n, align) ? 0 : -ENOMEM;
 	if (!is_primary())
 		return fastmem_mp_grow(arena_index(arena), n, align);
@@ -528,8 +532,8 @@ fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 	arena_extend(arena, false);
 	/* Another thread may have grown it while this one waited, or have been refused. */
 	if (!fastmem_has_run(arena, n, align))
-		ret = fastmem_refusal_holds(&arena->refusal, min) ? -ENOMEM :
-			grow_for(arena, n, align);
+		ret = fastmem_refusal_holds(&arena->refusal, min, rte_get_timer_cycles()) ?
+			-ENOMEM : grow_for(arena, n, align);
 	fastmem_mutex_unlock(&arena->grow);
 	return ret;
 }

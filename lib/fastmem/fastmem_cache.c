@@ -270,6 +270,36 @@ put_empty(struct fastmem_tcache *t, struct fastmem_bin *bin, struct fastmem_maga
 		fastmem_magazine_put(m);
 }
 
+/* The word of tcache.open that a bin of a size class has its bit in. */
+static uint64_t *
+open_word(struct fastmem_tcache *t, const struct fastmem_bin *bin, uint64_t *bit)
+{
+	unsigned int i = bin->id - fastmem_ctl()->arenas[bin->socket].first_bin;
+
+	*bit = UINT64_C(1) << i % 64;
+	return &t->open[bin->socket * FASTMEM_OPEN_WORDS + i / 64];
+}
+
+/* Whether the bin is among those that may have magazines here. For fastmem_verify.c. */
+bool
+fastmem_tcache_is_open(struct fastmem_tcache *t, const struct fastmem_bin *bin)
+{
+	uint64_t bit, *word = open_word(t, bin, &bit);
+
+	return (*word & bit) != 0;
+}
+
+static void
+note_open(struct fastmem_tcache *t, const struct fastmem_bin *bin, bool open)
+{
+	uint64_t bit, *word;
+
+	if (bin->pool != NULL)
+		return;
+	word = open_word(t, bin, &bit);
+	*word = open ? *word | bit : *word & ~bit;
+}
+
 /* Give a cache its first magazine. False: no memory for it, or all threads hold enough. */
 static bool
 cache_open(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int capacity, bool may_grow)
@@ -282,6 +312,7 @@ cache_open(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int capac
 	m = get_empty(t, bin, may_grow);
 	if (m == NULL)
 		return false;
+	note_open(t, bin, true);
 	move_begin(t, c);
 	set_capacity(t, bin, capacity);
 	load_magazine(c, m);
@@ -360,6 +391,7 @@ cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin, bool to_depot)
 	MOVE(c->end, NULL);
 	MOVE(c->loaded, NULL);
 	move_end(t);
+	note_open(t, bin, false);
 	if (to_depot) {
 		magazine_offer(t, bin, loaded);
 		if (spare != NULL)
@@ -1079,12 +1111,19 @@ fastmem_depots_drain(struct fastmem_arena *arena)
 bool
 fastmem_tcache_holds(const struct fastmem_tcache *t, const struct fastmem_arena *arena)
 {
-	const struct rte_fastmem_cache *c = &t->caches[arena->first_bin];
+	const uint64_t *open = &t->open[(arena - fastmem_ctl()->arenas) * FASTMEM_OPEN_WORDS];
 	unsigned int i;
+	uint64_t bits;
 
-	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++)
-		if (c[i].top != c[i].base || c[i].spare_n > 0)
-			return true;
+	for (i = 0; i < FASTMEM_OPEN_WORDS; i++) {
+		for (bits = open[i]; bits != 0; bits &= bits - 1) {
+			const struct rte_fastmem_cache *c = &t->caches[arena->first_bin + i * 64 +
+				__builtin_ctzll(bits)];
+
+			if (c->top != c->base || c->spare_n > 0)
+				return true;
+		}
+	}
 	return false;
 }
 

@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_pause.h>
@@ -184,7 +185,8 @@ fastmem_meta_grow(size_t size)
 
 	if (!is_low(meta, size))
 		return 0;
-	if (fastmem_refusal_holds(&meta->refusal, size) || !fastmem_may_call_eal())
+	if (fastmem_refusal_holds(&meta->refusal, size, rte_get_timer_cycles()) ||
+			!fastmem_may_call_eal())
 		return -ENOMEM;
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return fastmem_mp_meta_grow(size);

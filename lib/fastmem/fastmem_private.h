@@ -23,6 +23,7 @@
  *   fastmem_cache.c  thread caches: magazines are loaded, swapped, given back
  *   fastmem_depot.c  per bin: queues of full and of empty magazines, lock-free
  *   fastmem_drain.c  per arena: whether depots, spare magazines and empty slabs hold anything
+ *   fastmem_failure.c  what a thread has tried to allocate in vain
  *   fastmem_slab.c   per bin: slabs, whose free slots are bits outside of them
  *   fastmem_store.c  the same for objects whose memory is not fastmem's
  *   fastmem_arena.c  per socket: chunks (memzones), growth
@@ -95,6 +96,8 @@
 #define FASTMEM_N_SAMPLED 7
 #define FASTMEM_FIRST_SAMPLED (RTE_FASTMEM_N_CLASSES + FASTMEM_N_OVERALIGNED)
 #define FASTMEM_BINS_PER_SOCKET (FASTMEM_FIRST_SAMPLED + FASTMEM_N_SAMPLED)
+#define FASTMEM_OPEN_WORDS ((FASTMEM_BINS_PER_SOCKET + 63) / 64)
+#define FASTMEM_FAILURES 4 /* sizes that a thread knows to be exhausted */
 
 #define FASTMEM_MAX_META_ZONES 256
 #define FASTMEM_DEPOT_SLOTS 64
@@ -260,6 +263,7 @@ struct fastmem_arena {
 	/* The run that is being taken or given; 0: none. It is free if its holder dies. */
 	uint32_t moving;
 	uint32_t moving_n;
+	uint32_t n_given; /* times that a run was made free. Atomic: read without the lock */
 } __rte_fastmem_aligned;
 
 enum fastmem_transfer_op {
@@ -310,6 +314,7 @@ struct fastmem_bin {
 	uint32_t slabs; /* those with a free slot: fullest first, roughly */
 	uint32_t last_slab;
 	uint32_t n_slabs;
+	uint32_t n_joined; /* times that a slab joined the list. Atomic: read without the lock */
 	uint64_t n_granules; /* in these. Atomic: also read without the lock */
 	uint64_t n_slots; /* in these. Atomic as well */
 	uint64_t n_out; /* among these: in use or cached. Atomic for the statistics */
@@ -412,6 +417,14 @@ struct fastmem_counts {
 /* Of pools, a thread has counts in such blocks, from its first use of a pool there on. */
 #define FASTMEM_COUNTS_PER_BLOCK 16
 
+/* What a thread has tried to allocate in vain: see fastmem_failure.c. Owner only. */
+struct fastmem_failure {
+	uint16_t bin; /* the first of those that were tried; 0: none */
+	uint16_t n_sockets;
+	uint64_t epoch; /* when it began to try; 0: not known */
+	uint64_t until; /* cycles of EAL's timer */
+};
+
 /*
  * The caches of a thread. Once made, it stays in the list of all; a thread that
  * ends leaves it empty, with its counters, to the next with the same lcore id.
@@ -435,6 +448,12 @@ struct fastmem_tcache {
 	struct fastmem_counts *counts; /* by bin, of size classes; never changes */
 	/* By pool, a block for so many; NULL: all are 0. Set once, by the owner. Atomic. */
 	struct fastmem_counts *pool_counts[RTE_FASTMEM_MAX_POOLS / FASTMEM_COUNTS_PER_BLOCK];
+	struct fastmem_failure failures[FASTMEM_FAILURES]; /* by bin, modulo */
+	/*
+	 * So many words by arena: bit i: its i-th bin may have magazines here. All that have are
+	 * among them. Owner only: what is set for a former one does no harm. Never changes itself.
+	 */
+	uint64_t *open;
 	struct rte_fastmem_cache caches[]; /* by bin */
 };
 
@@ -726,7 +745,7 @@ int fastmem_map_add_leaves(uint32_t first, uint32_t n);
 
 /* fastmem_refusal.c */
 extern unsigned int fastmem_refusal_min_us, fastmem_refusal_max_us;
-bool fastmem_refusal_holds(const struct fastmem_refusal *r, uint64_t n);
+bool fastmem_refusal_holds(const struct fastmem_refusal *r, uint64_t n, uint64_t now);
 bool fastmem_refusal_is_known(const struct fastmem_refusal *r);
 void fastmem_refusal_note(struct fastmem_refusal *r, uint64_t n);
 void fastmem_refusal_end(struct fastmem_refusal *r);
@@ -737,7 +756,8 @@ void fastmem_arena_init(struct fastmem_arena *arena, int socket_id);
 void fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker);
 void fastmem_arena_lock(struct fastmem_arena *arena);
 int fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align);
-bool fastmem_arena_may_grow(const struct fastmem_arena *arena, uint32_t n, uint32_t align);
+bool fastmem_arena_may_grow(const struct fastmem_arena *arena, uint32_t n, uint32_t align,
+		uint64_t now);
 int fastmem_maintain(bool grow);
 int fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes);
 uint64_t fastmem_arena_reserved(const struct fastmem_arena *arena);
@@ -775,7 +795,7 @@ unsigned int fastmem_slab_alloc(struct fastmem_bin *bin, struct fastmem_magazine
 void *fastmem_slab_alloc_one(struct fastmem_bin *bin);
 size_t fastmem_slab_meta_bytes(const struct fastmem_bin *bin);
 int fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags);
-bool fastmem_slab_may_grow(const struct fastmem_bin *bin);
+bool fastmem_slab_may_grow(const struct fastmem_bin *bin, uint64_t now);
 struct fastmem_granule *fastmem_slab_make(struct fastmem_bin *bin, unsigned int flags,
 		uint32_t max_slots);
 void fastmem_slab_enter(struct fastmem_bin *bin, struct fastmem_granule *slab);
@@ -801,6 +821,15 @@ uint32_t fastmem_drain_begin(struct fastmem_arena *arena);
 void fastmem_drain_end(struct fastmem_arena *arena, uint32_t ticket);
 void fastmem_drain_undo(struct fastmem_arena *arena);
 bool fastmem_is_drained(const struct fastmem_arena *arena);
+
+/* fastmem_failure.c */
+uint64_t fastmem_failure_epoch(const struct fastmem_bin *bin);
+struct fastmem_failure *fastmem_failure_find(struct fastmem_tcache *t,
+		const struct fastmem_bin *bin, unsigned int n_sockets);
+void fastmem_failure_note(struct fastmem_failure *f, uint64_t epoch);
+void fastmem_failure_begin(struct fastmem_tcache *t, const struct fastmem_bin *bin,
+		unsigned int n_sockets);
+bool fastmem_failure_holds(const struct fastmem_failure *f, uint64_t epoch, uint64_t now);
 
 /* fastmem_depot.c */
 void fastmem_depot_init(struct fastmem_depot *depot);
@@ -857,6 +886,7 @@ bool fastmem_bin_gather(struct fastmem_bin *bin);
 void fastmem_cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin);
 void fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin);
 void fastmem_depots_drain(struct fastmem_arena *arena);
+bool fastmem_tcache_is_open(struct fastmem_tcache *t, const struct fastmem_bin *bin);
 bool fastmem_tcache_holds(const struct fastmem_tcache *t, const struct fastmem_arena *arena);
 void fastmem_depots_drain_idle(struct fastmem_arena *arena);
 

@@ -39,6 +39,8 @@ fastmem_run_insert(struct fastmem_arena *arena, uint32_t head, uint32_t n)
 		fastmem_granule(g->next)->prev = head;
 	arena->runs[list] = head;
 	arena->nonempty |= UINT64_C(1) << list;
+	/* Pairs with the load in fastmem_failure_epoch(), by way of the lock. */
+	__atomic_store_n(&arena->n_given, arena->n_given + 1, __ATOMIC_RELAXED);
 }
 
 void

@@ -159,6 +159,13 @@ list_remove(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	bin->n_partial--;
 }
 
+/* Pairs with the load in fastmem_failure_epoch(), by way of the lock. */
+static void
+count_joined(struct fastmem_bin *bin)
+{
+	__atomic_store_n(&bin->n_joined, bin->n_joined + 1, __ATOMIC_RELAXED);
+}
+
 static void
 list_push_head(struct fastmem_bin *bin, struct fastmem_granule *slab)
 {
@@ -170,6 +177,7 @@ list_push_head(struct fastmem_bin *bin, struct fastmem_granule *slab)
 		bin->last_slab = slab->head;
 	bin->slabs = slab->head;
 	bin->n_partial++;
+	count_joined(bin);
 }
 
 static void
@@ -183,6 +191,7 @@ list_push_tail(struct fastmem_bin *bin, struct fastmem_granule *slab)
 		bin->slabs = slab->head;
 	bin->last_slab = slab->head;
 	bin->n_partial++;
+	count_joined(bin);
 }
 
 static void
@@ -629,12 +638,12 @@ next_granules(const struct fastmem_bin *bin)
 			bin->slab_granules ? bin->small_granules : bin->slab_granules;
 }
 
-/* Whether its arena may grow for another slab. */
+/* Whether its arena may grow for another slab. now: cycles of EAL's timer. */
 bool
-fastmem_slab_may_grow(const struct fastmem_bin *bin)
+fastmem_slab_may_grow(const struct fastmem_bin *bin, uint64_t now)
 {
 	return fastmem_arena_may_grow(&fastmem_ctl()->arenas[bin->socket], next_granules(bin),
-		bin->slab_align);
+		bin->slab_align, now);
 }
 
 /* A run for a slab of the bin, from the arena as it is, or, unless flags forbid it, grown. */

@@ -147,7 +147,8 @@ size_t
 fastmem_tcache_bytes(const struct fastmem_ctl *ctl)
 {
 	return sizeof(struct fastmem_tcache) + ctl->n_bins * sizeof(struct rte_fastmem_cache) +
-		ctl->first_pool_bin * sizeof(struct fastmem_counts);
+		ctl->first_pool_bin * sizeof(struct fastmem_counts) +
+		ctl->n_sockets * FASTMEM_OPEN_WORDS * sizeof(uint64_t);
 }
 
 /*
@@ -183,6 +184,7 @@ tcache_make(struct fastmem_ctl *ctl, int32_t lcore, bool may_grow)
 	t->lcore = lcore;
 	t->owner = owner_word();
 	t->counts = RTE_PTR_ADD(t, sizeof(*t) + caches);
+	t->open = (uint64_t *)(t->counts + ctl->first_pool_bin);
 	t->next = __atomic_load_n(&ctl->tcaches, __ATOMIC_RELAXED);
 	/* Release: who finds it in the list finds it complete. */
 	while (!__atomic_compare_exchange_n(&ctl->tcaches, &t->next, t, false,

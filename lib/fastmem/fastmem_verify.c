@@ -232,6 +232,9 @@ verify_caches(struct verify *v, struct fastmem_tcache *t)
 				(void *)c->top, (void *)c->end);
 		if (c->loaded != NULL)
 			verify_magazine(v, i, c->loaded, fastmem_cache_len(c), t->id);
+		if (c->loaded != NULL && i < v->ctl->first_pool_bin &&
+				!fastmem_tcache_is_open(t, &v->ctl->bins[i]))
+			fault(v, "thread cache %u, bin %u: not among the open ones", t->id, i);
 		if (c->loaded != NULL && c->loaded->n != 0)
 			fault(v, "thread cache %u, bin %u: the loaded magazine counts, too", t->id, i);
 		/* A stolen one is elsewhere. */

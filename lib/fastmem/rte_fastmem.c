@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_errno.h>
 
 #include "fastmem_debug.h"
@@ -257,10 +258,11 @@ struct request {
 static struct fastmem_bin *
 request_bin(const struct request *r, unsigned int i)
 {
-	unsigned int socket;
+	unsigned int socket = r->first_socket + i;
 
-	RTE_ASSERT(r->ctl->n_sockets > 0);
-	socket = (r->first_socket + i) % r->ctl->n_sockets;
+	RTE_ASSERT(r->first_socket < r->ctl->n_sockets && i < r->ctl->n_sockets);
+	if (socket >= r->ctl->n_sockets)
+		socket -= r->ctl->n_sockets; /* a division would take longer than all else here */
 	return &r->ctl->bins[r->ctl->arenas[socket].first_bin + r->offset];
 }
 
@@ -373,37 +375,94 @@ request_try(const struct request *r, void **objs, unsigned int n, unsigned int f
 	return false;
 }
 
-/* Whether a socket may grow, as far as is known. */
+/* Whether a socket may grow, as far as is known. now: cycles of EAL's timer. */
 static bool
-request_may_grow(const struct request *r, unsigned int flags)
+request_may_grow(const struct request *r, unsigned int flags, uint64_t now)
 {
 	unsigned int i;
 
 	if ((flags & RTE_FASTMEM_F_NOGROW) != 0)
 		return false;
 	for (i = 0; i < r->n_sockets; i++)
-		if (fastmem_slab_may_grow(request_bin(r, i)))
+		if (fastmem_slab_may_grow(request_bin(r, i), now))
 			return true;
 	return false;
 }
 
 /*
- * n objects into an array of the caller. 0 or -ENOMEM. What another socket has is better than
- * growth, which takes long, and longest where it is refused.
+ * n objects into an array of the caller. What another socket has is better than growth, which takes
+ * long, and longest where it is refused.
  */
-static int
-request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags)
+static bool
+request_try_all(const struct request *r, void **objs, unsigned int n, unsigned int flags)
 {
 	const bool only_here = r->n_sockets == 1;
 
 	if (!only_here && request_try(r, objs, n, flags | FASTMEM_F_NO_CHUNK))
+		return true;
+	if ((only_here || request_may_grow(r, flags, rte_get_timer_cycles())) &&
+			request_try(r, objs, n, flags))
+		return true;
+	return request_reclaim(r) && request_try(r, objs, n, flags);
+}
+
+/* Of all sockets of the request; 0: not known, or the thread's own caches have something there. */
+static uint64_t
+request_epoch(const struct request *r)
+{
+	uint64_t epoch, sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < r->n_sockets; i++) {
+		const struct fastmem_bin *bin = request_bin(r, i);
+
+		epoch = fastmem_failure_epoch(bin);
+		if (epoch == 0 || fastmem_tcache_holds(r->t, &r->ctl->arenas[bin->socket]))
+			return 0;
+		sum += epoch;
+	}
+	return sum;
+}
+
+/* A call of a thread that has failed to get one object of this size before. 0 or -ENOMEM. */
+static int
+request_again(const struct request *r, struct fastmem_failure *failure, void **objs,
+		unsigned int n, unsigned int flags)
+{
+	const uint64_t epoch = request_epoch(r); /* before it tries */
+	const uint64_t now = rte_get_timer_cycles();
+
+	if (fastmem_failure_holds(failure, epoch, now) && !request_may_grow(r, flags, now))
+		return -ENOMEM;
+	if (request_try_all(r, objs, n, flags)) {
+		failure->bin = 0;
 		return 0;
-	if ((only_here || request_may_grow(r, flags)) && request_try(r, objs, n, flags))
-		return 0;
-	if (request_reclaim(r) && request_try(r, objs, n, flags))
-		return 0;
-	fastmem_cache_nomem(r->t, request_bin(r, 0), n);
+	}
+	if (n == 1)
+		fastmem_failure_note(failure, epoch);
 	return -ENOMEM;
+}
+
+/* 0 or -ENOMEM, as all that follow. */
+static int
+request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags)
+{
+	struct fastmem_failure *failure = NULL;
+	int ret;
+
+	/* With checking, objects may wait. */
+	if (likely(r->t != NULL && r->ctl->debug == NULL))
+		failure = fastmem_failure_find(r->t, request_bin(r, 0), r->n_sockets);
+	if (failure != NULL)
+		ret = request_again(r, failure, objs, n, flags);
+	else
+		ret = request_try_all(r, objs, n, flags) ? 0 : -ENOMEM;
+	if (likely(ret == 0))
+		return 0;
+	if (failure == NULL && r->t != NULL && n == 1)
+		fastmem_failure_begin(r->t, request_bin(r, 0), r->n_sockets);
+	fastmem_cache_nomem(r->t, request_bin(r, 0), n);
+	return ret;
 }
 
 static void *

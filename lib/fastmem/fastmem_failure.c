@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * What a thread has tried to allocate in vain.
+ *
+ * Where memory is exhausted, each call that fails would take all locks again, to find what the last
+ * one has found: nothing. So a thread remembers the sizes that it could not have, and when it began
+ * to try: the epoch. It fails at once as long as the epoch is the same, its own caches are empty
+ * and nothing can grow. After some time it looks again, as processes may have died.
+ *
+ * The epoch of a bin and its arena changes when anything comes to where an allocation looks: to
+ * depots, spare magazines and empty slabs (arena.drain), free runs (arena.n_given) and slots of the
+ * bin's slabs (bin.n_joined). It is read before the call tries. The last two are changed under the
+ * locks under which it tries: what is entered before the try is found, and what comes later changes
+ * the epoch. For the first see fastmem_drain.c.
+ */
+
+#include <rte_cycles.h>
+
+#include "fastmem_private.h"
+
+/*
+ * 0: there may be something in depots, spare magazines or empty slabs. Else the sum of counters
+ * that only grow, so that sums over several bins are also the same only if each counter is.
+ */
+uint64_t
+fastmem_failure_epoch(const struct fastmem_bin *bin)
+{
+	const struct fastmem_arena *arena = &fastmem_ctl()->arenas[bin->socket];
+	uint32_t drain = __atomic_load_n(&arena->drain, __ATOMIC_ACQUIRE);
+
+	if (drain == 0 || (drain & 1) != 0)
+		return 0;
+	return (uint64_t)drain + __atomic_load_n(&arena->n_given, __ATOMIC_RELAXED) +
+		__atomic_load_n(&bin->n_joined, __ATOMIC_RELAXED);
+}
+
+static struct fastmem_failure *
+place(struct fastmem_tcache *t, const struct fastmem_bin *bin)
+{
+	return &t->failures[bin->id % FASTMEM_FAILURES];
+}
+
+/* The last failure of a call for this bin and those like it on so many sockets; NULL: none. */
+struct fastmem_failure *
+fastmem_failure_find(struct fastmem_tcache *t, const struct fastmem_bin *bin,
+		unsigned int n_sockets)
+{
+	struct fastmem_failure *f = place(t, bin);
+
+	return f->bin == bin->id && f->n_sockets == n_sockets ? f : NULL;
+}
+
+/* It has failed again, since that epoch. */
+void
+fastmem_failure_note(struct fastmem_failure *f, uint64_t epoch)
+{
+	f->epoch = epoch;
+	f->until = rte_get_timer_cycles() +
+		fastmem_refusal_min_us * rte_get_timer_hz() / 1000000;
+}
+
+/* It has failed for the first time. */
+void
+fastmem_failure_begin(struct fastmem_tcache *t, const struct fastmem_bin *bin,
+		unsigned int n_sockets)
+{
+	*place(t, bin) = (struct fastmem_failure){ .bin = bin->id, .n_sockets = n_sockets };
+}
+
+/* Whether it would fail again in this epoch, as far as that tells. now: cycles of EAL's timer. */
+bool
+fastmem_failure_holds(const struct fastmem_failure *f, uint64_t epoch, uint64_t now)
+{
+	return epoch != 0 && epoch == f->epoch && now < f->until;
+}
