@@ -179,6 +179,47 @@ few_survivors_keep_little_memory(void)
 	return TEST_SUCCESS;
 }
 
+/* What caches, depots and empty slabs have of some sizes serves others, before EAL is asked. */
+static int
+sizes_that_follow_each_other_share_memory(void)
+{
+	size_t sizes[RTE_FASTMEM_N_CLASSES];
+	unsigned int i, n = rte_fastmem_classes(sizes);
+
+	for (i = 0; i < n; i++) {
+		void *obj = rte_fastmem_alloc(sizes[i], 8, 0);
+
+		TEST_ASSERT(obj != NULL, "%zu bytes", sizes[i]);
+		rte_fastmem_free(obj);
+	}
+	TEST_ASSERT(stats_backing() <= 5 * MIB, "%" PRIu64 " KiB", stats_backing() >> 10);
+	return check_live(0);
+}
+
+/* Else each call would take from another size what that is about to need. */
+static int
+sizes_that_take_turns_get_memory_for_all_in_the_end(void)
+{
+	static const size_t sizes[] = { MIB, 896 * KIB, 768 * KIB, 640 * KIB, 576 * KIB };
+	struct rte_fastmem_class_stats stats;
+	unsigned int i, j;
+
+	for (i = 0; i < 2000; i++) {
+		for (j = 0; j < RTE_DIM(sizes); j++) {
+			void *obj = rte_fastmem_alloc(sizes[j], 0, 0);
+
+			TEST_ASSERT(obj != NULL);
+			rte_fastmem_free(obj);
+		}
+	}
+	for (j = 0; j < RTE_DIM(sizes); j++) {
+		TEST_ASSERT_EQUAL(rte_fastmem_stats_class(sizes[j], &stats), 0);
+		TEST_ASSERT(stats.slab_acquires <= 100, "%zu bytes: %" PRIu64 " slabs", sizes[j],
+			stats.slab_acquires);
+	}
+	return check_live(0);
+}
+
 /* With objects of 1 MiB, up to a limit that rises by steps; 0: there is none. */
 static int
 grow_to(uint64_t bytes, size_t step)
@@ -232,6 +273,8 @@ static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(few_survivors_keep_little_memory),
 	TEST_CASE_UNCHECKED(few_zones_are_enough_for_16_gib),
 	TEST_CASE_UNCHECKED(few_zones_are_enough_for_16_gib_in_small_steps),
+	TEST_CASE_UNCHECKED(sizes_that_follow_each_other_share_memory),
+	TEST_CASE_UNCHECKED(sizes_that_take_turns_get_memory_for_all_in_the_end),
 	TEST_CASES_END
 };
 

@@ -37,12 +37,16 @@
 #include "fastmem_debug.h"
 
 /*
- * What is worth reclaiming before an arena grows: this part of it, and nothing
- * below this size, where growth costs little and sizes would take turns in
- * taking each other's cached objects.
+ * What is worth reclaiming before an arena grows: this many bytes, of a small arena this part, and
+ * of a large one that part. Below HOARD_ARENA_BYTES, where little is much of what there is, a
+ * thread may do so once in so many allocations, and so many times in a row.
  */
-#define HOARD_SHARE 32
+#define HOARD_BYTES (UINT64_C(512) << 10)
+#define HOARD_SMALL_SHARE 8
+#define HOARD_SHARE 64
 #define HOARD_ARENA_BYTES (16u << 20)
+#define RECLAIM_EVERY 256u
+#define RECLAIM_BURST 64u
 
 /*
  * A thread that waits keeps what its loaded magazines hold. There may be hundreds of threads that
@@ -609,11 +613,41 @@ bin_hoard(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
 	return n * bin->slot_size;
 }
 
+/* What there must be of other sizes so that it is worth the time to look for it. */
+static uint64_t
+hoard_worth(const struct fastmem_arena *arena)
+{
+	uint64_t bytes = fastmem_arena_bytes(arena);
+	uint64_t worth = RTE_MIN(bytes / HOARD_SMALL_SHARE, HOARD_BYTES);
+
+	return RTE_MAX(worth, bytes / HOARD_SHARE);
+}
+
+/*
+ * Whether a thread may reclaim once more, which its caches need some time to recover from. Where
+ * sizes take turns in taking each other's objects, an arena is to grow in the end.
+ */
+static bool
+may_reclaim(struct fastmem_tcache *t)
+{
+	const uint32_t n = fastmem_ctl()->first_pool_bin;
+	uint64_t now = 0;
+	uint32_t i;
+
+	if (t == NULL)
+		return false;
+	for (i = 1; i < n; i++)
+		now += t->caches[i].n_alloc;
+	if (t->reclaim_due > now + RECLAIM_BURST * RECLAIM_EVERY)
+		return false;
+	t->reclaim_due = RTE_MAX(t->reclaim_due, now) + RECLAIM_EVERY;
+	return true;
+}
+
 /*
  * What this thread's caches, the depots and the empty slabs of its arena hoard
- * of other sizes is better used than memory from EAL, if it is a good part of
- * what is there: it goes back to the arena. A growth makes the arena larger by a
- * similar part, so neither happens often. Returns whether it did.
+ * of other sizes is better used than memory from EAL, if it is enough: it goes
+ * back to the arena. Returns whether it did.
  */
 static bool
 reclaim_hoard(struct fastmem_tcache *t, const struct fastmem_bin *keep)
@@ -624,12 +658,13 @@ reclaim_hoard(struct fastmem_tcache *t, const struct fastmem_bin *keep)
 	uint64_t hoard = 0;
 	unsigned int i;
 
-	if (fastmem_arena_bytes(arena) < HOARD_ARENA_BYTES || fastmem_is_drained(arena))
+	if (fastmem_is_drained(arena))
 		return false;
 	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++)
 		if (&bins[i] != keep)
 			hoard += bin_hoard(t, &bins[i]);
-	if (hoard < fastmem_arena_bytes(arena) / HOARD_SHARE)
+	if (hoard < hoard_worth(arena) ||
+			(fastmem_arena_bytes(arena) < HOARD_ARENA_BYTES && !may_reclaim(t)))
 		return false;
 	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
 		if (&bins[i] == keep)

@@ -28,13 +28,17 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_malloc.h>
 #include <rte_pause.h>
 
 #include "fastmem_eal.h"
 #include "fastmem_private.h"
+#include "fastmem_replace_heap.h"
 
 #define META_ZONE_MIN (256 << 10)
 #define META_ZONE_MAX (8 << 20) /* or an eighth of what is there, if that is more */
+#define MAPPED_ZONES 4u /* of the bookkeeping, that take what EAL has left over */
+#define EAL_HEADER_BYTES ((size_t)1 << 10)
 #define META_STOCK (128 << 10)
 #define MAP_PAGE 4096u /* bytes; leaves begin on a page of their own */
 #define SPINS 200
@@ -130,6 +134,25 @@ meta_lock(struct fastmem_meta *meta)
 	}
 }
 
+/*
+ * Bytes of the largest piece of memory that EAL has mapped and makes no use of, but for what EAL
+ * itself takes of it.
+ */
+static size_t
+mapped_bytes(const struct fastmem_ctl *ctl)
+{
+	struct rte_malloc_socket_stats heap;
+	size_t most = 0;
+	unsigned int i;
+
+	for (i = 0; i < ctl->n_sockets; i++)
+		if (rte_fastmem_replace_get_heap()->get_socket_stats(ctl->arenas[i].socket_id,
+				&heap) == 0)
+			most = RTE_MAX(most, heap.greatest_free_size);
+	most -= RTE_MIN(most, EAL_HEADER_BYTES);
+	return RTE_ALIGN_FLOOR(most, (size_t)RTE_CACHE_LINE_SIZE);
+}
+
 /* Of the primary process only. Under meta.grow. */
 static int
 meta_add_zone(struct fastmem_meta *meta, size_t size)
@@ -137,13 +160,17 @@ meta_add_zone(struct fastmem_meta *meta, size_t size)
 	FASTMEM_UNCANCELLABLE;
 	char name[RTE_MEMZONE_NAMESIZE];
 	const struct rte_memzone *mz;
-	size_t want, most;
+	size_t want, most, mapped;
 
 	if (meta->n_zones == FASTMEM_MAX_META_ZONES)
 		return -ENOMEM;
 	most = RTE_MAX((size_t)META_ZONE_MAX, meta->bytes / 8);
 	want = RTE_MAX((size_t)META_ZONE_MIN, meta->bytes / 2);
 	want = RTE_MIN(want, most);
+	/* The first ones take no page of the machine if what is mapped is enough. */
+	mapped = meta->n_zones < MAPPED_ZONES ? mapped_bytes(fastmem_ctl()) : 0;
+	if (mapped >= size)
+		want = RTE_MIN(want, mapped);
 	want = RTE_MAX(want, size);
 	snprintf(name, sizeof(name), "fastmem_meta_%u", meta->n_zones);
 	mz = fastmem_zone_reserve(name, want, SOCKET_ID_ANY, 0, RTE_CACHE_LINE_SIZE);

@@ -101,7 +101,7 @@
 
 #define FASTMEM_MAX_META_ZONES 256
 #define FASTMEM_DEPOT_SLOTS 64
-#define FASTMEM_MAGAZINES_PER_BLOCK 32
+#define FASTMEM_MAGAZINES_PER_BLOCK 16 /* 33 KiB at most */
 #define FASTMEM_MAX_MAGAZINE_BLOCKS 8192
 #define FASTMEM_RUN_LISTS 64 /* list i: runs of i + 1 granules; the last: longer too */
 
@@ -445,6 +445,7 @@ struct fastmem_tcache {
 	/* Of size classes: what the loaded magazines may hold. Owner only. Atomic for maintain */
 	uint64_t bytes;
 	uint64_t idle_seq; /* seq at the last maintain; its upper half: swept since. Of maintain */
+	uint64_t reclaim_due; /* of may_reclaim(), in allocations. Owner only */
 	struct fastmem_counts *counts; /* by bin, of size classes; never changes */
 	/* By pool, a block for so many; NULL: all are 0. Set once, by the owner. Atomic. */
 	struct fastmem_counts *pool_counts[RTE_FASTMEM_MAX_POOLS / FASTMEM_COUNTS_PER_BLOCK];
