@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+"""The most memory that a recorded trace takes, with rte_malloc preloaded, over EAL's own heap.
+
+As "make ab" has it: ordinary memory and huge pages of the whole process, in which one page more or
+less is some 7 % of the smaller traces. Counts, no times: any machine will do. Traces of several
+threads differ by a page from run to run, as threads meet.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../test-fastmem-perf/ab"))
+from side import Figure  # noqa: E402  pylint: disable=wrong-import-position
+import traces  # noqa: E402  pylint: disable=wrong-import-position
+
+AT_MOST = 1.10  # the goal
+parser = argparse.ArgumentParser()
+parser.add_argument("perf", help="dpdk-fastmem-perf")
+parser.add_argument("library", help="librte_fastmem_malloc.so")
+parser.add_argument("launcher", nargs="+", help="what starts a program on EAL")
+
+
+class Peaks(unittest.TestCase):
+    """One case for each trace."""
+
+    def check(self, name, at_most=AT_MOST):
+        figures = {"peak memory": Figure("bytes"), "  used in EAL's heap": Figure("bytes")}
+        with tempfile.TemporaryDirectory(prefix="fastmem-peaks.") as scratch:
+            traces.measure_peaks(ARGS, os.path.join(TRACES, name + ".trace"),
+                                 os.path.join(scratch, name), figures)
+        ratio = figures["peak memory"].ratio()
+        print("%s: %.3f" % (name, ratio), file=sys.stderr)
+        self.assertLessEqual(ratio, at_most)
+
+    def test_the_hash_suites_take_little_more_than_on_eal(self):
+        self.check("dpdk-test-hash")
+
+    def test_random_sizes_take_little_more_than_on_eal(self):
+        # Of 60 sizes, few objects each, in the caches of two threads.
+        self.check("dpdk-test-malloc", 1.25)
+
+    def test_open_vswitch_takes_little_more_than_on_eal(self):
+        self.check("openvswitch")
+
+    def test_sqlite_takes_little_more_than_on_eal(self):
+        self.check("sqlite3")
+
+    def test_testpmd_takes_little_more_than_on_eal(self):
+        self.check("testpmd")
+
+    def test_testpmd_with_malloc_takes_little_more_than_on_eal(self):
+        self.check("testpmd-libc", 1.15)
+
+
+if __name__ == "__main__":
+    ARGS = parser.parse_args()
+    ARGS.quick = True
+    ARGS.no_huge = False
+    TRACES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../test-fastmem-perf/traces")
+    unittest.main(argv=sys.argv[:1], verbosity=2)
