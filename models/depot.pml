@@ -7,7 +7,7 @@
  * fastmem_depot_take() of lib/fastmem/fastmem_depot.c, step by step, where any
  * thread may stop for good between any two steps; and what takes the magazines of
  * a dead thread back: fastmem_magazine_seize(), as called by magazines_take_back()
- * of lib/fastmem/fastmem_peer.c.
+ * of lib/fastmem/process/process.c.
  *
  * Checked: no magazine has two owners; none is lost; no step waits for a thread
  * that has stopped. See README.md.

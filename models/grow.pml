@@ -4,8 +4,8 @@
 
 /*
  * Growth of a pool by several processes: fastmem_pool_grow(), pool_grow_to(), pool_make_room(),
- * pool_shrink() and pool_end() of lib/fastmem/fastmem_pool.c, fastmem_slab_enter() and
- * bin_repair() of fastmem_slab.c, and the requests of fastmem_mp.c.
+ * pool_shrink() and pool_end() of lib/fastmem/pool/pool.c, fastmem_slab_enter() and
+ * bin_repair() of fastmem_slab.c, and the requests of process_mp.c.
  *
  * A secondary grows the pool itself, and asks the primary for memory if there is none. Another
  * one asks the primary to grow it. The primary's thread that serves them shrinks pools on its way,

@@ -7,7 +7,7 @@
  * process may be killed between any two steps, and so may be whoever takes its
  * cache back. lib/fastmem/fastmem_slab.c: fastmem_bin_lock(), bin_repair(),
  * slab_claim() and put_batch(), with struct fastmem_transfer; fastmem_cache.c:
- * cache_refill(), cache_spill_to_slabs() and cache_close(); fastmem_peer.c:
+ * cache_refill(), cache_spill_to_slabs() and cache_close(); process.c:
  * peer_take_back().
  *
  * Checked: no slot is in two places; none is lost but those that the application

@@ -5,10 +5,10 @@
 /*
  * Taking objects of a pool out of the loaded magazine of another thread:
  * rte_fastmem_pool_get() and rte_fastmem_push() against sweep(), cache_limit() and
- * cache_collect() of lib/fastmem/fastmem_steal.c, and cache_restore() and swap_spare() of
+ * cache_collect() of lib/fastmem/pool/pool_steal.c, and cache_restore() and swap_spare() of
  * fastmem_cache.c, step by step. An owner pops and pushes; thieves take. The owner or the first
  * thief may be killed between any two steps: then the next to take the lock repairs, repair() of
- * fastmem_steal.c, and another process takes back what the dead owner had cached,
+ * pool_steal.c, and another process takes back what the dead owner had cached,
  * fastmem_tcache_close().
  *
  * As the fast path has no fence, stores are not seen at once here: each of them has a

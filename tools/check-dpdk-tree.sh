@@ -8,7 +8,7 @@ usage() {
 	cat <<-END
 	usage: tools/check-dpdk-tree.sh [DPDK_SOURCE_DIR]
 
-	Copies lib/fastmem into a copy of DPDK's source tree, and builds it there as one of DPDK's
+	Copies lib/fastmem, with its folders beside it, into a copy of DPDK's source tree, and builds it there as one of DPDK's
 	own libraries. Without a source tree it gets that of Debian's package (apt-get source, for
 	which apt needs a deb-src entry).
 	END
@@ -30,8 +30,8 @@ else
 fi
 tree=$scratch/dpdk
 
-rm -rf "$tree/lib/fastmem" "$tree/build"
-cp -r lib/fastmem "$tree/lib/"
+rm -rf "$tree/lib/fastmem" "$tree/lib/fastmem_debug" "$tree/lib/fastmem_replace" "$tree/build"
+cp -r lib/fastmem lib/fastmem_debug lib/fastmem_replace "$tree/lib/"
 # Behind mbuf, the last of the libraries that fastmem could build on.
 sed -i "0,/^ *'mbuf',/s//&\n        'fastmem',/" "$tree/lib/meson.build"
 grep -q "'fastmem'" "$tree/lib/meson.build" || die "lib/meson.build of DPDK is not as expected"

@@ -12,7 +12,7 @@ usage() {
 	cat <<-END
 	usage: tools/check-static.sh [file...]
 
-	Files are those of lib/fastmem and drivers/mempool/fastmem, all of them unless some are named.
+	Files are those of the library and of the mempool driver, all of them unless some are named.
 	Prints what is objected to, a line for each tool and file, and "N passed, N failed".
 	END
 }
@@ -20,7 +20,8 @@ usage() {
 case "${1:-}" in
 -h|--help) usage; exit ;;
 esac
-[ $# -gt 0 ] || set -- lib/fastmem/*.c drivers/mempool/fastmem/*.c
+[ $# -gt 0 ] || set -- lib/fastmem/*.c lib/fastmem/*/*.c lib/fastmem_debug/*.c \
+	lib/fastmem_debug/*/*.c lib/fastmem_replace/*.c drivers/mempool/fastmem/*.c
 
 for tool in gcc clang clang-tidy cppcheck; do
 	command -v $tool >/dev/null || die "no $tool: tools/setup.sh test installs it"
@@ -33,8 +34,9 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 # As meson.build has them. What DPDK's headers do is theirs.
+folders=(lib/fastmem lib/fastmem_debug lib/fastmem_debug/gdb lib/fastmem_replace)
 cflags=(-std=gnu11 -DALLOW_EXPERIMENTAL_API -DALLOW_INTERNAL_API -D_GNU_SOURCE -DRTE_ENABLE_ASSERT
-	-DRTE_LOG_DEFAULT_LOGTYPE=lib.fastmem -Ilib/fastmem)
+	-DRTE_LOG_DEFAULT_LOGTYPE=lib.fastmem "${folders[@]/#/-I}")
 for flag in $(pkg-config --cflags libdpdk); do
 	cflags+=("${flag/#-I/-isystem}")
 done
@@ -52,7 +54,7 @@ analyse() {
 	cppcheck)
 		cppcheck --quiet --enable=warning,performance,portability --inline-suppr \
 			--library=lib/fastmem/fastmem.cfg --suppress=missingInclude \
-			--suppress=normalCheckLevelMaxBranches -Ilib/fastmem \
+			--suppress=normalCheckLevelMaxBranches "${folders[@]/#/-I}" \
 			-D__x86_64__ -D__GNUC__=12 "$2" ;;
 	esac
 }

@@ -31,7 +31,7 @@ readme_links_lead_somewhere() {
 # Names that are declared experimental in the header, in any order.
 declared() {
 	sed -n '/^__rte_experimental/,/(/p' lib/fastmem/rte_fastmem.h lib/fastmem/rte_fastmem_pool.h \
-			lib/fastmem/rte_fastmem_debug.h |
+			lib/fastmem_debug/rte_fastmem_debug.h |
 		grep -oE '\brte_fastmem_[a-z0-9_]+\(' | tr -d '(' | sort -u
 }
 

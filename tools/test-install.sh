@@ -76,7 +76,7 @@ exports_only_rte() {
 	local strange
 
 	nm -D --defined-only "$(find "$prefix" -name librte_fastmem.so)" >"$scratch/symbols"
-	# The names of versions are among them, and a function of EAL: see fastmem_cleanup.c.
+	# The names of versions are among them, and a function of EAL: see process_cleanup.c.
 	strange=$(awk '$3 !~ /^rte_fastmem_/ && $3 !~ /^(EXPERIMENTAL|INTERNAL|DPDK_[0-9.]+)(@|$)/ &&
 		$3 !~ /^rte_eal_cleanup@/ { print $3 }' "$scratch/symbols")
 	[ -s "$scratch/symbols" ] && [ -z "$strange" ] || { echo "exported: $strange"; return 1; }

@@ -176,7 +176,9 @@ class Bench:
         self.args = args
         self.scratch = scratch
         self.cflags = ["-g", "-O2", "-w", "-DALLOW_EXPERIMENTAL_API", "-D_GNU_SOURCE",
-                       "-I" + os.path.join(TOP, "lib/fastmem"), *pkg_config("--cflags")]
+                       *("-I" + os.path.join(TOP, "lib", folder)
+                         for folder in ("fastmem", "fastmem_debug", "fastmem_replace")),
+                       *pkg_config("--cflags")]
         self.shared = ["-L" + args.build, "-lrte_fastmem", "-Wl,-rpath," + args.build,
                        *pkg_config("--libs")]
 

@@ -69,9 +69,8 @@ class Tools:
                               capture_output=True, text=True).stdout
         # What DPDK's and fastmem's own headers do is theirs: as if installed.
         headers = [re.sub(r"^-I", "-isystem", flag) for flag in shlex.split(dpdk)]
-        self.cflags = ["-DALLOW_EXPERIMENTAL_API", "-D_GNU_SOURCE", "-isystem" + str(fastmem),
-                       *headers]
-        self.cppcheck_library = fastmem / "fastmem.cfg"
+        self.cflags = ["-DALLOW_EXPERIMENTAL_API", "-D_GNU_SOURCE", *("-isystem" + str(folder) for folder in fastmem), *headers]
+        self.cppcheck_library = fastmem[0] / "fastmem.cfg"
         self.names = ["gcc-warnings", "gcc-fanalyzer", "clang-analyzer", "clang-tidy", "cppcheck"]
 
     def command(self, tool, program):
@@ -275,8 +274,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--tsv", type=pathlib.Path,
                         help="write what was found here: kind, tool, verdict, reason")
-    parser.add_argument("--fastmem", type=pathlib.Path, default=TOP / "lib" / "fastmem",
-                        help="folder of fastmem's headers")
+    parser.add_argument("--fastmem", type=pathlib.Path, nargs="+",
+                        default=[TOP / "lib" / folder for folder in
+                                 ("fastmem", "fastmem_debug", "fastmem_replace")],
+                        help="folders of fastmem's headers")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     args = parser.parse_args()
 

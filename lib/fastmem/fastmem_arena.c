@@ -17,7 +17,7 @@
  *
  * arena.lock is held for a bounded time; arena.grow serialises growth and
  * trimming and is held across calls into EAL. Growth and trimming are done by the
- * primary process: the others ask it (fastmem_mp.c).
+ * primary process: the others ask it (process_mp.c).
  *
  * The states of the granules are what is true; free runs, their lists and the
  * counts follow from them, and are made anew when the holder of arena.lock dies.

@@ -26,7 +26,7 @@
  * changes the magazine's owner word has it. Modelled in models/steal.pml.
  *
  * Magazines of pools move under a lock, pool.caches, because there the objects of the
- * loaded magazine can be taken away as well: fastmem_steal.c. It is taken by those who
+ * loaded magazine can be taken away as well: pool_steal.c. It is taken by those who
  * call this file, and here where all bins are gone through. Nothing grows under it.
  */
 
@@ -191,7 +191,7 @@ set_capacity(struct fastmem_tcache *t, const struct fastmem_bin *bin, uint16_t c
 	int64_t more = ((int64_t)capacity - c->capacity) * bin->slot_size;
 
 	c->capacity = capacity;
-	/* What threads hold of a pool can be taken from them: fastmem_steal.c. */
+	/* What threads hold of a pool can be taken from them: pool_steal.c. */
 	if (bin->pool != NULL)
 		return;
 	__atomic_store_n(&t->bytes, t->bytes + more, __ATOMIC_RELAXED);

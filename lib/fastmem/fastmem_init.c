@@ -529,7 +529,7 @@ rte_fastmem_deinit(void)
 		return;
 	if (fastmem_process_state() == FASTMEM_PROCESS_FORKED)
 		succeed();
-	/* Where fastmem_cleanup.c could not see EAL's end. */
+	/* Where process_cleanup.c could not see EAL's end. */
 	if (fastmem_ctl() != NULL && !fastmem_is_mapped(fastmem_ctl()))
 		forget();
 	state = fastmem_process_state();

@@ -12,7 +12,7 @@
  * yet entered anywhere when its process is killed is lost until deinit: that is
  * a matter of a few instructions.
  *
- * The granule map is a sparse part of the file of fastmem_alive.c, or memory of this
+ * The granule map is a sparse part of the file of process_alive.c, or memory of this
  * process where there is none: it spans all memory that EAL may ever map, and costs a
  * page where there are chunks. (An fbarray of EAL's would be written to as a whole.) It is written
  * when slabs come and go, under bin.lock, and leaves are added under arena.grow

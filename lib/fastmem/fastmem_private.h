@@ -10,35 +10,35 @@
  * only those below it:
  *
  *   fastmem_init.c   the begin and the end, and how a secondary attaches
- *   fastmem_fork.c   children of fork(), and which of them goes on
- *   fastmem_unload.c a plug-in that has the library is closed
- *   fastmem_cleanup.c  EAL ends before fastmem
- *   rte_fastmem.c    the interface: arguments, sockets, fallback
+ *   process_fork.c   children of fork(), and which of them goes on
+ *   process_unload.c a plug-in that has the library is closed
+ *   process_cleanup.c  EAL ends before fastmem
+ *   fastmem_alloc.c    the interface: arguments, sockets, fallback
  *   fastmem_class.c  size classes: sizes to bins
- *   fastmem_pool.c   typed pools: bins that users make, growth and its limits
- *   fastmem_pool_look.c  reads all of a pool: iterators, figures
- *   fastmem_defer.c  objects of pools that wait for a grace period
- *   fastmem_steal.c  objects of pools in other threads' caches
+ *   pool.c   typed pools: bins that users make, growth and its limits
+ *   pool_iter.c  reads all of a pool: iterators, figures
+ *   pool_defer.c  objects of pools that wait for a grace period
+ *   pool_steal.c  objects of pools in other threads' caches
  *   fastmem_thread.c which thread has which caches: their begin and end
  *   fastmem_cache.c  thread caches: magazines are loaded, swapped, given back
  *   fastmem_depot.c  per bin: queues of full and of empty magazines, lock-free
  *   fastmem_drain.c  per arena: whether depots, spare magazines and empty slabs hold anything
  *   fastmem_failure.c  what a thread has tried to allocate in vain
  *   fastmem_slab.c   per bin: slabs, whose free slots are bits outside of them
- *   fastmem_store.c  the same for objects whose memory is not fastmem's
+ *   pool_external.c  the same for objects whose memory is not fastmem's
  *   fastmem_arena.c  per socket: chunks (memzones), growth
  *   fastmem_run.c    runs of granules in chunks
  *   fastmem_eal.c    memzones
  *   fastmem_meta.c   the memory of all bookkeeping, magazines, the granule map
  *   fastmem_lock.c   checks the order of locks, in builds with assertions
- *   fastmem_mp.c     what a secondary process asks of the primary: growth
- *   fastmem_stack.c  call stacks, kept as numbers
- *   fastmem_known.c  the stacks that this process has walked before
- *   fastmem_unwind.c walks up the stack of a thread
- *   fastmem_symbol.c prints call stacks
- *   fastmem_peer.c   which processes there are, and what dead ones leave behind
- *   fastmem_alive.c  which of them live
- *   fastmem_debug.c  checking at run time, of which fastmem_debug.h tells: called where
+ *   process_mp.c     what a secondary process asks of the primary: growth
+ *   backtrace.c  call stacks, kept as numbers
+ *   backtrace_cache.c  the stacks that this process has walked before
+ *   unwind.c walks up the stack of a thread
+ *   symbolize.c prints call stacks
+ *   process.c   which processes there are, and what dead ones leave behind
+ *   process_alive.c  which of them live
+ *   debug.c  checking at run time, of which fastmem_debug.h tells: called where
  *                    objects and slabs come and go
  *   fastmem_stats.c  reads all of the above, for the statistics and the dump
  *   fastmem_kept.c   the same: what keeps memory
@@ -55,7 +55,7 @@
  * Any process may be killed between any two instructions. What it did until then
  * is in memory, in program order: that is what the order of stores here is for,
  * beside other threads. Whatever a process owns names it as the owner, and can be
- * taken back by any other (fastmem_peer.c).
+ * taken back by any other (process.c).
  */
 
 #include <pthread.h>
@@ -106,13 +106,13 @@
 #define FASTMEM_RUN_LISTS 64 /* list i: runs of i + 1 granules; the last: longer too */
 
 #define FASTMEM_MAX_PEERS 64 /* processes */
-/* The granule map's place in the file of fastmem_alive.c: on a page of any size. */
+/* The granule map's place in the file of process_alive.c: on a page of any size. */
 #define FASTMEM_MAP_OFFSET (64 << 10)
 
 /* rte_fastmem_map.first without a map: no address has an index that is in range. */
 #define FASTMEM_NO_MAP (UINTPTR_MAX / 2)
 
-/* Bytes of that file which are locked and never written: see fastmem_alive.c. */
+/* Bytes of that file which are locked and never written: see process_alive.c. */
 #define FASTMEM_LOCKS 4096
 #define FASTMEM_GATE (FASTMEM_LOCKS + FASTMEM_MAX_PEERS)
 
@@ -303,7 +303,7 @@ struct fastmem_bin {
 	uint16_t first_capacity; /* of a fresh cache */
 	uint16_t max_full; /* magazines in the depot */
 	uint16_t magazine_kind;
-	bool sampled; /* for sampled objects: see fastmem_sample.c */
+	bool sampled; /* for sampled objects: see debug_sample.c */
 	uint32_t header; /* of a pool: bytes from a slot to its object */
 	struct fastmem_pool *pool; /* NULL: a size class */
 	/* Set once, under lock; read with acquire. */
@@ -402,7 +402,7 @@ struct fastmem_counts {
 	uint64_t alloc_misses;
 	uint64_t free_misses;
 	uint64_t nomem;
-	uint64_t sampled_at; /* objects allocated, when one was checked last: see fastmem_sample.c */
+	uint64_t sampled_at; /* objects allocated, when one was checked last: see debug_sample.c */
 	uint64_t n_sampled;
 	uint64_t spare_owned; /* owner word of the spare magazine when it became that */
 	/* What former users of this cache have got from it, less returned. Atomic. */
@@ -477,7 +477,7 @@ struct fastmem_meta {
 
 enum fastmem_peer_state {
 	FASTMEM_PEER_NONE,
-	FASTMEM_PEER_ATTACHED, /* whether it lives, the kernel knows: see fastmem_peer.c */
+	FASTMEM_PEER_ATTACHED, /* whether it lives, the kernel knows: see process.c */
 	FASTMEM_PEER_GONE, /* nothing is left of it but pid and held */
 };
 
@@ -528,7 +528,7 @@ enum fastmem_process_state {
 	FASTMEM_PROCESS_OPEN,
 	FASTMEM_PROCESS_CLOSED, /* by the primary's deinit, while others were attached */
 	FASTMEM_PROCESS_FORGOTTEN, /* the shared state is gone, or another's: as CLOSED, for good */
-	FASTMEM_PROCESS_FORKED, /* it is the parent's while that lives: see fastmem_fork.c */
+	FASTMEM_PROCESS_FORKED, /* it is the parent's while that lives: see process_fork.c */
 };
 
 /*
@@ -546,7 +546,7 @@ struct fastmem_process {
 	bool init_called; /* by a secondary, which may attach without that */
 	bool is_fork; /* since EAL has started: its threads are the parent's, and hear no answer */
 	uint64_t nonce; /* of this attachment */
-	bool is_shared; /* there is a file of fastmem_alive.c; else no other process */
+	bool is_shared; /* there is a file of process_alive.c; else no other process */
 	int peers_fd; /* of that file, unless the program has closed it. Atomic */
 	dev_t peers_dev; /* which file that is */
 	ino_t peers_ino;
@@ -707,10 +707,10 @@ void fastmem_forked(void);
 void fastmem_end_serving(void);
 void fastmem_end(void);
 
-/* fastmem_unload.c */
+/* process_unload.c */
 void fastmem_unload_watch(void);
 
-/* fastmem_fork.c */
+/* process_fork.c */
 void fastmem_fork_begin(void);
 void fastmem_fork_end(void);
 int fastmem_fork_succeed(void);
@@ -811,7 +811,7 @@ void fastmem_slab_free(struct fastmem_bin *from, struct fastmem_magazine *m);
 void fastmem_slab_free_one(struct fastmem_bin *from, void *obj);
 void fastmem_slab_release_empty(struct fastmem_bin *bin);
 
-/* fastmem_store.c: under bin.lock */
+/* pool_external.c: under bin.lock */
 unsigned int fastmem_store_alloc(struct fastmem_bin *bin, void **objs, uint32_t *n_objs,
 		unsigned int n);
 unsigned int fastmem_store_free(struct fastmem_bin *bin, void **objs, uint32_t *n_objs);
@@ -891,13 +891,13 @@ bool fastmem_tcache_is_open(struct fastmem_tcache *t, const struct fastmem_bin *
 bool fastmem_tcache_holds(const struct fastmem_tcache *t, const struct fastmem_arena *arena);
 void fastmem_depots_drain_idle(struct fastmem_arena *arena);
 
-/* fastmem_steal.c */
+/* pool_steal.c */
 void fastmem_steal_init(void);
 void fastmem_caches_lock(struct fastmem_bin *bin);
 void fastmem_caches_unlock(struct fastmem_bin *bin);
 bool fastmem_steal(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping);
 
-/* fastmem_pool.c */
+/* pool.c */
 void fastmem_pools_init(struct fastmem_ctl *ctl);
 int fastmem_pool_grow(struct fastmem_pool *pool, uint32_t generation, uint32_t n);
 void fastmem_pool_look_begin(struct fastmem_pool *pool);
@@ -928,7 +928,7 @@ fastmem_pool_bin(const struct fastmem_pool *pool)
 	return &fastmem_ctl()->bins[pool->bin];
 }
 
-/* fastmem_defer.c */
+/* pool_defer.c */
 unsigned int fastmem_defer_count(const struct fastmem_pool *pool);
 void fastmem_defer_end(struct fastmem_pool *pool);
 void fastmem_defer_end_all(void);
@@ -943,7 +943,7 @@ void fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
 		struct fastmem_bin_figures *out);
 bool fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out);
 
-/* fastmem_mp.c: 0 or a negative errno */
+/* process_mp.c: 0 or a negative errno */
 int fastmem_mp_start(void);
 void fastmem_mp_stop(void);
 void fastmem_mp_refuse(void);
@@ -965,7 +965,7 @@ extern unsigned int fastmem_mp_ask_seconds;
 int64_t fastmem_cache_in_use(const struct fastmem_tcache *t, unsigned int bin);
 uint64_t fastmem_cache_objects(const struct fastmem_tcache *t, unsigned int bin);
 
-/* fastmem_peer.c */
+/* process.c */
 int fastmem_peers_create(struct fastmem_ctl *ctl);
 int fastmem_peers_join(struct fastmem_ctl *ctl);
 void fastmem_peers_leave(struct fastmem_ctl *ctl);
@@ -974,7 +974,7 @@ void fastmem_peers_take_back(struct fastmem_ctl *ctl);
 void fastmem_peers_lock(struct fastmem_ctl *ctl);
 void fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer);
 
-/* fastmem_alive.c */
+/* process_alive.c */
 int fastmem_alive_create(struct fastmem_ctl *ctl);
 int fastmem_alive_shut(void);
 void fastmem_alive_remove(void);

@@ -82,7 +82,7 @@ loaded_objects(const struct rte_fastmem_cache *c, uint64_t n)
 	uint64_t i, taken = 0;
 
 	n = m != NULL ? RTE_MIN(n, fastmem_magazine_capacity(m->kind)) : 0;
-	/* Others have taken objects away, and left holes: see fastmem_steal.c. */
+	/* Others have taken objects away, and left holes: see pool_steal.c. */
 	for (i = 0; READ(c->base) > READ(c->end) && i < n; i++)
 		taken += __atomic_load_n(&m->objs[i], __ATOMIC_RELAXED) == NULL;
 	return n - taken;

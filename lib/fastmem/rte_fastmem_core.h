@@ -58,7 +58,7 @@ RTE_FASTMEM_BEGIN_C
  *
  * Of a typed pool, another thread may forbid its owner to pop and to push, by a base
  * above any top and an end below: then base > end, and the objects that are gone are
- * NULL. See fastmem_steal.c.
+ * NULL. See pool_steal.c.
  */
 struct rte_fastmem_cache {
 	void **top; /* top[-1] is the next object to hand out */
@@ -215,7 +215,7 @@ rte_fastmem_bin_of(const void *ptr)
 /*
  * If this process is killed, and also if objects of a pool are taken away, others find
  * what is below top, and nothing else: so it must be there before top says so. Pairs
- * with the acquire in cache_collect(), fastmem_steal.c.
+ * with the acquire in cache_collect(), pool_steal.c.
  */
 #define RTE_FASTMEM_SET_TOP(c, value) __atomic_store_n(&(c)->top, value, __ATOMIC_RELEASE)
 

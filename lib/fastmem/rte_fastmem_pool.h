@@ -517,7 +517,7 @@ rte_fastmem_pool_cache(const struct rte_fastmem_pool *pool)
 /*
  * Before a pop, the owner of a cache tells where top will be. Another thread that wants
  * the objects first forbids pops by base, and then makes sure by membarrier(2) that the
- * owner either has seen that or has told: fastmem_pool.c. So neither needs a fence here.
+ * owner either has seen that or has told: pool.c. So neither needs a fence here.
  */
 __rte_fastmem_always_inline void
 rte_fastmem_pool_popping(struct rte_fastmem_cache *c, void **top, unsigned int n)

@@ -88,7 +88,7 @@ class Program:
 
 class Test:
     def __init__(self, args):
-        self.script = os.path.join(args.source, "lib/fastmem/fastmem-gdb.py")
+        self.script = os.path.join(args.source, "lib/fastmem_debug/gdb/fastmem-gdb.py")
         self.with_eal = os.path.join(args.source, "tools/with-eal.sh")
         self.program, self.shared = args.program, args.shared
         self.pages = "--no-huge" if args.no_huge else "--huge"

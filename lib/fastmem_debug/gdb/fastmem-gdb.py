@@ -9,7 +9,7 @@
     fastmem leaks [SIZE|POOL]
 
 It only ever reads. It needs neither debug information nor symbols: the library has a table
-of the layout of its structures in it, fastmem_layout.c.
+of the layout of its structures in it, layout.c.
 
 A process can be stopped within any call, and others that share its memory run on. So nothing
 is taken for consistent here that is only so under a lock: an object on its way between two

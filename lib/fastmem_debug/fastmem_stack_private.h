@@ -5,7 +5,7 @@
 #ifndef FASTMEM_STACK_PRIVATE_H
 #define FASTMEM_STACK_PRIVATE_H
 
-/* Between fastmem_stack.c, which keeps stacks, and fastmem_symbol.c, which prints them. */
+/* Between backtrace.c, which keeps stacks, and symbolize.c, which prints them. */
 
 #include <link.h>
 #include <stdbool.h>

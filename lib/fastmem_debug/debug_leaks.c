@@ -267,7 +267,7 @@ note_record(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastme
 	struct group *g;
 
 	RTE_SET_USED(slab);
-	/* Pairs with the release in set_state(), fastmem_debug.c. */
+	/* Pairs with the release in set_state(), debug.c. */
 	if (__atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != FASTMEM_RECORD_LIVE ||
 			(leaks->only != NULL && leaks->only != bin))
 		return;

@@ -5,7 +5,7 @@
 /*
  * The processes that share fastmem, and what dead ones leave behind.
  *
- * A process has a number; fastmem_alive.c tells which of them live. What a dead process owned
+ * A process has a number; process_alive.c tells which of them live. What a dead process owned
  * carries its number: thread caches, magazines (by the ids of these caches) and runs of
  * granules. Taking it back can be interrupted by the death of whoever does it, and is begun
  * anew by the next.

@@ -8,16 +8,16 @@
 /*
  * Checking at run time: what the files of it share, and where the others call it.
  *
- *   fastmem_debug.c       levels; what is checked when an object comes and goes
- *   fastmem_conf.c        the environment and rte_fastmem_init_conf()
- *   fastmem_record.c      a record for each slot, outside of what applications write to
- *   fastmem_quarantine.c  freed objects that wait
- *   fastmem_finding.c     what is known of an error, copied where it was found
- *   fastmem_report.c      tells of it, once no lock is held
- *   fastmem_sample.c      one in N objects
- *   fastmem_leaks.c       what is live, by place of allocation
- *   fastmem_stack.c       backtraces
- *   fastmem_track.c       what sanitizers and Valgrind are told
+ *   debug.c       levels; what is checked when an object comes and goes
+ *   debug_conf.c        the environment and rte_fastmem_init_conf()
+ *   debug_record.c      a record for each slot, outside of what applications write to
+ *   debug_quarantine.c  freed objects that wait
+ *   debug_finding.c     what is known of an error, copied where it was found
+ *   debug_report.c      tells of it, once no lock is held
+ *   debug_sample.c      one in N objects
+ *   debug_leaks.c       what is live, by place of allocation
+ *   backtrace.c       backtraces
+ *   debug_tools.c       what sanitizers and Valgrind are told
  *
  * The level is the primary's, in shared memory, and does not change between init and
  * deinit. All state of objects is shared as well: any process can check what another
@@ -220,7 +220,7 @@ struct fastmem_expect {
 	const struct fastmem_pool *pool;
 };
 
-/* fastmem_debug.c */
+/* debug.c */
 struct fastmem_shape fastmem_debug_shape(size_t size, size_t align);
 void *fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int flags);
 void fastmem_debug_free(void *ptr, const struct fastmem_expect *expect);
@@ -243,7 +243,7 @@ bool fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_gran
 void fastmem_debug_look_end(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
 		void *obj);
 
-/* fastmem_conf.c */
+/* debug_conf.c */
 struct fastmem_settings {
 	struct rte_fastmem_conf conf;
 	char report_file[256]; /* empty: none */
@@ -255,7 +255,7 @@ void fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_se
 void fastmem_debug_close(void);
 void fastmem_debug_detach(void);
 
-/* fastmem_record.c */
+/* debug_record.c */
 void fastmem_debug_lock(struct fastmem_debug *debug);
 size_t fastmem_records_bytes(uint32_t n_slots);
 int fastmem_records_make(struct fastmem_granule *slab, bool may_grow);
@@ -274,14 +274,14 @@ struct fastmem_walk {
 };
 void fastmem_records_walk(const struct fastmem_walk *walk);
 
-/* fastmem_quarantine.c */
+/* debug_quarantine.c */
 int fastmem_quarantine_init(struct fastmem_debug *debug);
 void fastmem_quarantine_repair(struct fastmem_debug *debug);
 void fastmem_quarantine_put(struct fastmem_bin *bin, void *slot);
 bool fastmem_quarantine_flush(const struct fastmem_bin *bin);
 void fastmem_quarantine_forget(const struct fastmem_bin *bin);
 
-/* fastmem_sample.c */
+/* debug_sample.c */
 void fastmem_sample_start(void);
 void fastmem_sample_stop(void);
 bool fastmem_sample_is_exact(void);
@@ -290,7 +290,7 @@ bool fastmem_sample_due(struct fastmem_tcache *t, const struct fastmem_bin *bin)
 unsigned int fastmem_sample_next(struct fastmem_tcache *t, const struct fastmem_bin *bin,
 		unsigned int from, unsigned int n);
 
-/* fastmem_finding.c: each fills in what there is to tell. state: of the record, as it was found */
+/* debug_finding.c: each fills in what there is to tell. state: of the record, as it was found */
 void fastmem_slot_copy(struct fastmem_slot_copy *copy, const struct fastmem_bin *bin,
 		const struct fastmem_granule *slab, const struct fastmem_record *r, uint32_t state);
 void fastmem_finding_damage(struct fastmem_finding *f, enum rte_fastmem_error error,
@@ -306,7 +306,7 @@ void fastmem_finding_pool(struct fastmem_finding *f, const struct fastmem_bin *b
 		const char *said);
 
 /*
- * fastmem_report.c: each tells of an error, and returns if the user wants to go on. It takes
+ * debug_report.c: each tells of an error, and returns if the user wants to go on. It takes
  * seconds, or as long as a callback likes: not under a lock that is shared.
  */
 void fastmem_report(const struct fastmem_finding *finding);
@@ -317,7 +317,7 @@ FILE *fastmem_report_stream(void);
 void fastmem_report_forked(void);
 bool fastmem_is_reporting(void);
 
-/* fastmem_leaks.c */
+/* debug_leaks.c */
 void fastmem_leaks_write_pool(FILE *f, const struct fastmem_bin *bin);
 /* In the primary, at init; and at deinit, before anything is given back. */
 void fastmem_leaks_begin(bool wanted);

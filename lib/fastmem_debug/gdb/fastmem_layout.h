@@ -5,7 +5,7 @@
 #ifndef FASTMEM_LAYOUT_H
 #define FASTMEM_LAYOUT_H
 
-/* What debuggers go by: see fastmem_layout.c. */
+/* What debuggers go by: see layout.c. */
 
 #include <stdint.h>
 
@@ -35,12 +35,12 @@ struct fastmem_layout {
 
 extern const struct fastmem_layout fastmem_layout;
 
-/* fastmem_defer.c */
+/* pool_defer.c */
 #define FASTMEM_DEFER_ENTRIES 10
 extern const struct fastmem_layout_entry fastmem_defer_entries[FASTMEM_DEFER_ENTRIES];
 extern const void *const fastmem_defer_queues;
 
-/* fastmem_stack.c */
+/* backtrace.c */
 #define FASTMEM_STACK_ENTRIES 8
 extern const struct fastmem_layout_entry fastmem_stack_entries[FASTMEM_STACK_ENTRIES];
 

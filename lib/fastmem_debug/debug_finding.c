@@ -6,7 +6,7 @@
  * What is known of an error, copied where it is found.
  *
  * That may be under locks that all processes share, and where other threads wait for the
- * object: so this takes no lock, looks up no name and calls nobody. fastmem_report.c tells
+ * object: so this takes no lock, looks up no name and calls nobody. debug_report.c tells
  * of it later. Whoever finds has made sure that the slab does not end meanwhile.
  */
 
@@ -81,7 +81,7 @@ finding_next(struct fastmem_finding *f, const struct fastmem_bin *bin,
 
 	if (first - behind < f->slot.end - first || r + 1 == slab->records + slab->n_slots)
 		return;
-	/* Pairs with the release in set_state(), fastmem_debug.c. */
+	/* Pairs with the release in set_state(), debug.c. */
 	fastmem_slot_copy(&f->next, bin, slab, r + 1,
 		__atomic_load_n(&r[1].state, __ATOMIC_ACQUIRE));
 	f->has_next = true;
@@ -138,7 +138,7 @@ fastmem_finding_pointer(struct fastmem_finding *f, enum rte_fastmem_error error,
 {
 	finding_begin(f, error, ptr);
 	if (r != NULL)
-		/* Pairs with the release in set_state(), fastmem_debug.c. */
+		/* Pairs with the release in set_state(), debug.c. */
 		finding_slot(f, bin, slab, r, __atomic_load_n(&r->state, __ATOMIC_ACQUIRE));
 	else if (bin != NULL)
 		bin_copy(&f->slot, bin);

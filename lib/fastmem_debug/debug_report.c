@@ -409,7 +409,7 @@ rte_fastmem_object_dump(FILE *f, const void *ptr)
 			fastmem_ctl()->arenas[bin->socket].socket_id);
 		return;
 	}
-	/* Pairs with the release in set_state(), fastmem_debug.c. */
+	/* Pairs with the release in set_state(), debug.c. */
 	fastmem_slot_copy(&slot, bin, slab, r, __atomic_load_n(&r->state, __ATOMIC_ACQUIRE));
 	if (!report_begin())
 		return;

@@ -11,7 +11,7 @@
  * dies before that has lost some memory and nothing else.
  *
  * To come from return addresses to (module, offset) takes some microseconds, once for each
- * stack in each process, which then knows the number (fastmem_known.c).
+ * stack in each process, which then knows the number (backtrace_cache.c).
  *
  * When shared objects are unloaded, others may take their place. Before a walk, the dynamic linker
  * is asked whether that was so: then all that was known before is forgotten. A stack that is

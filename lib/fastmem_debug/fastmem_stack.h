@@ -7,7 +7,7 @@
 
 /*
  * Call stacks as numbers of 16 bits, which mean the same in all processes that share
- * fastmem. See fastmem_stack.c for how they are taken, fastmem_symbol.c for how they are
+ * fastmem. See backtrace.c for how they are taken, symbolize.c for how they are
  * printed.
  */
 
