@@ -35,18 +35,7 @@
 #include <rte_prefetch.h>
 
 #include "fastmem_debug.h"
-
-/*
- * What is worth reclaiming before an arena grows: this many bytes, of a small arena this part, and
- * of a large one that part. Below HOARD_ARENA_BYTES, where little is much of what there is, a
- * thread may do so once in so many allocations, and so many times in a row.
- */
-#define HOARD_BYTES (UINT64_C(512) << 10)
-#define HOARD_SMALL_SHARE 8
-#define HOARD_SHARE 64
-#define HOARD_ARENA_BYTES (16u << 20)
-#define RECLAIM_EVERY 256u
-#define RECLAIM_BURST 64u
+#include "fastmem_reclaim.h"
 
 /*
  * A thread that waits keeps what its loaded magazines hold. There may be hundreds of threads that
@@ -129,20 +118,21 @@ unload_magazine(struct rte_fastmem_cache *c)
 	magazine_set_n(c->loaded, fastmem_cache_len(c));
 }
 
-static uint64_t *
-spare_owned(struct fastmem_tcache *t, const struct rte_fastmem_cache *c)
+uint64_t *
+fastmem_cache_spare_owned(struct fastmem_tcache *t, const struct rte_fastmem_cache *c)
 {
 	return &fastmem_counts(t, c - t->caches)->spare_owned;
 }
 
 /* Within a move, of which the spare magazine is a part. */
-static void
-put_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c, struct fastmem_magazine *m)
+void
+fastmem_cache_put_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c,
+		struct fastmem_magazine *m)
 {
 	MOVE(c->spare_n, m->n);
 	count_in(c, m->n);
-	/* Pairs with the acquires in steal_spare(). */
-	MOVE(*spare_owned(t, c), __atomic_load_n(&m->owner, __ATOMIC_RELAXED));
+	/* Pairs with the acquires in fastmem_steal_spare(). */
+	MOVE(*fastmem_cache_spare_owned(t, c), __atomic_load_n(&m->owner, __ATOMIC_RELAXED));
 	MOVE(c->spare, m);
 }
 
@@ -151,8 +141,8 @@ put_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c, struct fastmem_
  * none any more, as another thread has stolen it. It may even be this thread's
  * again, from the pool and for another cache: then the owner word has a new tag.
  */
-static struct fastmem_magazine *
-take_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
+struct fastmem_magazine *
+fastmem_cache_take_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
 {
 	struct fastmem_magazine *m = c->spare;
 
@@ -162,7 +152,7 @@ take_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
 	MOVE(c->spare, NULL);
 	count_in(c, -(int64_t)c->spare_n);
 	MOVE(c->spare_n, 0);
-	return fastmem_magazine_change(m, *spare_owned(t, c), t->id) ? m : NULL;
+	return fastmem_magazine_change(m, *fastmem_cache_spare_owned(t, c), t->id) ? m : NULL;
 }
 
 /* Load the spare magazine, and keep the loaded one as that. False: there is none. */
@@ -172,13 +162,13 @@ swap_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
 	struct fastmem_magazine *m, *old = c->loaded;
 
 	move_begin(t, c);
-	m = take_spare(t, c);
+	m = fastmem_cache_take_spare(t, c);
 	if (m != NULL) {
 		unload_magazine(c);
 		count_in(c, m->n);
 		count_in(c, -(int64_t)old->n);
 		load_magazine(c, m);
-		put_spare(t, c, old);
+		fastmem_cache_put_spare(t, c, old);
 	}
 	move_end(t);
 	return m != NULL;
@@ -378,15 +368,15 @@ cache_restore(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	fastmem_slab_free(bin, m);
 }
 
-static void
-cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin, bool to_depot)
+void
+fastmem_cache_empty(struct fastmem_tcache *t, struct fastmem_bin *bin, bool to_depot)
 {
 	struct rte_fastmem_cache *c = &t->caches[bin->id];
 	struct fastmem_magazine *loaded = c->loaded, *spare;
 
 	cache_restore(t, bin);
 	move_begin(t, c);
-	spare = take_spare(t, c);
+	spare = fastmem_cache_take_spare(t, c);
 	unload_magazine(c);
 	count_in(c, -(int64_t)loaded->n);
 	set_capacity(t, bin, 0);
@@ -476,87 +466,6 @@ fastmem_tcache_close(struct fastmem_tcache *t)
 		__atomic_fetch_sub(&ctl->shared_bytes, bytes, __ATOMIC_RELAXED);
 }
 
-/* Who takes magazines for the calling thread. */
-static uint32_t
-owner_id(const struct fastmem_tcache *t)
-{
-	return t != NULL ? t->id : FASTMEM_OWNER_PEER + fastmem_process.peer;
-}
-
-/* Return a bin's full magazines from its depot to the slabs. */
-static void
-bin_drain(const struct fastmem_tcache *t, struct fastmem_bin *bin)
-{
-	struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
-	struct fastmem_magazine *m;
-	unsigned int max = FASTMEM_DEPOT_SLOTS; /* others may go on putting */
-
-	while (full != NULL && max-- > 0 &&
-			(m = fastmem_depot_take(full, owner_id(t))) != NULL)
-		fastmem_magazine_discard(m);
-}
-
-/*
- * Take another thread's spare magazine away if there are objects in it. NULL: there
- * are none, or that thread was faster to use it.
- */
-static struct fastmem_magazine *
-steal_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c, uint32_t thief)
-{
-	/* This and the other acquires pair with the releases in put_spare() and take_spare(). */
-	struct fastmem_magazine *m = __atomic_load_n(&c->spare, __ATOMIC_ACQUIRE);
-	uint64_t owned;
-
-	if (m == NULL || __atomic_load_n(&c->spare_n, __ATOMIC_RELAXED) == 0)
-		return NULL;
-	/*
-	 * The owner clears spare before it writes the owner word of the next one. So
-	 * if spare is still m then, this was the word of m; and if m has another one
-	 * by now, it was taken since, and the change fails.
-	 */
-	owned = __atomic_load_n(spare_owned(t, c), __ATOMIC_ACQUIRE);
-	if (__atomic_load_n(&c->spare, __ATOMIC_ACQUIRE) != m ||
-			!fastmem_magazine_change(m, owned, thief))
-		return NULL;
-	return m;
-}
-
-/* Return the objects in spare magazines of other threads to the slabs. */
-static bool
-bin_steal(const struct fastmem_tcache *self_t, struct fastmem_bin *bin)
-{
-	struct fastmem_tcache *t;
-	bool any = false;
-
-	/* Pairs with the release in tcache_make(). */
-	for (t = __atomic_load_n(&fastmem_ctl()->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
-		struct fastmem_magazine *m;
-
-		if (t == self_t)
-			continue;
-		m = steal_spare(t, &t->caches[bin->id], owner_id(self_t));
-		if (m != NULL) {
-			fastmem_magazine_discard(m);
-			any = true;
-		}
-	}
-	return any;
-}
-
-/*
- * Of a pool, which can get objects from nowhere else: return what lies in the depot and
- * in spare magazines of other threads to the slabs. Returns whether there was any.
- */
-bool
-fastmem_bin_gather(struct fastmem_bin *bin)
-{
-	const struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
-	bool any = full != NULL && fastmem_depot_count(full) > 0;
-
-	bin_drain(fastmem_tcache_current(), bin);
-	return bin_steal(fastmem_tcache_current(), bin) || any;
-}
-
 /* Give the calling thread's objects of a bin back. Not under pool.caches. */
 void
 fastmem_cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin)
@@ -566,7 +475,7 @@ fastmem_cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	if (t == NULL || !is_open(t, bin))
 		return;
 	fastmem_caches_lock(bin);
-	cache_flush(t, bin, false);
+	fastmem_cache_empty(t, bin, false);
 	fastmem_caches_unlock(bin);
 }
 
@@ -597,86 +506,6 @@ fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin)
 		MOVE(counts[i], 0);
 }
 
-/* Bytes of a bin in its depot, at most, in this thread's cache, and in empty slabs. */
-static uint64_t
-bin_hoard(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
-{
-	const struct rte_fastmem_cache *c = t != NULL ? &t->caches[bin->id] : NULL;
-	const struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
-	uint64_t n = c != NULL ? fastmem_cache_len(c) + c->spare_n : 0;
-
-	if (full != NULL)
-		n += (uint64_t)fastmem_depot_count(full) * bin->magazine_size;
-	/* The first slabs have fewer slots. */
-	n += RTE_MIN((uint64_t)__atomic_load_n(&bin->n_empty, __ATOMIC_RELAXED) * bin->slab_slots,
-			__atomic_load_n(&bin->n_slots, __ATOMIC_RELAXED));
-	return n * bin->slot_size;
-}
-
-/* What there must be of other sizes so that it is worth the time to look for it. */
-static uint64_t
-hoard_worth(const struct fastmem_arena *arena)
-{
-	uint64_t bytes = fastmem_arena_bytes(arena);
-	uint64_t worth = RTE_MIN(bytes / HOARD_SMALL_SHARE, HOARD_BYTES);
-
-	return RTE_MAX(worth, bytes / HOARD_SHARE);
-}
-
-/*
- * Whether a thread may reclaim once more, which its caches need some time to recover from. Where
- * sizes take turns in taking each other's objects, an arena is to grow in the end.
- */
-static bool
-may_reclaim(struct fastmem_tcache *t)
-{
-	const uint32_t n = fastmem_ctl()->first_pool_bin;
-	uint64_t now = 0;
-	uint32_t i;
-
-	if (t == NULL)
-		return false;
-	for (i = 1; i < n; i++)
-		now += t->caches[i].n_alloc;
-	if (t->reclaim_due > now + RECLAIM_BURST * RECLAIM_EVERY)
-		return false;
-	t->reclaim_due = RTE_MAX(t->reclaim_due, now) + RECLAIM_EVERY;
-	return true;
-}
-
-/*
- * What this thread's caches, the depots and the empty slabs of its arena hoard
- * of other sizes is better used than memory from EAL, if it is enough: it goes
- * back to the arena. Returns whether it did.
- */
-static bool
-reclaim_hoard(struct fastmem_tcache *t, const struct fastmem_bin *keep)
-{
-	struct fastmem_ctl *ctl = fastmem_ctl();
-	struct fastmem_arena *arena = &ctl->arenas[keep->socket];
-	struct fastmem_bin *bins = &ctl->bins[arena->first_bin];
-	uint64_t hoard = 0;
-	unsigned int i;
-
-	if (fastmem_is_drained(arena))
-		return false;
-	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++)
-		if (&bins[i] != keep)
-			hoard += bin_hoard(t, &bins[i]);
-	if (hoard < hoard_worth(arena) ||
-			(fastmem_arena_bytes(arena) < HOARD_ARENA_BYTES && !may_reclaim(t)))
-		return false;
-	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
-		if (&bins[i] == keep)
-			continue;
-		if (t != NULL && t->caches[bins[i].id].loaded != NULL)
-			cache_flush(t, &bins[i], false);
-		bin_drain(t, &bins[i]);
-		fastmem_slab_release_empty(&bins[i]);
-	}
-	return true;
-}
-
 /* Give the bin a slab, and grow its arena if flags allow. Returns false if there is none. */
 static bool
 slab_more(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags, bool *reclaimed)
@@ -685,7 +514,7 @@ slab_more(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags,
 		return false;
 	if (fastmem_slab_acquire(bin, RTE_FASTMEM_F_NOGROW) == 0)
 		return true;
-	if (!*reclaimed && reclaim_hoard(t, bin)) {
+	if (!*reclaimed && fastmem_reclaim_hoard(t, bin)) {
 		*reclaimed = true;
 		return true;
 	}
@@ -720,28 +549,16 @@ refill_from_depot(struct fastmem_tcache *t, struct fastmem_bin *bin)
 		return false;
 	prefetch_magazine(m, m->n);
 	move_begin(t, c);
-	unneeded = take_spare(t, c);
+	unneeded = fastmem_cache_take_spare(t, c);
 	unload_magazine(c);
 	count_in(c, m->n);
 	load_magazine(c, m);
-	put_spare(t, c, old);
+	fastmem_cache_put_spare(t, c, old);
 	grow_capacity(t, bin);
 	move_end(t);
 	if (unneeded != NULL)
 		put_empty(t, bin, unneeded);
 	return true;
-}
-
-/* The objects of a magazine of the depot go to their slabs. False: there is none. */
-static bool
-depot_drain_one(const struct fastmem_tcache *t, struct fastmem_bin *bin)
-{
-	struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
-	struct fastmem_magazine *m = full != NULL ? fastmem_depot_take(full, owner_id(t)) : NULL;
-
-	if (m != NULL)
-		fastmem_magazine_discard(m);
-	return m != NULL;
 }
 
 /* Put objects into an empty cache. Returns false if the bin is exhausted. */
@@ -757,7 +574,7 @@ cache_refill(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 	if (holds_few(t, bin)) {
 		do {
 			n = fastmem_slab_alloc(bin, c->loaded, c->capacity);
-		} while (n == 0 && depot_drain_one(t, bin));
+		} while (n == 0 && fastmem_depot_drain_one(t, bin));
 	} else if (refill_from_depot(t, bin)) {
 		return true;
 	}
@@ -814,11 +631,11 @@ cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
 		return;
 	}
 	move_begin(t, c);
-	full = take_spare(t, c);
+	full = fastmem_cache_take_spare(t, c);
 	unload_magazine(c);
 	count_in(c, -(int64_t)old->n);
 	load_magazine(c, empty);
-	put_spare(t, c, old);
+	fastmem_cache_put_spare(t, c, old);
 	move_end(t);
 	if (full != NULL && !fastmem_depot_put(bin->full, full, t->id, bin->max_full)) {
 		fastmem_slab_free(bin, full);
@@ -844,7 +661,7 @@ direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 
 	do {
 		obj = fastmem_slab_alloc_one(bin);
-	} while (obj == NULL && (depot_drain_one(t, bin) ||
+	} while (obj == NULL && (fastmem_depot_drain_one(t, bin) ||
 			slab_more(t, bin, flags, &reclaimed)));
 	if (obj == NULL)
 		return NULL;
@@ -922,7 +739,7 @@ open_once(struct fastmem_tcache *t, struct fastmem_bin *bin, bool may_grow)
 static void
 close_once(struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
-	cache_flush(t, bin, false);
+	fastmem_cache_empty(t, bin, false);
 }
 
 /* An object of the bin for a thread that has no cache of it, and keeps none. NULL: no memory. */
@@ -1117,118 +934,7 @@ fastmem_tcache_flush(struct fastmem_tcache *t, bool to_depots)
 		fastmem_caches_lock(&ctl->bins[i]);
 		/* If it is of a pool, that may have been freed meanwhile. */
 		if (is_open(t, &ctl->bins[i]))
-			cache_flush(t, &ctl->bins[i], to_depots);
+			fastmem_cache_empty(t, &ctl->bins[i], to_depots);
 		fastmem_caches_unlock(&ctl->bins[i]);
 	}
-}
-
-/*
- * Return all objects of an arena's depots and of other threads' spare magazines,
- * and then its empty slabs.
- */
-void
-fastmem_depots_drain(struct fastmem_arena *arena)
-{
-	struct fastmem_ctl *ctl = fastmem_ctl();
-	uint32_t ticket = fastmem_drain_begin(arena);
-	unsigned int i;
-
-	for (i = arena->first_bin; i < arena->first_bin + (unsigned int)FASTMEM_BINS_PER_SOCKET;
-			i++) {
-		bin_drain(fastmem_tcache_current(), &ctl->bins[i]);
-		bin_steal(fastmem_tcache_current(), &ctl->bins[i]);
-		fastmem_slab_release_empty(&ctl->bins[i]);
-	}
-	fastmem_drain_end(arena, ticket);
-}
-
-/* Whether the calling thread has objects of this arena in its caches. */
-bool
-fastmem_tcache_holds(const struct fastmem_tcache *t, const struct fastmem_arena *arena)
-{
-	const uint64_t *open = &t->open[(arena - fastmem_ctl()->arenas) * FASTMEM_OPEN_WORDS];
-	unsigned int i;
-	uint64_t bits;
-
-	for (i = 0; i < FASTMEM_OPEN_WORDS; i++) {
-		for (bits = open[i]; bits != 0; bits &= bits - 1) {
-			const struct rte_fastmem_cache *c = &t->caches[arena->first_bin + i * 64 +
-				__builtin_ctzll(bits)];
-
-			if (c->top != c->base || c->spare_n > 0)
-				return true;
-		}
-	}
-	return false;
-}
-
-/* The same for bins whose depots have not moved since the last such call. */
-void
-fastmem_depots_drain_idle(struct fastmem_arena *arena)
-{
-	struct fastmem_ctl *ctl = fastmem_ctl();
-	unsigned int i;
-
-	for (i = arena->first_bin; i < arena->first_bin + (unsigned int)FASTMEM_BINS_PER_SOCKET;
-			i++) {
-		struct fastmem_bin *bin = &ctl->bins[i];
-		struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
-		uint64_t moves;
-
-		if (full == NULL)
-			continue;
-		moves = __atomic_load_n(&full->head, __ATOMIC_RELAXED) +
-			__atomic_load_n(&full->tail, __ATOMIC_RELAXED);
-		if (moves == __atomic_load_n(&bin->exchanges_seen, __ATOMIC_RELAXED)) {
-			bin_drain(fastmem_tcache_current(), bin);
-			fastmem_slab_release_empty(bin);
-			moves = __atomic_load_n(&full->head, __ATOMIC_RELAXED) +
-				__atomic_load_n(&full->tail, __ATOMIC_RELAXED);
-		}
-		__atomic_store_n(&bin->exchanges_seen, moves, __ATOMIC_RELAXED);
-	}
-}
-
-/* Take the spare magazine of each size. */
-static void
-tcache_sweep(struct fastmem_tcache *t)
-{
-	struct fastmem_ctl *ctl = fastmem_ctl();
-	struct fastmem_tcache *self_t = fastmem_tcache_current();
-	struct fastmem_magazine *m;
-	unsigned int i;
-
-	for (i = 1; t != self_t && i < ctl->first_pool_bin; i++) {
-		m = steal_spare(t, &t->caches[i], owner_id(self_t));
-		if (m != NULL)
-			fastmem_magazine_discard(m);
-	}
-}
-
-/*
- * Sweep the threads that have not left the fast path since the last call, each once; and count
- * what threads may hold, as a process that was killed has not.
- */
-void
-fastmem_tcaches_maintain(void)
-{
-	struct fastmem_ctl *ctl = fastmem_ctl();
-	struct fastmem_tcache *t;
-	int64_t shared = 0;
-
-	/* Pairs with the release in tcache_make(). */
-	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
-		uint32_t seq = __atomic_load_n(&t->seq, __ATOMIC_RELAXED);
-		uint64_t seen = __atomic_load_n(&t->idle_seq, __ATOMIC_RELAXED);
-		uint64_t swept = UINT64_C(1) << 32 | seq;
-
-		if (t->lcore < 0)
-			shared += __atomic_load_n(&t->bytes, __ATOMIC_RELAXED);
-		if ((uint32_t)seen == seq && seen != swept)
-			tcache_sweep(t);
-		if (seen != swept)
-			__atomic_store_n(&t->idle_seq, (uint32_t)seen == seq ? swept : seq,
-				__ATOMIC_RELAXED);
-	}
-	__atomic_store_n(&ctl->shared_bytes, shared, __ATOMIC_RELAXED);
 }

@@ -21,14 +21,12 @@
 #include "fastmem_replace_heap.h"
 #include "fastmem_track.h"
 
-struct fastmem_process fastmem_process = { .layout = &fastmem_layout, .peers_fd = -1 };
-struct rte_fastmem_map rte_fastmem_map = { .first = FASTMEM_NO_MAP };
-
 /*
  * Held while this process begins, attaches, ends, or learns that the primary has ended. The thread
  * that receives EAL's messages never waits for it: others wait for an answer while they hold it.
  */
 static pthread_mutex_t life_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static __thread bool has_life_lock;
 static uint32_t close_due; /* atomic: the message that tells so came while another had the lock */
 

@@ -9,40 +9,46 @@
  * The layers of fastmem, and what they share. From top to bottom, a layer calls
  * only those below it:
  *
- *   fastmem_init.c   the begin and the end, and how a secondary attaches
- *   process_fork.c   children of fork(), and which of them goes on
- *   process_unload.c a plug-in that has the library is closed
- *   process_cleanup.c  EAL ends before fastmem
- *   fastmem_alloc.c    the interface: arguments, sockets, fallback
- *   fastmem_class.c  size classes: sizes to bins
- *   pool.c   typed pools: bins that users make, growth and its limits
- *   pool_iter.c  reads all of a pool: iterators, figures
- *   pool_defer.c  objects of pools that wait for a grace period
- *   pool_steal.c  objects of pools in other threads' caches
- *   fastmem_thread.c which thread has which caches: their begin and end
- *   fastmem_cache.c  thread caches: magazines are loaded, swapped, given back
- *   fastmem_depot.c  per bin: queues of full and of empty magazines, lock-free
- *   fastmem_drain.c  per arena: whether depots, spare magazines and empty slabs hold anything
- *   fastmem_failure.c  what a thread has tried to allocate in vain
- *   fastmem_slab.c   per bin: slabs, whose free slots are bits outside of them
- *   pool_external.c  the same for objects whose memory is not fastmem's
- *   fastmem_arena.c  per socket: chunks (memzones), growth
- *   fastmem_run.c    runs of granules in chunks
- *   fastmem_eal.c    memzones
- *   fastmem_meta.c   the memory of all bookkeeping, magazines, the granule map
- *   fastmem_lock.c   checks the order of locks, in builds with assertions
- *   process_mp.c     what a secondary process asks of the primary: growth
- *   backtrace.c  call stacks, kept as numbers
- *   backtrace_cache.c  the stacks that this process has walked before
- *   unwind.c walks up the stack of a thread
- *   symbolize.c prints call stacks
- *   process.c   which processes there are, and what dead ones leave behind
- *   process_alive.c  which of them live
- *   debug.c  checking at run time, of which fastmem_debug.h tells: called where
- *                    objects and slabs come and go
- *   fastmem_stats.c  reads all of the above, for the statistics and the dump
- *   fastmem_kept.c   the same: what keeps memory
- *   fastmem_verify.c reads all of the above, for tests
+ *   fastmem_init.c           the begin and the end, and how a secondary attaches
+ *   process/process_fork.c   children of fork(), and which of them goes on
+ *   process/process_unload.c   a plug-in that has the library is closed
+ *   process/process_cleanup.c  EAL ends before fastmem
+ *   fastmem_alloc.c          the interface: arguments, sockets, fallback
+ *   fastmem_realloc.c        objects that change their size
+ *   fastmem_control.c        memory that is reserved, limited, given back
+ *   fastmem_class.c          size classes: sizes to bins
+ *   pool/pool.c              typed pools: bins that users make
+ *   pool/pool_get.c          a pool's objects, when a cache has none or no room
+ *   pool/pool_grow.c         slabs of pools come and go
+ *   pool/pool_iter.c         reads all of a pool: iterators, figures
+ *   pool/pool_defer.c        objects of pools that wait for a grace period
+ *   pool/pool_steal.c        objects of pools in other threads' caches
+ *   fastmem_thread.c         which thread has which caches: their begin and end
+ *   fastmem_cache.c          thread caches: magazines are loaded, swapped, given back
+ *   fastmem_reclaim.c        memory is short: what depots and others' caches hold
+ *   fastmem_depot.c          per bin: queues of full and of empty magazines, lock-free
+ *   fastmem_drain.c          per arena: whether depots, spare magazines and empty slabs hold anything
+ *   fastmem_slab.c           per bin: slabs, whose free slots are bits outside of them
+ *   fastmem_bin.c            per bin: lists and counts of slabs, and their repair
+ *   pool/pool_external.c     the same for objects whose memory is not fastmem's
+ *   fastmem_arena.c          per socket: chunks (memzones), growth
+ *   fastmem_run.c            runs of granules in chunks
+ *   fastmem_magazine.c       where magazines come from
+ *   fastmem_map.c            an address to its bin and slab
+ *   fastmem_meta.c           the memory of all of the above
+ *   fastmem_eal.c            memzones
+ *   fastmem_state.c          what this process knows of fastmem
+ *   fastmem_mutex.c          robust mutexes
+ *   fastmem_lock.c           checks the order of locks, in builds with assertions
+ *   process/process_mp.c     what a secondary process asks of the primary: growth
+ *   process/process.c        which processes there are, and what dead ones leave behind
+ *   process/process_alive.c  which of them live
+ *   fastmem_stats.c          reads all of the above, for the statistics and the dump
+ *   fastmem_kept.c           the same: what keeps memory
+ *   fastmem_verify.c         reads all of the above, for tests
+ *
+ * Checking is in lib/fastmem_debug, of which fastmem_debug.h tells: it is called where objects
+ * and slabs come and go. Drop-in names are in lib/fastmem_replace.
  *
  * All structures here lie in shared memory, at the same address in each
  * process, and are never unmapped before deinit: a pointer to one never
@@ -717,27 +723,37 @@ int fastmem_fork_succeed(void);
 void fastmem_fork_settle(int ret);
 bool fastmem_fork_wait(void);
 
+/* fastmem_control.c */
+int fastmem_maintain(bool grow);
+
 /* fastmem_class.c */
 size_t fastmem_class_size(unsigned int i);
 size_t fastmem_overaligned_size(unsigned int i, size_t *align);
 unsigned int fastmem_bin_class(const struct fastmem_bin *bin);
 int fastmem_bin_offset(size_t size, size_t align, unsigned int *offset);
 
-/* fastmem_meta.c */
+/* fastmem_mutex.c */
 void fastmem_mutex_init(pthread_mutex_t *mutex);
 void fastmem_mutex_repaired(pthread_mutex_t *mutex);
 void fastmem_mutex_unlock(pthread_mutex_t *mutex);
+
+/* fastmem_meta.c */
+void fastmem_meta_lock(struct fastmem_meta *meta);
 void fastmem_meta_init(struct fastmem_meta *meta, const struct rte_memzone *mz, size_t used);
 int fastmem_meta_grow(size_t size);
 void fastmem_meta_read(int socket_id, struct fastmem_socket_figures *out);
 void *fastmem_meta_alloc(size_t size, bool may_grow);
 int fastmem_meta_stock(void);
+
+/* fastmem_magazine.c */
 size_t fastmem_magazine_bytes(uint32_t kind);
+struct fastmem_magazine *fastmem_magazine_by_id(uint32_t id);
 struct fastmem_magazine *fastmem_magazine_get(const struct fastmem_bin *bin, uint32_t owner,
 		bool may_grow);
 void fastmem_magazine_put(struct fastmem_magazine *m);
 struct fastmem_magazine *fastmem_magazine_of_bin(uint32_t id, const struct fastmem_bin *bin);
-struct fastmem_magazine *fastmem_magazine_by_id(uint32_t id);
+
+/* fastmem_map.c */
 int fastmem_map_span(uintptr_t *first, uint64_t *n_granules);
 int fastmem_map_create(struct fastmem_ctl *ctl);
 int fastmem_map_attach(const struct fastmem_ctl *ctl);
@@ -759,7 +775,6 @@ void fastmem_arena_lock(struct fastmem_arena *arena);
 int fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align);
 bool fastmem_arena_may_grow(const struct fastmem_arena *arena, uint32_t n, uint32_t align,
 		uint64_t now);
-int fastmem_maintain(bool grow);
 int fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes);
 uint64_t fastmem_arena_reserved(const struct fastmem_arena *arena);
 int fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n);
@@ -775,13 +790,15 @@ uint32_t fastmem_run_alloc(struct fastmem_arena *arena, uint32_t n, uint32_t ali
 void fastmem_run_free(struct fastmem_arena *arena, uint32_t head);
 bool fastmem_has_run(struct fastmem_arena *arena, uint32_t n, uint32_t align);
 
-/* fastmem_slab.c */
+/* fastmem_bin.c */
 void fastmem_bin_init(struct fastmem_bin *bin, uint16_t id, uint16_t socket,
 		uint32_t slot_size, uint32_t slab_align);
 void fastmem_bin_clear(struct fastmem_bin *bin);
 void fastmem_bin_shape(struct fastmem_bin *bin, uint32_t slot_size, uint32_t slab_align);
 void fastmem_bin_lock(struct fastmem_bin *bin);
 void fastmem_bins_repair(struct fastmem_ctl *ctl);
+
+/* fastmem_slab.c */
 
 /* What a pool has. */
 struct fastmem_extent {
@@ -878,18 +895,20 @@ void fastmem_cache_free_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin,
 void fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int n);
 void fastmem_tcache_flush(struct fastmem_tcache *t, bool to_depots);
 void fastmem_tcache_close(struct fastmem_tcache *t);
-void fastmem_tcaches_maintain(void);
 bool fastmem_cache_is_moving(const struct fastmem_tcache *t, const struct fastmem_bin *bin);
 void fastmem_cache_close(struct fastmem_tcache *t, const struct fastmem_bin *bin);
 void fastmem_magazine_discard(struct fastmem_magazine *m);
 int fastmem_bin_make_depots(struct fastmem_bin *bin, bool may_grow);
-bool fastmem_bin_gather(struct fastmem_bin *bin);
 void fastmem_cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin);
 void fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin);
-void fastmem_depots_drain(struct fastmem_arena *arena);
 bool fastmem_tcache_is_open(struct fastmem_tcache *t, const struct fastmem_bin *bin);
+
+/* fastmem_reclaim.c */
+bool fastmem_bin_gather(struct fastmem_bin *bin);
+void fastmem_depots_drain(struct fastmem_arena *arena);
 bool fastmem_tcache_holds(const struct fastmem_tcache *t, const struct fastmem_arena *arena);
 void fastmem_depots_drain_idle(struct fastmem_arena *arena);
+void fastmem_tcaches_maintain(void);
 
 /* pool_steal.c */
 void fastmem_steal_init(void);
@@ -899,12 +918,7 @@ bool fastmem_steal(struct fastmem_bin *bin, const struct fastmem_tcache *self, b
 
 /* pool.c */
 void fastmem_pools_init(struct fastmem_ctl *ctl);
-int fastmem_pool_grow(struct fastmem_pool *pool, uint32_t generation, uint32_t n);
-void fastmem_pool_look_begin(struct fastmem_pool *pool);
-void fastmem_pool_look_end(struct fastmem_pool *pool);
 void fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer);
-size_t fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id,
-		const struct fastmem_pool *growing);
 void fastmem_pools_lock(struct fastmem_ctl *ctl);
 bool fastmem_pool_can_read_qsbr(const struct fastmem_pool *pool);
 extern uint32_t fastmem_readers_ms; /* that a pool is not freed for; tests set it */
@@ -927,6 +941,13 @@ fastmem_pool_bin(const struct fastmem_pool *pool)
 {
 	return &fastmem_ctl()->bins[pool->bin];
 }
+
+/* pool_grow.c */
+void fastmem_pool_look_begin(struct fastmem_pool *pool);
+void fastmem_pool_look_end(struct fastmem_pool *pool);
+size_t fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id,
+		const struct fastmem_pool *growing);
+int fastmem_pool_grow(struct fastmem_pool *pool, uint32_t generation, uint32_t n);
 
 /* pool_defer.c */
 unsigned int fastmem_defer_count(const struct fastmem_pool *pool);

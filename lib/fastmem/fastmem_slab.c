@@ -26,221 +26,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_errno.h>
-
+#include "fastmem_bin.h"
 #include "fastmem_debug.h"
 
 #define EMPTY_SLABS_KEPT 1
 #define BATCH FASTMEM_MAGAZINE_LARGE_CAPACITY
-#define MAGAZINE_BYTES_MAX (1u << 20) /* of the objects in one */
-#define DEPOT_BYTES_MAX (4u << 20)
-#define FIRST_BYTES (64u << 10) /* in a thread's first magazine */
-#define FIRST_OBJECTS 8u
-/*
- * A slab's tail that holds no slot: at most 1/20 of it. Of the first slabs of a size, which may
- * need no more than an object or two: at most a quarter.
- */
-#define TAIL_SHARE 20
-#define SMALL_TAIL_SHARE 4
-
-static uint32_t
-slab_granules(uint32_t slot_size, uint32_t tail_share)
-{
-	uint32_t n = (slot_size + FASTMEM_GRANULE - 1) >> RTE_FASTMEM_GRANULE_SHIFT;
-
-	while ((n << RTE_FASTMEM_GRANULE_SHIFT) % slot_size >
-			(n << RTE_FASTMEM_GRANULE_SHIFT) / tail_share)
-		n++;
-	return n;
-}
-
-static void
-set_counts(struct fastmem_bin *bin, uint32_t n_slabs, uint64_t n_granules, uint64_t n_slots)
-{
-	bin->n_slabs = n_slabs;
-	/* Atomic for next_granules(). */
-	__atomic_store_n(&bin->n_granules, n_granules, __ATOMIC_RELAXED);
-	/* Atomic for those who ask whether a pool has all it may have. */
-	__atomic_store_n(&bin->n_slots, n_slots, __ATOMIC_RELAXED);
-}
-
-static void
-count_slab(struct fastmem_bin *bin, const struct fastmem_granule *slab)
-{
-	set_counts(bin, bin->n_slabs + 1, bin->n_granules + slab->n, bin->n_slots + slab->n_slots);
-}
-
-static void
-count_out(struct fastmem_bin *bin, int64_t n)
-{
-	/* Atomic for the statistics, which need no lock for it. */
-	__atomic_store_n(&bin->n_out, bin->n_out + n, __ATOMIC_RELAXED);
-}
-
-/* Slots of slot_size bytes on slabs that are aligned to slab_align granules. */
-void
-fastmem_bin_init(struct fastmem_bin *bin, uint16_t id, uint16_t socket, uint32_t slot_size,
-		uint32_t slab_align)
-{
-	memset(bin, 0, sizeof(*bin));
-	fastmem_mutex_init(&bin->lock);
-	bin->id = id;
-	bin->socket = socket;
-	fastmem_bin_shape(bin, slot_size, slab_align);
-}
-
-/* Of a pool that is no more, and that has no slabs: the bin is as if it was never used. */
-void
-fastmem_bin_clear(struct fastmem_bin *bin)
-{
-	uint64_t *const figures[] = {
-		&bin->direct_alloc, &bin->direct_free, &bin->direct_nomem, &bin->misfreed,
-		&bin->exchanges_seen, &bin->base_alloc, &bin->base_free, &bin->base_nomem,
-		&bin->base_misfreed, &bin->base_quarantined, &bin->base_acquires,
-		&bin->base_releases, &bin->n_out,
-	};
-	unsigned int i;
-
-	fastmem_bin_lock(bin);
-	RTE_ASSERT(bin->n_slabs == 0 && bin->n_limbo == 0);
-	bin->store = NULL;
-	bin->n_stored = 0;
-	bin->big_words = 0;
-	bin->header = 0;
-	bin->acquires = 0;
-	bin->releases = 0;
-	set_counts(bin, 0, 0, 0);
-	for (i = 0; i < RTE_DIM(figures); i++)
-		__atomic_store_n(figures[i], 0, __ATOMIC_RELAXED);
-	MOVE(bin->pool, NULL);
-	fastmem_mutex_unlock(&bin->lock);
-}
-
-/* Say what the slots of a bin without slabs are to be. */
-void
-fastmem_bin_shape(struct fastmem_bin *bin, uint32_t slot_size, uint32_t slab_align)
-{
-	uint32_t magazine, first, full;
-
-	/* Atomic for the statistics: a pool's bin is used again. */
-	__atomic_store_n(&bin->slot_size, slot_size, __ATOMIC_RELAXED);
-	bin->slot_recip = rte_reciprocal_value(slot_size);
-	bin->slab_align = slab_align;
-	/* With a special alignment, only the first slot would surely have it. */
-	bin->slab_granules = slab_align > 1 ? slot_size >> RTE_FASTMEM_GRANULE_SHIFT :
-			slab_granules(slot_size, TAIL_SHARE);
-	bin->small_granules = slab_align > 1 ? bin->slab_granules :
-			slab_granules(slot_size, SMALL_TAIL_SHARE);
-	bin->slab_slots = (bin->slab_granules << RTE_FASTMEM_GRANULE_SHIFT) / slot_size;
-	magazine = RTE_MIN(MAGAZINE_BYTES_MAX / slot_size,
-			(uint32_t)FASTMEM_MAGAZINE_LARGE_CAPACITY);
-	bin->magazine_kind = magazine > FASTMEM_MAGAZINE_SMALL_CAPACITY ?
-			FASTMEM_MAGAZINE_LARGE : FASTMEM_MAGAZINE_SMALL;
-	bin->magazine_size = magazine;
-	first = RTE_MIN(FIRST_BYTES / slot_size, FIRST_OBJECTS);
-	bin->first_capacity = RTE_MAX(first, 1u);
-	full = RTE_MIN(DEPOT_BYTES_MAX / slot_size / magazine, (uint32_t)FASTMEM_DEPOT_SLOTS);
-	bin->max_full = RTE_MAX(full, 4u);
-}
 
 /* The list. prev and next of a slab that is not in it mean nothing. */
-
-static void
-list_remove(struct fastmem_bin *bin, struct fastmem_granule *slab)
-{
-	if (slab->prev != 0)
-		fastmem_granule(slab->prev)->next = slab->next;
-	else
-		bin->slabs = slab->next;
-	if (slab->next != 0)
-		fastmem_granule(slab->next)->prev = slab->prev;
-	else
-		bin->last_slab = slab->prev;
-	bin->n_partial--;
-}
-
-/* Pairs with the load in fastmem_failure_epoch(), by way of the lock. */
-static void
-count_joined(struct fastmem_bin *bin)
-{
-	__atomic_store_n(&bin->n_joined, bin->n_joined + 1, __ATOMIC_RELAXED);
-}
-
-static void
-list_push_head(struct fastmem_bin *bin, struct fastmem_granule *slab)
-{
-	slab->prev = 0;
-	slab->next = bin->slabs;
-	if (bin->slabs != 0)
-		fastmem_granule(bin->slabs)->prev = slab->head;
-	else
-		bin->last_slab = slab->head;
-	bin->slabs = slab->head;
-	bin->n_partial++;
-	count_joined(bin);
-}
-
-static void
-list_push_tail(struct fastmem_bin *bin, struct fastmem_granule *slab)
-{
-	slab->next = 0;
-	slab->prev = bin->last_slab;
-	if (bin->last_slab != 0)
-		fastmem_granule(bin->last_slab)->next = slab->head;
-	else
-		bin->slabs = slab->head;
-	bin->last_slab = slab->head;
-	bin->n_partial++;
-	count_joined(bin);
-}
-
-static void
-list_insert(struct fastmem_bin *bin, struct fastmem_granule *slab)
-{
-	if (slab->n_free == slab->n_slots)
-		list_push_tail(bin, slab);
-	else if (slab->n_free > 0)
-		list_push_head(bin, slab);
-}
-
-static void
-pool_list_push(struct fastmem_bin *bin, struct fastmem_granule *slab)
-{
-	if (bin->pool == NULL)
-		return;
-	slab->pool_next = bin->pool_slabs;
-	bin->pool_slabs = slab->head;
-}
-
-static void
-pool_list_remove(struct fastmem_bin *bin, struct fastmem_granule *slab)
-{
-	uint32_t *link = &bin->pool_slabs;
-
-	while (*link != slab->head)
-		link = &fastmem_granule(*link)->pool_next;
-	*link = slab->pool_next;
-}
-
-static void
-count_empty(struct fastmem_bin *bin, int n)
-{
-	/* Atomic for the hint in fastmem_slab_release_empty(). */
-	__atomic_store_n(&bin->n_empty, bin->n_empty + n, __ATOMIC_RELAXED);
-	if (n > 0)
-		fastmem_drain_undo(&fastmem_ctl()->arenas[bin->socket]);
-}
-
-static void
-slab_uncount(struct fastmem_bin *bin, struct fastmem_granule *slab)
-{
-	if (slab->n_free > 0)
-		list_remove(bin, slab);
-	if (slab->n_free == slab->n_slots)
-		count_empty(bin, -1);
-	count_out(bin, -(int64_t)(slab->n_slots - slab->n_free));
-	set_counts(bin, bin->n_slabs - 1, bin->n_granules - slab->n, bin->n_slots - slab->n_slots);
-}
 
 /*
  * What a bin has. Under its lock, as counts are wrong without it: for good if whoever changed
@@ -279,38 +71,9 @@ fastmem_slab_slot(const struct fastmem_bin *bin, const struct fastmem_granule *s
 	return i * bin->slot_size == offset && i < slab->n_slots ? i : UINT32_MAX;
 }
 
-/* A batch of n objects from first on, after which the array has count objects. */
-static void
-transfer_begin(struct fastmem_bin *bin, enum fastmem_transfer_op op, void **objs,
-		uint32_t *n_objs, uint32_t first, uint32_t n, uint32_t count)
-{
-	struct fastmem_transfer *tr = &bin->transfer;
-
-	tr->objs = objs;
-	tr->n_objs = n_objs;
-	tr->first = first;
-	tr->n = n;
-	tr->count = count;
-	MOVE(tr->op, op);
-}
-
-static void
-transfer_end(struct fastmem_bin *bin)
-{
-	MOVE(*bin->transfer.n_objs, bin->transfer.count);
-	MOVE(bin->transfer.op, FASTMEM_TRANSFER_NONE);
-}
-
-enum put_result {
-	PUT_DONE,
-	PUT_NO_OBJECT, /* of any bin: freed twice, and its slab has gone; or a wild pointer */
-	PUT_INSIDE,
-	PUT_TWICE,
-};
-
 /* Set the bit of an object of a slab of the bin. Under bin.lock. */
-static enum put_result
-slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab, const void *obj)
+enum put_result
+fastmem_slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab, const void *obj)
 {
 	uint32_t i = fastmem_slab_slot(bin, slab, obj);
 	uint64_t bit = UINT64_C(1) << i % 64;
@@ -321,133 +84,15 @@ slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab, const void *obj)
 		return PUT_TWICE;
 	slab->bits[i / 64] |= bit;
 	slab->first_word = RTE_MIN(slab->first_word, i / 64);
-	count_out(bin, -1);
+	fastmem_bin_count_out(bin, -1);
 	if (slab->n_free++ == 0)
-		list_push_head(bin, slab);
+		fastmem_bin_list_push_head(bin, slab);
 	if (slab->n_free == slab->n_slots) {
-		count_empty(bin, 1);
-		list_remove(bin, slab);
-		list_push_tail(bin, slab);
+		fastmem_bin_count_empty(bin, 1);
+		fastmem_bin_list_remove(bin, slab);
+		fastmem_bin_list_push_tail(bin, slab);
 	}
 	return PUT_DONE;
-}
-
-/* The holder of the lock died during a transfer: do all of it, once more or for the first time. */
-static void
-transfer_repair(struct fastmem_bin *bin)
-{
-	struct fastmem_transfer *tr = &bin->transfer;
-	uint32_t i;
-
-	if (tr->op == FASTMEM_TRANSFER_NONE)
-		return;
-	if (tr->op == FASTMEM_TRANSFER_STORE) {
-		fastmem_store_repair(bin);
-		return;
-	}
-	for (i = tr->first; i < tr->first + tr->n; i++) {
-		struct fastmem_granule *slab;
-		uint32_t slot;
-
-		if (rte_fastmem_bin_of(tr->objs[i]) != bin->id)
-			continue; /* was no object then, either */
-		slab = fastmem_slab_of(tr->objs[i]);
-		slot = fastmem_slab_slot(bin, slab, tr->objs[i]);
-		if (slot == UINT32_MAX)
-			continue;
-		if (tr->op == FASTMEM_TRANSFER_FREE)
-			slab->bits[slot / 64] |= UINT64_C(1) << slot % 64;
-		else
-			slab->bits[slot / 64] &= ~(UINT64_C(1) << slot % 64);
-	}
-	transfer_end(bin);
-}
-
-static void
-slab_recount(struct fastmem_granule *slab)
-{
-	uint32_t i;
-
-	slab->n_free = 0;
-	slab->first_word = 0;
-	for (i = (slab->n_slots + 63) / 64; i-- > 0;) {
-		slab->n_free += __builtin_popcountll(slab->bits[i]);
-		if (slab->bits[i] != 0)
-			slab->first_word = i;
-	}
-}
-
-/* The last holder of bin.lock has died. */
-static void
-bin_repair(struct fastmem_bin *bin)
-{
-	struct fastmem_arena *arena = &fastmem_ctl()->arenas[bin->socket];
-	uint32_t first, i;
-
-	transfer_repair(bin);
-	if (bin->store != NULL) {
-		if (bin->n_one != 0)
-			fastmem_store_free(bin, &bin->one, &bin->n_one);
-		return;
-	}
-	bin->slabs = 0;
-	bin->last_slab = 0;
-	set_counts(bin, 0, 0, 0);
-	count_out(bin, -(int64_t)bin->n_out);
-	bin->n_limbo = 0;
-	bin->pool_slabs = 0;
-	bin->n_partial = 0;
-	__atomic_store_n(&bin->n_empty, 0, __ATOMIC_RELAXED);
-	fastmem_arena_lock(arena);
-	for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next) {
-		for (i = first; i < first + fastmem_granule(first)->chunk_n; i++) {
-			struct fastmem_granule *slab = fastmem_granule(i);
-
-			if (fastmem_state(slab) != FASTMEM_SLAB || slab->head != i ||
-					rte_fastmem_map.bins[i] != bin->id)
-				continue;
-			slab_recount(slab);
-			pool_list_push(bin, slab);
-			if (slab->limbo) {
-				bin->n_limbo++;
-				continue;
-			}
-			count_slab(bin, slab);
-			count_out(bin, slab->n_slots - slab->n_free);
-			if (slab->n_free == slab->n_slots)
-				count_empty(bin, 1);
-			list_insert(bin, slab);
-		}
-	}
-	fastmem_mutex_unlock(&arena->lock);
-	bin->acquires = bin->releases + bin->n_slabs + bin->n_limbo;
-	/* It was allocated, but the thread has not lived to see it. */
-	if (bin->n_one != 0) {
-		bin->n_one = 0;
-		if (rte_fastmem_bin_of(bin->one) == bin->id)
-			slab_put(bin, fastmem_slab_of(bin->one), bin->one);
-	}
-}
-
-void
-fastmem_bin_lock(struct fastmem_bin *bin)
-{
-	if (fastmem_mutex_lock(&bin->lock, FASTMEM_LOCK_BIN)) {
-		bin_repair(bin);
-		fastmem_mutex_repaired(&bin->lock);
-	}
-}
-
-/* Complete what any dead process was about to do under a bin's lock. */
-void
-fastmem_bins_repair(struct fastmem_ctl *ctl)
-{
-	uint32_t i;
-
-	for (i = 1; i < ctl->n_bins; i++) {
-		fastmem_bin_lock(&ctl->bins[i]);
-		fastmem_mutex_unlock(&ctl->bins[i].lock);
-	}
 }
 
 /*
@@ -475,19 +120,19 @@ slab_claim(struct fastmem_bin *bin, struct fastmem_granule *slab, void **objs, u
 			break;
 		bits = slab->bits[++w];
 	}
-	transfer_begin(bin, FASTMEM_TRANSFER_CLAIM, objs, n_objs, first, n, first + n);
+	fastmem_bin_transfer_begin(bin, FASTMEM_TRANSFER_CLAIM, objs, n_objs, first, n, first + n);
 	/* From the first word on, these were all there are. */
 	for (; slab->first_word < w; slab->first_word++)
 		slab->bits[slab->first_word] = 0;
 	slab->bits[w] = bits;
-	transfer_end(bin);
+	fastmem_bin_transfer_end(bin);
 
 	if (slab->n_free == slab->n_slots)
-		count_empty(bin, -1);
+		fastmem_bin_count_empty(bin, -1);
 	slab->n_free -= n;
-	count_out(bin, n);
+	fastmem_bin_count_out(bin, n);
 	if (slab->n_free == 0)
-		list_remove(bin, slab);
+		fastmem_bin_list_remove(bin, slab);
 	return n;
 }
 
@@ -552,7 +197,7 @@ slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	slab->taker = fastmem_process.peer;
 	fastmem_set_state(slab, FASTMEM_TAKEN);
 	slab_set_state(slab, FASTMEM_TAKEN);
-	slab_uncount(bin, slab);
+	fastmem_slab_uncount(bin, slab);
 	bin->releases++;
 	slab_set_bins(slab, 0);
 	fastmem_debug_slab_end(slab);
@@ -630,8 +275,8 @@ slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab, uint32_t max_
 }
 
 /* Of a bin's next slab. The slabs of a pool are alike. */
-static uint32_t
-next_granules(const struct fastmem_bin *bin)
+uint32_t
+fastmem_slab_next_granules(const struct fastmem_bin *bin)
 {
 	/* Others may add to it: no harm, as all slabs are of one or the other size. */
 	return bin->pool == NULL && __atomic_load_n(&bin->n_granules, __ATOMIC_RELAXED) <
@@ -642,7 +287,8 @@ next_granules(const struct fastmem_bin *bin)
 bool
 fastmem_slab_may_grow(const struct fastmem_bin *bin, uint64_t now)
 {
-	return fastmem_arena_may_grow(&fastmem_ctl()->arenas[bin->socket], next_granules(bin),
+	return fastmem_arena_may_grow(&fastmem_ctl()->arenas[bin->socket],
+			fastmem_slab_next_granules(bin),
 		bin->slab_align, now);
 }
 
@@ -651,7 +297,7 @@ static uint32_t
 slab_run(const struct fastmem_bin *bin, unsigned int flags)
 {
 	struct fastmem_arena *arena = &fastmem_ctl()->arenas[bin->socket];
-	const uint32_t n = next_granules(bin);
+	const uint32_t n = fastmem_slab_next_granules(bin);
 	uint32_t head;
 
 	for (;;) {
@@ -715,10 +361,10 @@ fastmem_slab_enter(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	fastmem_debug_slab_enter(slab);
 	fastmem_bin_lock(bin);
 	slab_set_state(slab, FASTMEM_SLAB);
-	list_push_tail(bin, slab);
-	pool_list_push(bin, slab);
-	count_slab(bin, slab);
-	count_empty(bin, 1);
+	fastmem_bin_list_push_tail(bin, slab);
+	fastmem_bin_pool_list_push(bin, slab);
+	fastmem_bin_count_slab(bin, slab);
+	fastmem_bin_count_empty(bin, 1);
 	bin->acquires++;
 	fastmem_mutex_unlock(&bin->lock);
 }
@@ -759,7 +405,7 @@ fastmem_slab_leave(struct fastmem_bin *bin, uint32_t keep_slots)
 	if (slab != NULL) {
 		slab->token = FASTMEM_NO_TOKEN;
 		MOVE(slab->limbo, 1);
-		slab_uncount(bin, slab);
+		fastmem_slab_uncount(bin, slab);
 		bin->n_limbo++;
 	}
 	fastmem_mutex_unlock(&bin->lock);
@@ -775,11 +421,11 @@ fastmem_slab_end(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	slab->taker = fastmem_process.peer;
 	fastmem_set_state(slab, FASTMEM_TAKEN);
 	slab_set_state(slab, FASTMEM_TAKEN);
-	pool_list_remove(bin, slab);
+	fastmem_bin_pool_list_remove(bin, slab);
 	if (slab->limbo)
 		bin->n_limbo--;
 	else
-		slab_uncount(bin, slab);
+		fastmem_slab_uncount(bin, slab);
 	bin->releases++;
 	slab_set_bins(slab, 0);
 	fastmem_debug_slab_end(slab);
@@ -874,7 +520,8 @@ put_batch(struct fastmem_bin *from, struct fastmem_bin *bin, void **objs, uint32
 	while (first > 0 && n - first < BATCH &&
 			rte_fastmem_bin_of(objs[first - 1]) == bin->id)
 		first--;
-	transfer_begin(bin, FASTMEM_TRANSFER_FREE, objs, n_objs, first, n - first, first);
+	fastmem_bin_transfer_begin(bin, FASTMEM_TRANSFER_FREE, objs, n_objs, first, n - first,
+			first);
 	for (i = first; i < n; i++) {
 		enum put_result ret;
 
@@ -884,13 +531,13 @@ put_batch(struct fastmem_bin *from, struct fastmem_bin *bin, void **objs, uint32
 			slab = fastmem_slab_of(objs[i]);
 		}
 		RTE_ASSERT(slab != NULL); /* no object lies in granule 0 */
-		ret = slab_put(bin, slab, objs[i]);
+		ret = fastmem_slab_put(bin, slab, objs[i]);
 		if (ret != PUT_DONE)
 			wrong[n_wrong++] = (struct wrong){ objs[i], ret, bin->slot_size };
 		else if (bin != from)
 			count_misfreed(from, bin);
 	}
-	transfer_end(bin);
+	fastmem_bin_transfer_end(bin);
 	if (bin->n_empty > EMPTY_SLABS_KEPT && bin->pool == NULL) {
 		fastmem_debug_slabs_hold();
 		while (bin->n_empty > EMPTY_SLABS_KEPT)

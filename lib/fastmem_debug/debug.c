@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include <rte_cycles.h>
-#include <rte_lcore.h>
 
+#include "debug_zone.h"
 #include "fastmem_debug.h"
 #include "fastmem_stack.h"
 #include "fastmem_track.h"
@@ -24,13 +24,14 @@
 #define ZONE_LIGHT 8u /* least bytes behind an object */
 #define ZONE_FULL 16u
 #define PATIENCE_SECONDS 2
+
 /* A red zone in front takes as much as the alignment: not worth it above. */
 #define FRONT_MAX 4096u
 
 struct fastmem_debug_process fastmem_debug;
 
-static uint32_t
-state_of(const struct fastmem_record *r)
+uint32_t
+fastmem_debug_state_of(const struct fastmem_record *r)
 {
 	/* Pairs with the release in set_state(). */
 	return __atomic_load_n(&r->state, __ATOMIC_ACQUIRE);
@@ -39,7 +40,9 @@ state_of(const struct fastmem_record *r)
 static void
 set_state(struct fastmem_record *r, enum fastmem_record_state state)
 {
-	/* Pairs with the acquires in state_of() and claim(): the record is complete. */
+	/*
+	 * Pairs with the acquires in fastmem_debug_state_of() and claim(): the record is complete.
+	 */
 	__atomic_store_n(&r->state, state, __ATOMIC_RELEASE);
 }
 
@@ -50,13 +53,13 @@ set_state(struct fastmem_record *r, enum fastmem_record_state state)
 static uint32_t
 settled_state(const struct fastmem_record *r)
 {
-	uint32_t state = state_of(r);
+	uint32_t state = fastmem_debug_state_of(r);
 	uint64_t end;
 
 	if (likely(state != FASTMEM_RECORD_BUSY))
 		return state; /* without the cycles that the clock takes */
 	end = rte_rdtsc() + PATIENCE_SECONDS * rte_get_tsc_hz();
-	while ((state = state_of(r)) == FASTMEM_RECORD_BUSY && rte_rdtsc() < end)
+	while ((state = fastmem_debug_state_of(r)) == FASTMEM_RECORD_BUSY && rte_rdtsc() < end)
 		sched_yield();
 	return state;
 }
@@ -102,8 +105,8 @@ seize(struct fastmem_record *r)
 	return state;
 }
 
-static bool
-is_full_level(void)
+bool
+fastmem_debug_is_full_level(void)
 {
 	return fastmem_debug.level != RTE_FASTMEM_DEBUG_LIGHT;
 }
@@ -152,9 +155,9 @@ fastmem_debug_shape(size_t size, size_t align)
 {
 	struct fastmem_shape shape = { .size = size, .align = align };
 	size_t a = real_align(align);
-	size_t back = is_full_level() ? ZONE_FULL : ZONE_LIGHT;
+	size_t back = fastmem_debug_is_full_level() ? ZONE_FULL : ZONE_LIGHT;
 
-	if (is_full_level() && a <= FRONT_MAX)
+	if (fastmem_debug_is_full_level() && a <= FRONT_MAX)
 		shape.front = RTE_MAX(a, (size_t)ZONE_FULL);
 	if (round_up(shape.front + size + back, a) > RTE_FASTMEM_MAX_SIZE) {
 		shape.front = 0;
@@ -168,76 +171,6 @@ fastmem_debug_shape(size_t size, size_t align)
 }
 
 /* Bytes that programs are not to write to. */
-
-/* Reads what nobody may access, for tools that this library may be built with. */
-#define UNCHECKED __attribute__((noinline, no_sanitize("address", "thread", "undefined")))
-
-/*
- * The first byte of an area that is not as it was left; n: none. Not for tools to object
- * to: nobody may access this memory, but for this.
- */
-UNCHECKED static size_t
-first_changed(const uint8_t *p, size_t n, uint8_t byte)
-{
-	typedef uint64_t words __attribute__((vector_size(16), aligned(1), may_alias));
-	const uint64_t word = UINT64_C(0x0101010101010101) * byte;
-	const words want = { word, word };
-	words differ = { 0, 0 };
-	uint8_t rest = 0;
-	size_t i = 0;
-
-	/* Almost always nothing has: so there is one test, at the end. */
-	for (; i + 64 <= n; i += 64) {
-		const words *w = (const words *)(p + i);
-
-		differ |= (w[0] ^ want) | (w[1] ^ want) | (w[2] ^ want) | (w[3] ^ want);
-	}
-	for (; i + 16 <= n; i += 16)
-		differ |= *(const words *)(p + i) ^ want;
-	for (; i < n; i++)
-		rest |= p[i] ^ byte;
-	if (likely((differ[0] | differ[1] | rest) == 0))
-		return n;
-	/* It may have been put right since, and then there is none. */
-	for (i = 0; i < n && *(const volatile uint8_t *)&p[i] == byte; i++)
-		;
-	return i;
-}
-
-/* A sum that a changed byte changes, but for chance (FNV-1a by words, of Fowler, Noll and Vo). */
-UNCHECKED static uint64_t
-sum_of(const uint8_t *p, size_t n)
-{
-	uint64_t sum = UINT64_C(0xcbf29ce484222325);
-	size_t i = 0;
-
-	for (; i + 8 <= n; i += 8) {
-		uint64_t word;
-
-		__builtin_memcpy(&word, p + i, 8);
-		sum = (sum ^ word) * UINT64_C(0x100000001b3);
-		sum ^= sum >> 32;
-	}
-	for (; i < n; i++)
-		sum = (sum ^ p[i]) * UINT64_C(0x100000001b3);
-	return sum;
-}
-
-/*
- * What there is around an object, by its record as it was at one time: others may change that
- * while this thread looks. All of it lies within the slot, whatever the record says.
- */
-struct place {
-	struct fastmem_bin *bin;
-	struct fastmem_granule *slab;
-	struct fastmem_record *r;
-	uint32_t state;
-	uint32_t front; /* bytes of the slot before the object */
-	uint32_t size;
-	uint8_t *slot;
-	uint8_t *obj;
-	uint8_t *end; /* of the slot */
-};
 
 /* An object of that shape in the slot. False: it has no room there, as a record half old says. */
 static bool
@@ -264,147 +197,11 @@ place_read(struct place *p, struct fastmem_bin *bin, struct fastmem_granule *sla
 			__atomic_load_n(&r->size, __ATOMIC_RELAXED));
 }
 
-static size_t
-back_of(const struct place *p)
-{
-	return p->end - p->obj - p->size;
-}
-
-/*
- * Whether tools are told of the objects of a bin. Not of pools with an RCU variable: their
- * readers may read what was put, as long as they like.
- */
-static bool
-is_tracked(const struct fastmem_bin *bin)
-{
-	return unlikely(fastmem_debug.tools != 0) && (fastmem_debug.tools == FASTMEM_TOOL_TSAN ||
-		bin->pool == NULL || bin->pool->qsbr == NULL);
-}
-
-/* Fill what nobody may access. */
-static void
-rewrite_area(const struct fastmem_bin *bin, uint8_t *area, size_t len, uint8_t byte)
-{
-	if (len == 0)
-		return;
-	if (is_tracked(bin))
-		fastmem_track_peek(area, len);
-	memset(area, byte, len);
-	if (is_tracked(bin))
-		fastmem_track_unpeek(area, len);
-}
-
-/* The zones beside an object, and the object if it is freed. */
-static void
-rewrite(const struct place *p, bool freed)
-{
-	rewrite_area(p->bin, p->obj - p->front, p->front, FASTMEM_ZONE_BYTE);
-	rewrite_area(p->bin, p->obj + p->size, back_of(p), FASTMEM_ZONE_BYTE);
-	if (freed)
-		rewrite_area(p->bin, p->obj, p->size, FASTMEM_FREED_BYTE);
-}
-
-/* What is not as it was left. */
-struct damage {
-	enum rte_fastmem_error error;
-	const void *first; /* byte; NULL: not known */
-};
-
-static bool
-zones_are_damaged(const struct place *p, struct damage *d)
-{
-	size_t front = p->front, back = back_of(p), at;
-
-	if (!fastmem_debug.zones)
-		return false;
-	at = first_changed(p->obj - front, front, FASTMEM_ZONE_BYTE);
-	if (at < front) {
-		*d = (struct damage){ RTE_FASTMEM_ERROR_UNDERFLOW, p->obj - front + at };
-		return true;
-	}
-	at = first_changed(p->obj + p->size, back, FASTMEM_ZONE_BYTE);
-	*d = (struct damage){ RTE_FASTMEM_ERROR_OVERFLOW, p->obj + p->size + at };
-	return at < back;
-}
-
-/* Whether somebody has written to an object since it was freed. */
-static bool
-freed_is_damaged(const struct place *p, struct damage *d)
-{
-	size_t at;
-
-	if (!fastmem_debug.zones)
-		return false;
-	*d = (struct damage){ RTE_FASTMEM_ERROR_WRITE_AFTER_FREE, NULL };
-	if (p->bin->pool != NULL)
-		return is_full_level() && p->r->sum != sum_of(p->obj, p->size);
-	at = first_changed(p->obj, p->size, FASTMEM_FREED_BYTE);
-	if (at < p->size) {
-		d->first = p->obj + at;
-		return true;
-	}
-	/* Those of level LIGHT were checked when it was freed. */
-	return is_full_level() && zones_are_damaged(p, d);
-}
-
-/*
- * A pool has no zone in front of its objects, but the one behind the slot before, of objects
- * that are all alike. If it is damaged, that is reported, and mended.
- */
-static void
-check_zone_before(const struct place *p)
-{
-	size_t back = back_of(p), at;
-	uint8_t *zone = p->slot - back;
-	struct fastmem_finding finding;
-	struct fastmem_record *before;
-	uint32_t state;
-
-	if (p->bin->pool == NULL || p->r == p->slab->records || !fastmem_debug.zones)
-		return;
-	before = p->r - 1; /* another thread may write to it */
-	state = state_of(before);
-	/* Until it is handed out for the first time, there is no zone. */
-	if (state != FASTMEM_RECORD_LIVE && state != FASTMEM_RECORD_FREED)
-		return;
-	at = first_changed(zone, back, FASTMEM_ZONE_BYTE);
-	if (at == back)
-		return;
-	/* Whose damage it is, is not known: more likely that of the nearer one. */
-	if (at < back / 2)
-		fastmem_finding_damage(&finding, RTE_FASTMEM_ERROR_OVERFLOW, p->bin, p->slab,
-			before, state, zone + at);
-	else
-		fastmem_finding_damage(&finding, RTE_FASTMEM_ERROR_UNDERFLOW, p->bin, p->slab,
-			p->r, p->state, zone + at);
-	fastmem_report(&finding);
-	rewrite_area(p->bin, zone, back, FASTMEM_ZONE_BYTE);
-}
-
-/* Damage is told once. Of a slot that is this thread's alone. */
-static void
-mend(const struct place *p)
-{
-	if (p->bin->pool != NULL)
-		p->r->sum = sum_of(p->obj, p->size);
-	rewrite(p, p->bin->pool == NULL && p->state == FASTMEM_RECORD_FREED);
-}
-
-static void
-find_damage(struct fastmem_finding *finding, const struct place *p, const struct damage *d)
+void
+fastmem_debug_find_damage(struct fastmem_finding *finding, const struct place *p,
+		const struct damage *d)
 {
 	fastmem_finding_damage(finding, d->error, p->bin, p->slab, p->r, p->state, d->first);
-}
-
-/* The damage is still there when it is told: a core file has it. */
-static void
-report_and_mend(const struct place *p, const struct damage *d)
-{
-	struct fastmem_finding finding;
-
-	find_damage(&finding, p, d);
-	fastmem_report(&finding);
-	mend(p);
 }
 
 /* Objects come. */
@@ -425,8 +222,8 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	struct place p;
 
 	if (place_read(&p, bin, slab, r, seize(r)) && p.state == FASTMEM_RECORD_FREED) {
-		if (freed_is_damaged(&p, &damage))
-			report_and_mend(&p, &damage);
+		if (fastmem_debug_freed_is_damaged(&p, &damage))
+			fastmem_debug_report_and_mend(&p, &damage);
 		same = bin->pool == NULL && p.front == shape->front && p.size == shape->size;
 	}
 	place_shape(&p, shape->front, shape->size);
@@ -437,7 +234,7 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	NOTE(r->turn, r->turn + 1);
 	NOTE(r->alloc_tid, own_tid());
 	NOTE(r->alloc_pid, own_pid());
-	if (is_full_level()) {
+	if (fastmem_debug_is_full_level()) {
 		fastmem_growth_held += nogrow; /* a new stack takes memory of the bookkeeping */
 		NOTE(r->alloc_stack, fastmem_stack_capture());
 		fastmem_growth_held -= nogrow;
@@ -445,8 +242,8 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 	}
 	/* What is not zeroed is to look like that, so that programs do not rely on luck. */
 	if (fastmem_debug.zones && !same)
-		rewrite(&p, bin->pool == NULL && (flags & RTE_FASTMEM_F_ZERO) == 0);
-	if (is_tracked(bin))
+		fastmem_debug_rewrite(&p, bin->pool == NULL && (flags & RTE_FASTMEM_F_ZERO) == 0);
+	if (fastmem_debug_is_tracked(bin))
 		fastmem_track_alloc(p.obj, p.size, (flags & RTE_FASTMEM_F_ZERO) != 0 ||
 			bin->pool != NULL);
 	if (flags & RTE_FASTMEM_F_ZERO)
@@ -484,10 +281,10 @@ fastmem_debug_give_back(void *slot, struct fastmem_finding *finding)
 	struct place p;
 
 	if (place_read(&p, bin, slab, r, FASTMEM_RECORD_FREED))
-		damaged = freed_is_damaged(&p, &damage);
+		damaged = fastmem_debug_freed_is_damaged(&p, &damage);
 	if (damaged) {
-		find_damage(finding, &p, &damage);
-		mend(&p);
+		fastmem_debug_find_damage(finding, &p, &damage);
+		fastmem_debug_mend(&p);
 	}
 	slot_back(bin, slot);
 	return damaged;
@@ -520,7 +317,7 @@ find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
 	}
 	*p = (struct place){ .bin = &fastmem_ctl()->bins[id], .slab = fastmem_slab_of(ptr) };
 	r = fastmem_record_of(p->bin, p->slab, ptr);
-	state = r != NULL ? state_of(r) : FASTMEM_RECORD_NEW;
+	state = r != NULL ? fastmem_debug_state_of(r) : FASTMEM_RECORD_NEW;
 	if (state == FASTMEM_RECORD_NEW) {
 		report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_FOREIGN, p, ptr);
 		return NULL;
@@ -614,17 +411,17 @@ note_free(const struct place *p)
 
 	NOTE(r->free_tid, own_tid());
 	NOTE(r->free_pid, own_pid());
-	if (is_full_level()) {
+	if (fastmem_debug_is_full_level()) {
 		NOTE(r->free_stack, fastmem_stack_capture());
 		NOTE(r->free_time, rte_rdtsc());
 	}
 	if (fastmem_debug.zones) {
 		if (p->bin->pool == NULL)
 			memset(p->obj, FASTMEM_FREED_BYTE, p->size);
-		else if (is_full_level())
-			NOTE(r->sum, sum_of(p->obj, p->size));
+		else if (fastmem_debug_is_full_level())
+			NOTE(r->sum, fastmem_debug_sum_of(p->obj, p->size));
 	}
-	if (is_tracked(p->bin))
+	if (fastmem_debug_is_tracked(p->bin))
 		fastmem_track_free(p->obj, p->size);
 }
 
@@ -645,12 +442,12 @@ fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
 		fastmem_report(&finding);
 		return;
 	}
-	if (zones_are_damaged(&p, &damage))
-		report_and_mend(&p, &damage);
-	check_zone_before(&p);
+	if (fastmem_debug_zones_are_damaged(&p, &damage))
+		fastmem_debug_report_and_mend(&p, &damage);
+	fastmem_debug_check_zone_before(&p);
 	note_free(&p);
 	set_state(r, FASTMEM_RECORD_FREED);
-	if (is_full_level())
+	if (fastmem_debug_is_full_level())
 		fastmem_quarantine_put(p.bin, p.slot + p.bin->header);
 	else
 		slot_back(p.bin, p.slot + p.bin->header);
@@ -682,9 +479,9 @@ fastmem_debug_resize_in_place(void *ptr, size_t size, size_t align)
 
 	if (r == NULL)
 		return false;
-	if (zones_are_damaged(&p, &damage))
-		report_and_mend(&p, &damage);
-	if (is_tracked(p.bin))
+	if (fastmem_debug_zones_are_damaged(&p, &damage))
+		fastmem_debug_report_and_mend(&p, &damage);
+	if (fastmem_debug_is_tracked(p.bin))
 		fastmem_track_free(p.obj, p.size);
 	p.size = size;
 	NOTE(r->size, size);
@@ -692,8 +489,8 @@ fastmem_debug_resize_in_place(void *ptr, size_t size, size_t align)
 	/* Before it is LIVE again: pairs with the acquires of state in check_one(). */
 	NOTE(r->turn, r->turn + 1);
 	if (fastmem_debug.zones)
-		rewrite(&p, false);
-	if (is_tracked(p.bin))
+		fastmem_debug_rewrite(&p, false);
+	if (fastmem_debug_is_tracked(p.bin))
 		fastmem_track_alloc(p.obj, size, true);
 	set_state(r, FASTMEM_RECORD_LIVE);
 	return true;
@@ -707,7 +504,7 @@ fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr)
 	const struct fastmem_record *r = fastmem_record_of(bin, slab, ptr);
 	const char *end;
 
-	if (r != NULL && state_of(r) == FASTMEM_RECORD_LIVE)
+	if (r != NULL && fastmem_debug_state_of(r) == FASTMEM_RECORD_LIVE)
 		return r->size;
 	/* Of what is no live object, as much as there is to the end of the slot. */
 	end = r != NULL ? fastmem_record_slot(bin, slab, r) + bin->slot_size : ptr;
@@ -716,15 +513,9 @@ fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr)
 
 /* Slabs come and go. */
 
-static size_t
-slab_bytes(const struct fastmem_granule *slab)
-{
-	return (size_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT;
-}
-
 /* When sampling, most objects are not checked. */
-static bool
-has_records(const struct fastmem_bin *bin)
+bool
+fastmem_debug_has_records(const struct fastmem_bin *bin)
 {
 	const struct fastmem_debug *debug = fastmem_ctl()->debug;
 
@@ -735,49 +526,7 @@ has_records(const struct fastmem_bin *bin)
 size_t
 fastmem_debug_slab_bytes(const struct fastmem_bin *bin)
 {
-	return has_records(bin) ? fastmem_records_bytes(bin->slab_slots) : 0;
-}
-
-/* A slab is made. Returns 0 or -ENOMEM. */
-int
-fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow)
-{
-	struct fastmem_ctl *ctl = fastmem_ctl();
-
-	/* What was a slab before is nobody's, and functions of a pool are to make objects in it. */
-	if (fastmem_debug.tools != 0)
-		fastmem_track_plain(fastmem_granule_addr(slab->head), slab_bytes(slab));
-	if (!has_records(&ctl->bins[slab->bin])) {
-		slab->records = NULL; /* of a slab whose process died as it gave it back */
-		return 0;
-	}
-	return fastmem_records_make(slab, may_grow);
-}
-
-/*
- * Its objects are constructed: from now on, who has none may not access it. Objects with a
- * header are those of a mempool: DPDK links the headers, and lets applications initialise
- * the objects by rte_mempool_obj_iter(), so there it takes a free to forbid an object.
- */
-void
-fastmem_debug_slab_enter(const struct fastmem_granule *slab)
-{
-	const struct fastmem_bin *bin = &fastmem_ctl()->bins[slab->bin];
-	char *addr = fastmem_granule_addr(slab->head);
-
-	if (fastmem_debug.tools == 0)
-		return;
-	fastmem_track_slab(addr, slab_bytes(slab));
-	if (bin->header != 0 || !is_tracked(bin))
-		fastmem_track_plain(addr, slab_bytes(slab));
-}
-
-/* Its objects are to be destroyed: the functions of the pool may access it. */
-void
-fastmem_debug_slab_leave(const struct fastmem_granule *slab)
-{
-	if (fastmem_debug.tools != 0)
-		fastmem_track_plain(fastmem_granule_addr(slab->head), slab_bytes(slab));
+	return fastmem_debug_has_records(bin) ? fastmem_records_bytes(bin->slab_slots) : 0;
 }
 
 /* No slab ends while a thread holds them. Before they end; and while records are read. */
@@ -798,54 +547,6 @@ fastmem_debug_slabs_release(void)
 		fastmem_mutex_unlock(&fastmem_ctl()->debug->walking);
 }
 
-/* It is no slab any more. Under bin.lock, between one of these and the last. */
-void
-fastmem_debug_slab_end(struct fastmem_granule *slab)
-{
-	fastmem_records_drop(slab);
-	if (fastmem_debug.tools != 0)
-		fastmem_track_unslab(fastmem_granule_addr(slab->head), slab_bytes(slab));
-}
-
-/* Memory is EAL's again. */
-void
-fastmem_debug_memory_leaves(void *addr, size_t len)
-{
-	if (fastmem_debug.tools != 0)
-		fastmem_track_plain(addr, len);
-}
-
-/*
- * From one to the other, a function of the user may look at an object of a pool, in use or
- * not. Returns whether it could not before: only then the other one is to follow.
- */
-bool
-fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *slab, void *obj)
-{
-	const struct fastmem_record *r;
-	uint32_t state;
-
-	if (fastmem_debug.tools == 0)
-		return false;
-	r = fastmem_record_of(bin, slab, obj);
-	state = r != NULL ? state_of(r) : FASTMEM_RECORD_LIVE;
-	/* As for the latter, see fastmem_debug_slab_enter(). */
-	if (state == FASTMEM_RECORD_LIVE || (state == FASTMEM_RECORD_NEW && bin->header != 0))
-		return false;
-	fastmem_track_peek(obj, bin->pool->size);
-	return true;
-}
-
-void
-fastmem_debug_look_end(const struct fastmem_bin *bin, const struct fastmem_granule *slab, void *obj)
-{
-	const struct fastmem_record *r = fastmem_record_of(bin, slab, obj);
-	/* Somebody may have got it meanwhile. */
-	bool live = r != NULL && state_of(r) == FASTMEM_RECORD_LIVE;
-
-	fastmem_track_unpeek(obj, live ? 0 : bin->pool->size);
-}
-
 /* All objects there are. */
 
 struct check {
@@ -857,8 +558,8 @@ struct check {
 static bool
 is_damaged(const struct place *p, struct damage *d)
 {
-	return p->state == FASTMEM_RECORD_LIVE ? zones_are_damaged(p, d) :
-		p->state == FASTMEM_RECORD_FREED && freed_is_damaged(p, d);
+	return p->state == FASTMEM_RECORD_LIVE ? fastmem_debug_zones_are_damaged(p, d) :
+		p->state == FASTMEM_RECORD_FREED && fastmem_debug_freed_is_damaged(p, d);
 }
 
 /*
@@ -870,7 +571,8 @@ static void
 check_one(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_record *r,
 		void *arg)
 {
-	uint32_t state = state_of(r), turn = __atomic_load_n(&r->turn, __ATOMIC_RELAXED);
+	uint32_t state = fastmem_debug_state_of(r), turn = __atomic_load_n(&r->turn,
+			__ATOMIC_RELAXED);
 	struct check *check = arg;
 	struct damage damage;
 	struct place p;
@@ -881,8 +583,8 @@ check_one(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_
 	if (!try_claim(r, state))
 		return;
 	if (__atomic_load_n(&r->turn, __ATOMIC_RELAXED) == turn) {
-		find_damage(&check->found[check->n++], &p, &damage);
-		mend(&p);
+		fastmem_debug_find_damage(&check->found[check->n++], &p, &damage);
+		fastmem_debug_mend(&p);
 	}
 	set_state(r, state);
 }

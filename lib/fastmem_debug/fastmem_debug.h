@@ -8,16 +8,19 @@
 /*
  * Checking at run time: what the files of it share, and where the others call it.
  *
- *   debug.c       levels; what is checked when an object comes and goes
- *   debug_conf.c        the environment and rte_fastmem_init_conf()
- *   debug_record.c      a record for each slot, outside of what applications write to
- *   debug_quarantine.c  freed objects that wait
- *   debug_finding.c     what is known of an error, copied where it was found
- *   debug_report.c      tells of it, once no lock is held
- *   debug_sample.c      one in N objects
- *   debug_leaks.c       what is live, by place of allocation
- *   backtrace.c       backtraces
- *   debug_tools.c       what sanitizers and Valgrind are told
+ *   debug.c               levels; what is checked when an object comes and goes
+ *   debug_alloc.c         calls while checking is on
+ *   debug_zone.c          red zones, and the contents of freed objects
+ *   debug_slab.c          records come and go with their slab
+ *   debug_conf.c          the environment and rte_fastmem_init_conf()
+ *   debug_record.c        a record for each slot, outside of what applications write to
+ *   debug_quarantine.c    freed objects that wait
+ *   debug_finding.c       what is known of an error, copied where it was found
+ *   debug_report.c        tells of it, once no lock is held
+ *   debug_sample.c        one in N objects
+ *   debug_leaks.c         what is live, by place of allocation
+ *   backtrace.c           backtraces
+ *   debug_tools.c         what sanitizers and Valgrind are told
  *
  * The level is the primary's, in shared memory, and does not change between init and
  * deinit. All state of objects is shared as well: any process can check what another

@@ -17,37 +17,25 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
-#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_string_fns.h>
 
 #include "fastmem_debug.h"
-#include "fastmem_track.h"
+#include "pool_private.h"
 
 #define KNOWN_FLAGS (RTE_FASTMEM_POOL_F_CONTIG | RTE_FASTMEM_POOL_F_SHRINK | \
 		RTE_FASTMEM_POOL_F_EXTERNAL | RTE_FASTMEM_POOL_F_NO_SPREAD)
+
 /* From this stride on, one of an even number of lines is made a line larger. */
 #define SPREAD_LINES 4
-#define BULK_ON_STACK 1024 /* objects; a larger bulk takes memory from libc */
 #define LCORE_MAGAZINES 3 /* that an lcore has or exchanges */
 #define CACHE_SHARE 4 /* a thread caches at most this part of a bounded pool, unless told */
-#define GROW_TRIES 16 /* to take memory that other threads take as well */
-/* Times to look for objects in caches whose owners are within a call at that moment. */
-#define TRIES 4
-
-/* A hint: only fastmem_bin_extent() is right also after a death. */
-static uint32_t
-pool_slots(const struct fastmem_bin *bin)
-{
-	return __atomic_load_n(&bin->n_slots, __ATOMIC_RELAXED);
-}
 
 void
 fastmem_pools_lock(struct fastmem_ctl *ctl)
@@ -75,35 +63,6 @@ fastmem_pools_init(struct fastmem_ctl *ctl)
 
 /* Growing and shrinking: under pool.grow. */
 
-static void
-grow_lock(struct fastmem_pool *pool)
-{
-	struct fastmem_extent extent;
-
-	if (!fastmem_mutex_lock(&pool->grow, FASTMEM_LOCK_POOL_GROW))
-		return;
-	/* What the dead one was making is no slab yet, but has its numbers. */
-	if ((pool->flags & RTE_FASTMEM_POOL_F_SHRINK) == 0) {
-		fastmem_bin_extent(fastmem_pool_bin(pool), &extent);
-		pool->next_index = extent.n_slots;
-	}
-	fastmem_mutex_repaired(&pool->grow);
-}
-
-static bool
-has_functions(const struct fastmem_pool *pool)
-{
-	return pool->ctor != NULL || pool->dtor != NULL || pool->mem_added != NULL ||
-		pool->mem_removed != NULL;
-}
-
-/* Whether this process can call the functions of a pool. */
-static bool
-is_creator(const struct fastmem_pool *pool)
-{
-	return pool->creator_nonce == fastmem_process.nonce;
-}
-
 /* What EAL has is in all processes; what else there is, in that of the creator. */
 static bool
 is_shared(const void *addr)
@@ -117,292 +76,7 @@ is_shared(const void *addr)
 bool
 fastmem_pool_can_read_qsbr(const struct fastmem_pool *pool)
 {
-	return pool->qsbr_shared || is_creator(pool);
-}
-
-static struct rte_fastmem_pool_mem
-slab_mem(const struct fastmem_granule *slab)
-{
-	return (struct rte_fastmem_pool_mem){
-		.addr = fastmem_granule_addr(slab->head),
-		.iova = slab->iova,
-		.len = (size_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT,
-	};
-}
-
-static void
-slab_for_each(struct fastmem_pool *pool, const struct fastmem_granule *slab,
-		rte_fastmem_pool_obj_cb cb)
-{
-	const struct fastmem_bin *bin = fastmem_pool_bin(pool);
-	char *base = fastmem_granule_addr(slab->head);
-	uint32_t i;
-
-	for (i = 0; i < slab->n_slots; i++) {
-		size_t offset = (size_t)i * bin->slot_size + bin->header;
-
-		fastmem_track_calls();
-		cb(&pool->user, pool->arg, base + offset, slab->iova == RTE_BAD_IOVA ?
-			RTE_BAD_IOVA : slab->iova + offset, slab->first_index + i);
-	}
-}
-
-/*
- * Give the pool, which has that much, a slab of memory that is there. Returns 0, -ENOBUFS: it has
- * all it may have, or -ENOMEM.
- */
-static int
-pool_add_slab(struct fastmem_pool *pool, const struct fastmem_extent *extent)
-{
-	struct fastmem_bin *bin = fastmem_pool_bin(pool);
-	struct fastmem_granule *slab;
-
-	if (extent->n_slots >= pool->max ||
-			extent->n_granules + bin->slab_granules > pool->max_granules)
-		return -ENOBUFS;
-	slab = fastmem_slab_make(bin, RTE_FASTMEM_F_NOGROW, pool->max - extent->n_slots);
-	if (slab == NULL)
-		return -ENOMEM;
-	slab->first_index = pool->next_index;
-	pool->next_index += slab->n_slots;
-	if (pool->flags & RTE_FASTMEM_POOL_F_CONTIG)
-		pool->user.base = fastmem_granule_addr(slab->head) + bin->header;
-	if (pool->mem_added != NULL) {
-		struct rte_fastmem_pool_mem mem = slab_mem(slab);
-
-		fastmem_track_wrote(&mem, sizeof(mem));
-		fastmem_track_calls();
-		pool->mem_added(&pool->user, pool->arg, &mem);
-	}
-	if (pool->ctor != NULL)
-		slab_for_each(pool, slab, pool->ctor);
-	fastmem_slab_enter(bin, slab);
-	return 0;
-}
-
-static void
-slab_finish(struct fastmem_pool *pool, struct fastmem_granule *slab, bool functions)
-{
-	fastmem_debug_slab_leave(slab);
-	if (functions && pool->dtor != NULL)
-		slab_for_each(pool, slab, pool->dtor);
-	if (functions && pool->mem_removed != NULL) {
-		struct rte_fastmem_pool_mem mem = slab_mem(slab);
-
-		fastmem_track_wrote(&mem, sizeof(mem));
-		fastmem_track_calls();
-		pool->mem_removed(&pool->user, pool->arg, &mem);
-	}
-	fastmem_slab_end(fastmem_pool_bin(pool), slab);
-}
-
-static bool
-is_looked_at(const struct fastmem_pool *pool)
-{
-	unsigned int i;
-
-	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
-		/* Pairs with the release in fastmem_pool_look_end(). */
-		if (__atomic_load_n(&pool->looking[i], __ATOMIC_ACQUIRE) != 0)
-			return true;
-	return false;
-}
-
-/* End those slabs that have left and that nobody reads any more. Returns the bytes. */
-static size_t
-pool_end_limbo(struct fastmem_pool *pool)
-{
-	struct fastmem_bin *bin = fastmem_pool_bin(pool);
-	uint64_t checked = FASTMEM_NO_TOKEN;
-	bool over = true;
-	uint64_t token = FASTMEM_NO_TOKEN; /* one for all that have left since the last time */
-	struct fastmem_granule **slabs;
-	unsigned int n, i;
-	size_t given = 0;
-
-	if (bin->n_limbo == 0 || is_looked_at(pool))
-		return 0;
-	n = fastmem_slabs(bin, &slabs);
-	for (i = 0; i < n; i++) {
-		struct fastmem_granule *slab = slabs[i];
-
-		if (!slab->limbo)
-			continue;
-		if (pool->qsbr != NULL && slab->token == FASTMEM_NO_TOKEN) {
-			/* After they have left: from now on nobody can get to them. */
-			if (token == FASTMEM_NO_TOKEN)
-				token = rte_rcu_qsbr_start(pool->qsbr);
-			slab->token = token;
-			continue;
-		}
-		/* Once for each grace period: what has left together ends together. */
-		if (pool->qsbr != NULL && slab->token != checked) {
-			checked = slab->token;
-			over = rte_rcu_qsbr_check(pool->qsbr, checked, false) != 0;
-		}
-		if (!over)
-			continue;
-		given += (size_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT;
-		slab_finish(pool, slab, true);
-	}
-	free(slabs);
-	return given;
-}
-
-/*
- * From one to the other, no memory leaves the pool: for iterators. Another pool's growth
- * would have it leave at any time.
- */
-void
-fastmem_pool_look_begin(struct fastmem_pool *pool)
-{
-	grow_lock(pool);
-	/* Read under the same lock. */
-	__atomic_fetch_add(&pool->looking[fastmem_process.peer], 1, __ATOMIC_RELAXED);
-	fastmem_mutex_unlock(&pool->grow);
-}
-
-void
-fastmem_pool_look_end(struct fastmem_pool *pool)
-{
-	/* Pairs with the acquire in is_looked_at(). */
-	__atomic_fetch_sub(&pool->looking[fastmem_process.peer], 1, __ATOMIC_RELEASE);
-}
-
-/*
- * End the memory that has left, and unless the pool is about to grow, let what is empty
- * leave. Returns the bytes that have left for good.
- */
-static size_t
-pool_shrink(struct fastmem_pool *pool, bool grows)
-{
-	FASTMEM_UNCANCELLABLE;
-	FASTMEM_LOG_LATER;
-	struct fastmem_bin *bin = fastmem_pool_bin(pool);
-	size_t given;
-
-	if ((pool->flags & RTE_FASTMEM_POOL_F_SHRINK) == 0 ||
-			(has_functions(pool) && !is_creator(pool)) ||
-			(pool->qsbr != NULL && !fastmem_pool_can_read_qsbr(pool)))
-		return 0;
-	if (!grows) {
-		fastmem_caches_lock(bin);
-		fastmem_bin_gather(bin);
-		fastmem_caches_unlock(bin);
-	}
-	grow_lock(pool);
-	given = pool_end_limbo(pool);
-	while (!grows && !is_looked_at(pool) && fastmem_slab_leave(bin, pool->min) != NULL)
-		;
-	given += pool_end_limbo(pool);
-	fastmem_mutex_unlock(&pool->grow);
-	return given;
-}
-
-/*
- * Let empty memory leave all pools of a socket, but for the one that grows, if not NULL: it
- * would lose what it has just got. Not under a lock. Returns the bytes.
- */
-size_t
-fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id, const struct fastmem_pool *growing)
-{
-	size_t given = 0;
-	unsigned int i;
-
-	fastmem_pools_lock(ctl);
-	for (i = 0; i < RTE_FASTMEM_MAX_POOLS; i++) {
-		struct fastmem_pool *pool = &ctl->pools[i];
-
-		if (pool->state == FASTMEM_POOL_LIVE && (socket_id == SOCKET_ID_ANY ||
-				ctl->arenas[ctl->bins[pool->bin].socket].socket_id == socket_id))
-			given += pool_shrink(pool, pool == growing);
-	}
-	fastmem_mutex_unlock(&ctl->pools_lock);
-	return given;
-}
-
-/*
- * Whether the pool is still the one that is meant: a request for growth may come late. Under
- * pool.grow, which whoever frees a pool takes when the state says so.
- */
-static bool
-is_same(const struct fastmem_pool *pool, uint32_t generation)
-{
-	/* Pairs with the releases in set_state() and take_place(). */
-	uint32_t state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE);
-
-	return __atomic_load_n(&pool->generation, __ATOMIC_RELAXED) == generation &&
-		(state == FASTMEM_POOL_LIVE || (state == FASTMEM_POOL_MAKING &&
-			pool->maker == fastmem_process.peer));
-}
-
-/* Grow to n objects, from what the arena has. made: what the pool had, and has. */
-static int
-pool_grow_to(struct fastmem_pool *pool, uint32_t generation, uint32_t n,
-		struct fastmem_extent *made)
-{
-	FASTMEM_UNCANCELLABLE;
-	int ret;
-
-	grow_lock(pool);
-	ret = is_same(pool, generation) ? 0 : -ENODEV;
-	while (ret == 0) {
-		fastmem_bin_extent(fastmem_pool_bin(pool), made);
-		if (made->n_slots >= n)
-			break;
-		ret = pool_add_slab(pool, made);
-	}
-	fastmem_mutex_unlock(&pool->grow);
-	return ret;
-}
-
-/*
- * Have memory for another slab of a pool, for any thread to take. Not under a lock: EAL may take
- * its time, and in a secondary the primary, which may wait for that lock itself.
- */
-static int
-pool_make_room(const struct fastmem_pool *pool)
-{
-	const struct fastmem_bin *bin = fastmem_pool_bin(pool);
-	size_t bytes = fastmem_slab_meta_bytes(bin);
-
-	if (bytes > 0 && fastmem_meta_grow(bytes) != 0)
-		return -ENOMEM;
-	return fastmem_arena_grow(&fastmem_ctl()->arenas[bin->socket], bin->slab_granules,
-		bin->slab_align);
-}
-
-/*
- * Grow to n objects, unless the pool of that generation is no more. Returns 0, -ENOMEM, -ENODEV:
- * it is no more, or -ENOTSUP.
- */
-int
-fastmem_pool_grow(struct fastmem_pool *pool, uint32_t generation, uint32_t n)
-{
-	struct fastmem_ctl *ctl = fastmem_ctl();
-	int socket_id = ctl->arenas[fastmem_pool_bin(pool)->socket].socket_id;
-	struct fastmem_extent made = { 0 };
-	unsigned int vain = 0;
-	uint32_t before;
-	int ret;
-
-	if (has_functions(pool) && !is_creator(pool)) {
-		if (pool->creator != 0 || rte_eal_process_type() == RTE_PROC_PRIMARY)
-			return -ENOTSUP;
-		return fastmem_mp_pool_grow(pool - ctl->pools, generation, n);
-	}
-	ret = pool_grow_to(pool, generation, n, &made);
-	/* What is about to leave this pool, or of no use to others, is better than EAL's. */
-	if ((ret == -ENOMEM || ret == -ENOBUFS) &&
-			fastmem_pools_shrink(ctl, socket_id, pool) > 0)
-		ret = pool_grow_to(pool, generation, n, &made);
-	/* Other threads may be faster to take what there is room for, but not for ever. */
-	while (ret == -ENOMEM && vain < GROW_TRIES && pool_make_room(pool) == 0) {
-		before = made.n_slots;
-		ret = pool_grow_to(pool, generation, n, &made);
-		vain = made.n_slots > before ? 0 : vain + 1;
-	}
-	return ret == -ENOBUFS ? -ENOMEM : ret;
+	return pool->qsbr_shared || fastmem_pool_is_creator(pool);
 }
 
 /* Making and freeing. */
@@ -525,8 +199,8 @@ contig_words(const struct rte_fastmem_pool_params *p)
  * Under pools_lock: a place for a pool, which takes it. Best one whose bin still has the
  * arrays of another, as memory of the bookkeeping is not given back. NULL: there is none.
  */
-static struct fastmem_pool *
-take_place(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *p)
+struct fastmem_pool *
+fastmem_pool_take_place(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *p)
 {
 	struct fastmem_pool *best = NULL;
 	unsigned int i;
@@ -555,8 +229,9 @@ take_place(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *p)
 	return best;
 }
 
-static void
-set_state(struct fastmem_ctl *ctl, struct fastmem_pool *pool, enum fastmem_pool_state state)
+void
+fastmem_pool_set_state(struct fastmem_ctl *ctl, struct fastmem_pool *pool,
+		enum fastmem_pool_state state)
 {
 	fastmem_pools_lock(ctl);
 	MOVE(pool->state, state);
@@ -716,9 +391,9 @@ pool_end(struct fastmem_ctl *ctl, struct fastmem_pool *pool, bool functions)
 		fastmem_cache_forget(t, bin);
 	drop_magazines(ctl, bin);
 	fastmem_caches_unlock(bin);
-	grow_lock(pool);
+	fastmem_pool_grow_lock(pool);
 	for (fastmem_bin_extent(bin, &extent); extent.slabs != 0; fastmem_bin_extent(bin, &extent))
-		slab_finish(pool, fastmem_granule(extent.slabs), functions);
+		fastmem_pool_slab_finish(pool, fastmem_granule(extent.slabs), functions);
 	fastmem_mutex_unlock(&pool->grow);
 	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
 		__atomic_store_n(&ctl->peers[i].held[pool->bin], 0, __ATOMIC_RELAXED);
@@ -747,8 +422,8 @@ fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer)
 
 /* The interface. */
 
-static uint32_t
-generation_of(const struct fastmem_pool *pool)
+uint32_t
+fastmem_pool_generation(const struct fastmem_pool *pool)
 {
 	return __atomic_load_n(&pool->generation, __ATOMIC_RELAXED);
 }
@@ -763,7 +438,7 @@ pool_begin(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *params
 	fastmem_pools_lock(ctl);
 	if (find_name(ctl, params->name) != NULL)
 		rte_errno = EEXIST;
-	else if ((pool = take_place(ctl, params)) == NULL)
+	else if ((pool = fastmem_pool_take_place(ctl, params)) == NULL)
 		rte_errno = -refuse(params, ENOSPC, "there are as many pools as there can be");
 	fastmem_mutex_unlock(&ctl->pools_lock);
 	return pool;
@@ -802,14 +477,14 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params)
 	if (ret != 0) {
 		fastmem_peers_lock(ctl);
 		pool_end(ctl, pool, true);
-		set_state(ctl, pool, FASTMEM_POOL_NONE);
+		fastmem_pool_set_state(ctl, pool, FASTMEM_POOL_NONE);
 		fastmem_mutex_unlock(&ctl->peers_lock);
 		/* What was got for it in vain is of better use to others. */
 		fastmem_arena_trim(&ctl->arenas[socket], before, false);
 		rte_errno = -refuse(params, ENOMEM, "not enough memory");
 		return NULL;
 	}
-	set_state(ctl, pool, FASTMEM_POOL_LIVE);
+	fastmem_pool_set_state(ctl, pool, FASTMEM_POOL_LIVE);
 	return &pool->user;
 }
 
@@ -899,8 +574,8 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 	if (figures.in_use != 0)
 		tell_in_use(pool, figures.in_use);
 	fastmem_peers_lock(ctl);
-	pool_end(ctl, pool, is_creator(pool));
-	set_state(ctl, pool, FASTMEM_POOL_NONE);
+	pool_end(ctl, pool, fastmem_pool_is_creator(pool));
+	fastmem_pool_set_state(ctl, pool, FASTMEM_POOL_NONE);
 	fastmem_mutex_unlock(&ctl->peers_lock);
 	return 0;
 }
@@ -934,7 +609,7 @@ rte_fastmem_pool_grow(struct rte_fastmem_pool *user, uint32_t n)
 		return -ENODEV;
 	if (user == NULL || n > pool->max || pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL)
 		return -EINVAL;
-	return fastmem_pool_grow(pool, generation_of(pool), n);
+	return fastmem_pool_grow(pool, fastmem_pool_generation(pool), n);
 }
 
 size_t
@@ -948,7 +623,7 @@ rte_fastmem_pool_trim(struct rte_fastmem_pool *user)
 		fastmem_quarantine_flush(fastmem_pool_bin(pool));
 		fastmem_cache_flush(fastmem_tcache_self(false), fastmem_pool_bin(pool));
 	}
-	return pool_shrink(pool, false);
+	return fastmem_pool_shrink(pool, false);
 }
 
 int
@@ -978,227 +653,3 @@ rte_fastmem_pool_add(struct rte_fastmem_pool *user, void *const *objs, unsigned 
 }
 
 /* Objects. */
-
-/* n objects from caches, the depot and slabs as they are. Under pool.caches. */
-static bool
-take(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs, unsigned int n)
-{
-	if (n > 1)
-		return fastmem_cache_alloc_bulk(t, bin, objs, n, RTE_FASTMEM_F_NOGROW);
-	objs[0] = fastmem_cache_alloc(t, bin, RTE_FASTMEM_F_NOGROW);
-	return objs[0] != NULL;
-}
-
-/* The same; and, of a pool that has all it may have, from wherever they are. */
-static bool
-take_anywhere(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs, unsigned int n,
-		bool all_made, bool *popping)
-{
-	FASTMEM_LOG_LATER;
-	bool done;
-
-	*popping = false;
-	fastmem_caches_lock(bin);
-	done = take(t, bin, objs, n);
-	if (!done && all_made && fastmem_bin_gather(bin))
-		done = take(t, bin, objs, n);
-	if (!done && all_made && fastmem_steal(bin, t, popping))
-		done = take(t, bin, objs, n);
-	fastmem_caches_unlock(bin);
-	return done;
-}
-
-/* Let a pool grow for n more objects. */
-static bool
-grow_for(struct fastmem_pool *pool, uint32_t n_slots, unsigned int n)
-{
-	return n_slots < pool->max && (pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0 &&
-		fastmem_pool_grow(pool, generation_of(pool),
-			RTE_MIN((uint64_t)n_slots + n, pool->max)) == 0;
-}
-
-/* Get at what others have no use for: dead processes, and sizes other than this one. */
-static void
-pool_reclaim(struct fastmem_ctl *ctl, struct fastmem_pool *pool, struct fastmem_tcache *t,
-		uint32_t n_slots)
-{
-	struct fastmem_bin *bin = fastmem_pool_bin(pool);
-
-	fastmem_peers_take_back(ctl);
-	if (n_slots >= pool->max || bin->store != NULL)
-		return;
-	if (t != NULL)
-		fastmem_tcache_flush(t, false);
-	fastmem_depots_drain(&ctl->arenas[bin->socket]);
-}
-
-static int
-pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
-{
-	struct rte_fastmem_cache *own = rte_fastmem_pool_cache(user);
-	struct fastmem_ctl *ctl = fastmem_ctl_get();
-	struct fastmem_pool *pool = fastmem_pool(user);
-	struct fastmem_tcache *t;
-	struct fastmem_bin *bin;
-	unsigned int tries = 0;
-	bool popping, fixed;
-
-	/* Pairs with the acquire in cache_limit(): the fast path has popped nothing. */
-	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE);
-	if (ctl == NULL || !fastmem_pool_is_live(pool)) {
-		if (ctl != NULL && fastmem_debug_on())
-			fastmem_report_pool_freed(pool);
-		return -ENODEV;
-	}
-	bin = fastmem_pool_bin(pool);
-	fixed = pool->min == pool->max || bin->store != NULL;
-	t = fastmem_tcache_self(!fixed);
-	if (fastmem_sampling() && t != NULL) {
-		/* Where the fast path has told, if its caches were taken from it just then. */
-		__atomic_store_n(&t->caches[pool->bin].popping, 0, __ATOMIC_RELEASE);
-		fastmem_thread_rearm(t);
-	}
-	if (n > pool->max) {
-		fastmem_cache_nomem(t, bin, n);
-		return -ENOBUFS;
-	}
-	/* A thread's first magazine: it may take memory from EAL here, and not under the lock. */
-	if (!fixed && t != NULL && t->caches[pool->bin].loaded == NULL)
-		fastmem_meta_stock();
-	for (;;) {
-		uint32_t n_slots = pool_slots(bin);
-		bool all_made = n_slots >= pool->max || bin->store != NULL || tries > 0;
-
-		if (n == 0 || take_anywhere(t, bin, objs, n, all_made, &popping))
-			return 0;
-		if (n_slots >= pool->max && fastmem_quarantine_flush(bin))
-			continue;
-		if (grow_for(pool, n_slots, n))
-			continue;
-		if (tries++ == TRIES)
-			break;
-		/* What dead processes had; or what an owner had in its hands a moment ago. */
-		if (tries == 1)
-			pool_reclaim(ctl, pool, t, n_slots);
-		else if (popping)
-			sched_yield();
-		else
-			break;
-	}
-	fastmem_cache_nomem(t, bin, n);
-	return pool_slots(bin) >= pool->max || bin->store != NULL ? -ENOBUFS : -ENOMEM;
-}
-
-static int
-pool_get(struct rte_fastmem_pool *user, void **objs, unsigned int n)
-{
-	const struct fastmem_shape shape = { .size = fastmem_pool(user)->size };
-	int ret = pool_get_slots(user, objs, n);
-	unsigned int i;
-
-	if (ret != 0 || !fastmem_debug_on() ||
-			(fastmem_pool(user)->flags & RTE_FASTMEM_POOL_F_EXTERNAL) != 0)
-		return ret;
-	for (i = 0; i < n; i++)
-		objs[i] = fastmem_debug_take(objs[i], &shape, 0);
-	return 0;
-}
-
-/* More than there can be, or than there is memory to note. */
-static int
-pool_get_nothing(struct rte_fastmem_pool *user, unsigned int n)
-{
-	struct rte_fastmem_cache *own = rte_fastmem_pool_cache(user);
-	const struct fastmem_pool *pool = fastmem_pool(user);
-
-	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE); /* as in pool_get() */
-	if (fastmem_ctl_get() == NULL)
-		return -ENODEV;
-	fastmem_cache_nomem(fastmem_tcache_self(false), fastmem_pool_bin(pool), n);
-	return n > pool->max ? -ENOBUFS : -ENOMEM;
-}
-
-void *
-rte_fastmem_pool_get_slow(struct rte_fastmem_pool *pool)
-{
-	void *obj;
-	int ret = pool_get(pool, &obj, 1);
-
-	if (ret != 0) {
-		rte_errno = -ret;
-		return NULL;
-	}
-	return obj;
-}
-
-/* The caller's array is written to when all objects are there, not before: mempools rely on it. */
-int
-rte_fastmem_pool_get_bulk_slow(struct rte_fastmem_pool *pool, void **objs, unsigned int n)
-{
-	void *few[BULK_ON_STACK];
-	void **array = few;
-	int ret;
-
-	if (n > RTE_DIM(few)) {
-		/* In vain, more is not asked for. */
-		array = n <= fastmem_pool(pool)->max ? malloc(n * sizeof(array[0])) : NULL;
-		if (array == NULL)
-			return pool_get_nothing(pool, n);
-	}
-	ret = pool_get(pool, array, n);
-	if (ret == 0) {
-		memcpy(objs, array, n * sizeof(array[0]));
-		fastmem_track_wrote(objs, n * sizeof(objs[0]));
-	}
-	if (array != few)
-		free(array);
-	return ret;
-}
-
-static void
-put_checked(const struct fastmem_pool *pool, void *const *objs, unsigned int n)
-{
-	const struct fastmem_expect expect = { .what = FASTMEM_EXPECT_POOL, .pool = pool };
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		fastmem_debug_free(objs[i], &expect);
-}
-
-void
-rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsigned int n)
-{
-	FASTMEM_LOG_LATER;
-	struct fastmem_pool *pool = fastmem_pool(user);
-	struct fastmem_tcache *t;
-	struct fastmem_bin *bin;
-
-	if (n == 0 || (n == 1 && objs[0] == NULL))
-		return;
-	if (fastmem_ctl_get() == NULL) {
-		fastmem_log_ignored();
-		return;
-	}
-	if (!fastmem_pool_is_live(pool)) {
-		if (fastmem_debug_on())
-			fastmem_report_pool_freed(pool);
-		else
-			FASTMEM_LOG(ERR, "put of %u objects to %p, which is no pool; ignored", n,
-				(void *)user);
-		return;
-	}
-	if (fastmem_debug_on() && (pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0) {
-		put_checked(pool, objs, n);
-		return;
-	}
-	if (fastmem_sampling())
-		fastmem_thread_freed();
-	bin = fastmem_pool_bin(pool);
-	t = fastmem_tcache_self(false);
-	fastmem_caches_lock(bin);
-	if (n == 1)
-		fastmem_cache_free(t, bin, objs[0]);
-	else
-		fastmem_cache_free_bulk(t, bin, objs, n);
-	fastmem_caches_unlock(bin);
-}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * What an application controls: memory that is reserved, limited, given back.
+ */
+
+#include <errno.h>
+
+#include "fastmem_debug.h"
+#include "fastmem_private.h"
+#include "fastmem_request.h"
+
+struct fastmem_arena *
+fastmem_arena_of(struct fastmem_ctl *ctl, int socket_id)
+{
+	unsigned int i;
+
+	for (i = 0; i < ctl->n_sockets; i++)
+		if (ctl->arenas[i].socket_id == socket_id)
+			return &ctl->arenas[i];
+	return NULL;
+}
+
+/* The calling thread's socket first, then the others. */
+static struct fastmem_arena *
+arena_near(struct fastmem_ctl *ctl, const struct fastmem_tcache *t, unsigned int i)
+{
+	return &ctl->arenas[((t != NULL ? t->home : ctl->first_socket) + i) % ctl->n_sockets];
+}
+
+static int
+reserve_any(struct fastmem_ctl *ctl, const struct fastmem_tcache *t, size_t size)
+{
+	uint64_t have = 0;
+	unsigned int i;
+
+	for (i = 0; i < ctl->n_sockets; i++)
+		have += fastmem_arena_bytes(&ctl->arenas[i]);
+	for (i = 0; i < ctl->n_sockets; i++) {
+		struct fastmem_arena *arena = arena_near(ctl, t, i);
+
+		have -= fastmem_arena_bytes(arena);
+		if (fastmem_arena_reserve(arena, size > have ? size - have : 0) == 0)
+			return 0;
+		have += fastmem_arena_bytes(arena);
+	}
+	return -ENOMEM;
+}
+
+int
+rte_fastmem_reserve(size_t size, int socket_id)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct fastmem_arena *arena = NULL;
+	struct fastmem_tcache *t;
+	int ret;
+
+	if (ctl == NULL)
+		return -EINVAL;
+	if (socket_id != SOCKET_ID_ANY && (arena = fastmem_arena_of(ctl, socket_id)) == NULL)
+		return -EINVAL;
+	t = fastmem_tcache_self(true);
+	ret = arena != NULL ? fastmem_arena_reserve(arena, size) : reserve_any(ctl, t, size);
+	/* Last: the memory has taken descriptors from it. */
+	fastmem_meta_stock();
+	return ret;
+}
+
+int
+rte_fastmem_set_limit(int socket_id, size_t max_bytes)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	bool found = false;
+	unsigned int i;
+
+	if (ctl == NULL)
+		return -EINVAL;
+	for (i = 0; i < ctl->n_sockets; i++) {
+		if (socket_id != SOCKET_ID_ANY && socket_id != ctl->arenas[i].socket_id)
+			continue;
+		/* Read under arena.grow or without it: a limit is no synchronisation. */
+		__atomic_store_n(&ctl->arenas[i].limit, max_bytes, __ATOMIC_RELAXED);
+		/* What was held back of a zone may join now. */
+		fastmem_refusal_end(&ctl->arenas[i].refusal);
+		found = true;
+	}
+	return found ? 0 : -EINVAL;
+}
+
+size_t
+rte_fastmem_get_limit(int socket_id)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	size_t sum = 0;
+	unsigned int i;
+
+	if (ctl == NULL)
+		return 0;
+	for (i = 0; i < ctl->n_sockets; i++) {
+		size_t limit = __atomic_load_n(&ctl->arenas[i].limit, __ATOMIC_RELAXED);
+
+		if (socket_id != SOCKET_ID_ANY && socket_id != ctl->arenas[i].socket_id)
+			continue;
+		sum = limit > SIZE_MAX - sum ? SIZE_MAX : sum + limit;
+	}
+	return sum;
+}
+
+void
+rte_fastmem_cache_flush(void)
+{
+	struct fastmem_tcache *t;
+
+	if (fastmem_ctl_get() != NULL && (t = fastmem_tcache_self(false)) != NULL)
+		fastmem_tcache_flush(t, false);
+}
+
+void
+rte_fastmem_thread_idle(void)
+{
+	struct fastmem_tcache *t;
+
+	if (fastmem_ctl_get() != NULL && (t = fastmem_tcache_self(false)) != NULL)
+		fastmem_tcache_flush(t, true);
+}
+
+size_t
+rte_fastmem_trim(size_t keep_bytes, int socket_id)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	size_t given = 0;
+	unsigned int i;
+
+	if (ctl == NULL)
+		return 0;
+	fastmem_quarantine_flush(NULL);
+	rte_fastmem_cache_flush();
+	fastmem_peers_take_back(ctl);
+	fastmem_pools_shrink(ctl, socket_id, NULL);
+	for (i = 0; i < ctl->n_sockets; i++) {
+		if (socket_id != SOCKET_ID_ANY && socket_id != ctl->arenas[i].socket_id)
+			continue;
+		fastmem_depots_drain(&ctl->arenas[i]);
+		given += fastmem_arena_trim(&ctl->arenas[i], keep_bytes, true);
+	}
+	return given;
+}
+
+/*
+ * By as much as the use has grown since the last call, it may grow until the
+ * next: that shall be there. What was free all the time, beyond that, may go. The first
+ * call, however late, does not know of any growth. Without grow nothing is added, and the
+ * growth between two calls with it stays known.
+ */
+/*
+ * Granules that maintain is to have free: as many as the use has grown by, or what was asked for
+ * in vain, as with RTE_FASTMEM_F_NOGROW. Such calls may be many for the same memory, so that is
+ * at most a quarter of what is used, or 2 MiB. Under arena.lock.
+ */
+static uint64_t
+arena_demand(struct fastmem_arena *arena, uint64_t used)
+{
+	uint64_t growth = used - RTE_MIN(used, arena->n_used_seen);
+	uint64_t missed = RTE_MIN(arena->n_missed, RTE_MAX(used / 4, UINT64_C(32)));
+
+	arena->n_used_seen = used;
+	arena->n_missed = 0;
+	return RTE_MAX(growth, missed);
+}
+
+static int
+arena_maintain(struct fastmem_arena *arena, bool grow)
+{
+	uint64_t used, growth, idle, keep, n_free;
+
+	fastmem_depots_drain_idle(arena);
+
+	fastmem_arena_lock(arena);
+	n_free = arena->n_free;
+	used = arena->n_granules - n_free;
+	growth = grow ? arena_demand(arena, used) : 0;
+	idle = arena->min_free;
+	keep = arena->n_granules - idle + growth;
+	arena->min_free = n_free;
+	fastmem_mutex_unlock(&arena->lock);
+
+	if (n_free < growth)
+		return fastmem_arena_grow_by(arena, growth - n_free);
+	if (idle > growth)
+		fastmem_arena_trim(arena, keep << RTE_FASTMEM_GRANULE_SHIFT, false);
+	return 0;
+}
+
+int
+fastmem_maintain(bool grow)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	unsigned int i;
+	int ret = 0;
+
+	if (ctl == NULL)
+		return -ENODEV;
+	fastmem_tcache_self(true);
+	fastmem_peers_take_back(ctl);
+	fastmem_pools_shrink(ctl, SOCKET_ID_ANY, NULL);
+	fastmem_tcaches_maintain();
+	if (grow && fastmem_meta_stock() != 0)
+		ret = -ENOMEM;
+	for (i = 0; i < ctl->n_sockets; i++)
+		if (arena_maintain(&ctl->arenas[i], grow) != 0)
+			ret = -ENOMEM;
+	return ret;
+}
+
+int
+rte_fastmem_maintain(void)
+{
+	return fastmem_maintain(true);
+}

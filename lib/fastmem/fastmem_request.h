@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef FASTMEM_REQUEST_H
+#define FASTMEM_REQUEST_H
+
+/*
+ * A request, on its way from the interface to the caches.
+ */
+
+#include "fastmem_private.h"
+
+/* Of handles, with checking only: how many sockets. */
+#define HANDLE_ONE_SOCKET UINT32_C(0x20000)
+#define HANDLE_ALL_SOCKETS UINT32_C(0x40000)
+
+/*
+ * Where an allocation may take place: n bins, at the same offset on each socket
+ * from the first one on.
+ */
+struct request {
+	struct fastmem_ctl *ctl;
+	struct fastmem_tcache *t;
+	unsigned int offset;
+	unsigned int first_socket;
+	unsigned int n_sockets;
+	bool moves; /* the thread's fast path goes to the socket that serves */
+};
+
+/* fastmem_alloc.c */
+struct fastmem_bin *fastmem_request_bin(const struct request *r, unsigned int i);
+int fastmem_request_init(struct request *r, size_t size, size_t align, unsigned int flags,
+		int socket_id);
+int fastmem_request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags);
+int fastmem_request_bulk(const struct request *r, void **ptrs, unsigned int n, size_t zero,
+		unsigned int flags);
+void fastmem_free_bulk_one_by_one(struct fastmem_ctl *ctl, void *const *ptrs, unsigned int n);
+
+/* fastmem_control.c */
+struct fastmem_arena *fastmem_arena_of(struct fastmem_ctl *ctl, int socket_id);
+
+/* debug_alloc.c */
+void fastmem_handle_size(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle, size_t *size,
+		size_t *align);
+int fastmem_checked_alloc(void **objs, unsigned int n, size_t size, size_t align,
+		unsigned int flags,
+		int socket_id);
+void *fastmem_checked_alloc_one(size_t size, size_t align, unsigned int flags, int socket_id);
+int fastmem_checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs,
+		unsigned int n,
+		unsigned int flags);
+void *fastmem_sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle,
+		unsigned int flags);
+void fastmem_sampled_exchange_bulk(struct request *r, void **objs, unsigned int n, size_t size,
+		size_t align,
+		bool by_handle, unsigned int flags);
+bool fastmem_is_checked(const struct fastmem_ctl *ctl, const void *ptr);
+void fastmem_checked_free_bulk(void *const *ptrs, unsigned int n,
+		const struct fastmem_expect *expect);
+extern const struct fastmem_expect fastmem_expect_nothing;
+struct fastmem_expect fastmem_expect_handle(const struct fastmem_ctl *ctl,
+		rte_fastmem_handle_t handle);
+rte_fastmem_handle_t fastmem_checked_handle(const struct fastmem_bin *bin, size_t size,
+		unsigned int n_sockets);
+
+#endif /* FASTMEM_REQUEST_H */

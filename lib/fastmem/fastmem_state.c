@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * What this process knows of fastmem: any layer may read it, fastmem_init.c writes it.
+ */
+
+#include "fastmem_layout.h"
+#include "fastmem_private.h"
+
+struct fastmem_process fastmem_process = { .layout = &fastmem_layout, .peers_fd = -1 };
+struct rte_fastmem_map rte_fastmem_map = { .first = FASTMEM_NO_MAP };

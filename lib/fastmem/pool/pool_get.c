@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * A pool's objects when a cache has none, or no room: from depots, slabs, growth, and other caches.
+ */
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_errno.h>
+
+#include "fastmem_debug.h"
+#include "fastmem_track.h"
+#include "pool_private.h"
+
+#define BULK_ON_STACK 1024 /* objects; a larger bulk takes memory from libc */
+
+/* Times to look for objects in caches whose owners are within a call at that moment. */
+#define TRIES 4
+
+/* A hint: only fastmem_bin_extent() is right also after a death. */
+static uint32_t
+pool_slots(const struct fastmem_bin *bin)
+{
+	return __atomic_load_n(&bin->n_slots, __ATOMIC_RELAXED);
+}
+
+/* n objects from caches, the depot and slabs as they are. Under pool.caches. */
+bool
+fastmem_pool_take(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs, unsigned int n)
+{
+	if (n > 1)
+		return fastmem_cache_alloc_bulk(t, bin, objs, n, RTE_FASTMEM_F_NOGROW);
+	objs[0] = fastmem_cache_alloc(t, bin, RTE_FASTMEM_F_NOGROW);
+	return objs[0] != NULL;
+}
+
+/* The same; and, of a pool that has all it may have, from wherever they are. */
+static bool
+take_anywhere(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs, unsigned int n,
+		bool all_made, bool *popping)
+{
+	FASTMEM_LOG_LATER;
+	bool done;
+
+	*popping = false;
+	fastmem_caches_lock(bin);
+	done = fastmem_pool_take(t, bin, objs, n);
+	if (!done && all_made && fastmem_bin_gather(bin))
+		done = fastmem_pool_take(t, bin, objs, n);
+	if (!done && all_made && fastmem_steal(bin, t, popping))
+		done = fastmem_pool_take(t, bin, objs, n);
+	fastmem_caches_unlock(bin);
+	return done;
+}
+
+/* Let a pool grow for n more objects. */
+static bool
+grow_for(struct fastmem_pool *pool, uint32_t n_slots, unsigned int n)
+{
+	return n_slots < pool->max && (pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0 &&
+		fastmem_pool_grow(pool, fastmem_pool_generation(pool),
+			RTE_MIN((uint64_t)n_slots + n, pool->max)) == 0;
+}
+
+/* Get at what others have no use for: dead processes, and sizes other than this one. */
+static void
+pool_reclaim(struct fastmem_ctl *ctl, struct fastmem_pool *pool, struct fastmem_tcache *t,
+		uint32_t n_slots)
+{
+	struct fastmem_bin *bin = fastmem_pool_bin(pool);
+
+	fastmem_peers_take_back(ctl);
+	if (n_slots >= pool->max || bin->store != NULL)
+		return;
+	if (t != NULL)
+		fastmem_tcache_flush(t, false);
+	fastmem_depots_drain(&ctl->arenas[bin->socket]);
+}
+
+static int
+pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
+{
+	struct rte_fastmem_cache *own = rte_fastmem_pool_cache(user);
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct fastmem_pool *pool = fastmem_pool(user);
+	struct fastmem_tcache *t;
+	struct fastmem_bin *bin;
+	unsigned int tries = 0;
+	bool popping, fixed;
+
+	/* Pairs with the acquire in cache_limit(): the fast path has popped nothing. */
+	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE);
+	if (ctl == NULL || !fastmem_pool_is_live(pool)) {
+		if (ctl != NULL && fastmem_debug_on())
+			fastmem_report_pool_freed(pool);
+		return -ENODEV;
+	}
+	bin = fastmem_pool_bin(pool);
+	fixed = pool->min == pool->max || bin->store != NULL;
+	t = fastmem_tcache_self(!fixed);
+	if (fastmem_sampling() && t != NULL) {
+		/* Where the fast path has told, if its caches were taken from it just then. */
+		__atomic_store_n(&t->caches[pool->bin].popping, 0, __ATOMIC_RELEASE);
+		fastmem_thread_rearm(t);
+	}
+	if (n > pool->max) {
+		fastmem_cache_nomem(t, bin, n);
+		return -ENOBUFS;
+	}
+	/* A thread's first magazine: it may take memory from EAL here, and not under the lock. */
+	if (!fixed && t != NULL && t->caches[pool->bin].loaded == NULL)
+		fastmem_meta_stock();
+	for (;;) {
+		uint32_t n_slots = pool_slots(bin);
+		bool all_made = n_slots >= pool->max || bin->store != NULL || tries > 0;
+
+		if (n == 0 || take_anywhere(t, bin, objs, n, all_made, &popping))
+			return 0;
+		if (n_slots >= pool->max && fastmem_quarantine_flush(bin))
+			continue;
+		if (grow_for(pool, n_slots, n))
+			continue;
+		if (tries++ == TRIES)
+			break;
+		/* What dead processes had; or what an owner had in its hands a moment ago. */
+		if (tries == 1)
+			pool_reclaim(ctl, pool, t, n_slots);
+		else if (popping)
+			sched_yield();
+		else
+			break;
+	}
+	fastmem_cache_nomem(t, bin, n);
+	return pool_slots(bin) >= pool->max || bin->store != NULL ? -ENOBUFS : -ENOMEM;
+}
+
+static int
+pool_get(struct rte_fastmem_pool *user, void **objs, unsigned int n)
+{
+	const struct fastmem_shape shape = { .size = fastmem_pool(user)->size };
+	int ret = pool_get_slots(user, objs, n);
+	unsigned int i;
+
+	if (ret != 0 || !fastmem_debug_on() ||
+			(fastmem_pool(user)->flags & RTE_FASTMEM_POOL_F_EXTERNAL) != 0)
+		return ret;
+	for (i = 0; i < n; i++)
+		objs[i] = fastmem_debug_take(objs[i], &shape, 0);
+	return 0;
+}
+
+/* More than there can be, or than there is memory to note. */
+static int
+pool_get_nothing(struct rte_fastmem_pool *user, unsigned int n)
+{
+	struct rte_fastmem_cache *own = rte_fastmem_pool_cache(user);
+	const struct fastmem_pool *pool = fastmem_pool(user);
+
+	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE); /* as in pool_get() */
+	if (fastmem_ctl_get() == NULL)
+		return -ENODEV;
+	fastmem_cache_nomem(fastmem_tcache_self(false), fastmem_pool_bin(pool), n);
+	return n > pool->max ? -ENOBUFS : -ENOMEM;
+}
+
+void *
+rte_fastmem_pool_get_slow(struct rte_fastmem_pool *pool)
+{
+	void *obj;
+	int ret = pool_get(pool, &obj, 1);
+
+	if (ret != 0) {
+		rte_errno = -ret;
+		return NULL;
+	}
+	return obj;
+}
+
+/* The caller's array is written to when all objects are there, not before: mempools rely on it. */
+int
+rte_fastmem_pool_get_bulk_slow(struct rte_fastmem_pool *pool, void **objs, unsigned int n)
+{
+	void *few[BULK_ON_STACK];
+	void **array = few;
+	int ret;
+
+	if (n > RTE_DIM(few)) {
+		/* In vain, more is not asked for. */
+		array = n <= fastmem_pool(pool)->max ? malloc(n * sizeof(array[0])) : NULL;
+		if (array == NULL)
+			return pool_get_nothing(pool, n);
+	}
+	ret = pool_get(pool, array, n);
+	if (ret == 0) {
+		memcpy(objs, array, n * sizeof(array[0]));
+		fastmem_track_wrote(objs, n * sizeof(objs[0]));
+	}
+	if (array != few)
+		free(array);
+	return ret;
+}
+
+static void
+put_checked(const struct fastmem_pool *pool, void *const *objs, unsigned int n)
+{
+	const struct fastmem_expect expect = { .what = FASTMEM_EXPECT_POOL, .pool = pool };
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		fastmem_debug_free(objs[i], &expect);
+}
+
+void
+rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsigned int n)
+{
+	FASTMEM_LOG_LATER;
+	struct fastmem_pool *pool = fastmem_pool(user);
+	struct fastmem_tcache *t;
+	struct fastmem_bin *bin;
+
+	if (n == 0 || (n == 1 && objs[0] == NULL))
+		return;
+	if (fastmem_ctl_get() == NULL) {
+		fastmem_log_ignored();
+		return;
+	}
+	if (!fastmem_pool_is_live(pool)) {
+		if (fastmem_debug_on())
+			fastmem_report_pool_freed(pool);
+		else
+			FASTMEM_LOG(ERR, "put of %u objects to %p, which is no pool; ignored", n,
+				(void *)user);
+		return;
+	}
+	if (fastmem_debug_on() && (pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0) {
+		put_checked(pool, objs, n);
+		return;
+	}
+	if (fastmem_sampling())
+		fastmem_thread_freed();
+	bin = fastmem_pool_bin(pool);
+	t = fastmem_tcache_self(false);
+	fastmem_caches_lock(bin);
+	if (n == 1)
+		fastmem_cache_free(t, bin, objs[0]);
+	else
+		fastmem_cache_free_bulk(t, bin, objs, n);
+	fastmem_caches_unlock(bin);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef POOL_PRIVATE_H
+#define POOL_PRIVATE_H
+
+/*
+ * What the files of typed pools share.
+ */
+
+#include "fastmem_private.h"
+
+/* pool.c */
+struct fastmem_pool *fastmem_pool_take_place(struct fastmem_ctl *ctl,
+		const struct rte_fastmem_pool_params *p);
+void fastmem_pool_set_state(struct fastmem_ctl *ctl, struct fastmem_pool *pool,
+		enum fastmem_pool_state state);
+uint32_t fastmem_pool_generation(const struct fastmem_pool *pool);
+
+/* pool_grow.c */
+void fastmem_pool_grow_lock(struct fastmem_pool *pool);
+bool fastmem_pool_is_creator(const struct fastmem_pool *pool);
+void fastmem_pool_slab_finish(struct fastmem_pool *pool, struct fastmem_granule *slab,
+		bool functions);
+size_t fastmem_pool_shrink(struct fastmem_pool *pool, bool grows);
+
+/* pool_get.c */
+bool fastmem_pool_take(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs,
+		unsigned int n);
+
+#endif /* POOL_PRIVATE_H */

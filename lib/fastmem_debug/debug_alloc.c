@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Calls while checking is on: a request becomes that for a slot with room for red zones.
+ */
+
+#include <rte_errno.h>
+
+#include "fastmem_debug.h"
+#include "fastmem_private.h"
+#include "fastmem_request.h"
+#include "fastmem_track.h"
+
+/* And bytes of the slot that were not asked for. */
+#define HANDLE_SLACK_SHIFT 19
+#define HANDLE_SLACK_MAX (UINT32_MAX >> HANDLE_SLACK_SHIFT)
+
+/* Bytes and alignment that a handle stands for: or more than was asked for, if that is not known. */
+void
+fastmem_handle_size(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle, size_t *size,
+		size_t *align)
+{
+	const struct fastmem_bin *bin = &ctl->bins[handle & RTE_FASTMEM_HANDLE_BIN];
+	size_t slot_size = bin->slot_size;
+
+	*align = bin->slab_align > 1 ? bin->slab_align * FASTMEM_GRANULE :
+		RTE_MIN(slot_size & -slot_size, FASTMEM_GRANULE);
+	*size = slot_size - (handle >> HANDLE_SLACK_SHIFT);
+}
+
+static int
+checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs, unsigned int n,
+		unsigned int flags)
+{
+	const unsigned int wanted = flags;
+	unsigned int i;
+	void *one; /* objs is written to on success only */
+	int ret;
+
+	flags &= ~RTE_FASTMEM_F_ZERO;
+	ret = n == 1 ? fastmem_request_serve(r, &one, 1, flags) : fastmem_request_bulk(r, objs, n,
+			0, flags);
+	if (ret == 0 && n == 1)
+		objs[0] = one;
+	for (i = 0; ret == 0 && i < n; i++)
+		objs[i] = fastmem_debug_take(objs[i], shape, wanted);
+	if (ret == 0)
+		fastmem_track_wrote(objs, n * sizeof(objs[0]));
+	return ret;
+}
+
+int
+fastmem_checked_alloc(void **objs, unsigned int n, size_t size, size_t align, unsigned int flags,
+		int socket_id)
+{
+	struct fastmem_shape shape;
+	struct request r;
+	unsigned int offset;
+	/* What is wrong with the request is so without the zones. */
+	int ret = size <= RTE_FASTMEM_MAX_SIZE ? 0 : fastmem_bin_offset(size, align, &offset);
+
+	if (ret == 0) {
+		shape = fastmem_debug_shape(size, align);
+		ret = fastmem_request_init(&r, shape.slot, align, flags, socket_id);
+	}
+	return ret != 0 ? ret : checked_serve(&r, &shape, objs, n, flags);
+}
+
+void *
+fastmem_checked_alloc_one(size_t size, size_t align, unsigned int flags, int socket_id)
+{
+	void *obj;
+	int ret = fastmem_checked_alloc(&obj, 1, size, align, flags, socket_id);
+
+	if (ret != 0) {
+		rte_errno = -ret;
+		return NULL;
+	}
+	return obj;
+}
+
+/* By handle: r is made for it. */
+int
+fastmem_checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs, unsigned int n,
+		unsigned int flags)
+{
+	struct fastmem_shape shape;
+	size_t size, align;
+	int ret;
+
+	fastmem_handle_size(r->ctl, handle, &size, &align);
+	shape = fastmem_debug_shape(size, align);
+	shape.align = FASTMEM_BY_HANDLE | fastmem_request_bin(r, 0)->slot_size;
+	ret = fastmem_bin_offset(shape.slot, align, &r->offset);
+	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
+}
+
+/* A checked object of what r is for. NULL: memory is exhausted. */
+static void *
+sampled_take(struct request *r, size_t size, size_t align, bool by_handle, unsigned int flags)
+{
+	struct fastmem_shape shape = fastmem_debug_shape(size, align);
+	struct fastmem_bin *bin;
+	void *slot;
+
+	if (by_handle)
+		shape.align = FASTMEM_BY_HANDLE | fastmem_request_bin(r, 0)->slot_size;
+	bin = fastmem_sample_bin(fastmem_request_bin(r, 0)->socket, shape.slot, align);
+	slot = bin != NULL ? fastmem_cache_alloc(r->t, bin, flags) : NULL;
+	return slot != NULL ? fastmem_debug_take(slot, &shape, flags) : NULL;
+}
+
+/* Allocate a sampled object; NULL if none is due or memory is exhausted. */
+void *
+fastmem_sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle,
+		unsigned int flags)
+{
+	if (!fastmem_sampling() || !fastmem_sample_due(r->t, fastmem_request_bin(r, 0)))
+		return NULL;
+	return sampled_take(r, size, align, by_handle, flags);
+}
+
+/* Put a sampled object in place of one that the caller has not seen yet. */
+static void
+sampled_exchange(struct request *r, void **obj, size_t size, size_t align, bool by_handle,
+		unsigned int flags)
+{
+	void *sampled = sampled_take(r, size, align, by_handle, flags);
+	struct rte_fastmem_cache *c;
+
+	if (sampled == NULL)
+		return;
+	c = &r->t->caches[rte_fastmem_bin_of(*obj)];
+	rte_fastmem_free_slow(*obj);
+	/* It was never the caller's: with this, it is counted neither as allocated nor as freed. */
+	RTE_FASTMEM_ADD(c->n_alloc, -1);
+	*obj = sampled;
+}
+
+/* Put sampled objects in place of those that are due of many. */
+void
+fastmem_sampled_exchange_bulk(struct request *r, void **objs, unsigned int n, size_t size,
+		size_t align,
+		bool by_handle, unsigned int flags)
+{
+	const struct fastmem_bin *bin = fastmem_request_bin(r, 0);
+	unsigned int i = 0;
+
+	if (!fastmem_sampling())
+		return;
+	while ((i = fastmem_sample_next(r->t, bin, i, n)) < n)
+		sampled_exchange(r, &objs[i++], size, align, by_handle, flags);
+}
+
+/* Whether an object is checked. */
+bool
+fastmem_is_checked(const struct fastmem_ctl *ctl, const void *ptr)
+{
+	return fastmem_debug_on() ||
+		(fastmem_sampling() && ctl->bins[rte_fastmem_bin_of(ptr)].sampled);
+}
+
+void
+fastmem_checked_free_bulk(void *const *ptrs, unsigned int n, const struct fastmem_expect *expect)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (ptrs[i] == NULL)
+			continue;
+		if (fastmem_is_checked(fastmem_ctl(), ptrs[i]))
+			fastmem_debug_free(ptrs[i], expect);
+		else
+			fastmem_free_bulk_one_by_one(fastmem_ctl(), &ptrs[i], 1);
+	}
+	if (fastmem_sampling())
+		fastmem_thread_freed();
+}
+
+const struct fastmem_expect fastmem_expect_nothing = { .what = FASTMEM_EXPECT_NOTHING };
+
+/* What is to be freed if a handle is right. */
+struct fastmem_expect
+fastmem_expect_handle(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle)
+{
+	return (struct fastmem_expect){
+		.what = FASTMEM_EXPECT_CLASS,
+		.size = ctl->bins[handle & RTE_FASTMEM_HANDLE_BIN].slot_size,
+	};
+}
+
+/*
+ * With checking, an object is to be as large as was asked for. When sampling, what is freed
+ * by handle may be of another bin than that, so its bin is looked up; when all is checked,
+ * the slow path is to see the handle.
+ */
+rte_fastmem_handle_t
+fastmem_checked_handle(const struct fastmem_bin *bin, size_t size, unsigned int n_sockets)
+{
+	rte_fastmem_handle_t handle = bin->id;
+	size_t slack = bin->slot_size - size;
+
+	handle |= n_sockets > 1 ? HANDLE_ALL_SOCKETS : HANDLE_ONE_SOCKET;
+	if (fastmem_sampling())
+		handle |= RTE_FASTMEM_HANDLE_ANY;
+	return handle | (slack <= HANDLE_SLACK_MAX ? slack << HANDLE_SLACK_SHIFT : 0);
+}
