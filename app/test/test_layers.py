@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+"""Tests that the code keeps to its layers, and that tools/check-layers finds what does not.
+
+usage: test_layers.py BUILD [case...]
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SUITE = "layers"
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CHECK = os.path.join(TOP, "tools/check-layers")
+BUILD = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else ""
+
+LAYERS = "layer top: top*.c\nlayer middle: a.c b.c c.c\nlayer bottom: bottom.c\n"
+# Each file calls the functions named, and has one of its own name.
+CALLS = {"top.c": ["a", "bottom"], "a.c": ["b", "bottom"], "b.c": ["a"], "c.c": [], "bottom.c": []}
+
+
+class Planted(unittest.TestCase):
+    """A small tree, in which one thing is wrong."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.top = folder.name
+
+    def check(self, calls=None, layers=LAYERS, code=None):
+        pairs = []
+        for file, called in {**CALLS, **(calls or {})}.items():
+            name = file[:-2]
+            body = "".join("extern int %s(void);\n" % other for other in called)
+            body += "int\n%s(void)\n{\n\treturn 0%s;\n}\n" % (
+                name, "".join(" + %s()" % other for other in called))
+            path = os.path.join(self.top, file)
+            with open(path, "w", encoding="utf-8") as source:
+                source.write(body + (code or {}).get(file, ""))
+            # The same symbols, in much less time than a compiler takes.
+            subprocess.run(["as", "-o", path + ".o", "-"], check=True, text=True,
+                           input=".globl %s\n%s:\n%s" % (name, name, "".join(
+                               ".quad %s\n" % other for other in called)))
+            pairs.append("%s=%s.o" % (file, path))
+        with open(os.path.join(self.top, "layers"), "w", encoding="utf-8") as file:
+            file.write(layers)
+        done = subprocess.run([CHECK, "--top", self.top, "--layers", "layers", *pairs],
+                              capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout.splitlines()[:-1]
+
+    def finds(self, line, **planted):
+        self.assertEqual(self.check(**planted), (1, [line]))
+
+    def test_nothing_is_found_where_nothing_is_wrong(self):
+        self.assertEqual(self.check(), (0, []))
+
+    def test_a_reference_upward_is_found(self):
+        self.finds("bottom.c: upward, refers to a of a.c, which is of layer middle",
+                   calls={"bottom.c": ["a"]})
+
+    def test_a_reference_upward_that_is_listed_is_known(self):
+        self.assertEqual(self.check(calls={"bottom.c": ["a"]},
+                                    layers=LAYERS + "upward bottom.c a.c: it is planted\n"), (0, []))
+
+    def test_a_circle_of_three_files_is_found(self):
+        self.finds("layer middle: a circle of 3 files: a.c, b.c, c.c",
+                   calls={"b.c": ["c"], "c.c": ["a"]})
+
+    def test_a_file_in_no_layer_is_found(self):
+        self.finds("other.c: in no layer", calls={"other.c": []})
+
+    def test_a_long_file_is_found(self):
+        self.finds("c.c: 605 lines, more than 600", code={"c.c": "/* */\n" * 600})
+
+    def test_a_long_function_is_found(self):
+        self.finds("c.c: long_one: 62 lines, more than 60",
+                   code={"c.c": "static int\nlong_one(int n)\n{\n%s\treturn n;\n}\n" % ("\tn++;\n" * 58)})
+
+    def test_what_is_listed_and_not_so_any_more_is_found(self):
+        self.finds("bottom.c a.c: listed, and not so any more",
+                   layers=LAYERS + "upward bottom.c a.c: it was once\n")
+        self.finds("c.c: listed, and not so any more", layers=LAYERS + "long c.c: it was once\n")
+
+    def test_a_line_that_says_nothing_is_refused(self):
+        self.assertEqual(self.check(layers=LAYERS + "upward bottom.c a.c\n")[0], 1)
+
+
+class Real(unittest.TestCase):
+    def test_the_library_keeps_to_its_layers(self):
+        done = subprocess.run([CHECK, "--top", TOP, "--build", BUILD], capture_output=True, text=True,
+                              check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+def main():
+    only = os.environ.get("FASTMEM_TEST_ONLY", "").split() or sys.argv[2:]
+    options = [word for name in only for word in ("-k", name)]
+    result = unittest.main(argv=[sys.argv[0], *options], exit=False, verbosity=2).result
+    failed = len(result.failures) + len(result.errors)
+    print("%d passed, %d failed" % (result.testsRun - failed, failed))
+    return failed != 0
+
+
+if __name__ == "__main__":
+    if not BUILD:
+        sys.exit(__doc__)
+    sys.exit(main())
