@@ -229,6 +229,32 @@ a_refusal_ends_when_memory_is_given_back(void)
 	return TEST_SUCCESS;
 }
 
+/* Small objects get what comes, however often large ones are refused. */
+static int
+a_refusal_of_much_does_not_prolong_one_of_little(void)
+{
+	void *obj;
+
+	/* So that only memory for objects is refused. */
+	obj = rte_fastmem_alloc(64, 0, 0);
+	TEST_ASSERT(obj != NULL);
+	rte_fastmem_free(obj);
+	rte_fastmem_trim(0, SOCKET_ID_ANY);
+	TEST_ASSERT_EQUAL(fastmem_meta_stock(), 0);
+	refuse_all();
+	fastmem_refusal_min_us = 0;
+	fastmem_refusal_max_us = 0;
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, MANY, SIZE, 0, 0), -ENOMEM);
+	TEST_ASSERT(fastmem_refusal_is_known(&fastmem_ctl()->arenas[0].refusal));
+	/* That one is over. */
+	remember_refusals();
+	TEST_ASSERT(rte_fastmem_alloc(1 << 20, 0, 0) == NULL);
+	refuse_no_more();
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, MANY, SIZE, 0, 0), 0);
+	rte_fastmem_free_bulk(ptrs, MANY);
+	return TEST_SUCCESS;
+}
+
 static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(a_thread_on_a_socket_without_memory_takes_that_of_another),
 	TEST_CASE_UNCHECKED(what_another_socket_has_is_taken_before_growth),
@@ -237,6 +263,7 @@ static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(what_is_refused_is_not_asked_for_again_at_once),
 	TEST_CASE_UNCHECKED(a_refusal_ends_with_time),
 	TEST_CASE_UNCHECKED(a_refusal_ends_when_memory_is_given_back),
+	TEST_CASE_UNCHECKED(a_refusal_of_much_does_not_prolong_one_of_little),
 	TEST_CASES_END
 };
 

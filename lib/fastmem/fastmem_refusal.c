@@ -47,17 +47,21 @@ fastmem_refusal_is_known(const struct fastmem_refusal *r)
 	return load(&r->n) != 0;
 }
 
-/* EAL has refused n units. Each time in a row, it is left alone for twice as long. */
+/*
+ * EAL has refused n units. Each time in a row, it is left alone for twice as long. A refusal of
+ * less is prolonged only while it holds: else nobody knows that EAL still has not even that.
+ */
 void
 fastmem_refusal_note(struct fastmem_refusal *r, uint64_t n)
 {
-	uint64_t refused = load(&r->n);
+	uint64_t now = rte_get_timer_cycles(), refused = load(&r->n);
+	bool held = refused != 0 && now < load(&r->until);
 	uint64_t wait = RTE_MAX(2 * load(&r->wait_us), (uint64_t)fastmem_refusal_min_us);
 
 	wait = RTE_MIN(wait, (uint64_t)fastmem_refusal_max_us);
 	store(&r->wait_us, wait);
-	store(&r->until, rte_get_timer_cycles() + wait * rte_get_timer_hz() / 1000000);
-	store(&r->n, refused != 0 ? RTE_MIN(refused, n) : n);
+	store(&r->until, now + wait * rte_get_timer_hz() / 1000000);
+	store(&r->n, held ? RTE_MIN(refused, n) : n);
 }
 
 void
