@@ -350,6 +350,34 @@ calls_that_fail_in_a_row_look_again_after_a_time(void)
 	return TEST_SUCCESS;
 }
 
+/* Of two threads that drain, the first may be the last to complete it. */
+static int
+memory_that_comes_changes_the_epoch_of_failures(void)
+{
+	const struct fastmem_bin *bin = &fastmem_ctl()->bins[1];
+	struct fastmem_arena *arena = &fastmem_ctl()->arenas[bin->socket];
+	uint32_t delayed = fastmem_drain_begin(arena), ticket = fastmem_drain_begin(arena);
+	uint64_t before;
+	unsigned int i;
+
+	fastmem_drain_end(arena, ticket);
+	before = fastmem_failure_epoch(bin);
+	TEST_ASSERT(before != 0);
+	fastmem_drain_undo(arena);
+	TEST_ASSERT_EQUAL(fastmem_failure_epoch(bin), 0);
+	__atomic_store_n(&arena->drain, delayed, __ATOMIC_RELAXED);
+	fastmem_drain_end(arena, delayed);
+	for (i = 0; i < 4; i++) {
+		uint32_t head = fastmem_run_alloc(arena, 1, 1);
+
+		TEST_ASSERT(head != 0);
+		TEST_ASSERT(fastmem_failure_epoch(bin) != before, "run %u taken", i);
+		fastmem_run_free(arena, head);
+		TEST_ASSERT(fastmem_failure_epoch(bin) != before, "run %u given", i);
+	}
+	return TEST_SUCCESS;
+}
+
 static int
 a_limit_that_rises_serves_the_next_call(void)
 {
@@ -511,6 +539,7 @@ static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(calls_that_fail_look_for_memory_once),
 	TEST_CASE_UNCHECKED(calls_that_fail_in_a_row_take_no_locks),
 	TEST_CASE_UNCHECKED(calls_that_fail_in_a_row_look_again_after_a_time),
+	TEST_CASE_UNCHECKED(memory_that_comes_changes_the_epoch_of_failures),
 	TEST_CASE(a_limit_that_rises_serves_the_next_call),
 	TEST_CASE(what_is_reserved_serves_the_next_call),
 	TEST_CASE_UNCHECKED(one_slot_of_a_slab_in_use_serves_the_next_call),

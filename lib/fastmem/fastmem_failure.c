@@ -14,7 +14,9 @@
  * depots, spare magazines and empty slabs (arena.drain), free runs (arena.n_given) and slots of the
  * bin's slabs (bin.n_joined). It is read before the call tries. The last two are changed under the
  * locks under which it tries: what is entered before the try is found, and what comes later changes
- * the epoch. For the first see fastmem_drain.c.
+ * the epoch. For the first see fastmem_drain.c: what comes makes arena.drain 0, until a thread has
+ * drained the arena again. That thread has counted itself in arena.n_drains since; or earlier, if
+ * it was delayed, but then it has found what came, and its moves change the last two.
  */
 
 #include <rte_cycles.h>
@@ -24,16 +26,19 @@
 /*
  * 0: there may be something in depots, spare magazines or empty slabs. Else the sum of counters
  * that only grow, so that sums over several bins are also the same only if each counter is.
+ * arena.drain is none: a delayed thread completes it with a lower ticket than others before.
  */
 uint64_t
 fastmem_failure_epoch(const struct fastmem_bin *bin)
 {
 	const struct fastmem_arena *arena = &fastmem_ctl()->arenas[bin->socket];
+	/* Pairs with the release in fastmem_drain_end(): the counters are read after it. */
 	uint32_t drain = __atomic_load_n(&arena->drain, __ATOMIC_ACQUIRE);
 
 	if (drain == 0 || (drain & 1) != 0)
 		return 0;
-	return (uint64_t)drain + __atomic_load_n(&arena->n_given, __ATOMIC_RELAXED) +
+	return (uint64_t)__atomic_load_n(&arena->n_drains, __ATOMIC_RELAXED) +
+		__atomic_load_n(&arena->n_given, __ATOMIC_RELAXED) +
 		__atomic_load_n(&bin->n_joined, __ATOMIC_RELAXED);
 }
 
