@@ -287,6 +287,36 @@ maintain_grows_for_what_was_refused(void)
 	return TEST_SUCCESS;
 }
 
+/* However much is free in shorter runs. */
+static int
+maintain_grows_for_long_runs_that_were_refused(void)
+{
+	unsigned int i, n = 1000, more = n;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, n, 64 * KIB, 0, 0), 0);
+	for (i = 0; i < n; i++) {
+		if (i % 8 != 0) {
+			rte_fastmem_free(ptrs[i]);
+			ptrs[i] = NULL;
+		}
+	}
+	/* Slabs go to the arena, and no chunk to EAL. */
+	rte_fastmem_trim(SIZE_MAX / 2, SOCKET_ID_ANY);
+	while ((ptrs[more] = rte_fastmem_alloc(MIB, 0, RTE_FASTMEM_F_NOGROW)) != NULL)
+		more++;
+	TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+	ptrs[more] = rte_fastmem_alloc(MIB, 0, RTE_FASTMEM_F_NOGROW);
+	TEST_ASSERT(ptrs[more++] != NULL);
+	/* It was asked for once. */
+	TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+	refuse_nothing(); /* counts */
+	TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+	TEST_ASSERT_EQUAL(refuse_seen(), 0, "maintain grows for nothing");
+	for (i = 0; i < more; i++)
+		rte_fastmem_free(ptrs[i]);
+	return TEST_SUCCESS;
+}
+
 static int
 maintain_that_cannot_grow_is_enomem(void)
 {
@@ -333,6 +363,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(maintain_grows_as_the_use_has_grown),
 	TEST_CASE(the_first_maintain_does_not_grow),
 	TEST_CASE(maintain_grows_for_what_was_refused),
+	TEST_CASE_UNCHECKED(maintain_grows_for_long_runs_that_were_refused),
 	TEST_CASE(maintain_that_cannot_grow_is_enomem),
 	TEST_CASE_UNCHECKED(memory_freed_here_serves_other_sizes_without_a_flush),
 	TEST_CASES_END

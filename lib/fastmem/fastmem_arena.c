@@ -71,8 +71,10 @@ fastmem_arena_init(struct fastmem_arena *arena, int socket_id)
 static void
 set_size(struct fastmem_arena *arena, uint64_t n)
 {
-	if (n > arena->n_granules)
+	if (n > arena->n_granules) {
 		arena->n_missed = 0;
+		arena->missed_run = 0;
+	}
 	__atomic_store_n(&arena->n_granules, n, __ATOMIC_RELAXED);
 }
 

@@ -157,16 +157,21 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id)
 /*
  * Granules that maintain is to have free: as many as the use has grown by, or what was asked for
  * in vain, as with RTE_FASTMEM_F_NOGROW. Such calls may be many for the same memory, so that is
- * at most a quarter of what is used, or 2 MiB. Under arena.lock.
+ * at most a quarter of what is used, or 2 MiB. Likewise the longest run that was asked for in vain,
+ * as free granules may be in shorter ones; *run is 0 if there was none. Under arena.lock.
  */
 static uint64_t
-arena_demand(struct fastmem_arena *arena, uint64_t used)
+arena_demand(struct fastmem_arena *arena, uint64_t used, uint32_t *run, uint32_t *align)
 {
 	uint64_t growth = used - RTE_MIN(used, arena->n_used_seen);
-	uint64_t missed = RTE_MIN(arena->n_missed, RTE_MAX(used / 4, UINT64_C(32)));
+	uint64_t most = RTE_MAX(used / 4, UINT64_C(32));
+	uint64_t missed = RTE_MIN(arena->n_missed, most);
 
+	*align = arena->missed_align;
+	*run = arena->missed_run + (uint64_t)*align <= most ? arena->missed_run : 0;
 	arena->n_used_seen = used;
 	arena->n_missed = 0;
+	arena->missed_run = 0;
 	return RTE_MAX(growth, missed);
 }
 
@@ -174,21 +179,28 @@ static int
 arena_maintain(struct fastmem_arena *arena, bool grow)
 {
 	uint64_t used, growth, idle, keep, n_free;
+	uint32_t run = 0, align = 0;
+	int ret;
 
 	fastmem_depots_drain_idle(arena);
 
 	fastmem_arena_lock(arena);
 	n_free = arena->n_free;
 	used = arena->n_granules - n_free;
-	growth = grow ? arena_demand(arena, used) : 0;
+	growth = grow ? arena_demand(arena, used, &run, &align) : 0;
 	idle = arena->min_free;
 	keep = arena->n_granules - idle + growth;
 	arena->min_free = n_free;
 	fastmem_mutex_unlock(&arena->lock);
 
-	if (n_free < growth)
-		return fastmem_arena_grow_by(arena, growth - n_free);
-	if (idle > growth)
+	if (n_free < growth) {
+		ret = fastmem_arena_grow_by(arena, growth - n_free);
+		if (ret != 0)
+			return ret;
+	}
+	if (run != 0 && !fastmem_has_run(arena, run, align))
+		return fastmem_arena_grow(arena, run, align);
+	if (n_free >= growth && idle > growth)
 		fastmem_arena_trim(arena, keep << RTE_FASTMEM_GRANULE_SHIFT, false);
 	return 0;
 }

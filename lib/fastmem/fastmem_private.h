@@ -85,7 +85,7 @@
 #include "fastmem_lock.h"
 
 /* Changes with the layout of anything in this file, in rte_fastmem_core.h, or in messages. */
-#define FASTMEM_LAYOUT_VERSION 9
+#define FASTMEM_LAYOUT_VERSION 10
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
@@ -262,6 +262,8 @@ struct fastmem_arena {
 	uint64_t min_free; /* since the last maintain */
 	uint64_t n_used_seen; /* at the last maintain; UINT64_MAX: there was none */
 	uint64_t n_missed; /* granules of runs that were not there since then, and since it grew */
+	uint32_t missed_run; /* the longest of these; 0: none */
+	uint32_t missed_align; /* of that one, in granules */
 	uint32_t chunks;
 	uint32_t n_chunks; /* written under grow and lock; atomic for others to read */
 	uint64_t nonempty; /* bit i: runs[i] is not empty */

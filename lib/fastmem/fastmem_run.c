@@ -163,6 +163,17 @@ fastmem_run_give(struct fastmem_arena *arena, uint32_t head)
 	moving_end(arena);
 }
 
+/* For maintain. */
+static void
+run_missed(struct fastmem_arena *arena, uint32_t n, uint32_t align)
+{
+	arena->n_missed += n;
+	if (arena->missed_run == 0 || n + align > arena->missed_run + arena->missed_align) {
+		arena->missed_align = align;
+		arena->missed_run = n;
+	}
+}
+
 /* From here on: take the lock. */
 
 /* A run of n granules, aligned to align granules, in state TAKEN; 0: there is none. */
@@ -174,7 +185,7 @@ fastmem_run_alloc(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 	fastmem_arena_lock(arena);
 	head = run_take(arena, n, align);
 	if (head == 0)
-		arena->n_missed += n;
+		run_missed(arena, n, align);
 	fastmem_mutex_unlock(&arena->lock);
 	return head;
 }
