@@ -16,6 +16,7 @@
  *   peak       uses 64 MiB more than at its end; prints how much fastmem had then, and has after a while
  *   careless   reads what it has not written; prints how much of that was not zero
  *   plain      nothing but what any program does
+ *   busy       as plain; EAL ends while it has not come to what another process has asked for
  */
 
 #include <dlfcn.h>
@@ -133,6 +134,7 @@ play(const char *part)
 		{ "peak", preload_peak },
 		{ "careless", preload_rely_on_zeroes },
 		{ "plain", do_little },
+		{ "busy", preload_keep_eal_busy },
 	};
 	unsigned int i;
 

@@ -32,6 +32,7 @@ int preload_as_primary(void);
 int preload_as_secondary(void);
 int preload_call_a_known_number(void);
 int preload_end(void);
+int preload_keep_eal_busy(void);
 int preload_peak(void);
 int preload_rely_on_zeroes(void);
 

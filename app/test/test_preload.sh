@@ -131,6 +131,13 @@ keeps_the_reservation() {
 keeps_a_peak_if_told_to() { peak RTE_FASTMEM_MALLOC_MAINTAIN=off && [ "$end" = "$most" ]; }
 not_started_by_a_wrong_switch() { refuses RTE_FASTMEM_MALLOC_MAINTAIN 10 'on or off'; }
 
+# Whoever asks is answered while EAL still can.
+ends_after_an_answer() {
+	run "$scratch/busy" busy && return
+	shown "$scratch/busy"
+	return 1
+}
+
 # Without it, a careless program finds what others have left.
 clears_what_is_freed() {
 	run "$scratch/clear" careless RTE_FASTMEM_MALLOC_CLEAR=on || { shown "$scratch/clear"; return 1; }
@@ -414,6 +421,7 @@ promise a_peak_stays_where_that_is_wanted keeps_a_peak_if_told_to
 promise a_wrong_check_is_named not_started_by_a_wrong_check
 promise checking_is_fastmems checking_is_passed_on
 promise leaks_are_listed_at_the_end leaks_are_listed
+promise eal_ends_when_what_was_asked_is_answered ends_after_an_answer
 promise a_report_counts_what_fastmem_serves reports_what_fastmem_serves
 promise a_report_counts_what_eal_serves reports_what_eal_serves
 promise count_counts_to_stderr counts_to_stderr

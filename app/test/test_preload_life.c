@@ -13,10 +13,13 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
+#include <rte_interrupts.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_memzone.h>
@@ -199,6 +202,99 @@ preload_end(void)
 	rte_free(NULL);
 	TEST_ASSERT_EQUAL(rte_eal_cleanup(), -1);
 	return 0;
+}
+
+/*
+ * A secondary has asked, and EAL ends before its interrupt thread has come to the alarm in which the
+ * answer is made: that thread is in the callback of a device until somebody waits for it. The message
+ * is the test's.
+ */
+
+#define ASK_BYTES 48 /* all zeroes, it is the question that has been answered before: by 0 */
+
+static rte_mp_t asked;
+static uint32_t n_answers, device_is_busy; /* atomic */
+static int device = -1; /* an eventfd */
+
+int
+rte_mp_action_register(const char *name, rte_mp_t action)
+{
+	int (*do_register)(const char *, rte_mp_t) =
+		(int (*)(const char *, rte_mp_t))dlsym(RTLD_NEXT, __func__);
+
+	if (strcmp(name, "fastmem_ask") == 0)
+		asked = action;
+	return do_register(name, action);
+}
+
+int
+rte_mp_reply(struct rte_mp_msg *msg, const char *peer)
+{
+	int (*do_reply)(struct rte_mp_msg *, const char *) =
+		(int (*)(struct rte_mp_msg *, const char *))dlsym(RTLD_NEXT, __func__);
+
+	if (strcmp(peer, "test") != 0)
+		return do_reply(msg, peer);
+	__atomic_fetch_add(&n_answers, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* Whoever waits has seen what there is to be seen. */
+void
+rte_delay_us_sleep(unsigned int us)
+{
+	void (*sleep)(unsigned int) = (void (*)(unsigned int))dlsym(RTLD_NEXT, __func__);
+
+	if (__atomic_exchange_n(&device_is_busy, 0, __ATOMIC_RELAXED) != 0)
+		sem_post(&ended);
+	sleep(us);
+}
+
+static void
+serve_device(void *arg)
+{
+	uint64_t n;
+
+	RTE_SET_USED(arg);
+	if (read(device, &n, sizeof(n)) != sizeof(n))
+		return;
+	sem_post(&ready);
+	sem_wait(&ended);
+}
+
+/* At exit(): EAL has ended. */
+static void
+check_answers(void)
+{
+	if (__atomic_load_n(&n_answers, __ATOMIC_RELAXED) != 1) {
+		fprintf(stderr, "%u answers\n", n_answers);
+		_exit(EXIT_FAILURE);
+	}
+}
+
+int
+preload_keep_eal_busy(void)
+{
+	struct rte_mp_msg msg = { .name = "fastmem_ask", .len_param = ASK_BYTES };
+	struct rte_intr_handle *handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
+	uint64_t one = 1;
+
+	sem_init(&ready, 0, 0);
+	sem_init(&ended, 0, 0);
+	rte_free(rte_malloc(NULL, 100, 0));
+	TEST_ASSERT(asked != NULL && handle != NULL);
+	device = eventfd(0, 0);
+	TEST_ASSERT_EQUAL(rte_intr_fd_set(handle, device), 0);
+	TEST_ASSERT_EQUAL(rte_intr_type_set(handle, RTE_INTR_HANDLE_EXT), 0);
+	TEST_ASSERT_EQUAL(rte_intr_callback_register(handle, serve_device, NULL), 0);
+	TEST_ASSERT_EQUAL(write(device, &one, sizeof(one)), (ssize_t)sizeof(one));
+	sem_wait(&ready);
+	TEST_ASSERT_EQUAL(asked(&msg, "test"), 0);
+	TEST_ASSERT_EQUAL(n_answers, 0);
+	TEST_ASSERT_EQUAL(atexit(check_answers), 0);
+	__atomic_store_n(&device_is_busy, 1, __ATOMIC_RELAXED);
+	alarm(30);
+	return EXIT_SUCCESS;
 }
 
 /* What test_preload.sh expects to be counted, beside EAL's own calls. */

@@ -621,7 +621,8 @@ fastmem_end_serving(void)
 
 /*
  * EAL is about to end here, and takes the memory with it. As rte_fastmem_deinit(), but without a
- * word to secondaries, which EAL's end leaves with the memory they have.
+ * word to secondaries, which EAL's end leaves with the memory they have. EAL runs no alarms any
+ * more: fastmem_end_serving() has waited for those that serve others.
  */
 void
 fastmem_end(void)
@@ -632,7 +633,6 @@ fastmem_end(void)
 		return;
 	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN) {
 		fastmem_defer_end_all();
-		fastmem_mp_refuse();
 		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
 			fastmem_leaks_at_end();
 		else

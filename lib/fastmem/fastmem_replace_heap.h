@@ -78,15 +78,16 @@ __rte_internal
 bool
 rte_fastmem_replace_make_room(struct rte_fastmem_replace_room *room);
 
-/* Why there is no fastmem in this process any more. */
+/* How far the end of EAL, and of fastmem with it, has come. */
 enum rte_fastmem_replace_end {
+	RTE_FASTMEM_REPLACE_BEGINS, /* EAL's threads are still there: nobody else is served from now on */
 	RTE_FASTMEM_REPLACE_ENDING, /* EAL is about to unmap all memory: objects are of no use */
 	RTE_FASTMEM_REPLACE_GONE, /* it has done so */
 };
 
 /*
- * From now on nothing is allocated, and what is freed is ignored. No other thread may be inside a
- * call.
+ * But for the beginning: from now on nothing is allocated, and what is freed is ignored. No other
+ * thread may be inside a call.
  */
 __rte_internal
 void

@@ -306,6 +306,8 @@ rte_eal_cleanup(void)
 	int ret;
 
 	fastmem_malloc_maintain_stop();
+	/* Not later: EAL first ends what would serve, and that would be waited for for ever. */
+	rte_fastmem_replace_forget(RTE_FASTMEM_REPLACE_BEGINS);
 	in_cleanup = true;
 	ret = fastmem_malloc_eal()->cleanup();
 	in_cleanup = false;

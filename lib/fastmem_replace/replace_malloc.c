@@ -75,7 +75,9 @@ rte_fastmem_replace_hold_growth(int change)
 void
 rte_fastmem_replace_forget(enum rte_fastmem_replace_end end)
 {
-	if (end == RTE_FASTMEM_REPLACE_ENDING)
+	if (end == RTE_FASTMEM_REPLACE_BEGINS)
+		fastmem_end_serving();
+	else if (end == RTE_FASTMEM_REPLACE_ENDING)
 		fastmem_end();
 	else
 		fastmem_forget();
