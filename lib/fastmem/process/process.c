@@ -56,6 +56,17 @@ get(const int64_t *figure)
 	return __atomic_load_n(figure, __ATOMIC_RELAXED);
 }
 
+/* Under pool.caches, if the bin is a pool's, which may just have been freed: then it is 0. */
+static void
+count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer, uint32_t bin)
+{
+	struct fastmem_counts *counts = fastmem_counts(t, bin);
+	int64_t live = t->caches[bin].n_in, change = live - get(&counts->held_before);
+
+	__atomic_store_n(&counts->held_before, live, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&ctl->peers[peer].held[bin], change, __ATOMIC_RELAXED);
+}
+
 /* Book what an emptied thread cache has given out, less what came back, for its process. */
 void
 fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer)
@@ -64,15 +75,12 @@ fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsig
 
 	for (i = 1; i < ctl->n_bins; i++) {
 		struct fastmem_counts *counts = fastmem_counts(t, i);
-		int64_t live = t->caches[i].n_in, change;
 
-		if (counts == NULL)
+		if (counts == NULL || (int64_t)t->caches[i].n_in == get(&counts->held_before))
 			continue;
-		change = live - get(&counts->held_before);
-		if (change == 0)
-			continue;
-		__atomic_store_n(&counts->held_before, live, __ATOMIC_RELAXED);
-		__atomic_fetch_add(&ctl->peers[peer].held[i], change, __ATOMIC_RELAXED);
+		fastmem_caches_lock(&ctl->bins[i]);
+		count_held(ctl, t, peer, i);
+		fastmem_caches_unlock(&ctl->bins[i]);
 	}
 }
 
