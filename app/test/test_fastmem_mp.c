@@ -6,6 +6,8 @@
  * What secondary processes ask of the primary.
  */
 
+#define ALLOW_INTERNAL_API /* rte_fastmem_replace_make_room() */
+
 #include <dlfcn.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 #include <rte_interrupts.h>
 
 #include "fastmem_private.h"
+#include "fastmem_replace_heap.h"
 #include "test_calls.h"
 #include "test_fastmem.h"
 
@@ -110,7 +113,17 @@ call_meta_grow(const uint64_t *args)
 
 #define HEAR_NAME "test_hear"
 
+/* What a callback does, of the process that sets it while there is none. */
+static enum { HEAR_ALLOC, HEAR_RESERVE, HEAR_ROOM } hear_mode;
 static int heard; /* 1: what a callback needs was refused; -1: it was served. Atomic */
+
+static bool
+make_room(void)
+{
+	struct rte_fastmem_replace_room room = { .size = MIB, .socket_id = SOCKET_ID_ANY };
+
+	return rte_fastmem_replace_make_room(&room);
+}
 
 /* The message says how much bookkeeping memory is needed; 0: an object. */
 static int
@@ -121,7 +134,11 @@ hear(const struct rte_mp_msg *msg, const void *peer)
 
 	RTE_SET_USED(peer);
 	memcpy(&bytes, msg->param, sizeof(bytes));
-	if (bytes == 0) {
+	if (hear_mode == HEAR_RESERVE) {
+		served = rte_fastmem_reserve(bytes, SOCKET_ID_ANY) == 0;
+	} else if (hear_mode == HEAR_ROOM) {
+		served = make_room();
+	} else if (bytes == 0) {
 		void *obj = rte_fastmem_alloc(MIB, 0, 0);
 
 		served = obj != NULL;
@@ -430,11 +447,91 @@ a_message_callback_of_the_primary_does_not_grow(void)
 	return TEST_SUCCESS;
 }
 
+/* What a message callback of the primary has heard. */
+static int64_t
+told_here(uint64_t bytes, int mode)
+{
+	int64_t ret;
+
+	hear_mode = mode;
+	TEST_ASSERT_EQUAL(HERE(call_hear_begin, 0), 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_say, bytes), 0);
+	ret = HERE(call_hear_end, 0);
+	hear_mode = HEAR_ALLOC;
+	return ret;
+}
+
+static int
+a_message_callback_of_the_primary_reserves_what_is_there(void)
+{
+	struct rte_fastmem_kept kept;
+	uint64_t backing;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(MIB, SOCKET_ID_ANY), 0);
+	backing = stats_backing();
+	TEST_ASSERT(backing > MIB);
+	refuse_nothing(); /* counts */
+	TEST_ASSERT_EQUAL(told_here(backing, HEAR_RESERVE), -1);
+	TEST_ASSERT_EQUAL(rte_fastmem_kept(&kept), 0);
+	TEST_ASSERT(kept.bytes_reserved >= backing);
+	TEST_ASSERT_EQUAL(told_here(backing + MIB, HEAR_RESERVE), 1);
+	TEST_ASSERT_EQUAL(refuse_seen(), 0);
+	return TEST_SUCCESS;
+}
+
+static uint64_t
+held_back(void)
+{
+	struct rte_fastmem_kept kept;
+
+	return rte_fastmem_kept(&kept) == 0 ? kept.bytes_held_back : 0;
+}
+
+/* When the limit rises, it takes nothing of EAL. */
+static int
+a_message_callback_of_the_primary_gets_what_was_held_back(void)
+{
+	uint64_t limit;
+
+	rte_fastmem_trim(0, SOCKET_ID_ANY);
+	for (limit = stats_backing(); held_back() < 20 * FASTMEM_GRANULE;
+			limit += FASTMEM_GRANULE) {
+		TEST_ASSERT(limit < 64 * MIB, "nothing is held back");
+		TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, limit), 0);
+		TEST_ASSERT_EQUAL(rte_fastmem_reserve(limit, SOCKET_ID_ANY), 0);
+	}
+	TEST_ASSERT_EQUAL(told_here(0, HEAR_ALLOC), 1);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, limit + 2 * MIB), 0);
+	refuse_nothing(); /* counts */
+	TEST_ASSERT_EQUAL(told_here(0, HEAR_ALLOC), -1);
+	TEST_ASSERT_EQUAL(refuse_seen(), 0);
+	return TEST_SUCCESS;
+}
+
+/* It could not give memory back, which does not mean that nobody can. */
+static int
+a_message_callback_makes_no_room_and_others_do(void)
+{
+	uint64_t backing;
+
+	rte_fastmem_trim(0, SOCKET_ID_ANY);
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(8 * MIB, SOCKET_ID_ANY), 0);
+	backing = stats_backing();
+	TEST_ASSERT_EQUAL(told_here(0, HEAR_ROOM), 1);
+	TEST_ASSERT_EQUAL(stats_backing(), backing);
+	TEST_ASSERT(make_room());
+	TEST_ASSERT(stats_backing() < backing);
+	return TEST_SUCCESS;
+}
+
 static const struct test_case cases[] = {
 	TEST_CASE(bookkeeping_memory_that_is_there_costs_no_message),
 	TEST_CASE(a_message_callback_asks_for_nothing),
 	TEST_CASE(a_message_callback_does_not_wait_for_bookkeeping_memory),
 	TEST_CASE(a_message_callback_of_the_primary_does_not_grow),
+	TEST_CASE(a_message_callback_of_the_primary_reserves_what_is_there),
+	TEST_CASE(a_message_callback_of_the_primary_gets_what_was_held_back),
+	TEST_CASE(a_message_callback_makes_no_room_and_others_do),
 	TEST_CASE(an_interrupt_callback_of_a_secondary_grows),
 	TEST_CASE(interrupt_callbacks_of_two_processes_grow_at_once),
 	TEST_CASE(a_late_answer_is_not_taken_for_that_of_the_next_question),

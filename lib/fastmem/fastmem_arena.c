@@ -197,6 +197,23 @@ grow_lock(struct fastmem_arena *arena)
 		fastmem_mutex_repaired(&arena->grow);
 }
 
+/*
+ * For who must not wait for it, as a callback of a message of the primary: its holder may wait for
+ * EAL, and EAL for what the same thread hears.
+ */
+static bool
+grow_trylock(struct fastmem_arena *arena)
+{
+	int ret = pthread_mutex_trylock(&arena->grow);
+
+	if (ret == EOWNERDEAD)
+		fastmem_mutex_repaired(&arena->grow);
+	else if (ret != 0)
+		return false;
+	fastmem_lock_hold(&arena->grow, FASTMEM_LOCK_ARENA_GROW);
+	return true;
+}
+
 /* From EAL's own tables: a look into the kernel's would take a system call each. */
 static rte_iova_t
 iova_of(const void *addr)
@@ -476,6 +493,29 @@ fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker)
 	fastmem_mutex_unlock(&arena->lock);
 }
 
+/* Use what is held back, which takes nothing of EAL's, where EAL must not be called. */
+static void
+extend_without_eal(struct fastmem_arena *arena)
+{
+	if (fastmem_growth_held != 0 || !is_primary() || !grow_trylock(arena))
+		return;
+	arena_extend(arena, false);
+	fastmem_mutex_unlock(&arena->grow);
+}
+
+/* Granules that maintain must leave: at least, and at most so many. With or without arena.grow. */
+static void
+bound_reserved(struct fastmem_arena *arena, uint64_t least, uint64_t most)
+{
+	uint64_t old = __atomic_load_n(&arena->n_reserved, __ATOMIC_RELAXED);
+
+	/* A number and no more: nothing is read by way of it. */
+	while (!__atomic_compare_exchange_n(&arena->n_reserved, &old,
+			RTE_MIN(RTE_MAX(old, least), most), false, __ATOMIC_RELAXED,
+			__ATOMIC_RELAXED))
+		;
+}
+
 /* Under arena.grow. */
 static int
 grow_for(struct fastmem_arena *arena, uint32_t n, uint32_t align)
@@ -525,9 +565,12 @@ fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 	const uint32_t min = n + align - 1;
 	int ret = 0;
 
-	if (!fastmem_arena_may_grow(arena, n, align, rte_get_timer_cycles()) ||
-			!fastmem_may_call_eal())
+	if (!fastmem_arena_may_grow(arena, n, align, rte_get_timer_cycles()))
 		return fastmem_has_run(arena, n, align) ? 0 : -ENOMEM;
+	if (!fastmem_may_call_eal()) {
+		extend_without_eal(arena);
+		return fastmem_has_run(arena, n, align) ? 0 : -ENOMEM;
+	}
 	if (!is_primary())
 		return fastmem_mp_grow(arena_index(arena), n, align);
 	grow_lock(arena);
@@ -540,16 +583,27 @@ fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 	return ret;
 }
 
+/* Of fastmem_arena_reserve(), where EAL must not be called: a trim that is under way may go on. */
+static int
+reserve_without_eal(struct fastmem_arena *arena, uint64_t n)
+{
+	if (__atomic_load_n(&arena->n_granules, __ATOMIC_RELAXED) < n)
+		extend_without_eal(arena);
+	if (__atomic_load_n(&arena->n_granules, __ATOMIC_RELAXED) < n)
+		return -ENOMEM;
+	bound_reserved(arena, n, UINT64_MAX);
+	return 0;
+}
+
 /* Grow to at least this many bytes in all. */
 int
 fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 {
 	uint64_t n = (bytes >> RTE_FASTMEM_GRANULE_SHIFT) + ((bytes & (FASTMEM_GRANULE - 1)) != 0);
-	uint64_t reserved;
 	int ret = 0;
 
 	if (!fastmem_may_call_eal())
-		return -ENOMEM;
+		return reserve_without_eal(arena, n);
 	if (!is_primary())
 		return fastmem_mp_reserve(arena_index(arena), bytes);
 	grow_lock(arena);
@@ -557,9 +611,7 @@ fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 		arena_extend(arena, true);
 	while (ret == 0 && arena->n_granules < n)
 		ret = chunk_add_between(arena, 1, n - arena->n_granules, 0, true);
-	reserved = RTE_MIN(n, arena->n_granules);
-	__atomic_store_n(&arena->n_reserved, RTE_MAX(arena->n_reserved, reserved),
-		__ATOMIC_RELAXED);
+	bound_reserved(arena, RTE_MIN(n, arena->n_granules), UINT64_MAX);
 	if (ret == 0)
 		fastmem_refusal_end(&arena->refusal);
 	fastmem_mutex_unlock(&arena->grow);
@@ -640,15 +692,14 @@ fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved
 		return fastmem_mp_trim(arena_index(arena), keep_bytes, reserved_too);
 	grow_lock(arena);
 	if (!reserved_too)
-		keep = RTE_MAX(keep, arena->n_reserved);
+		keep = RTE_MAX(keep, __atomic_load_n(&arena->n_reserved, __ATOMIC_RELAXED));
 	before = fastmem_arena_bytes(arena);
 	while ((mz = arena_take_empty_chunk(arena, keep)) != NULL) {
 		fastmem_growth_held++;
 		zone_free(mz);
 		fastmem_growth_held--;
 	}
-	__atomic_store_n(&arena->n_reserved, RTE_MIN(arena->n_reserved, arena->n_granules),
-		__ATOMIC_RELAXED);
+	bound_reserved(arena, 0, arena->n_granules);
 	before -= fastmem_arena_bytes(arena);
 	if (before > 0)
 		fastmem_refusals_end(fastmem_ctl());

@@ -252,7 +252,7 @@ struct fastmem_arena {
 	int socket_id;
 	uint16_t first_bin;
 	uint64_t limit; /* bytes; atomic */
-	uint64_t n_reserved; /* granules that maintain must leave. Written under grow, atomic */
+	uint64_t n_reserved; /* granules that maintain must leave. Atomic */
 	struct fastmem_refusal refusal; /* of granules */
 	uint32_t drain; /* whether it is drained: see fastmem_drain.c. Atomic */
 	uint32_t n_drains; /* tickets so far. Atomic */

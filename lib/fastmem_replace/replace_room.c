@@ -107,7 +107,7 @@ take_back(const struct rte_fastmem_replace_room *room)
 bool
 rte_fastmem_replace_make_room(struct rte_fastmem_replace_room *room)
 {
-	if (fastmem_growth_held != 0 || fastmem_ctl_get() == NULL)
+	if (!fastmem_may_call_eal() || fastmem_ctl_get() == NULL)
 		return false;
 	if (room->step == STEP_IDLE) {
 		if (fastmem_replace_is_any_socket(room->socket_id))
