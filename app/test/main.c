@@ -32,7 +32,7 @@ static const struct test_suite *const suites[] = {
 
 const remote_t *const remote_functions[] = { calls, kill_calls, steps_calls, mempool_calls,
 	pool_calls, peer_calls, stack_calls, alive_calls, ends_calls, kill_pools_calls,
-	mp_calls, NULL };
+	mp_calls, processes_calls, NULL };
 
 static unsigned int n_passed, n_failed, n_skipped;
 static const char *why_skipped;

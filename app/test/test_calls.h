@@ -93,5 +93,6 @@ extern const remote_t peer_calls[]; /* test_fastmem_pool_peers.c */
 extern const remote_t stack_calls[]; /* test_fastmem_stack.c */
 extern const remote_t ends_calls[]; /* test_fastmem_ends.c */
 extern const remote_t mp_calls[]; /* test_fastmem_mp.c */
+extern const remote_t processes_calls[]; /* test_fastmem_processes.c */
 
 #endif /* TEST_CALLS_H */

@@ -123,6 +123,46 @@ another_layout_is_refused_with_one_line(void)
 	return TEST_SUCCESS;
 }
 
+/*
+ * In the second process, which cannot attach: whether frees find no object, and one that has seen
+ * the map while the call was at attaching may still read it.
+ */
+static int64_t
+call_map_is_hidden(const uint64_t *args)
+{
+	const volatile uint16_t *bins = rte_fastmem_map.bins;
+
+	RTE_SET_USED(args);
+	return __atomic_load_n(&rte_fastmem_map.n_granules, __ATOMIC_ACQUIRE) == 0 &&
+		bins != NULL && bins[0] == 0;
+}
+
+const remote_t processes_calls[] = { call_map_is_hidden, NULL };
+
+static int
+frees_go_on_while_the_process_cannot_attach(void)
+{
+	static struct fastmem_peer before[FASTMEM_MAX_PEERS];
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	unsigned int i;
+	int64_t n = 0, hidden = 0;
+
+	/* All numbers are of this process, which lives. */
+	memcpy(before, ctl->peers, sizeof(before));
+	for (i = 1; i < FASTMEM_MAX_PEERS; i++)
+		ctl->peers[i] = ctl->peers[0];
+	for (i = 0; i < 3; i++) {
+		n += ASK(&second, call_alloc, 0, 1, 100);
+		hidden += ASK(&second, call_map_is_hidden);
+	}
+	memcpy(ctl->peers, before, sizeof(before));
+	TEST_ASSERT_EQUAL(n, 0);
+	TEST_ASSERT_EQUAL(hidden, 3);
+	TEST_ASSERT_EQUAL(ASK(&second, call_alloc, 0, 1, 100), 1);
+	TEST_ASSERT_EQUAL(ASK(&second, call_free, 0, 1), 0);
+	return TEST_SUCCESS;
+}
+
 static int
 a_secondary_detaches_and_attaches_again(void)
 {
@@ -414,6 +454,7 @@ static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(any_function_can_be_the_first_call),
 	TEST_CASE(before_init_there_is_no_device),
 	TEST_CASE(another_layout_is_refused_with_one_line),
+	TEST_CASE(frees_go_on_while_the_process_cannot_attach),
 	TEST_CASE(a_secondary_detaches_and_attaches_again),
 	TEST_CASE_UNCHECKED(what_stays_in_its_slot_is_freed_by_size_by_who_attaches_later),
 	TEST_CASE(a_secondary_that_ends_gives_its_caches_back),

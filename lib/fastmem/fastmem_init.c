@@ -312,7 +312,7 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 	ret = join(ctl);
 	if (ret != 0) {
 		fastmem_process.ctl = NULL;
-		fastmem_map_detach();
+		fastmem_map_hide();
 		return ret;
 	}
 	fastmem_debug_attach(ctl, &settings);
@@ -362,7 +362,7 @@ succeed(void)
 	fastmem_fork_end();
 	fastmem_debug_detach();
 	fastmem_process.ctl = NULL;
-	fastmem_map_detach();
+	fastmem_map_hide();
 	fastmem_alive_leave();
 	secondary_attach(NULL);
 }

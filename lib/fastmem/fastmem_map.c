@@ -89,18 +89,25 @@ map_bytes(const struct fastmem_ctl *ctl)
 	return map_bins_bytes(ctl->n_granules) + n_leaves * sizeof(struct fastmem_leaf *);
 }
 
-/* Without a file there is no other process. */
+/*
+ * Without a file there is no other process. A map that fastmem_map_hide() has left is replaced in
+ * its place, in one step: other threads may still read it.
+ */
 static int
 map_memory(const struct fastmem_ctl *ctl)
 {
 	int fd = fastmem_alive_fd();
 	size_t bytes = map_bytes(ctl);
+	void *before = fastmem_process.map_bytes == bytes ? fastmem_process.map : NULL;
+	int fixed = before != NULL ? MAP_FIXED : 0;
 	void *map = fastmem_process.is_shared ?
-		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, FASTMEM_MAP_OFFSET) :
-		mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		mmap(before, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, fd,
+			FASTMEM_MAP_OFFSET) :
+		mmap(before, bytes, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
 
 	if (map == MAP_FAILED) {
+		fastmem_process.map = NULL; /* the kernel may have unmapped what was there */
 		FASTMEM_LOG(ERR, "cannot map the granule map of %zu bytes: %s", bytes,
 			strerror(errno));
 		return -ENOMEM;
@@ -133,13 +140,24 @@ fastmem_map_attach(const struct fastmem_ctl *ctl)
 	return map_memory(ctl);
 }
 
+/*
+ * No address is in the map from now on. It stays mapped: other threads may be within
+ * rte_fastmem_bin_of(), and have found an index in range before.
+ */
 void
-fastmem_map_detach(void)
+fastmem_map_hide(void)
 {
 	__atomic_store_n(&rte_fastmem_map.n_granules, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&rte_fastmem_map.n_sockets, 0, __ATOMIC_RELAXED);
-	rte_fastmem_map.bins = NULL;
 	__atomic_store_n(&rte_fastmem_map.first, FASTMEM_NO_MAP, __ATOMIC_RELAXED);
+}
+
+/* The program has ended fastmem here: no other thread is in a call. */
+void
+fastmem_map_detach(void)
+{
+	fastmem_map_hide();
+	rte_fastmem_map.bins = NULL;
 	munmap(fastmem_process.map, fastmem_process.map_bytes);
 	fastmem_process.map = NULL;
 	fastmem_process.bins = NULL;

@@ -759,6 +759,7 @@ struct fastmem_magazine *fastmem_magazine_of_bin(uint32_t id, const struct fastm
 int fastmem_map_span(uintptr_t *first, uint64_t *n_granules);
 int fastmem_map_create(struct fastmem_ctl *ctl);
 int fastmem_map_attach(const struct fastmem_ctl *ctl);
+void fastmem_map_hide(void);
 void fastmem_map_detach(void);
 int fastmem_map_add_leaves(uint32_t first, uint32_t n);
 
