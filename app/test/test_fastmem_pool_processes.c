@@ -12,6 +12,7 @@
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
 
+#include "fastmem_private.h"
 #include "test_calls.h"
 #include "test_fastmem.h"
 
@@ -160,7 +161,7 @@ hammer(void *arg)
 	return NULL;
 }
 
-/* seed. 0, or an errno. */
+/* seed, whether the threads have caches. 0, or an errno. */
 static int64_t
 call_pool_hammer(const uint64_t *args)
 {
@@ -168,6 +169,9 @@ call_pool_hammer(const uint64_t *args)
 	unsigned int i;
 	int ret = 0;
 
+	pool_find(); /* attaches */
+	if (args[1] == 0)
+		fastmem_process.can_steal = false; /* as where membarrier() is not to be had */
 	for (i = 0; i < HAMMERS && ret == 0; i++)
 		ret = pthread_create(&thread, NULL, hammer, (void *)(args[0] * HAMMERS + i));
 	return -ret;
@@ -350,12 +354,8 @@ check_small_pool(struct rte_fastmem_pool *pool, unsigned int *lost)
 	return TEST_SUCCESS;
 }
 
-/*
- * It had few objects in its hands, and is killed while this process takes what it has
- * cached, and it what this one has.
- */
 static int
-a_process_that_is_killed_at_work_leaves_the_pool_whole(void)
+kill_at_work(bool caches)
 {
 	struct rte_fastmem_pool *pool = rte_fastmem_pool_create(&small_pool);
 	unsigned int i, lost = 0, turn;
@@ -365,7 +365,7 @@ a_process_that_is_killed_at_work_leaves_the_pool_whole(void)
 	TEST_ASSERT(pool != NULL);
 	rng_init(&rng, 0);
 	for (i = 0; i < KILLS; i++) {
-		TEST_ASSERT_EQUAL(ASK(&second, call_pool_hammer, i), 0);
+		TEST_ASSERT_EQUAL(ASK(&second, call_pool_hammer, i, caches), 0);
 		for (turn = rng_below(&rng, 2000); turn > 0; turn--)
 			rte_fastmem_pool_put_bulk(pool, objs, take(pool, objs, SMALL / 2));
 		TEST_CALL(process_kill(&second));
@@ -381,6 +381,23 @@ a_process_that_is_killed_at_work_leaves_the_pool_whole(void)
 	}
 	rte_fastmem_pool_free(pool);
 	return TEST_SUCCESS;
+}
+
+/*
+ * It had few objects in its hands, and is killed while this process takes what it has
+ * cached, and it what this one has.
+ */
+static int
+a_process_that_is_killed_at_work_leaves_the_pool_whole(void)
+{
+	return kill_at_work(true);
+}
+
+/* Each of its gets and puts goes to the slabs, and is counted there. */
+static int
+a_process_without_caches_that_is_killed_leaves_the_pool_whole(void)
+{
+	return kill_at_work(false);
 }
 
 /* Grace periods: this process is the reader. */
@@ -496,6 +513,7 @@ a_queue_is_not_the_next_pool_s(void)
 
 static const struct test_case cases[] = {
 	TEST_CASE(a_process_that_is_killed_at_work_leaves_the_pool_whole),
+	TEST_CASE(a_process_without_caches_that_is_killed_leaves_the_pool_whole),
 	TEST_CASE(objects_pass_both_ways),
 	TEST_CASE(no_process_keeps_free_objects_from_another),
 	TEST_CASE(what_a_killed_process_had_cached_can_be_had),

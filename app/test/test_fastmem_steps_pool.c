@@ -243,6 +243,8 @@ die_at(const struct steps_operation *op, uint64_t step, struct rng *rng, uint64_
 		rte_fastmem_cache_flush(); /* what was half forgotten is left alone */
 	}
 	TEST_CALL(check_pools());
+	/* While the pool is there: each object is free, cached, or counted as in use. */
+	TEST_ASSERT_EQUAL(fastmem_verify(stderr), 0);
 	rte_fastmem_pool_free(pool);
 	return check_nothing_is_left();
 }

@@ -207,6 +207,25 @@ prepare_deferred(const struct steps_operation *op, struct steps_state *s)
 		abort();
 }
 
+/* As where membarrier() is not to be had: the thread has no cache of the pool. */
+static void
+prepare_without_cache(const struct steps_operation *op, struct steps_state *s)
+{
+	pool_find(); /* attaches */
+	fastmem_process.can_steal = false;
+	get_many(s, op->size, 10);
+	s->allocating = 1;
+}
+
+static void
+prepare_put_without_cache(const struct steps_operation *op, struct steps_state *s)
+{
+	pool_find(); /* attaches */
+	fastmem_process.can_steal = false;
+	get_many(s, op->size, 10);
+	will_put(s, 1);
+}
+
 /* Operations. */
 
 static void
@@ -375,6 +394,14 @@ const struct steps_operation steps_pool_operations[] = {
 		STEPS_POOL_EXTERNAL },
 	{ "pool: put in bulk", SIZE, prepare_bulk_put, act_bulk_put, AFTER_NOTHING,
 		STEPS_POOL_FIXED },
+	{ "pool: get without a cache", SIZE, prepare_without_cache, act_get, AFTER_NOTHING,
+		STEPS_POOL_FIXED },
+	{ "pool: get of external without a cache", SIZE, prepare_without_cache, act_get,
+		AFTER_NOTHING, STEPS_POOL_EXTERNAL },
+	{ "pool: put without a cache", SIZE, prepare_put_without_cache, act_put, AFTER_NOTHING,
+		STEPS_POOL_FIXED },
+	{ "pool: put of external without a cache", SIZE, prepare_put_without_cache, act_put,
+		AFTER_NOTHING, STEPS_POOL_EXTERNAL },
 	{ "pool: put deferred", SIZE, prepare_deferred, act_put_deferred, AFTER_NOTHING,
 		STEPS_POOL_READ },
 	{ "pool: reclaim", SIZE, prepare_deferred, act_reclaim, AFTER_NOTHING, STEPS_POOL_READ },

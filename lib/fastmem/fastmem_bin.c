@@ -292,6 +292,25 @@ slab_recount(struct fastmem_granule *slab)
 	}
 }
 
+/*
+ * The holder of the lock died with the object of a thread that has no cache: that was allocated,
+ * but the thread has not lived to see it; or it was to be freed. Done twice, this is no other.
+ */
+static void
+one_repair(struct fastmem_bin *bin)
+{
+	if (bin->n_one == 0)
+		return;
+	MOVE(*bin->one_count, bin->one_count_free);
+	if (bin->store != NULL) {
+		fastmem_store_free(bin, &bin->one, &bin->n_one);
+		return;
+	}
+	if (rte_fastmem_bin_of(bin->one) == bin->id)
+		fastmem_slab_put(bin, fastmem_slab_of(bin->one), bin->one);
+	MOVE(bin->n_one, 0);
+}
+
 /* The last holder of bin.lock has died. */
 static void
 bin_repair(struct fastmem_bin *bin)
@@ -301,8 +320,7 @@ bin_repair(struct fastmem_bin *bin)
 
 	transfer_repair(bin);
 	if (bin->store != NULL) {
-		if (bin->n_one != 0)
-			fastmem_store_free(bin, &bin->one, &bin->n_one);
+		one_repair(bin);
 		return;
 	}
 	bin->slabs = 0;
@@ -336,12 +354,7 @@ bin_repair(struct fastmem_bin *bin)
 	}
 	fastmem_mutex_unlock(&arena->lock);
 	bin->acquires = bin->releases + bin->n_slabs + bin->n_limbo;
-	/* It was allocated, but the thread has not lived to see it. */
-	if (bin->n_one != 0) {
-		bin->n_one = 0;
-		if (rte_fastmem_bin_of(bin->one) == bin->id)
-			fastmem_slab_put(bin, fastmem_slab_of(bin->one), bin->one);
-	}
+	one_repair(bin);
 }
 
 void

@@ -652,6 +652,16 @@ count_held(const struct fastmem_bin *bin, int64_t n)
 		__ATOMIC_RELAXED);
 }
 
+/*
+ * What a thread's objects of a bin that go past its cache are counted by. That is done with
+ * bin.lock, so that it agrees with the slabs whenever this process is killed.
+ */
+static uint64_t *
+n_in_of(struct fastmem_tcache *t, const struct fastmem_bin *bin)
+{
+	return (uint64_t *)&t->caches[bin->id].n_in;
+}
+
 /* A thread that has no cache for a bin gets an object from its slabs. */
 static void *
 direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags)
@@ -660,17 +670,15 @@ direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 	void *obj;
 
 	do {
-		obj = fastmem_slab_alloc_one(bin);
+		obj = fastmem_slab_alloc_one(bin, t != NULL ? n_in_of(t, bin) : &bin->direct_alloc);
 	} while (obj == NULL && (fastmem_depot_drain_one(t, bin) ||
 			slab_more(t, bin, flags, &reclaimed)));
 	if (obj == NULL)
 		return NULL;
 	if (t == NULL) {
-		__atomic_fetch_add(&bin->direct_alloc, 1, __ATOMIC_RELAXED);
 		count_held(bin, 1);
 		return obj;
 	}
-	count_in(&t->caches[bin->id], 1);
 	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc + 1);
 	count(&fastmem_counts(t, bin->id)->alloc_misses, 1);
 	return obj;
@@ -680,13 +688,11 @@ direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 static void
 direct_undo(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 {
-	fastmem_slab_free_one(bin, obj);
+	fastmem_slab_free_one(bin, obj, t != NULL ? n_in_of(t, bin) : &bin->direct_alloc, -1);
 	if (t == NULL) {
-		__atomic_fetch_sub(&bin->direct_alloc, 1, __ATOMIC_RELAXED);
 		count_held(bin, -1);
 		return;
 	}
-	count_in(&t->caches[bin->id], -1);
 	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - 1);
 	count(&fastmem_counts(t, bin->id)->alloc_misses, -1);
 }
@@ -694,13 +700,12 @@ direct_undo(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 static void
 direct_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 {
-	fastmem_slab_free_one(bin, obj);
 	if (t == NULL) {
-		__atomic_fetch_add(&bin->direct_free, 1, __ATOMIC_RELAXED);
+		fastmem_slab_free_one(bin, obj, &bin->direct_free, 1);
 		count_held(bin, -1);
 		return;
 	}
-	count_in(&t->caches[bin->id], -1);
+	fastmem_slab_free_one(bin, obj, n_in_of(t, bin), -1);
 	count(&fastmem_counts(t, bin->id)->free_misses, 1);
 }
 

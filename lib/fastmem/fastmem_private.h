@@ -342,7 +342,10 @@ struct fastmem_bin {
 	struct fastmem_transfer transfer;
 	void *one; /* the array of a thread without a cache */
 	uint32_t n_one;
-	/* Atomic: what was done without a thread cache, and the exchanges. */
+	/* What that thread counts by, and what it is to be if the object is free in the end. */
+	uint64_t *one_count;
+	uint64_t one_count_free;
+	/* Atomic: what was done without a thread cache, the first two under lock; the exchanges. */
 	uint64_t direct_alloc __rte_fastmem_aligned;
 	uint64_t direct_free;
 	uint64_t direct_nomem;
@@ -813,7 +816,7 @@ struct fastmem_extent {
 void fastmem_bin_extent(struct fastmem_bin *bin, struct fastmem_extent *out);
 unsigned int fastmem_slab_alloc(struct fastmem_bin *bin, struct fastmem_magazine *m,
 		unsigned int n);
-void *fastmem_slab_alloc_one(struct fastmem_bin *bin);
+void *fastmem_slab_alloc_one(struct fastmem_bin *bin, uint64_t *count);
 size_t fastmem_slab_meta_bytes(const struct fastmem_bin *bin);
 int fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags);
 bool fastmem_slab_may_grow(const struct fastmem_bin *bin, uint64_t now);
@@ -828,7 +831,7 @@ uint32_t fastmem_slab_slot(const struct fastmem_bin *bin, const struct fastmem_g
 struct fastmem_granule *fastmem_slab_of(const void *obj);
 void fastmem_slab_free_array(struct fastmem_bin *from, void **objs, uint32_t *n_objs);
 void fastmem_slab_free(struct fastmem_bin *from, struct fastmem_magazine *m);
-void fastmem_slab_free_one(struct fastmem_bin *from, void *obj);
+void fastmem_slab_free_one(struct fastmem_bin *from, void *obj, uint64_t *count, int change);
 void fastmem_slab_release_empty(struct fastmem_bin *bin);
 
 /* pool_external.c: under bin.lock */

@@ -151,19 +151,32 @@ fastmem_slab_alloc(struct fastmem_bin *bin, struct fastmem_magazine *m, unsigned
 	return got;
 }
 
-/* An object for a thread that has no cache; NULL: no slab has one. */
+/* Under bin.lock, before n_one changes: for one_repair() in fastmem_bin.c. */
+static void
+one_begin(struct fastmem_bin *bin, uint64_t *count, uint64_t count_free)
+{
+	bin->one_count = count;
+	bin->one_count_free = count_free;
+}
+
+/*
+ * An object for a thread that has no cache; NULL: no slab has one. *count, in shared memory, is one
+ * more if and only if the object has left the slabs, also if this process is killed.
+ */
 void *
-fastmem_slab_alloc_one(struct fastmem_bin *bin)
+fastmem_slab_alloc_one(struct fastmem_bin *bin, uint64_t *count)
 {
 	void *obj = NULL;
 
 	fastmem_bin_lock(bin);
+	one_begin(bin, count, *count);
 	if (bin->store != NULL)
 		fastmem_store_alloc(bin, &bin->one, &bin->n_one, 1);
 	else if (bin->slabs != 0)
 		slab_claim(bin, fastmem_granule(bin->slabs), &bin->one, &bin->n_one, 1);
 	if (bin->n_one != 0) {
 		obj = bin->one;
+		MOVE(*count, *count + 1);
 		MOVE(bin->n_one, 0);
 	}
 	fastmem_mutex_unlock(&bin->lock);
@@ -606,16 +619,18 @@ fastmem_slab_free(struct fastmem_bin *from, struct fastmem_magazine *m)
 	fastmem_slab_free_array(from, m->objs, &m->n);
 }
 
-/* The same for an object of a thread that has no cache. */
+/* The same for an object of a thread that has no cache, for which *count changes by change. */
 void
-fastmem_slab_free_one(struct fastmem_bin *from, void *obj)
+fastmem_slab_free_one(struct fastmem_bin *from, void *obj, uint64_t *count, int change)
 {
 	struct wrong wrong;
 	unsigned int n_wrong;
 
 	fastmem_bin_lock(from);
+	one_begin(from, count, *count + change);
 	from->one = obj;
 	MOVE(from->n_one, 1);
+	MOVE(*count, from->one_count_free);
 	if (from->store != NULL) {
 		n_wrong = fastmem_store_free(from, &from->one, &from->n_one);
 		wrong = (struct wrong){ obj, PUT_TWICE, from->slot_size };
