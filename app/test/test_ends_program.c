@@ -501,7 +501,17 @@ run_slowly(void *arg)
 }
 
 static bool timer_is_held;
+static bool timer_lingers; /* until it is waited for */
+static bool timer_has_returned; /* atomic */
 static void *timer_arg;
+
+static void
+run_and_linger(void *arg)
+{
+	timer(arg);
+	sem_wait(&go_on);
+	__atomic_store_n(&timer_has_returned, true, __ATOMIC_RELEASE);
+}
 
 int
 rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback callback, void *arg)
@@ -512,6 +522,8 @@ rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback callback, void *arg)
 	timer_arg = arg;
 	if (timer_is_held)
 		return 0;
+	if (timer_lingers)
+		callback = run_and_linger;
 	return set(us, timer_is_slow ? run_slowly : callback, arg);
 }
 
@@ -520,6 +532,10 @@ rte_eal_alarm_cancel(rte_eal_alarm_callback callback, void *arg)
 {
 	int (*cancel)(rte_eal_alarm_callback, void *) = dlsym(RTLD_NEXT, __func__);
 
+	if (timer_lingers) {
+		sem_post(&go_on);
+		callback = run_and_linger;
+	}
 	return cancel(timer_is_slow ? run_slowly : callback, arg);
 }
 
@@ -781,6 +797,32 @@ fastmem_may_end_in_the_thread_that_serves(void)
 	return TEST_SUCCESS;
 }
 
+/* EAL may have found the callback before it was registered no more. */
+static int
+who_is_heard_after_the_end_of_fastmem_is_refused_at_once(void)
+{
+	rte_fastmem_deinit();
+	timer_is_held = true;
+	timer = NULL;
+	TEST_ASSERT_EQUAL(ask(), 0);
+	TEST_ASSERT(timer == NULL);
+	TEST_ASSERT_EQUAL(n_answers, 1);
+	TEST_ASSERT_EQUAL(answers[0][1], -ENODEV);
+	return TEST_SUCCESS;
+}
+
+/* The code may be unmapped then. */
+static int
+fastmem_ends_when_the_thread_that_serves_has_left_it(void)
+{
+	timer_lingers = true;
+	TEST_ASSERT_EQUAL(ask(), 0);
+	rte_fastmem_deinit();
+	TEST_ASSERT(__atomic_load_n(&timer_has_returned, __ATOMIC_ACQUIRE));
+	TEST_ASSERT_EQUAL(n_answers, 1);
+	return TEST_SUCCESS;
+}
+
 /* The program. */
 
 static const struct test_case cases[] = {
@@ -802,6 +844,8 @@ static const struct test_case cases[] = {
 	TEST_CASE(eal_ends_when_what_it_serves_is_answered),
 	TEST_CASE(who_asks_after_the_end_is_refused_at_once),
 	TEST_CASE(fastmem_may_end_in_the_thread_that_serves),
+	TEST_CASE(who_is_heard_after_the_end_of_fastmem_is_refused_at_once),
+	TEST_CASE(fastmem_ends_when_the_thread_that_serves_has_left_it),
 	TEST_CASES_END
 };
 

@@ -72,16 +72,19 @@ plugin_live(void)
 #else
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <rte_alarm.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_memzone.h>
@@ -216,6 +219,7 @@ a_process_may_exit_while_threads_are_at_work(void)
 
 /* What plug-ins have EAL call when a message comes. */
 static unsigned int n_actions;
+static rte_mp_t asked; /* what is called when a secondary asks for something */
 
 int
 rte_mp_action_register(const char *name, rte_mp_t action)
@@ -224,6 +228,8 @@ rte_mp_action_register(const char *name, rte_mp_t action)
 		dlsym(RTLD_NEXT, __func__);
 
 	n_actions += strncmp(name, "fastmem_", 8) == 0; /* EAL has some as well */
+	if (strcmp(name, "fastmem_ask") == 0)
+		asked = action;
 	return do_register(name, action);
 }
 
@@ -281,6 +287,90 @@ no_message_leads_into_a_plugin_that_is_closed(void)
 	TEST_ASSERT_EQUAL(status, 0);
 	/* That process shared EAL's list of memzones. */
 	return rte_memzone_free(rte_memzone_lookup("fastmem_ctl"));
+}
+
+/*
+ * EAL calls back as the plug-in is closed: the test does so in its place. The callback cannot set an
+ * alarm, says so to who asked, and is held there until it is waited for.
+ */
+
+#define ASK_BYTES 48
+
+static bool callback_is_held; /* atomic */
+static sem_t replying, waited_for;
+
+int
+rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback callback, void *arg)
+{
+	int (*set)(uint64_t, rte_eal_alarm_callback, void *) =
+		(int (*)(uint64_t, rte_eal_alarm_callback, void *))dlsym(RTLD_NEXT, __func__);
+
+	return __atomic_load_n(&callback_is_held, __ATOMIC_RELAXED) ? -ENOMEM :
+		set(us, callback, arg);
+}
+
+int
+rte_mp_reply(struct rte_mp_msg *msg, const char *peer)
+{
+	int (*reply)(struct rte_mp_msg *, const char *) =
+		(int (*)(struct rte_mp_msg *, const char *))dlsym(RTLD_NEXT, __func__);
+
+	if (!__atomic_load_n(&callback_is_held, __ATOMIC_RELAXED))
+		return reply(msg, peer);
+	sem_post(&replying);
+	sem_wait(&waited_for);
+	return 0;
+}
+
+void
+rte_delay_us_sleep(unsigned int us)
+{
+	void (*sleep)(unsigned int) = (void (*)(unsigned int))dlsym(RTLD_NEXT, __func__);
+
+	if (__atomic_load_n(&callback_is_held, __ATOMIC_RELAXED))
+		sem_post(&waited_for);
+	sleep(us);
+}
+
+static void *
+call_back(void *arg)
+{
+	struct rte_mp_msg msg = { .name = "fastmem_ask", .len_param = ASK_BYTES };
+
+	asked(&msg, "peer");
+	return arg;
+}
+
+static int
+close_within_a_callback(void)
+{
+	pthread_t id;
+
+	TEST_CALL(plugin_open());
+	TEST_ASSERT_EQUAL(plugin.start(), 0);
+	TEST_ASSERT(asked != NULL);
+	sem_init(&replying, 0, 0);
+	sem_init(&waited_for, 0, 0);
+	__atomic_store_n(&callback_is_held, true, __ATOMIC_RELAXED);
+	TEST_ASSERT_EQUAL(pthread_create(&id, NULL, call_back, NULL), 0);
+	sem_wait(&replying);
+	TEST_ASSERT_EQUAL(dlclose(plugin.so), 0);
+	sem_post(&waited_for); /* if nobody has waited, it returns into nothing */
+	TEST_ASSERT_EQUAL(pthread_join(id, NULL), 0);
+	return TEST_SUCCESS;
+}
+
+static int
+a_plugin_is_closed_when_callbacks_have_left_it(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(close_within_a_callback() == TEST_SUCCESS ? 0 : 1);
+	TEST_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	TEST_ASSERT_EQUAL(status, 0);
+	return TEST_SUCCESS;
 }
 
 static int
@@ -526,6 +616,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(a_plugin_is_closed_at_random),
 	TEST_CASE(plugins_of_several_processes_are_closed_at_random),
 	TEST_CASE(no_message_leads_into_a_plugin_that_is_closed),
+	TEST_CASE(a_plugin_is_closed_when_callbacks_have_left_it),
 	TEST_CASE(a_process_may_exit_while_threads_are_at_work), /* last: leaves its memory */
 	TEST_CASES_END
 };

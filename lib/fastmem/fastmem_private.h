@@ -518,6 +518,7 @@ struct fastmem_ctl {
 	uint32_t n_tcaches; /* atomic */
 	/* Sum of tcache.bytes of threads that are no lcores. Atomic: maintain puts it right */
 	int64_t shared_bytes;
+	uint32_t serves_nobody; /* atomic: the primary ends EAL, and answers no process any more */
 	uint32_t stayed; /* objects may be in larger slots than their sizes tell. Atomic */
 	uintptr_t first_granule;
 	uint64_t n_granules;
@@ -974,6 +975,7 @@ bool fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out);
 int fastmem_mp_start(void);
 void fastmem_mp_stop(void);
 void fastmem_mp_refuse(void);
+void fastmem_mp_await_callbacks(void);
 void fastmem_mp_forked(void);
 void fastmem_mp_close(struct fastmem_ctl *ctl);
 void fastmem_close_here(struct fastmem_ctl *ctl);

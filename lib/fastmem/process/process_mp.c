@@ -75,7 +75,8 @@ struct bundle {
 };
 
 static uint32_t n_bundles; /* atomic: on their way */
-static uint32_t refusing; /* atomic: what is asked is refused at once, as EAL is about to end */
+static uint32_t n_callbacks; /* atomic: of messages, that run */
+static uint32_t refusing; /* atomic: what is asked is refused at once, as its end has begun */
 
 /* EAL refuses a request while one of this name is on its way from this process. */
 static pthread_mutex_t ask_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -164,11 +165,29 @@ serve_bundle(void *arg)
 	__atomic_fetch_sub(&n_bundles, 1, __ATOMIC_RELEASE);
 }
 
+static inline uint32_t
+callback_begin(void)
+{
+	return __atomic_fetch_add(&n_callbacks, 1, __ATOMIC_RELAXED);
+}
+
+static inline void
+callback_end(const uint32_t *count __rte_unused)
+{
+	/* Pairs with the acquire in fastmem_mp_await_callbacks(). */
+	__atomic_fetch_sub(&n_callbacks, 1, __ATOMIC_RELEASE);
+}
+
+/* To the end of the function. */
+#define COUNTED_CALLBACK \
+	__attribute__((cleanup(callback_end), unused)) const uint32_t count = callback_begin()
+
 /* In EAL's thread that receives messages, which EAL's end cancels. */
 static int
 handle_ask(const struct rte_mp_msg *msg, const void *peer)
 {
 	FASTMEM_UNCANCELLABLE;
+	COUNTED_CALLBACK;
 	struct bundle *bundle;
 	int ret = -ENODEV;
 	struct ask ask = { 0 };
@@ -276,7 +295,8 @@ ask_primary(struct ask *ask)
 	int ret;
 
 	/* Number 0 is always the primary's. EAL would write two lines for each call in vain. */
-	if (!fastmem_may_call_eal() || fastmem_process.is_fork || !fastmem_peer_alive(0))
+	if (!fastmem_may_call_eal() || fastmem_process.is_fork || !fastmem_peer_alive(0) ||
+			__atomic_load_n(&fastmem_ctl()->serves_nobody, __ATOMIC_RELAXED) != 0)
 		return -ENOMEM;
 	fastmem_local_lock(&ask_lock, FASTMEM_LOCK_ASK);
 	ask->peer = fastmem_process.peer;
@@ -288,6 +308,15 @@ ask_primary(struct ask *ask)
 	while (ret == 0 && answer.question != ask->question);
 	fastmem_track_leave_eal();
 	fastmem_local_unlock(&ask_lock);
+	/* Not at once again, which would be lines in the log by each allocation. */
+	if (ret != 0 && ask->op == ASK_GROW)
+		fastmem_refusal_note(&fastmem_ctl()->arenas[ask->socket].refusal,
+			ask->n + ask->align - 1);
+	if (ret != 0 && ask->op == ASK_META_GROW)
+		fastmem_refusal_note(&fastmem_ctl()->meta.refusal, ask->n);
+	/* What has ended there has not ended here: to who calls here, there is no memory. */
+	if (ret == 0 && answer.value == -ENODEV)
+		ret = -ENOMEM;
 	return ret == 0 ? answer.value : ret;
 }
 
@@ -354,6 +383,7 @@ static int
 handle_close(const struct rte_mp_msg *msg __rte_unused, const void *peer __rte_unused)
 {
 	FASTMEM_UNCANCELLABLE;
+	COUNTED_CALLBACK;
 
 	fastmem_close_attached();
 	return 0;
@@ -431,6 +461,17 @@ await_bundles(void)
 	/* Sequentially consistent: see handle_ask(). Pairs with the release in serve_bundle(). */
 	while (__atomic_load_n(&n_bundles, __ATOMIC_SEQ_CST) != 0)
 		rte_delay_us_sleep(100);
+	/* The last one may still be on its way back into EAL, which waits for that here. */
+	rte_eal_alarm_cancel(serve_bundle, (void *)-1);
+}
+
+/* Until no callback of a message runs. None begins, but for one that EAL has just found. */
+void
+fastmem_mp_await_callbacks(void)
+{
+	/* Pairs with the release in callback_end(). */
+	while (__atomic_load_n(&n_callbacks, __ATOMIC_ACQUIRE) != 0)
+		rte_delay_us_sleep(100);
 }
 
 /* In the primary: EAL is about to end, and with it what serves others. */
@@ -440,6 +481,8 @@ fastmem_mp_refuse(void)
 	if (fastmem_process.is_fork || rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return;
 	__atomic_store_n(&refusing, 1, __ATOMIC_SEQ_CST);
+	/* Relaxed: whoever does not see it yet asks in vain. */
+	__atomic_store_n(&fastmem_ctl()->serves_nobody, 1, __ATOMIC_RELAXED);
 	await_bundles();
 }
 
@@ -450,6 +493,9 @@ fastmem_mp_stop(void)
 
 	if (fastmem_process.is_fork)
 		return;
+	/* EAL may be about to call what is registered no more. */
+	if (primary)
+		__atomic_store_n(&refusing, 1, __ATOMIC_SEQ_CST);
 	fastmem_track_enter_eal();
 	rte_mp_action_unregister(primary ? ASK_NAME : CLOSE_NAME);
 	fastmem_track_leave_eal();
@@ -463,4 +509,5 @@ fastmem_mp_forked(void)
 {
 	pthread_mutex_init(&ask_lock, NULL);
 	n_bundles = 0;
+	n_callbacks = 0;
 }

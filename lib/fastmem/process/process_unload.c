@@ -7,7 +7,10 @@
  * from then on. No thread is in a call then, but threads that have made calls live, and end later.
  *
  * A destructor also runs at exit(), when other threads may still be at work: then all stays as
- * it is. Functions of atexit() run before destructors at exit(), and after them in dlclose(), if
+ * it is. EAL does not tell of callbacks of messages that it is about to call, or that are on their
+ * way back: of these a few instructions are left that may meet code that is gone.
+ *
+ * Functions of atexit() run before destructors at exit(), and after them in dlclose(), if
  * they were registered when the program had started.
  */
 
@@ -43,5 +46,6 @@ unload(void)
 	/* Others still have the memory, which stays. */
 	if (fastmem_process_state() == FASTMEM_PROCESS_CLOSED)
 		fastmem_mp_stop();
+	fastmem_mp_await_callbacks();
 	fastmem_threads_unload();
 }
