@@ -259,19 +259,21 @@ static void
 make_exit_key(void)
 {
 	have_exit_key = pthread_key_create(&exit_key, thread_end) == 0;
-	if (!have_exit_key)
-		FASTMEM_LOG(ERR, "no thread-specific data key is left: threads have no caches");
 }
 
 /* Put the calling thread into the list. False: its caches would never come back. */
 static bool
 thread_enter(void)
 {
+	static uint32_t told; /* atomic */
 	struct thread *thread;
 
 	if (self != NULL)
 		return true;
 	pthread_once(&exit_key_once, make_exit_key);
+	/* Not within pthread_once(), which a stream of the log that allocates would call again. */
+	if (!have_exit_key && __atomic_exchange_n(&told, 1, __ATOMIC_RELAXED) == 0)
+		FASTMEM_LOG(ERR, "no thread-specific data key is left: threads have no caches");
 	if (!have_exit_key || stays_without)
 		return false;
 	stays_without = true; /* if malloc() comes here */
