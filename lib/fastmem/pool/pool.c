@@ -433,14 +433,18 @@ static struct fastmem_pool *
 pool_begin(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *params)
 {
 	struct fastmem_pool *pool = NULL;
+	bool exists;
 
 	fastmem_peers_take_back(ctl); /* they may have died making this one */
 	fastmem_pools_lock(ctl);
-	if (find_name(ctl, params->name) != NULL)
-		rte_errno = EEXIST;
-	else if ((pool = fastmem_pool_take_place(ctl, params)) == NULL)
-		rte_errno = -refuse(params, ENOSPC, "there are as many pools as there can be");
+	exists = find_name(ctl, params->name) != NULL;
+	if (!exists)
+		pool = fastmem_pool_take_place(ctl, params);
 	fastmem_mutex_unlock(&ctl->pools_lock);
+	if (exists)
+		rte_errno = EEXIST;
+	else if (pool == NULL)
+		rte_errno = -refuse(params, ENOSPC, "there are as many pools as there can be");
 	return pool;
 }
 
