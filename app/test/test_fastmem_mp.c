@@ -15,7 +15,9 @@
 #include <rte_alarm.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
+#include <rte_errno.h>
 #include <rte_interrupts.h>
+#include <rte_log.h>
 
 #include "fastmem_private.h"
 #include "fastmem_replace_heap.h"
@@ -30,6 +32,8 @@ static struct process second;
 
 static uint32_t n_asked; /* questions of this process to the primary. Atomic */
 
+static bool asks_in_vain; /* and EAL says so in the log */
+
 /* This program's comes before that of EAL, and counts. */
 int
 rte_mp_request_sync(struct rte_mp_msg *req, struct rte_mp_reply *reply, const struct timespec *ts)
@@ -40,6 +44,11 @@ rte_mp_request_sync(struct rte_mp_msg *req, struct rte_mp_reply *reply, const st
 
 	if (strcmp(req->name, ASK_NAME) == 0)
 		__atomic_fetch_add(&n_asked, 1, __ATOMIC_RELAXED);
+	if (strcmp(req->name, ASK_NAME) == 0 && asks_in_vain) {
+		rte_log(RTE_LOG_ERR, RTE_LOGTYPE_USER1, "no answer\n");
+		rte_errno = ETIMEDOUT;
+		return -1;
+	}
 	return request(req, reply, ts);
 }
 
@@ -258,7 +267,48 @@ call_interrupt_end(const uint64_t *args)
 	return interrupt.n_served;
 }
 
+static unsigned int n_lines;
+
+static ssize_t
+write_with_growth(void *cookie, const char *text, size_t n)
+{
+	static bool within;
+
+	RTE_SET_USED(cookie);
+	RTE_SET_USED(text);
+	n_lines++;
+	if (!within) {
+		within = true;
+		rte_fastmem_free(rte_fastmem_alloc(MIB, 0, 0));
+		within = false;
+	}
+	return n;
+}
+
+/* Whether an allocation that is refused comes back, and lines were written meanwhile. */
+static int64_t
+call_ask_and_log(const uint64_t *args)
+{
+	FILE *f = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_with_growth });
+	void *obj;
+
+	RTE_SET_USED(args);
+	if (f == NULL)
+		return REMOTE_FAILED;
+	setvbuf(f, NULL, _IONBF, 0);
+	n_lines = 0;
+	rte_openlog_stream(f);
+	asks_in_vain = true;
+	obj = rte_fastmem_alloc(MIB, 0, 0);
+	asks_in_vain = false;
+	rte_openlog_stream(NULL);
+	fclose(f);
+	rte_fastmem_free(obj);
+	return obj == NULL && n_lines > 0;
+}
+
 const remote_t mp_calls[] = {
+	call_ask_and_log,
 	call_say,
 	call_asked,
 	call_meta_grow,
@@ -524,7 +574,17 @@ a_message_callback_makes_no_room_and_others_do(void)
 	return TEST_SUCCESS;
 }
 
+static int
+a_question_in_vain_is_logged_to_a_stream_that_allocates(void)
+{
+	TEST_ASSERT_EQUAL(ASK(&second, call_alloc, 0, 1, 100), 1);
+	TEST_ASSERT_EQUAL(ASK(&second, call_ask_and_log), 1);
+	TEST_ASSERT_EQUAL(ASK(&second, call_free, 0, 1), 0);
+	return TEST_SUCCESS;
+}
+
 static const struct test_case cases[] = {
+	TEST_CASE_UNCHECKED(a_question_in_vain_is_logged_to_a_stream_that_allocates),
 	TEST_CASE(bookkeeping_memory_that_is_there_costs_no_message),
 	TEST_CASE(a_message_callback_asks_for_nothing),
 	TEST_CASE(a_message_callback_does_not_wait_for_bookkeeping_memory),

@@ -307,6 +307,8 @@ caches_that_all_go_back_go_back_once(void)
 
 static struct {
 	struct rte_fastmem_pool *pool; /* NULL: the stream allocates an object */
+	const char *name; /* of a pool that it looks up; NULL: none */
+	size_t size; /* of that object; 0: that of the line */
 	unsigned int n_lines;
 } log_of_ours;
 
@@ -316,7 +318,17 @@ write_with_fastmem(void *cookie, const char *text, size_t n)
 	void *p;
 
 	RTE_SET_USED(cookie);
-	if (log_of_ours.pool != NULL) {
+	if (log_of_ours.name != NULL) {
+		rte_fastmem_pool_lookup(log_of_ours.name);
+	} else if (log_of_ours.size != 0) {
+		void *more;
+
+		rte_log_set_level(fastmem_logtype, RTE_LOG_NOTICE); /* no line from within */
+		p = rte_fastmem_alloc(log_of_ours.size, 0, 0);
+		more = rte_fastmem_alloc(log_of_ours.size, 0, 0);
+		rte_fastmem_free(p);
+		rte_fastmem_free(more);
+	} else if (log_of_ours.pool != NULL) {
 		rte_fastmem_pool_put(log_of_ours.pool, rte_fastmem_pool_get(log_of_ours.pool));
 	} else {
 		p = rte_fastmem_alloc(n, 0, 0);
@@ -412,6 +424,61 @@ a_pool_logs_to_a_stream_that_uses_the_pool(void)
 	return TEST_SUCCESS;
 }
 
+/* An arena that has grown for this has too little for two more. */
+static void *
+grow_once(void *arg)
+{
+	rte_fastmem_free(rte_fastmem_alloc(1 << 20, 0, 0));
+	return arg;
+}
+
+static int
+growth_is_logged_to_a_stream_that_grows(void)
+{
+	int ret;
+
+	log_of_ours.pool = NULL;
+	log_of_ours.size = 1 << 20;
+	rte_log_set_level(fastmem_logtype, RTE_LOG_DEBUG);
+	ret = log_by_thread(grow_once, NULL);
+	rte_log_set_level(fastmem_logtype, RTE_LOG_NOTICE);
+	log_of_ours.size = 0;
+	return ret;
+}
+
+static void *
+create_one_more(void *arg)
+{
+	struct rte_fastmem_pool_params params = { .name = "more", .size = 64,
+		.socket_id = SOCKET_ID_ANY };
+
+	return rte_fastmem_pool_create(&params) != NULL ? NULL : arg;
+}
+
+static int
+a_pool_too_many_is_logged_to_a_stream_that_looks_up_pools(void)
+{
+	static struct rte_fastmem_pool *pools[RTE_FASTMEM_MAX_POOLS];
+	struct rte_fastmem_pool_params params = { .size = 64, .socket_id = SOCKET_ID_ANY };
+	unsigned int i;
+	char name[16];
+	int ret;
+
+	params.name = name;
+	for (i = 0; i < RTE_DIM(pools); i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		pools[i] = rte_fastmem_pool_create(&params);
+		TEST_ASSERT(pools[i] != NULL);
+	}
+	log_of_ours.name = "0";
+	ret = log_by_thread(create_one_more, NULL);
+	log_of_ours.name = NULL;
+	TEST_CALL(ret); /* else a lock is held that the next lines need */
+	for (i = 0; i < RTE_DIM(pools); i++)
+		TEST_ASSERT_EQUAL(rte_fastmem_pool_free(pools[i]), 0);
+	return TEST_SUCCESS;
+}
+
 static const struct test_case cases[] = {
 	TEST_CASE(a_thread_may_use_objects_in_its_last_round_of_destructors),
 	TEST_CASE(a_thread_may_use_objects_in_every_round_of_destructors),
@@ -420,6 +487,8 @@ static const struct test_case cases[] = {
 	TEST_CASE(caches_that_all_go_back_go_back_once),
 	TEST_CASE_UNCHECKED(a_thread_that_ends_logs_to_a_stream_that_allocates),
 	TEST_CASE_UNCHECKED(a_pool_logs_to_a_stream_that_uses_the_pool),
+	TEST_CASE_UNCHECKED(growth_is_logged_to_a_stream_that_grows),
+	TEST_CASE_UNCHECKED(a_pool_too_many_is_logged_to_a_stream_that_looks_up_pools),
 	TEST_CASES_END
 };
 

@@ -134,6 +134,7 @@ request_reclaim(const struct request *r)
 static bool
 request_try(const struct request *r, void **objs, unsigned int n, unsigned int flags)
 {
+	FASTMEM_LOG_LATER; /* a stream that allocates would change the cache that is at work */
 	unsigned int i;
 
 	for (i = 0; i < r->n_sockets; i++) {

@@ -562,6 +562,7 @@ fastmem_arena_may_grow(const struct fastmem_arena *arena, uint32_t n, uint32_t a
 int
 fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 {
+	FASTMEM_LOG_LATER;
 	const uint32_t min = n + align - 1;
 	int ret = 0;
 
@@ -599,6 +600,7 @@ reserve_without_eal(struct fastmem_arena *arena, uint64_t n)
 int
 fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 {
+	FASTMEM_LOG_LATER;
 	uint64_t n = (bytes >> RTE_FASTMEM_GRANULE_SHIFT) + ((bytes & (FASTMEM_GRANULE - 1)) != 0);
 	int ret = 0;
 
@@ -629,6 +631,7 @@ fastmem_arena_reserved(const struct fastmem_arena *arena)
 int
 fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n)
 {
+	FASTMEM_LOG_LATER;
 	int ret = 0;
 
 	if (!fastmem_may_call_eal())

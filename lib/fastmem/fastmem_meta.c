@@ -144,6 +144,7 @@ is_low(struct fastmem_meta *meta, size_t size)
 int
 fastmem_meta_grow(size_t size)
 {
+	FASTMEM_LOG_LATER;
 	struct fastmem_meta *meta = &fastmem_ctl()->meta;
 	int ret = 0;
 

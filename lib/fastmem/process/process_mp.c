@@ -290,6 +290,7 @@ static int64_t
 ask_primary(struct ask *ask)
 {
 	FASTMEM_UNCANCELLABLE;
+	FASTMEM_LOG_LATER;
 	struct answer answer = { 0 };
 	uint64_t end;
 	int ret;
@@ -299,6 +300,7 @@ ask_primary(struct ask *ask)
 			__atomic_load_n(&fastmem_ctl()->serves_nobody, __ATOMIC_RELAXED) != 0)
 		return -ENOMEM;
 	fastmem_local_lock(&ask_lock, FASTMEM_LOCK_ASK);
+	fastmem_growth_held++; /* EAL writes to the log, whose stream may allocate */
 	ask->peer = fastmem_process.peer;
 	ask->question = next_question();
 	end = rte_get_timer_cycles() + fastmem_mp_ask_seconds * rte_get_timer_hz();
@@ -307,6 +309,7 @@ ask_primary(struct ask *ask)
 		ret = exchange(ask, end, &answer);
 	while (ret == 0 && answer.question != ask->question);
 	fastmem_track_leave_eal();
+	fastmem_growth_held--;
 	fastmem_local_unlock(&ask_lock);
 	/* Not at once again, which would be lines in the log by each allocation. */
 	if (ret != 0 && ask->op == ASK_GROW)
