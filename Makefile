@@ -32,7 +32,8 @@ help:
 	@echo 'make clean            remove $$BUILD ($(BUILD))'
 	@echo 'make debian-matrix    tests and quick benchmark on the DPDK of Debian 12, 13 and unstable'
 	@echo 'make fresh            "make demo" and "make check" on a clone in a minimal Debian 12'
-	@echo 'make check-dpdk-tree  build lib/fastmem inside the source tree of DPDK (needs deb-src in apt)'
+	@echo 'tools/check-layers     who refers to whom in the library, against lib/layers (part of make test)'
+	@echo 'make check-dpdk-tree  build the library inside the source tree of DPDK (needs deb-src in apt)'
 	@echo
 	@echo 'Variables: BUILD=dir  MESON_ARGS="-Dasserts=true ..."  HUGE=auto|yes|no  T=NAME  AB_ARGS=--quick'
 

@@ -3,9 +3,9 @@
  */
 
 /*
- * Growth of a pool by several processes: fastmem_pool_grow(), pool_grow_to(), pool_make_room(),
- * pool_shrink() and pool_end() of lib/fastmem/pool/pool.c, fastmem_slab_enter() and
- * bin_repair() of fastmem_slab.c, and the requests of process_mp.c.
+ * Growth of a pool by several processes: fastmem_pool_grow(), pool_grow_to(), pool_make_room() and
+ * fastmem_pool_shrink() of lib/fastmem/pool/pool_grow.c, pool_end() of pool.c, fastmem_slab_enter()
+ * of fastmem_slab.c, bin_repair() of fastmem_bin.c, and the requests of process_mp.c.
  *
  * A secondary grows the pool itself, and asks the primary for memory if there is none. Another
  * one asks the primary to grow it. The primary's thread that serves them shrinks pools on its way,
@@ -93,7 +93,7 @@ inline read_count(me)
 #endif
 }
 
-/* grow_lock() */
+/* fastmem_pool_grow_lock() */
 inline grow_lock(me)
 {
 	atomic {

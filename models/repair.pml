@@ -5,9 +5,9 @@
 /*
  * Slots between the bits of a slab and the magazines of thread caches, where a
  * process may be killed between any two steps, and so may be whoever takes its
- * cache back. lib/fastmem/fastmem_slab.c: fastmem_bin_lock(), bin_repair(),
+ * cache back. lib/fastmem/fastmem_bin.c: fastmem_bin_lock(), bin_repair(); fastmem_slab.c:
  * slab_claim() and put_batch(), with struct fastmem_transfer; fastmem_cache.c:
- * cache_refill(), cache_spill_to_slabs() and cache_close(); process.c:
+ * cache_refill(), cache_spill_to_slabs() and fastmem_cache_close(); process.c:
  * peer_take_back().
  *
  * Checked: no slot is in two places; none is lost but those that the application
@@ -257,7 +257,7 @@ proctype taker(byte me)
 			bin_lock(me);
 			unlock();
 #endif
-			/* cache_close() */
+			/* fastmem_cache_close() */
 			mn[VICTIM] = (mn[VICTIM] > top[VICTIM] -> mn[VICTIM] : top[VICTIM]);
 			top[VICTIM] = 0;
 			free(VICTIM, me);

@@ -133,8 +133,8 @@ active proctype killer()
 	fi
 }
 
-/* cache_close(): whatever the cache has is in magazines then, whose n is true. */
-inline cache_close()
+/* fastmem_cache_close(): whatever the cache has is in magazines then, whose n is true. */
+inline fastmem_cache_close()
 {
 	moving = true;
 	atomic {
@@ -170,7 +170,7 @@ inline repair()
 	stolen_total = 0;
 	if
 #if BUG != 6
-	:: moving -> cache_close()
+	:: moving -> fastmem_cache_close()
 #endif
 #if BUG != 8
 	:: !moving && loaded < MAGAZINES && base == end -> base = NONE
@@ -453,11 +453,11 @@ proctype taker()
 	if
 	:: dead[OWNER] ->
 #if BUG == 9
-		cache_close();
+		fastmem_cache_close();
 #endif
 		take_lock(TAKER, of_nobody);
 		if
-		:: loaded < MAGAZINES -> cache_close()
+		:: loaded < MAGAZINES -> fastmem_cache_close()
 		:: else
 		fi;
 		unlock(of_nobody);
@@ -490,7 +490,7 @@ init
 	if
 	:: dead[OWNER] -> /* seen only now */
 		if
-		:: loaded < MAGAZINES -> cache_close()
+		:: loaded < MAGAZINES -> fastmem_cache_close()
 		:: else
 		fi;
 		magazine_free(0);

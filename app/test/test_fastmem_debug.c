@@ -648,6 +648,10 @@ a_report_names_who_allocated_and_freed(void)
 	found = strstr(text, "here_it_is_freed_again");
 	TEST_ASSERT(allocated != NULL && freed != NULL && found != NULL, "%s", text);
 	TEST_ASSERT(allocated < freed && freed < found, "%s", text);
+	/* Functions of the library, which is in this program, are not shown: each is the first. */
+	TEST_ASSERT(strstr(text, "#0 here_it_is_allocated ") != NULL, "%s", text);
+	TEST_ASSERT(strstr(text, "#0 here_it_is_freed ") != NULL, "%s", text);
+	TEST_ASSERT(strstr(text, "#0 here_it_is_freed_again ") != NULL, "%s", text);
 	TEST_ASSERT(strstr(text, "test_fastmem_debug.c:") != NULL, "%s", text);
 	snprintf(pid, sizeof(pid), "process %d", getpid());
 	TEST_ASSERT(strstr(text, pid) != NULL, "%s", text);

@@ -439,7 +439,7 @@ static int
 a_callback_may_allocate_and_cannot_end_fastmem(void)
 {
 	if (HAS_MEMORY_CHECKER)
-		return TEST_SKIPPED;
+		return test_skip(SANITIZER_CHECKS);
 	memset(&in_callback, 0, sizeof(in_callback));
 	shared_obj = rte_fastmem_alloc(200, 0, 0);
 	TEST_ASSERT(shared_obj != NULL);
@@ -463,10 +463,12 @@ a_callback_may_allocate_and_cannot_end_fastmem(void)
 static int
 a_callback_within_the_end_begins_nothing(void)
 {
-	char *obj = rte_fastmem_alloc(200, 0, 0);
+	char *obj;
 
 	if (HAS_MEMORY_CHECKER)
-		return TEST_SKIPPED;
+		return test_skip(SANITIZER_CHECKS);
+	obj = rte_fastmem_alloc(200, 0, 0);
+	TEST_ASSERT(obj != NULL);
 	memset(&in_callback, 0, sizeof(in_callback));
 	shared_obj = obj;
 	spoil(obj + 200);
@@ -506,7 +508,7 @@ static int
 the_thread_of_messages_waits_for_no_begin_or_end(void)
 {
 	if (HAS_MEMORY_CHECKER)
-		return TEST_SKIPPED;
+		return test_skip(SANITIZER_CHECKS);
 	return with_helper(hear_of_the_end, end_with_damage);
 }
 

@@ -50,10 +50,11 @@ class Planted(unittest.TestCase):
             file.write(layers)
         done = subprocess.run([CHECK, "--top", self.top, "--layers", "layers", *pairs],
                               capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout.splitlines()[:-1]
+        self.errors = done.stderr
+        return done.returncode, sorted(done.stdout.splitlines()[:-1])
 
-    def finds(self, line, **planted):
-        self.assertEqual(self.check(**planted), (1, [line]))
+    def finds(self, line, also=(), **planted):
+        self.assertEqual(self.check(**planted), (1, sorted([line, *also])))
 
     def test_nothing_is_found_where_nothing_is_wrong(self):
         self.assertEqual(self.check(), (0, []))
@@ -64,11 +65,23 @@ class Planted(unittest.TestCase):
 
     def test_a_reference_upward_that_is_listed_is_known(self):
         self.assertEqual(self.check(calls={"bottom.c": ["a"]},
-                                    layers=LAYERS + "upward bottom.c a.c: it is planted\n"), (0, []))
+                                    layers=LAYERS + "upward bottom.c a.c: a\n"), (0, []))
+
+    def test_another_reference_beside_one_that_is_listed_is_found(self):
+        self.finds("bottom.c: upward, refers to b of b.c, which is of layer middle",
+                   calls={"bottom.c": ["a", "b"]}, layers=LAYERS + "upward bottom.c a.c: a\n")
+        self.finds("bottom.c: upward, refers to a of a.c, which is of layer middle",
+                   calls={"bottom.c": ["a"]}, layers=LAYERS + "upward bottom.c a.c: other\n", also=[
+                       "bottom.c a.c: other: listed, and not so any more"])
 
     def test_a_circle_of_three_files_is_found(self):
         self.finds("layer middle: a circle of 3 files: a.c, b.c, c.c",
                    calls={"b.c": ["c"], "c.c": ["a"]})
+
+    def test_a_cut_that_cuts_no_circle_is_found(self):
+        self.finds("a.c b.c: listed, and not so any more", layers=LAYERS + "upward a.c b.c: b\n")
+        self.assertEqual(self.check(calls={"b.c": ["c"], "c.c": ["a"]},
+                                    layers=LAYERS + "upward c.c a.c: a\n"), (0, []))
 
     def test_a_file_in_no_layer_is_found(self):
         self.finds("other.c: in no layer", calls={"other.c": []})
@@ -82,11 +95,13 @@ class Planted(unittest.TestCase):
 
     def test_what_is_listed_and_not_so_any_more_is_found(self):
         self.finds("bottom.c a.c: listed, and not so any more",
-                   layers=LAYERS + "upward bottom.c a.c: it was once\n")
+                   layers=LAYERS + "upward bottom.c a.c: a\n")
         self.finds("c.c: listed, and not so any more", layers=LAYERS + "long c.c: it was once\n")
 
     def test_a_line_that_says_nothing_is_refused(self):
-        self.assertEqual(self.check(layers=LAYERS + "upward bottom.c a.c\n")[0], 1)
+        planted = {"calls": {"bottom.c": ["a"]}, "layers": LAYERS + "upward bottom.c a.c\n"}
+        self.assertEqual(self.check(**planted)[0], 1)
+        self.assertIn("nothing behind the colon", self.errors)
 
 
 class Real(unittest.TestCase):

@@ -25,8 +25,6 @@
 
 #define BULK_ON_STACK 512 /* objects; a larger bulk takes memory from libc */
 
-/* Backing memory. */
-
 /* Objects. */
 
 struct fastmem_bin *
@@ -292,8 +290,6 @@ fastmem_request_bulk(const struct request *r, void **ptrs, unsigned int n, size_
 	return ret;
 }
 
-/* Checked calls: the slot that an object needs of the layers below, made an object. */
-
 void *
 rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket_id)
 {
@@ -459,8 +455,6 @@ rte_fastmem_hfree_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned i
 		rte_fastmem_free_bulk_slow(ptrs, n);
 	}
 }
-
-/* Resizing. */
 
 size_t
 rte_fastmem_usable_size(const void *ptr)

@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "fastmem_bin.h"
-#include "fastmem_debug.h"
 
 #define MAGAZINE_BYTES_MAX (1u << 20) /* of the objects in one */
 #define DEPOT_BYTES_MAX (4u << 20)
@@ -128,6 +127,7 @@ fastmem_bin_shape(struct fastmem_bin *bin, uint32_t slot_size, uint32_t slab_ali
 	bin->max_full = RTE_MAX(full, 4u);
 }
 
+/* The list. prev and next of a slab that is not in it mean nothing. */
 void
 fastmem_bin_list_remove(struct fastmem_bin *bin, struct fastmem_granule *slab)
 {

@@ -34,7 +34,6 @@
 
 #include <rte_prefetch.h>
 
-#include "fastmem_debug.h"
 #include "fastmem_reclaim.h"
 
 /*

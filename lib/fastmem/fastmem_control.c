@@ -149,12 +149,6 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id)
 }
 
 /*
- * By as much as the use has grown since the last call, it may grow until the
- * next: that shall be there. What was free all the time, beyond that, may go. The first
- * call, however late, does not know of any growth. Without grow nothing is added, and the
- * growth between two calls with it stays known.
- */
-/*
  * Granules that maintain is to have free: as many as the use has grown by, or what was asked for
  * in vain, as with RTE_FASTMEM_F_NOGROW. Such calls may be many for the same memory, so that is
  * at most a quarter of what is used, or 2 MiB. Likewise the longest run that was asked for in vain,
@@ -175,6 +169,12 @@ arena_demand(struct fastmem_arena *arena, uint64_t used, uint32_t *run, uint32_t
 	return RTE_MAX(growth, missed);
 }
 
+/*
+ * By as much as the use has grown since the last call, it may grow until the
+ * next: that shall be there. What was free all the time, beyond that, may go. The first
+ * call, however late, does not know of any growth. Without grow nothing is added, and the
+ * growth between two calls with it stays known.
+ */
 static int
 arena_maintain(struct fastmem_arena *arena, bool grow)
 {

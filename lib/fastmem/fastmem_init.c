@@ -16,7 +16,6 @@
 #include <rte_malloc.h>
 
 #include "fastmem_debug.h"
-#include "fastmem_layout.h"
 #include "fastmem_private.h"
 #include "fastmem_replace_heap.h"
 #include "fastmem_track.h"

@@ -9,10 +9,7 @@
 
 #include <errno.h>
 
-#include <rte_malloc.h>
-
 #include "fastmem_private.h"
-#include "fastmem_replace_heap.h"
 
 size_t
 fastmem_magazine_bytes(uint32_t kind)

@@ -19,10 +19,8 @@
 #include <unistd.h>
 
 #include <rte_eal.h>
-#include <rte_malloc.h>
 
 #include "fastmem_private.h"
-#include "fastmem_replace_heap.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -147,6 +145,7 @@ fastmem_map_attach(const struct fastmem_ctl *ctl)
 void
 fastmem_map_hide(void)
 {
+	/* Pairs with the acquire in rte_fastmem_bin_of(). */
 	__atomic_store_n(&rte_fastmem_map.n_granules, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&rte_fastmem_map.n_sockets, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&rte_fastmem_map.first, FASTMEM_NO_MAP, __ATOMIC_RELAXED);

@@ -104,7 +104,7 @@ meta_add_zone(struct fastmem_meta *meta, size_t size)
 	most = RTE_MAX((size_t)META_ZONE_MAX, meta->bytes / 8);
 	want = RTE_MAX((size_t)META_ZONE_MIN, meta->bytes / 2);
 	want = RTE_MIN(want, most);
-	/* The first ones take no page of the machine if what is mapped is enough. */
+	/* The first ones take no page of the machine if what is mapped is enough, on one socket. */
 	mapped = meta->n_zones < MAPPED_ZONES ? mapped_bytes(fastmem_ctl()) : 0;
 	if (mapped >= size)
 		want = RTE_MIN(want, mapped);

@@ -8,11 +8,9 @@
 
 #include <errno.h>
 
-#include <rte_malloc.h>
 #include <rte_pause.h>
 
 #include "fastmem_private.h"
-#include "fastmem_replace_heap.h"
 
 #define SPINS 200
 

@@ -6,8 +6,8 @@
 #define FASTMEM_PRIVATE_H
 
 /*
- * The layers of fastmem, and what they share. From top to bottom, a layer calls
- * only those below it:
+ * What the files of fastmem share. Which layer each is of, what may call what, and what does so
+ * although it should not: lib/layers.
  *
  *   fastmem_init.c           the begin and the end, and how a secondary attaches
  *   process/process_fork.c   children of fork(), and which of them goes on
@@ -28,17 +28,22 @@
  *   fastmem_reclaim.c        memory is short: what depots and others' caches hold
  *   fastmem_depot.c          per bin: queues of full and of empty magazines, lock-free
  *   fastmem_drain.c          per arena: whether depots, spare magazines and empty slabs hold anything
+ *   fastmem_failure.c        what a thread has tried to allocate in vain
  *   fastmem_slab.c           per bin: slabs, whose free slots are bits outside of them
  *   fastmem_bin.c            per bin: lists and counts of slabs, and their repair
  *   pool/pool_external.c     the same for objects whose memory is not fastmem's
  *   fastmem_arena.c          per socket: chunks (memzones), growth
  *   fastmem_run.c            runs of granules in chunks
+ *   fastmem_refusal.c        what EAL or the limit has refused
  *   fastmem_magazine.c       where magazines come from
  *   fastmem_map.c            an address to its bin and slab
  *   fastmem_meta.c           the memory of all of the above
  *   fastmem_eal.c            memzones
  *   fastmem_state.c          what this process knows of fastmem
  *   fastmem_mutex.c          robust mutexes
+ *   fastmem_log.c            lines that wait until no lock is held
+ *   fastmem_parse.c          sizes and words of environment variables
+ *   fastmem_export.c         inline functions, for those who cannot include them
  *   fastmem_lock.c           checks the order of locks, in builds with assertions
  *   process/process_mp.c     what a secondary process asks of the primary: growth
  *   process/process.c        which processes there are, and what dead ones leave behind
@@ -84,7 +89,10 @@
 #include "fastmem_compat.h"
 #include "fastmem_lock.h"
 
-/* Changes with the layout of anything in this file, in rte_fastmem_core.h, or in messages. */
+/*
+ * Changes with the layout of anything in this file, in rte_fastmem_core.h, fastmem_debug.h and
+ * fastmem_stack.h, in messages, or with how what is there is found.
+ */
 #define FASTMEM_LAYOUT_VERSION 10
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
@@ -939,7 +947,7 @@ fastmem_pool(const struct rte_fastmem_pool *user)
 static inline bool
 fastmem_pool_is_live(const struct fastmem_pool *pool)
 {
-	/* Pairs with the release in set_state(): who has the pool has seen that. */
+	/* Pairs with the release in fastmem_pool_set_state(): who has the pool has seen that. */
 	return __atomic_load_n(&pool->state, __ATOMIC_RELAXED) == FASTMEM_POOL_LIVE;
 }
 

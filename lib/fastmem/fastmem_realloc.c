@@ -43,7 +43,7 @@ slot_holds(const struct fastmem_bin *bin, const void *ptr, size_t size, size_t a
 static void *
 realloc_stay(void *ptr)
 {
-	/* Whoever gets the object from this thread finds it written. */
+	/* Pairs with the load in map_use(): whoever gets the object from this thread finds it written. */
 	__atomic_store_n(&fastmem_ctl()->stayed, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&rte_fastmem_map.n_sockets, 0, __ATOMIC_RELAXED);
 	return ptr;

@@ -6,7 +6,6 @@
  * Memory is short: what depots, and the caches of other threads, hold goes back to slabs.
  */
 
-#include "fastmem_debug.h"
 #include "fastmem_reclaim.h"
 
 /*
@@ -237,7 +236,7 @@ fastmem_tcache_holds(const struct fastmem_tcache *t, const struct fastmem_arena 
 	return false;
 }
 
-/* The same for bins whose depots have not moved since the last such call. */
+/* As fastmem_depots_drain(), for bins whose depots have not moved since the last such call. */
 void
 fastmem_depots_drain_idle(struct fastmem_arena *arena)
 {

@@ -3,9 +3,10 @@
  */
 
 /*
- * What EAL has refused. To be refused takes EAL a long time, under its locks, and a secondary
- * sends a message for it. So the size that was refused is remembered, and neither this nor more
- * is asked for again before some time has passed, or fastmem has given memory back to EAL.
+ * What EAL, or the limit, has refused. To be refused takes EAL a long time, under its locks, and a
+ * secondary sends a message for it. So the size that was refused is remembered, and neither this
+ * nor more is asked for again before some time has passed, fastmem has given memory back to EAL,
+ * or rte_fastmem_set_limit() was called.
  * What the application frees in EAL's heap is found when the time is over.
  *
  * All fields are atomic, and hints: at worst, EAL is asked once more, or a little later.

@@ -16,11 +16,7 @@
  * back to the arena.
  *
  * All under bin.lock, which is held for at most one magazine's worth of slots.
- *
- * The bits are what is true, and the state of granules: lists and counts follow
- * from them, and are made anew when the holder of bin.lock dies. For objects on
- * their way between bits and a magazine, see struct fastmem_transfer; this is
- * modelled in models/repair.pml.
+ * What a death leaves is repaired by fastmem_bin.c.
  */
 
 #include <stdlib.h>
@@ -31,8 +27,6 @@
 
 #define EMPTY_SLABS_KEPT 1
 #define BATCH FASTMEM_MAGAZINE_LARGE_CAPACITY
-
-/* The list. prev and next of a slab that is not in it mean nothing. */
 
 /*
  * What a bin has. Under its lock, as counts are wrong without it: for good if whoever changed

@@ -134,7 +134,7 @@ tcache_reuse(struct fastmem_ctl *ctl, int32_t lcore)
 	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
 		uint64_t unused = 0;
 
-		/* Pairs with the release in thread_leave(): its caches are empty. */
+		/* Pairs with the release in thread_give_back(): its caches are empty. */
 		if (t->lcore == lcore && __atomic_load_n(&t->owner, __ATOMIC_RELAXED) == 0 &&
 				__atomic_compare_exchange_n(&t->owner, &unused, owner_word(), false,
 					__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))

@@ -13,7 +13,7 @@
 #include "fastmem_request.h"
 #include "fastmem_track.h"
 
-/* And bytes of the slot that were not asked for. */
+/* Of handles, with checking only: bytes of the slot that were not asked for. */
 #define HANDLE_SLACK_SHIFT 19
 #define HANDLE_SLACK_MAX (UINT32_MAX >> HANDLE_SLACK_SHIFT)
 

@@ -8,7 +8,6 @@
 
 #include "debug_zone.h"
 #include "fastmem_debug.h"
-#include "fastmem_stack.h"
 #include "fastmem_track.h"
 
 static size_t
@@ -59,7 +58,10 @@ fastmem_debug_slab_leave(const struct fastmem_granule *slab)
 		fastmem_track_plain(fastmem_granule_addr(slab->head), slab_bytes(slab));
 }
 
-/* It is no slab any more. Under bin.lock, between one of these and the last. */
+/*
+ * It is no slab any more. Under bin.lock, between fastmem_debug_slabs_hold() and
+ * fastmem_debug_slabs_release().
+ */
 void
 fastmem_debug_slab_end(struct fastmem_granule *slab)
 {

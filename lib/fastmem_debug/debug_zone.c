@@ -10,7 +10,6 @@
 
 #include "debug_zone.h"
 #include "fastmem_debug.h"
-#include "fastmem_stack.h"
 #include "fastmem_track.h"
 
 /* Reads what nobody may access, for tools that this library may be built with. */

@@ -232,13 +232,14 @@ bool fastmem_debug_resize(void *ptr, size_t *size);
 bool fastmem_debug_resize_in_place(void *ptr, size_t size, size_t align);
 size_t fastmem_debug_class_size(const struct fastmem_record *r);
 size_t fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr);
-
 size_t fastmem_debug_slab_bytes(const struct fastmem_bin *bin);
+void fastmem_debug_slabs_hold(void);
+void fastmem_debug_slabs_release(void);
+
+/* debug_slab.c */
 int fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow);
 void fastmem_debug_slab_enter(const struct fastmem_granule *slab);
 void fastmem_debug_slab_leave(const struct fastmem_granule *slab);
-void fastmem_debug_slabs_hold(void);
-void fastmem_debug_slabs_release(void);
 void fastmem_debug_slab_end(struct fastmem_granule *slab);
 void fastmem_debug_memory_leaves(void *addr, size_t len);
 bool fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_granule *slab,

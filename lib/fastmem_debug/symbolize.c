@@ -551,14 +551,20 @@ static bool
 is_of_library(const struct call *call)
 {
 	static const char *const names[] = { "rte_fastmem_", "fastmem_" };
+	static const char *const folders[] = { "lib/fastmem/", "lib/fastmem_debug/",
+		"lib/fastmem_replace/" };
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(names); i++)
 		if (strncmp(call->function, names[i], strlen(names[i])) == 0)
 			return true;
 	/* In a header, it may be what has called an inline function that the tool does not see. */
-	return call->place != NULL && strstr(call->place, "lib/fastmem/") != NULL &&
-		strstr(call->place, ".c:") != NULL;
+	if (call->place == NULL || strstr(call->place, ".c:") == NULL)
+		return false;
+	for (i = 0; i < RTE_DIM(folders); i++)
+		if (strstr(call->place, folders[i]) != NULL)
+			return true;
+	return false;
 }
 
 /* The first call to show. Library functions that are in the program itself come before it. */

@@ -61,8 +61,6 @@ fastmem_pools_init(struct fastmem_ctl *ctl)
 	}
 }
 
-/* Growing and shrinking: under pool.grow. */
-
 /* What EAL has is in all processes; what else there is, in that of the creator. */
 static bool
 is_shared(const void *addr)
@@ -655,5 +653,3 @@ rte_fastmem_pool_add(struct rte_fastmem_pool *user, void *const *objs, unsigned 
 	fastmem_mutex_unlock(&bin->lock);
 	return ret;
 }
-
-/* Objects. */

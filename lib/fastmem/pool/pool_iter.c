@@ -160,7 +160,7 @@ rte_fastmem_pool_walk(void (*cb)(struct rte_fastmem_pool *pool, void *arg), void
 	unsigned int i;
 
 	for (i = 0; ctl != NULL && i < RTE_FASTMEM_MAX_POOLS; i++) {
-		/* Pairs with the release in set_state(). */
+		/* Pairs with the release in fastmem_pool_set_state(). */
 		if (__atomic_load_n(&ctl->pools[i].state, __ATOMIC_ACQUIRE) != FASTMEM_POOL_LIVE)
 			continue;
 		fastmem_track_calls();

@@ -752,7 +752,7 @@ def functions_at(pc):
 def is_of_library(function, place):
     # A place in a header may be that of an inlined function, while the function is the caller.
     return function.startswith(("rte_fastmem_", "fastmem_")) or \
-        re.search(r"lib/fastmem/\w+\.c:", place) is not None
+        re.search(r"lib/fastmem(_debug|_replace)?/(\w+/)*\w+\.c:", place) is not None
 
 
 def call_lines(frames, calls):
