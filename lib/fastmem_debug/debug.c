@@ -291,7 +291,7 @@ fastmem_debug_give_back(void *slot, struct fastmem_finding *finding)
 }
 
 static void
-report_pointer(enum rte_fastmem_error error, const struct place *p, const void *ptr)
+fastmem_report_pointer(enum rte_fastmem_error error, const struct place *p, const void *ptr)
 {
 	struct fastmem_finding finding;
 
@@ -304,7 +304,7 @@ report_pointer(enum rte_fastmem_error error, const struct place *p, const void *
  * reported; then the caller does nothing.
  */
 static struct fastmem_record *
-find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
+fastmem_debug_find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
 {
 	const bool resized = wrong == RTE_FASTMEM_ERROR_REALLOC;
 	unsigned int id = rte_fastmem_bin_of(ptr);
@@ -319,12 +319,12 @@ find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
 	r = fastmem_record_of(p->bin, p->slab, ptr);
 	state = r != NULL ? fastmem_debug_state_of(r) : FASTMEM_RECORD_NEW;
 	if (state == FASTMEM_RECORD_NEW) {
-		report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_FOREIGN, p, ptr);
+		fastmem_report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_FOREIGN, p, ptr);
 		return NULL;
 	}
 	place_read(p, p->bin, p->slab, r, state);
 	if (ptr != p->obj) {
-		report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_INTERIOR, p, ptr);
+		fastmem_report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_INTERIOR, p, ptr);
 		return NULL;
 	}
 	if (resized) {
@@ -335,7 +335,7 @@ find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
 		place_read(p, p->bin, p->slab, r, FASTMEM_RECORD_BUSY);
 		return r;
 	}
-	report_pointer(wrong, p, ptr);
+	fastmem_report_pointer(wrong, p, ptr);
 	return NULL;
 }
 
@@ -432,7 +432,7 @@ fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
 	struct fastmem_finding finding;
 	struct damage damage;
 	struct place p;
-	struct fastmem_record *r = find_live(ptr, RTE_FASTMEM_ERROR_DOUBLE_FREE, &p);
+	struct fastmem_record *r = fastmem_debug_find_live(ptr, RTE_FASTMEM_ERROR_DOUBLE_FREE, &p);
 
 	if (r == NULL)
 		return;
@@ -458,7 +458,7 @@ bool
 fastmem_debug_resize(void *ptr, size_t *size)
 {
 	struct place p;
-	struct fastmem_record *r = find_live(ptr, RTE_FASTMEM_ERROR_REALLOC, &p);
+	struct fastmem_record *r = fastmem_debug_find_live(ptr, RTE_FASTMEM_ERROR_REALLOC, &p);
 
 	if (r == NULL)
 		return false;
@@ -475,7 +475,7 @@ fastmem_debug_resize_in_place(void *ptr, size_t size, size_t align)
 {
 	struct damage damage;
 	struct place p;
-	struct fastmem_record *r = find_live(ptr, RTE_FASTMEM_ERROR_DOUBLE_FREE, &p);
+	struct fastmem_record *r = fastmem_debug_find_live(ptr, RTE_FASTMEM_ERROR_DOUBLE_FREE, &p);
 
 	if (r == NULL)
 		return false;

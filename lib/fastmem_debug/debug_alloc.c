@@ -31,7 +31,7 @@ fastmem_handle_size(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle, 
 }
 
 static int
-checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs, unsigned int n,
+fastmem_checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs, unsigned int n,
 		unsigned int flags)
 {
 	const unsigned int wanted = flags;
@@ -65,7 +65,7 @@ fastmem_checked_alloc(void **objs, unsigned int n, size_t size, size_t align, un
 		shape = fastmem_debug_shape(size, align);
 		ret = fastmem_request_init(&r, shape.slot, align, flags, socket_id);
 	}
-	return ret != 0 ? ret : checked_serve(&r, &shape, objs, n, flags);
+	return ret != 0 ? ret : fastmem_checked_serve(&r, &shape, objs, n, flags);
 }
 
 void *
@@ -94,12 +94,12 @@ fastmem_checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **ob
 	shape = fastmem_debug_shape(size, align);
 	shape.align = FASTMEM_BY_HANDLE | fastmem_request_bin(r, 0)->slot_size;
 	ret = fastmem_bin_offset(shape.slot, align, &r->offset);
-	return ret != 0 ? ret : checked_serve(r, &shape, objs, n, flags);
+	return ret != 0 ? ret : fastmem_checked_serve(r, &shape, objs, n, flags);
 }
 
 /* A checked object of what r is for. NULL: memory is exhausted. */
 static void *
-sampled_take(struct request *r, size_t size, size_t align, bool by_handle, unsigned int flags)
+fastmem_sampled_take(struct request *r, size_t size, size_t align, bool by_handle, unsigned int flags)
 {
 	struct fastmem_shape shape = fastmem_debug_shape(size, align);
 	struct fastmem_bin *bin;
@@ -119,7 +119,7 @@ fastmem_sampled_alloc(struct request *r, size_t size, size_t align, bool by_hand
 {
 	if (!fastmem_sampling() || !fastmem_sample_due(r->t, fastmem_request_bin(r, 0)))
 		return NULL;
-	return sampled_take(r, size, align, by_handle, flags);
+	return fastmem_sampled_take(r, size, align, by_handle, flags);
 }
 
 /* Put a sampled object in place of one that the caller has not seen yet. */
@@ -127,7 +127,7 @@ static void
 sampled_exchange(struct request *r, void **obj, size_t size, size_t align, bool by_handle,
 		unsigned int flags)
 {
-	void *sampled = sampled_take(r, size, align, by_handle, flags);
+	void *sampled = fastmem_sampled_take(r, size, align, by_handle, flags);
 	struct rte_fastmem_cache *c;
 
 	if (sampled == NULL)

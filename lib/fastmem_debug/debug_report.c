@@ -99,7 +99,7 @@ text_begin(struct text *t, enum rte_fastmem_error error, const void *ptr)
 }
 
 static void
-text_end(struct text *t)
+fastmem_report_text_end(struct text *t)
 {
 	FILE *out = fastmem_report_stream();
 	uint32_t stack;
@@ -328,7 +328,7 @@ fastmem_report(const struct fastmem_finding *finding)
 		t.report.pool = slot->pool[0] != '\0' ? slot->pool : NULL;
 	}
 	write_finding(f, finding);
-	text_end(&t);
+	fastmem_report_text_end(&t);
 }
 
 /* An address that is none of fastmem's was freed or resized. */
@@ -359,7 +359,7 @@ fastmem_report_pool_in_use(struct fastmem_bin *bin, int64_t n)
 			bin->pool->name, n);
 		fastmem_leaks_write_pool(f, bin);
 	}
-	text_end(&t);
+	fastmem_report_text_end(&t);
 }
 
 /* A pool was used that is none. */
@@ -375,7 +375,7 @@ fastmem_report_pool_freed(const struct fastmem_pool *pool)
 	t.report.pool = pool->name;
 	fprintf(f, "FASTMEM: ERROR: use of %p, which is no pool, or was freed (last name: %s)\n",
 		(const void *)&pool->user, pool->name);
-	text_end(&t);
+	fastmem_report_text_end(&t);
 }
 
 void
