@@ -10,6 +10,8 @@
  * rings of one producer and one consumer, for all allocators alike.
  */
 
+#include <sched.h>
+
 #include <rte_cycles.h>
 #include <rte_pause.h>
 #include <rte_ring.h>
@@ -19,18 +21,34 @@
 
 #define BURST 32
 
+/*
+ * Within a loop that waits for another lcore. After some 20 us, which none takes that runs, the
+ * CPU is left to it: it may be the same one.
+ */
+static __rte_always_inline void
+wait_for_lcore(unsigned int *n)
+{
+	rte_pause();
+	if (unlikely(++*n % 512 == 0))
+		sched_yield();
+}
+
 static __rte_always_inline void
 hand_over(struct rte_ring *ring, void **ptrs)
 {
+	unsigned int n = 0;
+
 	while (rte_ring_sp_enqueue_bulk(ring, ptrs, BURST, NULL) == 0)
-		rte_pause();
+		wait_for_lcore(&n);
 }
 
 static __rte_always_inline void
 take_over(struct rte_ring *ring, void **ptrs)
 {
+	unsigned int n = 0;
+
 	while (rte_ring_sc_dequeue_bulk(ring, ptrs, BURST, NULL) == 0)
-		rte_pause();
+		wait_for_lcore(&n);
 }
 
 /* A burst without objects is the last one. */

@@ -67,7 +67,7 @@ work(const struct alloc_ops *ops, struct worker *w)
 static void
 start_workers(const struct contender *c, lcore_function_t *run)
 {
-	unsigned int lcore;
+	unsigned int lcore, n = 0;
 
 	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&n_ready, 0, __ATOMIC_RELAXED);
@@ -78,7 +78,7 @@ start_workers(const struct contender *c, lcore_function_t *run)
 	}
 	/* pairs with the release in work() */
 	while (__atomic_load_n(&n_ready, __ATOMIC_ACQUIRE) != rte_lcore_count() - 1)
-		rte_pause();
+		wait_for_lcore(&n);
 }
 
 static bool

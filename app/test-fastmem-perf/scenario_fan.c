@@ -162,6 +162,7 @@ fan_in(const struct alloc_ops *ops, const struct contender *c, uint64_t n, lcore
 	struct slices slices;
 	void *array[BURST];
 	void **ptrs = array;
+	unsigned int n_waits = 0;
 	bool done;
 
 	slices_begin(&slices, 2 * RING_SIZE / BURST * n_workers);
@@ -174,7 +175,7 @@ fan_in(const struct alloc_ops *ops, const struct contender *c, uint64_t n, lcore
 		if (unlikely(w->ended))
 			continue;
 		if (rte_ring_sc_dequeue_bulk(w->ring, ptrs, BURST, NULL) == 0) {
-			rte_pause();
+			wait_for_lcore(&n_waits);
 			continue;
 		}
 		if (unlikely(ptrs[0] == NULL)) {

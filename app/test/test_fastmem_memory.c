@@ -348,7 +348,34 @@ memory_freed_here_serves_other_sizes_without_a_flush(void)
 	return TEST_SUCCESS;
 }
 
+/* Whatever their size: a slab of tiny objects has a slot for each. */
+static int
+small_objects_fill_what_is_reserved(void)
+{
+	static const size_t sizes[] = { 8, 16, 48, 64 };
+	const size_t bytes = 6 * MIB;
+	void **objs = malloc(bytes / sizes[0] * sizeof(*objs));
+	uint64_t backing;
+	unsigned int i, n;
+
+	TEST_ASSERT(objs != NULL);
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(8 * MIB, SOCKET_ID_ANY), 0);
+	backing = stats_backing();
+	for (i = 0; i < RTE_DIM(sizes); i++) {
+		for (n = 0; n < bytes / sizes[i]; n++) {
+			objs[n] = rte_fastmem_alloc(sizes[i], 8, 0);
+			TEST_ASSERT(objs[n] != NULL);
+		}
+		TEST_ASSERT_EQUAL(stats_backing(), backing, "objects of %zu bytes", sizes[i]);
+		rte_fastmem_free_bulk(objs, n);
+		rte_fastmem_trim(8 * MIB, SOCKET_ID_ANY);
+	}
+	free(objs);
+	return check_live(0);
+}
+
 static const struct test_case cases[] = {
+	TEST_CASE_UNCHECKED(small_objects_fill_what_is_reserved),
 	TEST_CASE_UNCHECKED(memory_moves_between_sizes),
 	TEST_CASE_UNCHECKED(memory_of_small_objects_becomes_large_ones),
 	TEST_CASE(half_of_the_memory_moves_when_half_is_freed),

@@ -63,4 +63,8 @@ if __name__ == "__main__":
     ARGS.quick = True
     ARGS.no_huge = False
     TRACES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../test-fastmem-perf/traces")
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    options = [word for name in os.environ.get("FASTMEM_TEST_ONLY", "").split() for word in ("-k", name)]
+    result = unittest.main(argv=[sys.argv[0], *options], exit=False, verbosity=2).result
+    failed = len(result.failures) + len(result.errors)
+    print("%d passed, %d failed" % (result.testsRun - failed, failed))
+    sys.exit(failed != 0)

@@ -511,7 +511,8 @@ slab_more(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags,
 {
 	if (bin->pool != NULL) /* grows elsewhere, and not under this lock */
 		return false;
-	if (fastmem_slab_acquire(bin, RTE_FASTMEM_F_NOGROW) == 0)
+	/* The bookkeeping may grow: a slab of tiny objects without all its bits wastes the run. */
+	if (fastmem_slab_acquire(bin, flags | FASTMEM_F_NO_CHUNK) == 0)
 		return true;
 	if (!*reclaimed && fastmem_reclaim_hoard(t, bin)) {
 		*reclaimed = true;

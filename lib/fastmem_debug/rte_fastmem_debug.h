@@ -87,7 +87,7 @@ enum rte_fastmem_error {
 
 /** An error that was found. Valid until the callback returns. */
 struct rte_fastmem_report {
-	enum rte_fastmem_error error;
+	enum rte_fastmem_error error; /**< What is wrong. */
 	const void *ptr; /**< What the application has passed, or what is damaged. */
 	const void *object; /**< The object that it belongs to; NULL: none. */
 	size_t size; /**< Size of the object, as it was asked for. */
