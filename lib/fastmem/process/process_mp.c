@@ -317,8 +317,11 @@ ask_primary(struct ask *ask)
 			ask->n + ask->align - 1);
 	if (ret != 0 && ask->op == ASK_META_GROW)
 		fastmem_refusal_note(&fastmem_ctl()->meta.refusal, ask->n);
-	/* What has ended there has not ended here: to who calls here, there is no memory. */
-	if (ret == 0 && answer.value == -ENODEV)
+	/*
+	 * What has ended there has not ended here: to who calls here, there is no memory. Of a pool,
+	 * it may be that which is gone.
+	 */
+	if (ret == 0 && answer.value == -ENODEV && ask->op != ASK_POOL_GROW)
 		ret = -ENOMEM;
 	return ret == 0 ? answer.value : ret;
 }
