@@ -33,6 +33,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -376,13 +377,8 @@ log_no_file(const char *path, int error)
 		FASTMEM_LOG(ERR, "cannot write %s: %s", path, strerror(error));
 }
 
-/*
- * A file of before is left to those who still have it open. Returns 0; also without a
- * file, which then nobody needs: in a process without shared configuration, which EAL
- * lets no other attach to. Without room for it, -ENOMEM.
- */
-int
-fastmem_alive_create(struct fastmem_ctl *ctl)
+static int
+file_create(const struct fastmem_ctl *ctl)
 {
 	struct peers_file head = { PEERS_MAGIC, (uintptr_t)ctl };
 	char path[PATH_MAX];
@@ -416,6 +412,25 @@ fastmem_alive_create(struct fastmem_ctl *ctl)
 	}
 	holder_close_fd();
 	return 0;
+}
+
+/*
+ * A file of before is left to those who still have it open. Returns 0; also without a
+ * file, which then nobody needs: in a process without shared configuration, which EAL
+ * lets no other attach to. Without room for it, -ENOMEM.
+ */
+int
+fastmem_alive_create(struct fastmem_ctl *ctl)
+{
+	/* One process at a time: a file that is not locked yet would be taken for one of before. */
+	int dir = open(rte_eal_get_runtime_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret;
+
+	while (dir >= 0 && flock(dir, LOCK_EX) != 0 && errno == EINTR)
+		;
+	ret = file_create(ctl);
+	if (dir >= 0)
+		close(dir);
+	return ret;
 }
 
 /*
