@@ -684,7 +684,7 @@ main(int argc, char **argv)
 		alarm(CASE_SECONDS);
 		result = up ? c->run() : TEST_FAILED;
 		printf("unload.%s: %s\n", c->name, result == TEST_SUCCESS ? "ok" :
-			result == TEST_SKIPPED ? "skipped" : "FAILED");
+			result == TEST_SKIPPED ? "skipped: EAL shares only huge pages" : "FAILED");
 		passed += result == TEST_SUCCESS;
 		failed += result != TEST_SUCCESS && result != TEST_SKIPPED;
 	}
