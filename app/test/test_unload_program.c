@@ -187,12 +187,18 @@ static volatile bool go_on = true;
 static void *
 use_all_the_time(void *arg)
 {
-	while (go_on && plugin.use())
+	bool first = plugin.use();
+
+	pthread_barrier_wait(&used);
+	while (first && go_on && plugin.use())
 		;
 	return arg;
 }
 
-/* As lcores often do. */
+/*
+ * As lcores often do. It exits when each thread has memory: who dies within a reservation leaves
+ * EAL's lock of memzones taken, for the other processes, too.
+ */
 static int
 a_process_may_exit_while_threads_are_at_work(void)
 {
@@ -206,9 +212,11 @@ a_process_may_exit_while_threads_are_at_work(void)
 		TEST_CALL(plugin_open());
 		if (plugin.start() != 0)
 			_exit(1);
+		pthread_barrier_init(&used, NULL, THREADS + 1);
 		for (i = 0; i < THREADS; i++)
 			if (pthread_create(&id, NULL, use_all_the_time, NULL) != 0)
 				_exit(1);
+		pthread_barrier_wait(&used);
 		exit(0);
 	}
 	TEST_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
