@@ -14,6 +14,11 @@ import tempfile
 import unittest
 import xml.etree.ElementTree
 
+sys.dont_write_bytecode = True
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tools"))
+from testrun import unit  # noqa: E402  pylint: disable=wrong-import-position
+
 SUITE = "perf_autotest"
 PROGRAM = sys.argv.pop(1)
 PLOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dpdk-fastmem-perf-plot")
@@ -357,14 +362,5 @@ class Perf(unittest.TestCase):
             self.assertIn(option, done.stdout)
 
 
-def main():
-    only = os.environ.get("FASTMEM_TEST_ONLY", "").split()
-    options = [word for name in only for word in ("-k", name)]
-    result = unittest.main(argv=[sys.argv[0], *options], exit=False, verbosity=2).result
-    failed = len(result.failures) + len(result.errors)
-    print("%d passed, %d failed" % (result.testsRun - failed - len(result.skipped), failed))
-    return failed != 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(unit.main())

@@ -13,8 +13,12 @@ import sys
 import tempfile
 import unittest
 
-SUITE = "layers"
+sys.dont_write_bytecode = True
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tools"))
+from testrun import unit  # noqa: E402  pylint: disable=wrong-import-position
+
+SUITE = "layers"
 CHECK = os.path.join(TOP, "tools/check-layers")
 BUILD = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else ""
 
@@ -111,16 +115,7 @@ class Real(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
-def main():
-    only = os.environ.get("FASTMEM_TEST_ONLY", "").split() or sys.argv[2:]
-    options = [word for name in only for word in ("-k", name)]
-    result = unittest.main(argv=[sys.argv[0], *options], exit=False, verbosity=2).result
-    failed = len(result.failures) + len(result.errors)
-    print("%d passed, %d failed" % (result.testsRun - failed, failed))
-    return failed != 0
-
-
 if __name__ == "__main__":
     if not BUILD:
         sys.exit(__doc__)
-    sys.exit(main())
+    sys.exit(unit.main(sys.argv[2:]))

@@ -15,8 +15,11 @@ import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../test-fastmem-perf/ab"))
+sys.dont_write_bytecode = True
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path[:0] = [os.path.join(TOP, "tools"), os.path.join(TOP, "app/test-fastmem-perf/ab")]
 from side import Figure  # noqa: E402  pylint: disable=wrong-import-position
+from testrun import unit  # noqa: E402  pylint: disable=wrong-import-position
 import traces  # noqa: E402  pylint: disable=wrong-import-position
 
 AT_MOST = 1.10  # the goal
@@ -62,9 +65,5 @@ if __name__ == "__main__":
     ARGS = parser.parse_args()
     ARGS.quick = True
     ARGS.no_huge = False
-    TRACES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../test-fastmem-perf/traces")
-    options = [word for name in os.environ.get("FASTMEM_TEST_ONLY", "").split() for word in ("-k", name)]
-    result = unittest.main(argv=[sys.argv[0], *options], exit=False, verbosity=2).result
-    failed = len(result.failures) + len(result.errors)
-    print("%d passed, %d failed" % (result.testsRun - failed, failed))
-    sys.exit(failed != 0)
+    TRACES = os.path.join(TOP, "app/test-fastmem-perf/traces")
+    sys.exit(unit.main())

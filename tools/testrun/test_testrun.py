@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tools"))
 
-from testrun import catalogue, job, report, schedule, variants  # noqa: E402
+from testrun import catalogue, job, report, schedule, unit, variants  # noqa: E402
 
 SUITE = "runner"
 PROGRAM = sys.argv.pop(1) if len(sys.argv) > 1 else None
@@ -240,15 +240,6 @@ class Names(unittest.TestCase):
                                     for p in known.test_patterns), name)
 
 
-def main():
-    only = os.environ.get("FASTMEM_TEST_ONLY", "").split() or sys.argv[1:]
-    options = [word for name in only for word in ("-k", name)]
-    result = unittest.main(argv=[sys.argv[0], *options], exit=False, verbosity=2).result
-    failed = len(result.failures) + len(result.errors)
-    print("%d passed, %d failed" % (result.testsRun - failed - len(result.skipped), failed))
-    return failed != 0
-
-
 if __name__ == "__main__":
     threading.excepthook = lambda hook: os._exit(3)  # no thread of the runner's may fail unseen
-    sys.exit(main())
+    sys.exit(unit.main(sys.argv[1:]))

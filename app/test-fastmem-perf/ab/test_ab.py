@@ -14,10 +14,12 @@ import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "../../../tools")]
 
 import malloc_perf  # noqa: E402  pylint: disable=wrong-import-position
 import side  # noqa: E402  pylint: disable=wrong-import-position
+from testrun import unit  # noqa: E402  pylint: disable=wrong-import-position
 
 SUITE = "ab_autotest"
 REPORT = """program dpdk-testpmd
@@ -157,14 +159,5 @@ class Ab(unittest.TestCase):
         self.assertIsNone(malloc_perf.make_figure(("rte_malloc", 1 << 21)).goal)
 
 
-def main():
-    only = os.environ.get("FASTMEM_TEST_ONLY", "").split()
-    options = [word for name in only for word in ("-k", name)]
-    result = unittest.main(argv=[sys.argv[0], *options], exit=False, verbosity=2).result
-    failed = len(result.failures) + len(result.errors)
-    print("%d passed, %d failed" % (result.testsRun - failed - len(result.skipped), failed))
-    return failed != 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(unit.main())
