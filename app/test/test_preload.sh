@@ -129,6 +129,10 @@ keeps_the_reservation() {
 	peak RTE_FASTMEM_MALLOC_RESERVE=48M && [ "$end" -lt "$most" ] && [ "$end" -ge $((48 << 20)) ]
 }
 keeps_a_peak_if_told_to() { peak RTE_FASTMEM_MALLOC_MAINTAIN=off && [ "$end" = "$most" ]; }
+names_a_variable_that_is_none() {
+	serves fastmem RTE_FASTMEM_MALLOC_RESERV=8M || return 1
+	grep -qF 'no such variable: RTE_FASTMEM_MALLOC_RESERV' "$scratch"/*.err
+}
 not_started_by_a_wrong_switch() { refuses RTE_FASTMEM_MALLOC_MAINTAIN 10 'on or off'; }
 
 # Whoever asks is answered while EAL still can.
@@ -414,6 +418,7 @@ promise a_wrong_value_is_named not_started_by_a_wrong_value
 promise a_wrong_size_is_named not_started_by_a_wrong_size
 promise a_size_has_one_unit_in_either_case takes_sizes 1048576 1024K 1024k 1M 1m
 promise a_wrong_switch_is_named not_started_by_a_wrong_switch
+promise a_misspelt_variable_is_named names_a_variable_that_is_none
 promise what_is_freed_can_be_cleared clears_what_is_freed
 promise the_memory_of_a_peak_is_given_back gives_a_peak_back
 promise what_is_reserved_is_not_given_back keeps_the_reservation

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -93,12 +94,38 @@ is_on(const char *name, bool otherwise)
 	return strcmp(value, "on") == 0;
 }
 
+/* A misspelt name would have no effect, and nobody would know. */
+static void
+name_unknown(void)
+{
+	static const char *const known[] = { "", "_CLEAR", "_MAINTAIN", "_REPORT", "_RESERVE", "_TRACE",
+		"_TRACE_LIBC", "_TRACE_MAX", "_TRACE_SKIP" };
+	static const char prefix[] = "RTE_FASTMEM_MALLOC";
+	char **variable;
+
+	for (variable = environ; variable != NULL && *variable != NULL; variable++) {
+		const char *rest = *variable + strlen(prefix);
+		unsigned int i;
+
+		if (strncmp(*variable, prefix, strlen(prefix)) != 0)
+			continue;
+		for (i = 0; i < RTE_DIM(known); i++)
+			if (strcspn(rest, "=") == strlen(known[i]) &&
+					strncmp(rest, known[i], strlen(known[i])) == 0)
+				break;
+		if (i == RTE_DIM(known))
+			fprintf(stderr, "librte_fastmem_malloc.so: no such variable: %.*s\n",
+				(int)strcspn(*variable, "="), *variable);
+	}
+}
+
 static void
 read_env(void)
 {
 	struct fastmem_malloc_config *config = &fastmem_malloc_config;
 	const char *report = from_env("RTE_FASTMEM_MALLOC_REPORT");
 
+	name_unknown();
 	read_mode(config);
 	if (report != NULL) {
 		config->count = true;
