@@ -67,6 +67,7 @@ ab:
 	@tools/ab.sh $(AB_ARGS)
 
 doc:
+	@command -v doxygen >/dev/null || { echo 'no doxygen: apt-get install doxygen' >&2; exit 1; }
 	mkdir -p build/doc
 	doxygen doc/api/Doxyfile
 

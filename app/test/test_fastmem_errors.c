@@ -106,6 +106,20 @@ a_socket_that_does_not_exist_is_einval(void)
 	return TEST_SUCCESS;
 }
 
+/* Swapped, the arguments of both calls compile. */
+static int
+a_socket_that_does_not_exist_is_logged(void)
+{
+	log_begin();
+	rte_fastmem_reserve(SOCKET_ID_ANY, 64 << 20);
+	TEST_ASSERT_EQUAL(log_end("rte_fastmem_reserve(): there is no socket 67108864"), 1);
+	log_begin();
+	rte_fastmem_set_limit(64 << 20, SOCKET_ID_ANY);
+	TEST_ASSERT_EQUAL(log_end("rte_fastmem_set_limit(): there is no socket 67108864"), 1);
+	TEST_ASSERT_EQUAL(rte_fastmem_get_limit(SOCKET_ID_ANY), SIZE_MAX);
+	return TEST_SUCCESS;
+}
+
 static int
 each_socket_of_eal_is_served(void)
 {
@@ -232,6 +246,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(an_alignment_that_needs_more_than_the_largest_is_e2big),
 	TEST_CASE(an_alignment_that_is_no_power_of_two_is_einval),
 	TEST_CASE(a_socket_that_does_not_exist_is_einval),
+	TEST_CASE(a_socket_that_does_not_exist_is_logged),
 	TEST_CASE(each_socket_of_eal_is_served),
 	TEST_CASE(null_pointers_are_einval_or_nothing),
 	TEST_CASE(a_class_that_is_none_is_einval),

@@ -23,6 +23,14 @@ fastmem_arena_of(struct fastmem_ctl *ctl, int socket_id)
 	return NULL;
 }
 
+/* Two functions have size and socket in opposite orders: who swaps them is told. */
+static int
+no_such_socket(const char *function, int socket_id)
+{
+	FASTMEM_LOG(ERR, "%s(): there is no socket %d", function, socket_id);
+	return -EINVAL;
+}
+
 /* The calling thread's socket first, then the others. */
 static struct fastmem_arena *
 arena_near(struct fastmem_ctl *ctl, const struct fastmem_tcache *t, unsigned int i)
@@ -60,7 +68,7 @@ rte_fastmem_reserve(size_t size, int socket_id)
 	if (ctl == NULL)
 		return -EINVAL;
 	if (socket_id != SOCKET_ID_ANY && (arena = fastmem_arena_of(ctl, socket_id)) == NULL)
-		return -EINVAL;
+		return no_such_socket(__func__, socket_id);
 	t = fastmem_tcache_self(true);
 	ret = arena != NULL ? fastmem_arena_reserve(arena, size) : reserve_any(ctl, t, size);
 	/* Last: the memory has taken descriptors from it. */
@@ -86,7 +94,7 @@ rte_fastmem_set_limit(int socket_id, size_t max_bytes)
 		fastmem_refusal_end(&ctl->arenas[i].refusal);
 		found = true;
 	}
-	return found ? 0 : -EINVAL;
+	return found ? 0 : no_such_socket(__func__, socket_id);
 }
 
 size_t

@@ -144,7 +144,7 @@ rte_fastmem_deinit(void);
  *   is missing on the others.
  * @return
  *   - 0: success
- *   - -EINVAL: no such socket, or fastmem is not initialised
+ *   - -EINVAL: no such socket, which is logged, or fastmem is not initialised
  *   - -ENOMEM: not enough memory, or the limit forbids it; what could be
  *     reserved is kept
  */
@@ -166,7 +166,7 @@ rte_fastmem_reserve(size_t size, int socket_id);
  *   Most bytes of backing memory; SIZE_MAX (the default) for no limit.
  * @return
  *   - 0: success
- *   - -EINVAL: no such socket, or fastmem is not initialised
+ *   - -EINVAL: no such socket, which is logged, or fastmem is not initialised
  */
 __rte_experimental
 int
