@@ -18,10 +18,9 @@
 #include <rte_cycles.h>
 #include <rte_errno.h>
 
-#include "fastmem_debug.h"
+#include "fastmem_hooks.h"
 #include "fastmem_private.h"
 #include "fastmem_request.h"
-#include "fastmem_track.h"
 
 #define BULK_ON_STACK 512 /* objects; a larger bulk takes memory from libc */
 
@@ -120,7 +119,7 @@ request_reclaim(const struct request *r)
 		fastmem_peers_take_back(r->ctl);
 	if (request_is_reclaimed(r))
 		return false;
-	fastmem_quarantine_flush(NULL);
+	FASTMEM_HOOK(flush, NULL);
 	if (r->t != NULL)
 		fastmem_tcache_flush(r->t, false);
 	for (i = 0; i < r->n_sockets; i++)
@@ -298,14 +297,14 @@ rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket
 	int ret;
 
 	/* In a secondary's first call, the level comes with this. */
-	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
-		return fastmem_checked_alloc_one(size, align, flags, socket_id);
+	if (fastmem_ctl_get() != NULL && fastmem_checks_all())
+		return fastmem_hooks()->alloc(size, align, flags, socket_id);
 	ret = fastmem_request_init(&r, size, align, flags, socket_id);
 	if (ret != 0) {
 		rte_errno = -ret;
 		return NULL;
 	}
-	obj = fastmem_sampled_alloc(&r, size, align, false, flags);
+	obj = fastmem_checks_some() ? fastmem_hooks()->sample(&r, size, align, flags) : NULL;
 	return obj != NULL ? obj : request_one(&r, size, flags);
 }
 
@@ -316,13 +315,13 @@ rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t ali
 	struct request r;
 	int ret;
 
-	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
-		return fastmem_checked_alloc(ptrs, n, size, align, flags, socket_id);
+	if (fastmem_ctl_get() != NULL && fastmem_checks_all())
+		return fastmem_hooks()->alloc_bulk(ptrs, n, size, align, flags, socket_id);
 	ret = fastmem_request_init(&r, size, align, flags, socket_id);
 	if (ret == 0)
 		ret = fastmem_request_bulk(&r, ptrs, n, size, flags);
-	if (ret == 0)
-		fastmem_sampled_exchange_bulk(&r, ptrs, n, size, align, false, flags);
+	if (ret == 0 && fastmem_checks_some())
+		fastmem_hooks()->sample_bulk(&r, ptrs, n, size, align, flags);
 	return ret;
 }
 
@@ -401,8 +400,8 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 		fastmem_log_ignored();
 		return;
 	}
-	if (ctl != NULL && (fastmem_debug_on() || fastmem_sampling())) {
-		fastmem_checked_free_bulk(ptrs, n, &fastmem_expect_nothing);
+	if (ctl != NULL && (fastmem_checks_all() || fastmem_checks_some())) {
+		fastmem_hooks()->free_bulk(ptrs, n);
 		return;
 	}
 	bin = rte_fastmem_bin_of(ptrs[0]);
@@ -417,8 +416,8 @@ rte_fastmem_free_slow(void *ptr)
 {
 	if (ptr == NULL)
 		return;
-	if (fastmem_ctl_get() != NULL && fastmem_debug_on())
-		fastmem_debug_free(ptr, &fastmem_expect_nothing);
+	if (fastmem_ctl_get() != NULL && fastmem_checks_all())
+		fastmem_hooks()->free(ptr);
 	else
 		rte_fastmem_free_bulk_slow(&ptr, 1);
 }
@@ -426,12 +425,8 @@ rte_fastmem_free_slow(void *ptr)
 void
 rte_fastmem_free_sized_slow(void *ptr, size_t size, size_t align)
 {
-	const struct fastmem_expect expect = {
-		.what = FASTMEM_EXPECT_SIZE, .size = size, .align = align,
-	};
-
-	if (fastmem_ctl_get() != NULL && (fastmem_debug_on() || fastmem_sampling()))
-		fastmem_checked_free_bulk(&ptr, 1, &expect);
+	if (fastmem_ctl_get() != NULL && (fastmem_checks_all() || fastmem_checks_some()))
+		fastmem_hooks()->free_sized(ptr, size, align);
 	else
 		rte_fastmem_free_slow(ptr);
 }
@@ -445,15 +440,10 @@ rte_fastmem_hfree_slow(rte_fastmem_handle_t handle, void *ptr)
 void
 rte_fastmem_hfree_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n)
 {
-	struct fastmem_ctl *ctl = fastmem_ctl_get();
-
-	if (ctl != NULL && (fastmem_debug_on() || fastmem_sampling())) {
-		struct fastmem_expect expect = fastmem_expect_handle(ctl, handle);
-
-		fastmem_checked_free_bulk(ptrs, n, &expect);
-	} else if (n != 1 || ptrs[0] != NULL) {
+	if (fastmem_ctl_get() != NULL && (fastmem_checks_all() || fastmem_checks_some()))
+		fastmem_hooks()->hfree_bulk(handle, ptrs, n);
+	else if (n != 1 || ptrs[0] != NULL)
 		rte_fastmem_free_bulk_slow(ptrs, n);
-	}
 }
 
 size_t
@@ -465,7 +455,7 @@ rte_fastmem_usable_size(const void *ptr)
 	if (ctl == NULL || id == 0)
 		return 0;
 	if (fastmem_is_checked(ctl, ptr))
-		return fastmem_debug_usable(&ctl->bins[id], ptr);
+		return fastmem_hooks()->usable(&ctl->bins[id], ptr);
 	return ctl->bins[id].slot_size - ctl->bins[id].header;
 }
 
@@ -504,9 +494,9 @@ rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle
 	*handle = fastmem_request_bin(&r, 0)->id;
 	if (r.n_sockets > 1)
 		*handle |= RTE_FASTMEM_HANDLE_ANY;
-	if (fastmem_debug_on() || fastmem_sampling())
-		*handle = fastmem_checked_handle(fastmem_request_bin(&r, 0), size, r.n_sockets);
-	fastmem_track_wrote(handle, sizeof(*handle));
+	if (fastmem_checks_all() || fastmem_checks_some())
+		*handle = fastmem_hooks()->handle(fastmem_request_bin(&r, 0), size, r.n_sockets);
+	FASTMEM_HOOK(wrote, handle, sizeof(*handle));
 	return 0;
 }
 
@@ -514,20 +504,17 @@ void *
 rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags)
 {
 	struct request r;
-	size_t size, align;
 	void *obj = NULL;
 	int ret = request_by_handle(&r, handle, flags);
 
-	if (ret == 0 && fastmem_debug_on())
-		ret = fastmem_checked_halloc(&r, handle, &obj, 1, flags);
+	if (ret == 0 && fastmem_checks_all())
+		ret = fastmem_hooks()->halloc(&r, handle, &obj, 1, flags);
 	if (ret != 0) {
 		rte_errno = -ret;
 		return NULL;
 	}
-	if (fastmem_sampling()) {
-		fastmem_handle_size(r.ctl, handle, &size, &align);
-		obj = fastmem_sampled_alloc(&r, size, align, true, flags);
-	}
+	if (fastmem_checks_some())
+		obj = fastmem_hooks()->sample_handle(&r, handle, flags);
 	return obj != NULL ? obj : request_one(&r, fastmem_request_bin(&r, 0)->slot_size, flags);
 }
 
@@ -538,16 +525,12 @@ rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned 
 	struct request r;
 	int ret = request_by_handle(&r, handle, flags);
 
-	if (ret == 0 && fastmem_debug_on())
-		return fastmem_checked_halloc(&r, handle, ptrs, n, flags);
+	if (ret == 0 && fastmem_checks_all())
+		return fastmem_hooks()->halloc(&r, handle, ptrs, n, flags);
 	if (ret == 0)
 		ret = fastmem_request_bulk(&r, ptrs, n, fastmem_request_bin(&r, 0)->slot_size,
 				flags);
-	if (ret == 0 && n > 0 && fastmem_sampling()) {
-		size_t size, align;
-
-		fastmem_handle_size(r.ctl, handle, &size, &align);
-		fastmem_sampled_exchange_bulk(&r, ptrs, n, size, align, true, flags);
-	}
+	if (ret == 0 && n > 0 && fastmem_checks_some())
+		fastmem_hooks()->sample_handle_bulk(&r, handle, ptrs, n, flags);
 	return ret;
 }

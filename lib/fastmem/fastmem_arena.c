@@ -33,7 +33,7 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
-#include "fastmem_debug.h"
+#include "fastmem_hooks.h"
 #include "fastmem_eal.h"
 #include "fastmem_replace_heap.h"
 
@@ -673,7 +673,7 @@ static void
 zone_free(const struct rte_memzone *mz)
 {
 	FASTMEM_UNCANCELLABLE;
-	fastmem_debug_memory_leaves(mz->addr, mz->len);
+	FASTMEM_HOOK(memory_leaves, mz->addr, mz->len);
 	rte_memzone_free(mz);
 }
 

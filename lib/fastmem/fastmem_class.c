@@ -10,7 +10,7 @@
 #include <errno.h>
 
 #include "fastmem_private.h"
-#include "fastmem_track.h"
+#include "fastmem_hooks.h"
 
 /* The size and the alignment, in bytes, of one of the bins for alignments above a granule. */
 size_t
@@ -72,7 +72,7 @@ rte_fastmem_classes(size_t *sizes)
 	for (i = 0; sizes != NULL && i < RTE_FASTMEM_N_CLASSES; i++)
 		sizes[i] = fastmem_class_size(i);
 	if (sizes != NULL)
-		fastmem_track_wrote(sizes, RTE_FASTMEM_N_CLASSES * sizeof(sizes[0]));
+		FASTMEM_HOOK(wrote, sizes, RTE_FASTMEM_N_CLASSES * sizeof(sizes[0]));
 	return RTE_FASTMEM_N_CLASSES;
 }
 

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "fastmem_debug.h"
+#include "fastmem_hooks.h"
 #include "fastmem_private.h"
 #include "fastmem_request.h"
 
@@ -143,7 +143,7 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id)
 
 	if (ctl == NULL)
 		return 0;
-	fastmem_quarantine_flush(NULL);
+	FASTMEM_HOOK(flush, NULL);
 	rte_fastmem_cache_flush();
 	fastmem_peers_take_back(ctl);
 	fastmem_pools_shrink(ctl, socket_id, NULL);

@@ -15,10 +15,10 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 
-#include "fastmem_debug.h"
+#include "fastmem_hooks.h"
+#include "fastmem_layout.h"
 #include "fastmem_private.h"
 #include "fastmem_replace_heap.h"
-#include "fastmem_track.h"
 
 /*
  * Held while this process begins, attaches, ends, or learns that the primary has ended. The thread
@@ -48,7 +48,7 @@ close_if_ended(void)
 static bool
 life_lock_take(void)
 {
-	if (fastmem_is_reporting())
+	if (FASTMEM_HOOK_OR(false, is_reporting))
 		return fastmem_local_trylock(&life_lock, FASTMEM_LOCK_LIFE);
 	fastmem_local_lock(&life_lock, FASTMEM_LOCK_LIFE);
 	return true;
@@ -219,14 +219,15 @@ primary_init(const struct fastmem_settings *settings)
 	fastmem_pools_init(ctl);
 	fastmem_steal_init();
 	fastmem_process.ctl_zone = mz;
+	fastmem_process.layout = &fastmem_layout;
 	fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
 	fastmem_process.ctl = ctl;
-	if (fastmem_debug_create(ctl, settings) != 0) {
+	if (FASTMEM_HOOK_OR(0, create, ctl, settings) != 0) {
 		FASTMEM_LOG(ERR, "no memory for what checking needs");
 		destroy(ctl);
 		return -ENOMEM;
 	}
-	fastmem_debug_attach(ctl, settings);
+	FASTMEM_HOOK(attach, ctl, settings);
 	fastmem_fork_begin();
 	fastmem_unload_watch();
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
@@ -275,7 +276,7 @@ check_shared(const struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf,
 	/* Pairs with the release in primary_init(). */
 	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
 		return -ENODEV;
-	if (unreadable || fastmem_conf_read(conf, settings) != 0) {
+	if (unreadable || fastmem_checking_conf(conf, settings) != 0) {
 		unreadable = true;
 		return -EINVAL;
 	}
@@ -288,7 +289,7 @@ check_shared(const struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf,
 		refused = true;
 		return -ENODEV;
 	}
-	return 0;
+	return fastmem_checking_attach(ctl);
 }
 
 /* In a secondary, which then is within fastmem_alive_enter(); also if this fails. */
@@ -314,9 +315,8 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 		fastmem_map_hide();
 		return ret;
 	}
-	fastmem_debug_attach(ctl, &settings);
-	/* ThreadSanitizer is told of this process only, as before. */
-	if (ctl->debug != NULL && (ctl->debug->tools & ~FASTMEM_TOOL_TSAN) != 0)
+	FASTMEM_HOOK(attach, ctl, &settings);
+	if (FASTMEM_HOOK_OR(false, wants_share, ctl))
 		fastmem_mp_share();
 	fastmem_fork_begin();
 	fastmem_unload_watch();
@@ -359,7 +359,7 @@ succeed(void)
 	fastmem_fork_settle(0);
 	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
 	fastmem_fork_end();
-	fastmem_debug_detach();
+	FASTMEM_HOOK(detach);
 	fastmem_process.ctl = NULL;
 	fastmem_map_hide();
 	fastmem_alive_leave();
@@ -375,10 +375,10 @@ destroy(struct fastmem_ctl *ctl)
 
 	/* Until now, a secondary that asked for memory had an answer. */
 	fastmem_mp_stop();
-	fastmem_track_stop();
+	FASTMEM_HOOK(memory_ends);
 	for (i = 0; i < ctl->n_sockets; i++)
 		fastmem_arena_destroy(&ctl->arenas[i]);
-	fastmem_debug_detach();
+	FASTMEM_HOOK(detach);
 	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
 	fastmem_process.ctl = NULL;
 	fastmem_map_detach();
@@ -417,7 +417,7 @@ init(const struct rte_fastmem_conf *conf)
 {
 	enum fastmem_process_state state = fastmem_process_state();
 	struct fastmem_settings settings;
-	int ret = fastmem_conf_read(conf, &settings);
+	int ret = fastmem_checking_conf(conf, &settings);
 
 	if (ret != 0)
 		return ret;
@@ -437,7 +437,7 @@ rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
 	struct life life;
 	int ret;
 
-	if (fastmem_is_reporting() || !life_begin(&life))
+	if (FASTMEM_HOOK_OR(false, is_reporting) || !life_begin(&life))
 		return -EBUSY;
 	ret = init(conf);
 	life_end(&life);
@@ -479,7 +479,7 @@ secondary_deinit(struct fastmem_ctl *ctl)
 	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
 		fastmem_threads_leave();
 	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
-	fastmem_debug_detach();
+	FASTMEM_HOOK(detach);
 	fastmem_process.ctl = NULL;
 	fastmem_process.init_called = false;
 	fastmem_map_detach();
@@ -491,13 +491,13 @@ primary_deinit(struct fastmem_ctl *ctl)
 {
 	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN) {
 		/* What was written to after its end is not found otherwise, if nobody needs the memory. */
-		rte_fastmem_debug_check();
-		fastmem_leaks_at_end();
+		FASTMEM_HOOK(check);
+		FASTMEM_HOOK(list_leaks);
 		fastmem_fork_end();
 		/* Nobody comes after this, and those who are there, fail from now on. */
 		__atomic_exchange_n(&ctl->ready, 0, __ATOMIC_ACQ_REL); /* see join() */
 		fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
-		fastmem_debug_close();
+		FASTMEM_HOOK(close);
 		fastmem_threads_forget();
 		if (fastmem_alive_others())
 			fastmem_mp_close(ctl);
@@ -517,7 +517,7 @@ rte_fastmem_deinit(void)
 	struct life life;
 
 	/* The call that is reported goes on, and needs what it has found. */
-	if (fastmem_is_reporting()) {
+	if (FASTMEM_HOOK_OR(false, is_reporting)) {
 		FASTMEM_LOG(ERR, "rte_fastmem_deinit() is called by the callback of a report: "
 			"ignored. Call it when the callback has returned");
 		return;
@@ -550,7 +550,7 @@ forget(void)
 		return;
 	fastmem_fork_end();
 	fastmem_set_process_state(FASTMEM_PROCESS_FORGOTTEN);
-	fastmem_debug_close();
+	FASTMEM_HOOK(close);
 	fastmem_threads_forget();
 	/* By the file others find the primary. A child that has not succeeded it is not that. */
 	if (rte_eal_process_type() == RTE_PROC_PRIMARY && state != FASTMEM_PROCESS_FORKED)
@@ -595,8 +595,7 @@ fastmem_forked(void)
 	fastmem_threads_forget_forked();
 	fastmem_defer_forked();
 	fastmem_mp_forked();
-	fastmem_report_forked();
-	fastmem_track_forked();
+	FASTMEM_HOOK(forked);
 	if (state == FASTMEM_PROCESS_OPEN)
 		fastmem_set_process_state(FASTMEM_PROCESS_FORKED);
 	else if (state == FASTMEM_PROCESS_CLOSED) /* the end is left to the parent */
@@ -633,7 +632,7 @@ fastmem_end(void)
 	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN) {
 		fastmem_defer_end_all();
 		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
-			fastmem_leaks_at_end();
+			FASTMEM_HOOK(list_leaks);
 		else
 			secondary_deinit(fastmem_ctl());
 		forget();

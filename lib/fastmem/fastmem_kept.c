@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "fastmem_private.h"
-#include "fastmem_track.h"
+#include "fastmem_hooks.h"
 
 static uint64_t
 granules_to_bytes(uint64_t n)
@@ -83,7 +83,7 @@ rte_fastmem_kept(struct rte_fastmem_kept *kept)
 	if (ctl == NULL)
 		return -ENODEV;
 	memset(kept, 0, sizeof(*kept));
-	fastmem_track_wrote(kept, sizeof(*kept));
+	FASTMEM_HOOK(wrote, kept, sizeof(*kept));
 	for (i = 0; i < ctl->n_sockets; i++)
 		add_arena(&ctl->arenas[i], kept);
 	for (i = 1; i < ctl->n_bins; i++) {

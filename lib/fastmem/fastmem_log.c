@@ -19,6 +19,15 @@ RTE_LOG_REGISTER_DEFAULT(fastmem_logtype, NOTICE);
 
 static __thread struct fastmem_later *pending; /* the outermost one; NULL: lines are written at once */
 
+/* Where lines go, for what writes by itself. */
+FILE *
+fastmem_log_stream(void)
+{
+	FILE *f = rte_log_get_stream();
+
+	return f != NULL ? f : stderr;
+}
+
 /* Start to keep lines back. Those that are within another call of this are left to that. */
 void
 fastmem_log_later(struct fastmem_later *later)

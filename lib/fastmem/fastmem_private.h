@@ -39,6 +39,9 @@
  *   fastmem_map.c            an address to its bin and slab
  *   fastmem_meta.c           the memory of all of the above
  *   fastmem_eal.c            memzones
+ *   fastmem_debug_api.c      the functions of rte_fastmem_debug.h
+ *   fastmem_hooks.c          whether this process checks
+ *   fastmem_tools.c          which sanitizers and checkers it runs under
  *   fastmem_state.c          what this process knows of fastmem
  *   fastmem_mutex.c          robust mutexes
  *   fastmem_log.c            lines that wait until no lock is held
@@ -52,8 +55,8 @@
  *   fastmem_kept.c           the same: what keeps memory
  *   fastmem_verify.c         reads all of the above, for tests
  *
- * Checking is in lib/fastmem_debug, of which fastmem_debug.h tells: it is called where objects
- * and slabs come and go. Drop-in names are in lib/fastmem_replace.
+ * Checking is in lib/fastmem_debug, of which fastmem_debug.h tells: it plugs into the hooks of
+ * fastmem_hooks.h, where objects and slabs come and go. Drop-in names are in lib/fastmem_replace.
  *
  * All structures here lie in shared memory, at the same address in each
  * process, and are never unmapped before deinit: a pointer to one never
@@ -72,6 +75,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include <rte_atomic.h>
@@ -593,6 +597,7 @@ extern struct fastmem_process fastmem_process;
 extern int fastmem_logtype;
 #define FASTMEM_LOG(level, fmt, ...) \
 	fastmem_log(RTE_LOG_ ## level, "FASTMEM: " fmt "\n", ## __VA_ARGS__)
+FILE *fastmem_log_stream(void);
 void fastmem_log(uint32_t level, const char *format, ...) __rte_format_printf(2, 3);
 
 #define FASTMEM_LATER_BYTES 1000

@@ -11,12 +11,12 @@
 
 #include <rte_errno.h>
 
-#include "fastmem_debug.h"
+#include "fastmem_hooks.h"
 #include "fastmem_private.h"
 #include "fastmem_request.h"
 
-static void *
-realloc_move(void *old, size_t old_size, size_t size, size_t align, int socket_id)
+void *
+fastmem_realloc_move(void *old, size_t old_size, size_t size, size_t align, int socket_id)
 {
 	void *new = rte_fastmem_alloc_slow(size, align, 0, socket_id);
 
@@ -28,8 +28,8 @@ realloc_move(void *old, size_t old_size, size_t size, size_t align, int socket_i
 }
 
 /* Whether the slot of an object has room for that size, and the object the alignment. */
-static bool
-slot_holds(const struct fastmem_bin *bin, const void *ptr, size_t size, size_t align)
+bool
+fastmem_slot_holds(const struct fastmem_bin *bin, const void *ptr, size_t size, size_t align)
 {
 	if (align == 0)
 		align = RTE_FASTMEM_ALIGN_DEFAULT;
@@ -69,53 +69,14 @@ realloc_within(const struct fastmem_bin *bin, void *ptr, size_t size, size_t ali
 		return ptr;
 	if (smaller->slot_size > bin->slot_size - bin->slot_size / 5)
 		return realloc_stay(ptr);
-	new = fastmem_sampled_alloc(&r, size, align, false, RTE_FASTMEM_F_NOGROW);
+	new = fastmem_checks_some() ?
+		fastmem_hooks()->sample(&r, size, align, RTE_FASTMEM_F_NOGROW) : NULL;
 	if (new == NULL)
 		new = fastmem_cache_alloc(r.t, smaller, RTE_FASTMEM_F_NOGROW);
 	if (new == NULL)
 		return realloc_stay(ptr);
 	memcpy(new, ptr, size);
 	rte_fastmem_free_slow(ptr);
-	return new;
-}
-
-/* The same for a checked object, which moves whenever it can: who uses its old address is found. */
-static void *
-checked_within(void *ptr, size_t size, size_t align, int socket_id)
-{
-	const bool checked = fastmem_debug_on(); /* or a sampled object, unlike the next one */
-	struct fastmem_shape shape = fastmem_debug_shape(size, align);
-	struct request r;
-	void *new = NULL;
-
-	if (fastmem_request_init(&r, checked ? shape.slot : size, align, RTE_FASTMEM_F_NOGROW,
-			socket_id) == 0)
-		new = fastmem_cache_alloc(r.t, fastmem_request_bin(&r, 0), RTE_FASTMEM_F_NOGROW);
-	if (new == NULL)
-		return fastmem_debug_resize_in_place(ptr, size, align) ? ptr : NULL;
-	if (checked)
-		new = fastmem_debug_take(new, &shape, RTE_FASTMEM_F_NOGROW);
-	memcpy(new, ptr, size);
-	rte_fastmem_free_slow(ptr);
-	return new;
-}
-
-static void *
-checked_realloc(const struct fastmem_bin *bin, void *ptr, size_t size, size_t align)
-{
-	int socket_id = fastmem_ctl()->arenas[bin->socket].socket_id;
-	size_t old_size;
-	void *new;
-
-	if (!fastmem_debug_resize(ptr, &old_size)) {
-		rte_errno = EINVAL;
-		return NULL;
-	}
-	if (size > old_size || !slot_holds(bin, ptr, size, align))
-		return realloc_move(ptr, old_size, size, align, socket_id);
-	new = checked_within(ptr, size, align, socket_id);
-	if (new == NULL)
-		rte_errno = EINVAL;
 	return new;
 }
 
@@ -134,8 +95,8 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 		id = rte_fastmem_bin_of(ptr);
 		if (id == 0)
 			ret = -EINVAL;
-		if (id == 0 && fastmem_debug_on())
-			fastmem_report_foreign(RTE_FASTMEM_ERROR_REALLOC, ptr);
+		if (id == 0 && fastmem_checks_all())
+			fastmem_hooks()->realloc_foreign(ptr);
 	}
 	if (ret != 0) {
 		rte_errno = -ret;
@@ -148,9 +109,9 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 	}
 	bin = &ctl->bins[id];
 	if (fastmem_is_checked(ctl, ptr))
-		return checked_realloc(bin, ptr, size, align);
-	if (slot_holds(bin, ptr, size, align))
+		return fastmem_hooks()->realloc(bin, ptr, size, align);
+	if (fastmem_slot_holds(bin, ptr, size, align))
 		return realloc_within(bin, ptr, size, align);
-	return realloc_move(ptr, bin->slot_size - bin->header, size, align,
+	return fastmem_realloc_move(ptr, bin->slot_size - bin->header, size, align,
 			ctl->arenas[bin->socket].socket_id);
 }

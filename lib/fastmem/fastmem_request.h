@@ -40,28 +40,8 @@ void fastmem_free_bulk_one_by_one(struct fastmem_ctl *ctl, void *const *ptrs, un
 /* fastmem_control.c */
 struct fastmem_arena *fastmem_arena_of(struct fastmem_ctl *ctl, int socket_id);
 
-/* debug_alloc.c */
-void fastmem_handle_size(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle, size_t *size,
-		size_t *align);
-int fastmem_checked_alloc(void **objs, unsigned int n, size_t size, size_t align,
-		unsigned int flags,
-		int socket_id);
-void *fastmem_checked_alloc_one(size_t size, size_t align, unsigned int flags, int socket_id);
-int fastmem_checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs,
-		unsigned int n,
-		unsigned int flags);
-void *fastmem_sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle,
-		unsigned int flags);
-void fastmem_sampled_exchange_bulk(struct request *r, void **objs, unsigned int n, size_t size,
-		size_t align,
-		bool by_handle, unsigned int flags);
-bool fastmem_is_checked(const struct fastmem_ctl *ctl, const void *ptr);
-void fastmem_checked_free_bulk(void *const *ptrs, unsigned int n,
-		const struct fastmem_expect *expect);
-extern const struct fastmem_expect fastmem_expect_nothing;
-struct fastmem_expect fastmem_expect_handle(const struct fastmem_ctl *ctl,
-		rte_fastmem_handle_t handle);
-rte_fastmem_handle_t fastmem_checked_handle(const struct fastmem_bin *bin, size_t size,
-		unsigned int n_sockets);
+/* fastmem_realloc.c */
+void *fastmem_realloc_move(void *old, size_t old_size, size_t size, size_t align, int socket_id);
+bool fastmem_slot_holds(const struct fastmem_bin *bin, const void *ptr, size_t size, size_t align);
 
 #endif /* FASTMEM_REQUEST_H */

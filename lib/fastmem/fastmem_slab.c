@@ -23,7 +23,7 @@
 #include <string.h>
 
 #include "fastmem_bin.h"
-#include "fastmem_debug.h"
+#include "fastmem_hooks.h"
 
 #define EMPTY_SLABS_KEPT 1
 #define BATCH FASTMEM_MAGAZINE_LARGE_CAPACITY
@@ -207,7 +207,7 @@ slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	fastmem_slab_uncount(bin, slab);
 	bin->releases++;
 	slab_set_bins(slab, 0);
-	fastmem_debug_slab_end(slab);
+	FASTMEM_HOOK(slab_end, slab);
 	fastmem_run_free(&fastmem_ctl()->arenas[bin->socket], slab->head);
 }
 
@@ -221,7 +221,7 @@ fastmem_slab_release_empty(struct fastmem_bin *bin)
 	if (__atomic_load_n(&bin->n_empty, __ATOMIC_RELAXED) == 0)
 		return;
 	fastmem_bin_lock(bin);
-	fastmem_debug_slabs_hold();
+	FASTMEM_HOOK(slabs_hold);
 	for (head = bin->last_slab; head != 0 && bin->n_empty > 0; head = before) {
 		struct fastmem_granule *slab = fastmem_granule(head);
 
@@ -229,7 +229,7 @@ fastmem_slab_release_empty(struct fastmem_bin *bin)
 		if (slab->n_free == slab->n_slots)
 			slab_release(bin, slab);
 	}
-	fastmem_debug_slabs_release();
+	FASTMEM_HOOK(slabs_release);
 	fastmem_mutex_unlock(&bin->lock);
 }
 
@@ -346,7 +346,7 @@ fastmem_slab_make(struct fastmem_bin *bin, unsigned int flags, uint32_t max_slot
 	fastmem_bin_lock(bin);
 	slab_format(bin, slab, max_slots);
 	fastmem_mutex_unlock(&bin->lock);
-	if (fastmem_debug_slab(slab, (flags & RTE_FASTMEM_F_NOGROW) == 0) != 0) {
+	if (FASTMEM_HOOK_OR(0, slab_make, slab, (flags & RTE_FASTMEM_F_NOGROW) == 0) != 0) {
 		slab_undo(bin, slab);
 		return NULL;
 	}
@@ -357,7 +357,7 @@ fastmem_slab_make(struct fastmem_bin *bin, unsigned int flags, uint32_t max_slot
 size_t
 fastmem_slab_meta_bytes(const struct fastmem_bin *bin)
 {
-	return fastmem_debug_slab_bytes(bin) +
+	return FASTMEM_HOOK_OR((size_t)0, slab_bytes, bin) +
 		(needs_tiny_bits(bin) ? FASTMEM_TINY_WORDS * sizeof(uint64_t) : 0);
 }
 
@@ -365,7 +365,7 @@ fastmem_slab_meta_bytes(const struct fastmem_bin *bin)
 void
 fastmem_slab_enter(struct fastmem_bin *bin, struct fastmem_granule *slab)
 {
-	fastmem_debug_slab_enter(slab);
+	FASTMEM_HOOK(slab_enter, slab);
 	fastmem_bin_lock(bin);
 	slab_set_state(slab, FASTMEM_SLAB);
 	fastmem_bin_list_push_tail(bin, slab);
@@ -424,7 +424,7 @@ void
 fastmem_slab_end(struct fastmem_bin *bin, struct fastmem_granule *slab)
 {
 	fastmem_bin_lock(bin);
-	fastmem_debug_slabs_hold();
+	FASTMEM_HOOK(slabs_hold);
 	slab->taker = fastmem_process.peer;
 	fastmem_set_state(slab, FASTMEM_TAKEN);
 	slab_set_state(slab, FASTMEM_TAKEN);
@@ -435,8 +435,8 @@ fastmem_slab_end(struct fastmem_bin *bin, struct fastmem_granule *slab)
 		fastmem_slab_uncount(bin, slab);
 	bin->releases++;
 	slab_set_bins(slab, 0);
-	fastmem_debug_slab_end(slab);
-	fastmem_debug_slabs_release();
+	FASTMEM_HOOK(slab_end, slab);
+	FASTMEM_HOOK(slabs_release);
 	fastmem_mutex_unlock(&bin->lock);
 	fastmem_run_free(&fastmem_ctl()->arenas[bin->socket], slab->head);
 }
@@ -546,10 +546,10 @@ put_batch(struct fastmem_bin *from, struct fastmem_bin *bin, void **objs, uint32
 	}
 	fastmem_bin_transfer_end(bin);
 	if (bin->n_empty > EMPTY_SLABS_KEPT && bin->pool == NULL) {
-		fastmem_debug_slabs_hold();
+		FASTMEM_HOOK(slabs_hold);
 		while (bin->n_empty > EMPTY_SLABS_KEPT)
 			slab_release(bin, fastmem_granule(bin->last_slab));
-		fastmem_debug_slabs_release();
+		FASTMEM_HOOK(slabs_release);
 	}
 	return n_wrong;
 }

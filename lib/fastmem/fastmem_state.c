@@ -6,8 +6,9 @@
  * What this process knows of fastmem: any layer may read it, fastmem_init.c writes it.
  */
 
-#include "fastmem_layout.h"
+#include "fastmem_hooks.h"
 #include "fastmem_private.h"
 
-struct fastmem_process fastmem_process = { .layout = &fastmem_layout, .peers_fd = -1 };
+struct fastmem_process fastmem_process = { .peers_fd = -1 };
+struct fastmem_checking fastmem_checking;
 struct rte_fastmem_map rte_fastmem_map = { .first = FASTMEM_NO_MAP };

@@ -25,8 +25,7 @@
 #include <rte_lcore.h>
 #include <rte_pause.h>
 
-#include "fastmem_debug.h"
-#include "fastmem_track.h"
+#include "fastmem_hooks.h"
 
 #define READ_TRIES 1000
 
@@ -253,8 +252,7 @@ bin_allocs(const struct fastmem_ctl *ctl, unsigned int bin)
 static int64_t
 bin_quarantined(const struct fastmem_ctl *ctl, unsigned int bin)
 {
-	return ctl->debug == NULL ? 0 :
-		__atomic_load_n(&ctl->debug->quarantined[bin], __ATOMIC_RELAXED);
+	return ctl->debug == NULL ? 0 : FASTMEM_HOOK_OR(0, n_waiting, bin);
 }
 
 /* Slots of a bin that are not in its slabs, or store. */
@@ -421,7 +419,7 @@ rte_fastmem_stats(struct rte_fastmem_stats *stats)
 	if (ctl == NULL)
 		return -ENODEV;
 	memset(stats, 0, sizeof(*stats));
-	fastmem_track_wrote(stats, sizeof(*stats));
+	FASTMEM_HOOK(wrote, stats, sizeof(*stats));
 	for (i = 1; i < ctl->n_bins; i++) {
 		struct tally t;
 
@@ -459,7 +457,7 @@ rte_fastmem_stats_class(size_t class_size, struct rte_fastmem_class_stats *stats
 	if (ctl == NULL)
 		return -ENODEV;
 	memset(stats, 0, sizeof(*stats));
-	fastmem_track_wrote(stats, sizeof(*stats));
+	FASTMEM_HOOK(wrote, stats, sizeof(*stats));
 	t = size_tally(ctl, class_size, KEY_EVERYONE);
 	stats->class_size = class_size;
 	stats->in_use = t.in_use;
@@ -498,7 +496,7 @@ key_class_stats(int key, size_t class_size, struct rte_fastmem_lcore_class_stats
 	if (key != KEY_SHARED && !lcore_exists(ctl, key))
 		return -EINVAL;
 	t = size_tally(ctl, class_size, key);
-	fastmem_track_wrote(stats, sizeof(*stats));
+	FASTMEM_HOOK(wrote, stats, sizeof(*stats));
 	stats->class_size = class_size;
 	stats->alloc_cache_hits = t.alloc - t.alloc_misses;
 	stats->alloc_cache_misses = t.alloc_misses;
@@ -516,7 +514,7 @@ key_stats(int key, struct rte_fastmem_lcore_stats *stats)
 
 	if (ret != 0)
 		return ret;
-	fastmem_track_wrote(stats, sizeof(*stats));
+	FASTMEM_HOOK(wrote, stats, sizeof(*stats));
 	stats->alloc_cache_hits = all.alloc_cache_hits;
 	stats->alloc_cache_misses = all.alloc_cache_misses;
 	stats->alloc_nomem = all.alloc_nomem;

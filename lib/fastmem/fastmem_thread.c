@@ -28,7 +28,7 @@
 #include <rte_eal.h>
 #include <rte_lcore.h>
 
-#include "fastmem_debug.h"
+#include "fastmem_hooks.h"
 
 /*
  * Both full and empty: any call on it goes to the slow path. Only popping of the places of pools
@@ -297,7 +297,7 @@ thread_enter(void)
 static void
 thread_arm(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
 {
-	if (fastmem_debug_on() || fastmem_sample_is_exact())
+	if (fastmem_checking.no_caches)
 		return;
 	rte_fastmem_tls.caches = t->caches;
 	rte_fastmem_tls.classes = &t->caches[ctl->arenas[t->socket].first_bin];

@@ -108,7 +108,7 @@ seize(struct fastmem_record *r)
 bool
 fastmem_debug_is_full_level(void)
 {
-	return fastmem_debug.level != RTE_FASTMEM_DEBUG_LIGHT;
+	return fastmem_checking.level != RTE_FASTMEM_DEBUG_LIGHT;
 }
 
 /* As rte_gettid(), without the call that its variable takes from a shared object. */
@@ -602,12 +602,11 @@ check_report(void *arg)
 }
 
 unsigned int
-rte_fastmem_debug_check(void)
+fastmem_debug_check(void)
 {
 	struct check check = { .n = 0 };
 
-	if (fastmem_ctl_get() != NULL)
-		fastmem_records_walk(&(struct fastmem_walk){ .record = check_one,
-			.between = check_report, .arg = &check });
+	fastmem_records_walk(&(struct fastmem_walk){ .record = check_one,
+		.between = check_report, .arg = &check });
 	return check.n_wrong;
 }

@@ -4,7 +4,13 @@
 
 /*
  * Calls while checking is on: a request becomes that for a slot with room for red zones.
+ *
+ * Functions that are in a backtrace are called fastmem_*, static ones too: by that they are left out
+ * of a program that contains the library, and has no debug information of it.
  */
+
+#include <errno.h>
+#include <string.h>
 
 #include <rte_errno.h>
 
@@ -18,8 +24,8 @@
 #define HANDLE_SLACK_MAX (UINT32_MAX >> HANDLE_SLACK_SHIFT)
 
 /* Bytes and alignment that a handle stands for: or more than was asked for, if that is not known. */
-void
-fastmem_handle_size(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle, size_t *size,
+static void
+handle_size(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle, size_t *size,
 		size_t *align)
 {
 	const struct fastmem_bin *bin = &ctl->bins[handle & RTE_FASTMEM_HANDLE_BIN];
@@ -90,7 +96,7 @@ fastmem_checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **ob
 	size_t size, align;
 	int ret;
 
-	fastmem_handle_size(r->ctl, handle, &size, &align);
+	handle_size(r->ctl, handle, &size, &align);
 	shape = fastmem_debug_shape(size, align);
 	shape.align = FASTMEM_BY_HANDLE | fastmem_request_bin(r, 0)->slot_size;
 	ret = fastmem_bin_offset(shape.slot, align, &r->offset);
@@ -113,18 +119,32 @@ fastmem_sampled_take(struct request *r, size_t size, size_t align, bool by_handl
 }
 
 /* Allocate a sampled object; NULL if none is due or memory is exhausted. */
-void *
-fastmem_sampled_alloc(struct request *r, size_t size, size_t align, bool by_handle,
-		unsigned int flags)
+static void *
+fastmem_sampled_one(struct request *r, size_t size, size_t align, bool by_handle, unsigned int flags)
 {
-	if (!fastmem_sampling() || !fastmem_sample_due(r->t, fastmem_request_bin(r, 0)))
+	if (!fastmem_sample_due(r->t, fastmem_request_bin(r, 0)))
 		return NULL;
 	return fastmem_sampled_take(r, size, align, by_handle, flags);
 }
 
+void *
+fastmem_sampled_alloc(struct request *r, size_t size, size_t align, unsigned int flags)
+{
+	return fastmem_sampled_one(r, size, align, false, flags);
+}
+
+void *
+fastmem_sampled_halloc(struct request *r, rte_fastmem_handle_t handle, unsigned int flags)
+{
+	size_t size, align;
+
+	handle_size(r->ctl, handle, &size, &align);
+	return fastmem_sampled_one(r, size, align, true, flags);
+}
+
 /* Put a sampled object in place of one that the caller has not seen yet. */
 static void
-sampled_exchange(struct request *r, void **obj, size_t size, size_t align, bool by_handle,
+fastmem_sampled_exchange(struct request *r, void **obj, size_t size, size_t align, bool by_handle,
 		unsigned int flags)
 {
 	void *sampled = fastmem_sampled_take(r, size, align, by_handle, flags);
@@ -140,30 +160,36 @@ sampled_exchange(struct request *r, void **obj, size_t size, size_t align, bool 
 }
 
 /* Put sampled objects in place of those that are due of many. */
-void
-fastmem_sampled_exchange_bulk(struct request *r, void **objs, unsigned int n, size_t size,
-		size_t align,
+static void
+fastmem_sampled_exchange_bulk(struct request *r, void **objs, unsigned int n, size_t size, size_t align,
 		bool by_handle, unsigned int flags)
 {
 	const struct fastmem_bin *bin = fastmem_request_bin(r, 0);
 	unsigned int i = 0;
 
-	if (!fastmem_sampling())
-		return;
 	while ((i = fastmem_sample_next(r->t, bin, i, n)) < n)
-		sampled_exchange(r, &objs[i++], size, align, by_handle, flags);
-}
-
-/* Whether an object is checked. */
-bool
-fastmem_is_checked(const struct fastmem_ctl *ctl, const void *ptr)
-{
-	return fastmem_debug_on() ||
-		(fastmem_sampling() && ctl->bins[rte_fastmem_bin_of(ptr)].sampled);
+		fastmem_sampled_exchange(r, &objs[i++], size, align, by_handle, flags);
 }
 
 void
-fastmem_checked_free_bulk(void *const *ptrs, unsigned int n, const struct fastmem_expect *expect)
+fastmem_sampled_bulk(struct request *r, void **objs, unsigned int n, size_t size, size_t align,
+		unsigned int flags)
+{
+	fastmem_sampled_exchange_bulk(r, objs, n, size, align, false, flags);
+}
+
+void
+fastmem_sampled_halloc_bulk(struct request *r, rte_fastmem_handle_t handle, void **objs,
+		unsigned int n, unsigned int flags)
+{
+	size_t size, align;
+
+	handle_size(r->ctl, handle, &size, &align);
+	fastmem_sampled_exchange_bulk(r, objs, n, size, align, true, flags);
+}
+
+static void
+fastmem_checked_free_many(void *const *ptrs, unsigned int n, const struct fastmem_expect *expect)
 {
 	unsigned int i;
 
@@ -175,20 +201,44 @@ fastmem_checked_free_bulk(void *const *ptrs, unsigned int n, const struct fastme
 		else
 			fastmem_free_bulk_one_by_one(fastmem_ctl(), &ptrs[i], 1);
 	}
-	if (fastmem_sampling())
+	if (fastmem_checks_some())
 		fastmem_thread_freed();
 }
 
-const struct fastmem_expect fastmem_expect_nothing = { .what = FASTMEM_EXPECT_NOTHING };
+static const struct fastmem_expect expect_nothing = { .what = FASTMEM_EXPECT_NOTHING };
+
+void
+fastmem_checked_free(void *ptr)
+{
+	fastmem_debug_free(ptr, &expect_nothing);
+}
+
+void
+fastmem_checked_free_bulk(void *const *ptrs, unsigned int n)
+{
+	fastmem_checked_free_many(ptrs, n, &expect_nothing);
+}
+
+void
+fastmem_checked_free_sized(void *ptr, size_t size, size_t align)
+{
+	const struct fastmem_expect expect = {
+		.what = FASTMEM_EXPECT_SIZE, .size = size, .align = align,
+	};
+
+	fastmem_checked_free_many(&ptr, 1, &expect);
+}
 
 /* What is to be freed if a handle is right. */
-struct fastmem_expect
-fastmem_expect_handle(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle)
+void
+fastmem_checked_hfree_bulk(rte_fastmem_handle_t handle, void *const *ptrs, unsigned int n)
 {
-	return (struct fastmem_expect){
+	const struct fastmem_expect expect = {
 		.what = FASTMEM_EXPECT_CLASS,
-		.size = ctl->bins[handle & RTE_FASTMEM_HANDLE_BIN].slot_size,
+		.size = fastmem_ctl()->bins[handle & RTE_FASTMEM_HANDLE_BIN].slot_size,
 	};
+
+	fastmem_checked_free_many(ptrs, n, &expect);
 }
 
 /*
@@ -203,7 +253,76 @@ fastmem_checked_handle(const struct fastmem_bin *bin, size_t size, unsigned int 
 	size_t slack = bin->slot_size - size;
 
 	handle |= n_sockets > 1 ? HANDLE_ALL_SOCKETS : HANDLE_ONE_SOCKET;
-	if (fastmem_sampling())
+	if (fastmem_checks_some())
 		handle |= RTE_FASTMEM_HANDLE_ANY;
 	return handle | (slack <= HANDLE_SLACK_MAX ? slack << HANDLE_SLACK_SHIFT : 0);
+}
+
+/*
+ * To a size that the slot holds: the object moves whenever it can, so that who uses its old address
+ * is found.
+ */
+static void *
+fastmem_checked_within(void *ptr, size_t size, size_t align, int socket_id)
+{
+	const bool checked = fastmem_checks_all(); /* or a sampled object, unlike the next one */
+	struct fastmem_shape shape = fastmem_debug_shape(size, align);
+	struct request r;
+	void *new = NULL;
+
+	if (fastmem_request_init(&r, checked ? shape.slot : size, align, RTE_FASTMEM_F_NOGROW,
+			socket_id) == 0)
+		new = fastmem_cache_alloc(r.t, fastmem_request_bin(&r, 0), RTE_FASTMEM_F_NOGROW);
+	if (new == NULL)
+		return fastmem_debug_resize_in_place(ptr, size, align) ? ptr : NULL;
+	if (checked)
+		new = fastmem_debug_take(new, &shape, RTE_FASTMEM_F_NOGROW);
+	memcpy(new, ptr, size);
+	rte_fastmem_free_slow(ptr);
+	return new;
+}
+
+void *
+fastmem_checked_realloc(const struct fastmem_bin *bin, void *ptr, size_t size, size_t align)
+{
+	int socket_id = fastmem_ctl()->arenas[bin->socket].socket_id;
+	size_t old_size;
+	void *new;
+
+	if (!fastmem_debug_resize(ptr, &old_size)) {
+		rte_errno = EINVAL;
+		return NULL;
+	}
+	if (size > old_size || !fastmem_slot_holds(bin, ptr, size, align))
+		return fastmem_realloc_move(ptr, old_size, size, align, socket_id);
+	new = fastmem_checked_within(ptr, size, align, socket_id);
+	if (new == NULL)
+		rte_errno = EINVAL;
+	return new;
+}
+
+void
+fastmem_checked_realloc_foreign(const void *ptr)
+{
+	fastmem_report_foreign(RTE_FASTMEM_ERROR_REALLOC, ptr);
+}
+
+void
+fastmem_checked_pool_take(const struct fastmem_pool *pool, void **objs, unsigned int n)
+{
+	const struct fastmem_shape shape = { .size = pool->size };
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		objs[i] = fastmem_debug_take(objs[i], &shape, 0);
+}
+
+void
+fastmem_checked_pool_put(const struct fastmem_pool *pool, void *const *objs, unsigned int n)
+{
+	const struct fastmem_expect expect = { .what = FASTMEM_EXPECT_POOL, .pool = pool };
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		fastmem_debug_free(objs[i], &expect);
 }

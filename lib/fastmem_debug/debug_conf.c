@@ -19,11 +19,10 @@
 #include "fastmem_stack.h"
 #include "fastmem_track.h"
 
-#define VARIABLE "RTE_FASTMEM_DEBUG"
+#define VARIABLE FASTMEM_DEBUG_ENV
 #define SAMPLE_DEFAULT 1000u
 #define QUARANTINE_DEFAULT ((size_t)8 << 20)
 #define DEPTH_DEFAULT 8u
-#define DEPTH_MAX 16u
 #define LIBRARY_FRAMES 4u
 
 static bool
@@ -68,7 +67,7 @@ parse_setting(const char *name, const char *value, struct fastmem_settings *s)
 			return "quarantine=BYTES, such as 16M, and not 0";
 		s->conf.quarantine = number;
 	} else if (strcmp(name, "depth") == 0) {
-		if (fastmem_parse_size(value, DEPTH_MAX, &number) != 0 || number == 0)
+		if (fastmem_parse_size(value, FASTMEM_DEPTH_MAX, &number) != 0 || number == 0)
 			return "depth=FRAMES, from 1 to 16";
 		s->conf.depth = number;
 	} else if (strcmp(name, "report") == 0) {
@@ -109,34 +108,13 @@ parse_environment(const char *text, struct fastmem_settings *s)
 	return expected == NULL ? 0 : -EINVAL;
 }
 
-/*
- * The environment is that of whoever has started the program. If the program has more rights, they
- * are not to choose what it writes to, nor to have it tell where its memory is.
- */
-static const char *
-environment_get(void)
-{
-	const char *text = secure_getenv(VARIABLE);
-
-	if (text == NULL && getenv(VARIABLE) != NULL)
-		FASTMEM_LOG(WARNING, VARIABLE " is ignored, as this program has more rights than "
-			"the user who has started it: rte_fastmem_init_conf() can ask for checking");
-	return text;
-}
-
-/* The environment overrides the application's configuration. Returns 0 or a negative errno. */
+/* s: as the application wants it, which the environment overrides. Returns 0 or a negative errno. */
 int
-fastmem_conf_read(const struct rte_fastmem_conf *conf, struct fastmem_settings *s)
+fastmem_conf_read(const char *environment, struct fastmem_settings *s)
 {
-	const char *environment = environment_get();
-	unsigned int tools = fastmem_track_tools();
+	unsigned int tools = fastmem_tools();
 	int ret;
 
-	memset(s, 0, sizeof(*s));
-	if (conf != NULL)
-		s->conf = *conf;
-	if (s->conf.debug > RTE_FASTMEM_DEBUG_SAMPLE || s->conf.depth > DEPTH_MAX)
-		return -EINVAL;
 	ret = environment != NULL ? parse_environment(environment, s) : 0;
 	if (ret != 0)
 		return ret;
@@ -171,7 +149,7 @@ fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s)
 	debug->sample = s->conf.sample;
 	debug->depth = s->conf.depth;
 	debug->leaks = !s->conf.no_leaks;
-	debug->tools = fastmem_track_tools();
+	debug->tools = fastmem_tools();
 	debug->zones = fastmem_track_allows_zones();
 	debug->quarantine_max = s->conf.quarantine;
 	if (fastmem_quarantine_init(debug) != 0)
@@ -221,12 +199,14 @@ fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_setting
 	fastmem_debug.zones = ctl->debug->zones != 0;
 	/* Last: from now on calls are checked. Of what is sampled, tools would know a part. */
 	if (ctl->debug->level != RTE_FASTMEM_DEBUG_SAMPLE) {
-		fastmem_debug.tools = fastmem_track_tools();
+		fastmem_debug.tools = fastmem_tools();
 		fastmem_track_start();
-		fastmem_debug.level = ctl->debug->level;
+		fastmem_checking.no_caches = true;
+		fastmem_checking.level = ctl->debug->level;
 		return;
 	}
-	fastmem_debug.sample = ctl->debug->sample;
+	fastmem_checking.sample = ctl->debug->sample;
+	fastmem_checking.no_caches = fastmem_sample_is_exact();
 	fastmem_sample_start();
 }
 
@@ -235,7 +215,15 @@ void
 fastmem_debug_close(void)
 {
 	fastmem_sample_stop();
-	fastmem_debug.level = 0;
+	fastmem_checking.level = 0;
+	fastmem_checking.no_caches = false;
+}
+
+/* ThreadSanitizer is told of one process only, with others as without. */
+bool
+fastmem_debug_wants_share(const struct fastmem_ctl *ctl)
+{
+	return ctl->debug != NULL && (ctl->debug->tools & ~FASTMEM_TOOL_TSAN) != 0;
 }
 
 void
@@ -246,15 +234,4 @@ fastmem_debug_detach(void)
 		fclose(fastmem_debug.report_file);
 	fastmem_debug.report_file = NULL;
 	fastmem_debug.report = NULL;
-}
-
-enum rte_fastmem_debug_level
-rte_fastmem_debug_level(void)
-{
-	const struct fastmem_ctl *ctl = fastmem_ctl_get();
-
-	if (ctl == NULL)
-		return RTE_FASTMEM_DEBUG_DEFAULT;
-	return ctl->debug != NULL ? (enum rte_fastmem_debug_level)ctl->debug->level :
-		RTE_FASTMEM_DEBUG_OFF;
 }

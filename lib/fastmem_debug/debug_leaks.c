@@ -340,7 +340,7 @@ leaks_take(const struct fastmem_ctl *ctl)
 		if (!has_records(leaks->level, &ctl->bins[i]))
 			note_figures(leaks, ctl, i);
 	if (leaks->by_place.failed || leaks->by_size.failed) {
-		rte_fastmem_leaks_free(leaks);
+		fastmem_leaks_free(leaks);
 		return NULL;
 	}
 	groups_sort(&leaks->by_place, by_bytes);
@@ -349,19 +349,18 @@ leaks_take(const struct fastmem_ctl *ctl)
 }
 
 struct rte_fastmem_leaks *
-rte_fastmem_leaks_snapshot(void)
+fastmem_leaks_snapshot(void)
 {
 	FASTMEM_UNCANCELLABLE;
-	const struct fastmem_ctl *ctl = fastmem_ctl_get();
-	struct rte_fastmem_leaks *leaks = ctl != NULL ? leaks_take(ctl) : NULL;
+	struct rte_fastmem_leaks *leaks = leaks_take(fastmem_ctl());
 
 	if (leaks == NULL)
-		rte_errno = ctl == NULL ? ENODEV : ENOMEM;
+		rte_errno = ENOMEM;
 	return leaks;
 }
 
 void
-rte_fastmem_leaks_free(struct rte_fastmem_leaks *leaks)
+fastmem_leaks_free(struct rte_fastmem_leaks *leaks)
 {
 	if (leaks == NULL)
 		return;
@@ -585,23 +584,21 @@ fastmem_leaks_write_pool(FILE *f, const struct fastmem_bin *bin)
 	leaks->time = rte_rdtsc();
 	groups_sort(&leaks->by_place, by_bytes);
 	write_groups(f, leaks, &leaks->by_place);
-	rte_fastmem_leaks_free(leaks);
+	fastmem_leaks_free(leaks);
 }
 
 int64_t
-rte_fastmem_leaks_dump(FILE *f)
+fastmem_leaks_dump(FILE *f)
 {
 	FASTMEM_UNCANCELLABLE;
 	struct rte_fastmem_leaks *leaks;
 	int64_t n;
 
-	if (f == NULL)
-		return -EINVAL;
-	leaks = rte_fastmem_leaks_snapshot();
+	leaks = leaks_take(fastmem_ctl());
 	if (leaks == NULL)
-		return -rte_errno;
+		return -ENOMEM;
 	n = leaks_write(f, leaks);
-	rte_fastmem_leaks_free(leaks);
+	fastmem_leaks_free(leaks);
 	return n;
 }
 
@@ -675,7 +672,7 @@ write_difference(FILE *f, const struct rte_fastmem_leaks *leaks, const struct gr
 }
 
 int64_t
-rte_fastmem_leaks_diff_dump(FILE *f, const struct rte_fastmem_leaks *before,
+fastmem_leaks_diff_dump(FILE *f, const struct rte_fastmem_leaks *before,
 		const struct rte_fastmem_leaks *after)
 {
 	FASTMEM_UNCANCELLABLE;
@@ -727,7 +724,7 @@ fastmem_leaks_at_end(void)
 		FASTMEM_LOG(ERR, "no memory to list what is live");
 	else if (leaks_total(leaks, &bytes) > 0)
 		leaks_write(fastmem_report_stream(), leaks);
-	rte_fastmem_leaks_free(leaks);
+	fastmem_leaks_free(leaks);
 }
 
 static pid_t at_exit_pid; /* 0: nothing is to be done */

@@ -229,6 +229,15 @@ fastmem_quarantine_flush(const struct fastmem_bin *bin)
 	return any;
 }
 
+/* Objects of a bin that wait: the layers below take them for objects in use. */
+uint32_t
+fastmem_quarantine_n(unsigned int bin)
+{
+	const struct fastmem_debug *debug = fastmem_ctl()->debug;
+
+	return debug == NULL ? 0 : __atomic_load_n(&debug->quarantined[bin], __ATOMIC_RELAXED);
+}
+
 /* Of a pool that is freed: its objects go with it. */
 void
 fastmem_quarantine_forget(const struct fastmem_bin *bin)

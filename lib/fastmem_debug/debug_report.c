@@ -32,10 +32,8 @@ static uint64_t report_time; /* of the one that is being made. Under report_lock
 FILE *
 fastmem_report_stream(void)
 {
-	FILE *f = fastmem_debug.report_file != NULL ? fastmem_debug.report_file :
-			rte_log_get_stream();
-
-	return f != NULL ? f : stderr;
+	return fastmem_debug.report_file != NULL ? fastmem_debug.report_file :
+		fastmem_log_stream();
 }
 
 /* False: this thread is at it already. */
@@ -378,43 +376,24 @@ fastmem_report_pool_freed(const struct fastmem_pool *pool)
 	fastmem_report_text_end(&t);
 }
 
-void
-rte_fastmem_object_dump(FILE *f, const void *ptr)
+/* Of an address in a slab; false: nothing is known of its slot. */
+bool
+fastmem_report_object(FILE *f, const void *ptr)
 {
-	FASTMEM_UNCANCELLABLE;
+	const struct fastmem_bin *bin = &fastmem_ctl()->bins[rte_fastmem_bin_of(ptr)];
+	struct fastmem_granule *slab = fastmem_slab_of(ptr);
+	struct fastmem_record *r = fastmem_record_of(bin, slab, ptr);
 	struct fastmem_slot_copy slot;
-	struct fastmem_granule *slab;
-	struct fastmem_record *r;
-	struct fastmem_bin *bin;
-	unsigned int id;
 
-	if (f == NULL)
-		return;
-	if (fastmem_ctl_get() == NULL) {
-		fprintf(f, "fastmem is not initialised\n");
-		return;
-	}
-	id = rte_fastmem_bin_of(ptr);
-	if (id == 0) {
-		fprintf(f, "%p is no address of fastmem's objects\n", ptr);
-		return;
-	}
-	bin = &fastmem_ctl()->bins[id];
-	slab = fastmem_slab_of(ptr);
-	r = fastmem_record_of(bin, slab, ptr);
-	if (r == NULL) {
-		fprintf(f, "%p: slot of %u bytes, %s%s, bin %u, socket %d; nothing more is known "
-			"without checking\n", ptr, bin->slot_size, bin->pool != NULL ? "pool " :
-			"no pool", bin->pool != NULL ? bin->pool->name : "", bin->id,
-			fastmem_ctl()->arenas[bin->socket].socket_id);
-		return;
-	}
+	if (r == NULL)
+		return false;
 	/* Pairs with the release in set_state(), debug.c. */
 	fastmem_slot_copy(&slot, bin, slab, r, __atomic_load_n(&r->state, __ATOMIC_ACQUIRE));
 	if (!report_begin())
-		return;
+		return true;
 	fprintf(f, "%p is %td bytes from where its object begins\n", ptr,
 		(const char *)ptr - slot.object);
 	write_slot(f, &slot);
 	report_end();
+	return true;
 }

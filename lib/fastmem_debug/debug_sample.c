@@ -29,7 +29,7 @@
 bool
 fastmem_sample_is_exact(void)
 {
-	return fastmem_debug.sample != 0 && fastmem_debug.sample <= EXACT_MAX;
+	return fastmem_checking.sample != 0 && fastmem_checking.sample <= EXACT_MAX;
 }
 
 static void tick(void *arg);
@@ -49,7 +49,7 @@ static void
 tick(void *arg __rte_unused)
 {
 	/* Pairs with the release in fastmem_sample_stop(). */
-	if (__atomic_load_n(&fastmem_debug.sample, __ATOMIC_ACQUIRE) == 0)
+	if (__atomic_load_n(&fastmem_checking.sample, __ATOMIC_ACQUIRE) == 0)
 		return;
 	fastmem_threads_disarm();
 	set_timer();
@@ -75,10 +75,10 @@ fastmem_sample_start(void)
 void
 fastmem_sample_stop(void)
 {
-	if (fastmem_debug.sample == 0)
+	if (fastmem_checking.sample == 0)
 		return;
 	/* Pairs with the acquire in tick(). */
-	__atomic_store_n(&fastmem_debug.sample, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&fastmem_checking.sample, 0, __ATOMIC_RELEASE);
 	/*
 	 * A forked process has none. EAL would wait for ever for one that ran at the fork, or for
 	 * the lock of its alarms.
@@ -126,7 +126,7 @@ fastmem_sample_due(struct fastmem_tcache *t, const struct fastmem_bin *bin)
 		return false;
 	counts = &t->counts[bin->id]; /* of a size class */
 	number = t->caches[bin->id].n_alloc + counts->n_sampled + 1;
-	if (number - counts->sampled_at < fastmem_debug.sample)
+	if (number - counts->sampled_at < fastmem_checking.sample)
 		return false;
 	note_sampled(counts, number);
 	return true;
@@ -148,7 +148,7 @@ fastmem_sample_next(struct fastmem_tcache *t, const struct fastmem_bin *bin, uns
 		return n;
 	counts = &t->counts[bin->id]; /* of a size class */
 	begin = t->caches[bin->id].n_alloc + counts->n_sampled + 1 - n; /* the first one's number */
-	due = counts->sampled_at + fastmem_debug.sample;
+	due = counts->sampled_at + fastmem_checking.sample;
 	if ((int64_t)(due - begin) > from)
 		i = due - begin;
 	if (i >= n)

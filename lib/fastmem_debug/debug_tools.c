@@ -5,9 +5,10 @@
 /*
  * What sanitizers and Valgrind are told of objects.
  *
- * This owns the list of slabs that were made known to the tools of this process. Sanitizers
- * are found by weak references: they are there if the program was built with them, whether
- * this library was or not. Valgrind is asked by client requests, which do nothing elsewhere.
+ * This owns the list of slabs that were made known to the tools of this process. Which these are,
+ * fastmem_tools() tells. Sanitizers are told by weak references: they are there if the program was
+ * built with them, whether this library was or not. Valgrind is told by client requests, which do
+ * nothing elsewhere.
  *
  * Tools keep what they know by process, while objects are passed between processes. So no
  * tool is told anything once a second process has joined: it would object to an object that
@@ -72,39 +73,10 @@ static struct {
 /* To it, slabs are released, and by objects of slabs acquired, that were made or taken apart. */
 static char slabs_sync;
 
-static bool
-on_memcheck(void)
-{
-#ifdef HAVE_MEMCHECK
-	uint64_t word = 0, bits = 0;
-
-	/* Only memcheck knows this request, and answers 1 to it. */
-	return RUNNING_ON_VALGRIND && VALGRIND_GET_VBITS(&word, &bits, sizeof(word)) == 1;
-#else
-	return false;
-#endif
-}
-
-unsigned int
-fastmem_track_tools(void)
-{
-	unsigned int tools = 0;
-
-	if (__asan_poison_memory_region != NULL && __asan_unpoison_memory_region != NULL)
-		tools |= FASTMEM_TOOL_ASAN;
-	if (__msan_allocated_memory != NULL && __msan_poison != NULL && __msan_unpoison != NULL)
-		tools |= FASTMEM_TOOL_MSAN;
-	if (__tsan_acquire != NULL && __tsan_release != NULL)
-		tools |= FASTMEM_TOOL_TSAN;
-	if (on_memcheck())
-		tools |= FASTMEM_TOOL_VALGRIND;
-	return tools;
-}
-
 bool
 fastmem_track_allows_zones(void)
 {
-	return !on_memcheck();
+	return (fastmem_tools() & FASTMEM_TOOL_VALGRIND) == 0;
 }
 
 /* Of an access, or of a free(), which is only in the text. */
@@ -126,7 +98,7 @@ add_to_report(const char *report)
 	const void *addr = reported_address(report);
 
 	if (addr != NULL && rte_fastmem_bin_of(addr) != 0)
-		rte_fastmem_object_dump(stderr, addr);
+		fastmem_report_object(stderr, addr);
 }
 
 /* Returns the tools to tell; to be followed by end_telling(). */
@@ -269,7 +241,7 @@ forget_left(void)
 void
 fastmem_track_start(void)
 {
-	unsigned int tools = fastmem_track_tools() & ~FASTMEM_TOOL_TSAN;
+	unsigned int tools = fastmem_tools() & ~FASTMEM_TOOL_TSAN;
 
 	/* Others share the memory. */
 	if (tools == 0 || rte_eal_process_type() != RTE_PROC_PRIMARY)

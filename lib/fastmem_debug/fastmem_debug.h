@@ -6,12 +6,13 @@
 #define FASTMEM_DEBUG_H
 
 /*
- * Checking at run time: what the files of it share, and where the others call it.
+ * Checking at run time: what the files of it share.
  *
  *   debug.c               levels; what is checked when an object comes and goes
  *   debug_alloc.c         calls while checking is on
  *   debug_zone.c          red zones, and the contents of freed objects
  *   debug_slab.c          records come and go with their slab
+ *   debug_hooks.c         where the allocator calls all this: see fastmem_hooks.h
  *   debug_conf.c          the environment and rte_fastmem_init_conf()
  *   debug_record.c        a record for each slot, outside of what applications write to
  *   debug_quarantine.c    freed objects that wait
@@ -39,14 +40,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "fastmem_hooks.h"
 #include "fastmem_private.h"
 #include "rte_fastmem_debug.h"
 
 /* Bytes of red zones and of freed memory: none that programs write often. */
 #define FASTMEM_ZONE_BYTE 0xb7
 #define FASTMEM_FREED_BYTE 0xd5
-
-#define FASTMEM_POOL_ZONE 16 /* least bytes behind an object of a pool */
 
 enum fastmem_record_state {
 	FASTMEM_RECORD_NEW, /* never handed out */
@@ -110,11 +110,11 @@ struct fastmem_debug {
 	uint32_t quarantined[RTE_FASTMEM_MAX_BINS];
 };
 
-/* What each process keeps for itself. Does not change between init and deinit. */
+/*
+ * What each process keeps for itself, beside struct fastmem_checking. Does not change between init
+ * and deinit.
+ */
 struct fastmem_debug_process {
-	/* LIGHT or FULL: the caches of threads have no room, and each call is checked; else 0. */
-	uint32_t level;
-	uint32_t sample; /* one in so many objects is checked; 0: none. Atomic: the timer reads it */
 	unsigned int tools; /* FASTMEM_TOOL_*: what this process runs under */
 	bool zones; /* as in struct fastmem_debug */
 	bool keep_running;
@@ -124,20 +124,6 @@ struct fastmem_debug_process {
 	FILE *report_file; /* NULL: where DPDK logs to */
 };
 extern struct fastmem_debug_process fastmem_debug;
-
-/* Whether all calls of this process are checked. */
-static inline bool
-fastmem_debug_on(void)
-{
-	return unlikely(fastmem_debug.level != 0);
-}
-
-/* Whether some objects are. */
-static inline bool
-fastmem_sampling(void)
-{
-	return unlikely(fastmem_debug.sample != 0);
-}
 
 /* Of the slot that an address lies in. NULL: in none, or nothing is known of slots. */
 static inline struct fastmem_record *
@@ -233,6 +219,7 @@ bool fastmem_debug_resize_in_place(void *ptr, size_t size, size_t align);
 size_t fastmem_debug_class_size(const struct fastmem_record *r);
 size_t fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr);
 size_t fastmem_debug_slab_bytes(const struct fastmem_bin *bin);
+unsigned int fastmem_debug_check(void);
 void fastmem_debug_slabs_hold(void);
 void fastmem_debug_slabs_release(void);
 
@@ -247,15 +234,34 @@ bool fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_gran
 void fastmem_debug_look_end(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
 		void *obj);
 
+/* debug_alloc.c */
+void *fastmem_checked_alloc_one(size_t size, size_t align, unsigned int flags, int socket_id);
+int fastmem_checked_alloc(void **objs, unsigned int n, size_t size, size_t align,
+		unsigned int flags, int socket_id);
+int fastmem_checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs,
+		unsigned int n, unsigned int flags);
+void *fastmem_sampled_alloc(struct request *r, size_t size, size_t align, unsigned int flags);
+void *fastmem_sampled_halloc(struct request *r, rte_fastmem_handle_t handle, unsigned int flags);
+void fastmem_sampled_bulk(struct request *r, void **objs, unsigned int n, size_t size,
+		size_t align, unsigned int flags);
+void fastmem_sampled_halloc_bulk(struct request *r, rte_fastmem_handle_t handle, void **objs,
+		unsigned int n, unsigned int flags);
+void fastmem_checked_free(void *ptr);
+void fastmem_checked_free_bulk(void *const *ptrs, unsigned int n);
+void fastmem_checked_free_sized(void *ptr, size_t size, size_t align);
+void fastmem_checked_hfree_bulk(rte_fastmem_handle_t handle, void *const *ptrs, unsigned int n);
+rte_fastmem_handle_t fastmem_checked_handle(const struct fastmem_bin *bin, size_t size,
+		unsigned int n_sockets);
+void *fastmem_checked_realloc(const struct fastmem_bin *bin, void *ptr, size_t size, size_t align);
+void fastmem_checked_realloc_foreign(const void *ptr);
+void fastmem_checked_pool_take(const struct fastmem_pool *pool, void **objs, unsigned int n);
+void fastmem_checked_pool_put(const struct fastmem_pool *pool, void *const *objs, unsigned int n);
+
 /* debug_conf.c */
-struct fastmem_settings {
-	struct rte_fastmem_conf conf;
-	char report_file[256]; /* empty: none */
-	bool level_said; /* by the environment */
-};
-int fastmem_conf_read(const struct rte_fastmem_conf *conf, struct fastmem_settings *s);
+int fastmem_conf_read(const char *environment, struct fastmem_settings *s);
 int fastmem_debug_create(struct fastmem_ctl *ctl, const struct fastmem_settings *s);
 void fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_settings *s);
+bool fastmem_debug_wants_share(const struct fastmem_ctl *ctl);
 void fastmem_debug_close(void);
 void fastmem_debug_detach(void);
 
@@ -284,6 +290,7 @@ void fastmem_quarantine_repair(struct fastmem_debug *debug);
 void fastmem_quarantine_put(struct fastmem_bin *bin, void *slot);
 bool fastmem_quarantine_flush(const struct fastmem_bin *bin);
 void fastmem_quarantine_forget(const struct fastmem_bin *bin);
+uint32_t fastmem_quarantine_n(unsigned int bin);
 
 /* debug_sample.c */
 void fastmem_sample_start(void);
@@ -318,10 +325,16 @@ void fastmem_report_foreign(enum rte_fastmem_error error, const void *ptr);
 void fastmem_report_pool_in_use(struct fastmem_bin *bin, int64_t n);
 void fastmem_report_pool_freed(const struct fastmem_pool *pool);
 FILE *fastmem_report_stream(void);
+bool fastmem_report_object(FILE *f, const void *ptr);
 void fastmem_report_forked(void);
 bool fastmem_is_reporting(void);
 
 /* debug_leaks.c */
+struct rte_fastmem_leaks *fastmem_leaks_snapshot(void);
+void fastmem_leaks_free(struct rte_fastmem_leaks *leaks);
+int64_t fastmem_leaks_dump(FILE *f);
+int64_t fastmem_leaks_diff_dump(FILE *f, const struct rte_fastmem_leaks *before,
+		const struct rte_fastmem_leaks *after);
 void fastmem_leaks_write_pool(FILE *f, const struct fastmem_bin *bin);
 /* In the primary, at init; and at deinit, before anything is given back. */
 void fastmem_leaks_begin(bool wanted);

@@ -16,14 +16,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define FASTMEM_TOOL_ASAN 0x1u
-#define FASTMEM_TOOL_MSAN 0x2u
-#define FASTMEM_TOOL_TSAN 0x4u
-#define FASTMEM_TOOL_VALGRIND 0x8u /* memcheck; its other tools do not count */
-
-/* The tools that this process runs under. */
-unsigned int fastmem_track_tools(void);
-
 /* At init, in each process: from now on the other functions may be called, and reports be asked for. */
 void fastmem_track_start(void);
 

@@ -18,10 +18,9 @@
 #include <rte_malloc.h>
 #include <rte_version.h>
 
-#include "fastmem_debug.h"
 #include "fastmem_private.h"
 #include "fastmem_replace.h"
-#include "fastmem_track.h"
+#include "fastmem_hooks.h"
 
 /* Changed before there is a second thread, if at all. */
 static struct rte_fastmem_replace_heap eal_heap = {
@@ -56,7 +55,7 @@ rte_fastmem_replace_check_env(void)
 {
 	struct fastmem_settings settings;
 
-	return fastmem_conf_read(NULL, &settings);
+	return fastmem_checking_conf(NULL, &settings);
 }
 
 void
@@ -258,7 +257,7 @@ rte_fastmem_replace_malloc_validate(const void *ptr, size_t *size)
 		return eal_heap.validate(ptr, size);
 	if (size != NULL) {
 		*size = size_of(ptr);
-		fastmem_track_wrote(size, sizeof(*size));
+		FASTMEM_HOOK(wrote, size, sizeof(*size));
 	}
 	return 0;
 }

@@ -26,7 +26,7 @@
 #include <rte_rcu_qsbr.h>
 #include <rte_string_fns.h>
 
-#include "fastmem_debug.h"
+#include "fastmem_hooks.h"
 #include "pool_private.h"
 
 #define KNOWN_FLAGS (RTE_FASTMEM_POOL_F_CONTIG | RTE_FASTMEM_POOL_F_SHRINK | \
@@ -87,7 +87,7 @@ stride_of(const struct rte_fastmem_pool_params *p, size_t align)
 	size_t with_zone = RTE_ALIGN_CEIL(p->header + p->size + FASTMEM_POOL_ZONE, align);
 
 	/* With checking, there is a zone behind each object, if there is room for one. */
-	if (fastmem_debug_on() && with_zone <= RTE_FASTMEM_MAX_SIZE)
+	if (fastmem_checks_all() && with_zone <= RTE_FASTMEM_MAX_SIZE)
 		stride = with_zone;
 
 	if ((p->flags & RTE_FASTMEM_POOL_F_NO_SPREAD) == 0 && align <= RTE_CACHE_LINE_SIZE &&
@@ -382,7 +382,7 @@ pool_end(struct fastmem_ctl *ctl, struct fastmem_pool *pool, bool functions)
 
 	/* To whoever still uses it: a cache without room, and the slow path sees the rest. */
 	pool->user.cache = 0;
-	fastmem_quarantine_forget(bin);
+	FASTMEM_HOOK(forget, bin);
 	fastmem_caches_lock(bin);
 	/* Pairs with the release in tcache_make(). */
 	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next)
@@ -494,8 +494,8 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params)
 static void
 tell_in_use(const struct fastmem_pool *pool, int64_t n)
 {
-	if (fastmem_debug_on())
-		fastmem_report_pool_in_use(fastmem_pool_bin(pool), n);
+	if (fastmem_checks_all())
+		FASTMEM_HOOK(pool_in_use, fastmem_pool_bin(pool), n);
 	else if (n > 0)
 		FASTMEM_LOG(WARNING, "pool %s is freed with %" PRId64 " objects in use: "
 			"RTE_FASTMEM_DEBUG=full tells where they were got", pool->name, n);
@@ -533,7 +533,7 @@ wait_for_readers(struct fastmem_pool *pool)
 			FASTMEM_LOG(ERR, "pool %s is not freed: a reader was not quiescent for %u ms. Take "
 				"it offline if it is the caller, or unregister it if it was killed, "
 				"and free the pool again", pool->name, fastmem_readers_ms);
-			rte_rcu_qsbr_dump(fastmem_report_stream(), pool->qsbr);
+			rte_rcu_qsbr_dump(fastmem_log_stream(), pool->qsbr);
 			return -EBUSY;
 		}
 		sched_yield();
@@ -564,14 +564,14 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 	}
 	fastmem_mutex_unlock(&ctl->pools_lock);
 	if (!live) {
-		if (fastmem_debug_on())
-			fastmem_report_pool_freed(pool);
+		if (fastmem_checks_all())
+			FASTMEM_HOOK(pool_freed, pool);
 		else
 			FASTMEM_LOG(ERR, "%p is no pool, or was freed before", (void *)user);
 		return -EINVAL;
 	}
 	/* What waits is not in use, and nor is what others are about to give back. */
-	fastmem_quarantine_flush(&ctl->bins[pool->bin]);
+	FASTMEM_HOOK(flush, &ctl->bins[pool->bin]);
 	fastmem_bin_read(ctl, pool->bin, &figures);
 	if (figures.in_use != 0)
 		tell_in_use(pool, figures.in_use);
@@ -622,7 +622,7 @@ rte_fastmem_pool_trim(struct rte_fastmem_pool *user)
 	if (user == NULL || fastmem_ctl_get() == NULL)
 		return 0;
 	if (pool->flags & RTE_FASTMEM_POOL_F_SHRINK) {
-		fastmem_quarantine_flush(fastmem_pool_bin(pool));
+		FASTMEM_HOOK(flush, fastmem_pool_bin(pool));
 		fastmem_cache_flush(fastmem_tcache_self(false), fastmem_pool_bin(pool));
 	}
 	return fastmem_pool_shrink(pool, false);

@@ -13,8 +13,7 @@
 
 #include <rte_errno.h>
 
-#include "fastmem_debug.h"
-#include "fastmem_track.h"
+#include "fastmem_hooks.h"
 #include "pool_private.h"
 
 #define BULK_ON_STACK 1024 /* objects; a larger bulk takes memory from libc */
@@ -96,14 +95,14 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 	/* Pairs with the acquire in cache_limit(): the fast path has popped nothing. */
 	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE);
 	if (ctl == NULL || !fastmem_pool_is_live(pool)) {
-		if (ctl != NULL && fastmem_debug_on())
-			fastmem_report_pool_freed(pool);
+		if (ctl != NULL && fastmem_checks_all())
+			FASTMEM_HOOK(pool_freed, pool);
 		return -ENODEV;
 	}
 	bin = fastmem_pool_bin(pool);
 	fixed = pool->min == pool->max || bin->store != NULL;
 	t = fastmem_tcache_self(!fixed);
-	if (fastmem_sampling() && t != NULL) {
+	if (fastmem_checks_some() && t != NULL) {
 		/* Where the fast path has told, if its caches were taken from it just then. */
 		__atomic_store_n(&t->caches[pool->bin].popping, 0, __ATOMIC_RELEASE);
 		fastmem_thread_rearm(t);
@@ -121,7 +120,7 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 
 		if (n == 0 || take_anywhere(t, bin, objs, n, all_made, &popping))
 			return 0;
-		if (n_slots >= pool->max && fastmem_quarantine_flush(bin))
+		if (n_slots >= pool->max && FASTMEM_HOOK_OR(false, flush, bin))
 			continue;
 		if (grow_for(pool, n_slots, n))
 			continue;
@@ -142,16 +141,12 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 static int
 pool_get(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 {
-	const struct fastmem_shape shape = { .size = fastmem_pool(user)->size };
 	int ret = pool_get_slots(user, objs, n);
-	unsigned int i;
 
-	if (ret != 0 || !fastmem_debug_on() ||
-			(fastmem_pool(user)->flags & RTE_FASTMEM_POOL_F_EXTERNAL) != 0)
-		return ret;
-	for (i = 0; i < n; i++)
-		objs[i] = fastmem_debug_take(objs[i], &shape, 0);
-	return 0;
+	if (ret == 0 && fastmem_checks_all() &&
+			(fastmem_pool(user)->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0)
+		FASTMEM_HOOK(pool_take, fastmem_pool(user), objs, n);
+	return ret;
 }
 
 /* More than there can be, or than there is memory to note. */
@@ -198,21 +193,11 @@ rte_fastmem_pool_get_bulk_slow(struct rte_fastmem_pool *pool, void **objs, unsig
 	ret = pool_get(pool, array, n);
 	if (ret == 0) {
 		memcpy(objs, array, n * sizeof(array[0]));
-		fastmem_track_wrote(objs, n * sizeof(objs[0]));
+		FASTMEM_HOOK(wrote, objs, n * sizeof(objs[0]));
 	}
 	if (array != few)
 		free(array);
 	return ret;
-}
-
-static void
-put_checked(const struct fastmem_pool *pool, void *const *objs, unsigned int n)
-{
-	const struct fastmem_expect expect = { .what = FASTMEM_EXPECT_POOL, .pool = pool };
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		fastmem_debug_free(objs[i], &expect);
 }
 
 void
@@ -230,18 +215,18 @@ rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsi
 		return;
 	}
 	if (!fastmem_pool_is_live(pool)) {
-		if (fastmem_debug_on())
-			fastmem_report_pool_freed(pool);
+		if (fastmem_checks_all())
+			FASTMEM_HOOK(pool_freed, pool);
 		else
 			FASTMEM_LOG(ERR, "put of %u objects to %p, which is no pool; ignored", n,
 				(void *)user);
 		return;
 	}
-	if (fastmem_debug_on() && (pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0) {
-		put_checked(pool, objs, n);
+	if (fastmem_checks_all() && (pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0) {
+		FASTMEM_HOOK(pool_put, pool, objs, n);
 		return;
 	}
-	if (fastmem_sampling())
+	if (fastmem_checks_some())
 		fastmem_thread_freed();
 	bin = fastmem_pool_bin(pool);
 	t = fastmem_tcache_self(false);

@@ -14,8 +14,7 @@
 #include <rte_eal.h>
 #include <rte_rcu_qsbr.h>
 
-#include "fastmem_debug.h"
-#include "fastmem_track.h"
+#include "fastmem_hooks.h"
 #include "pool_private.h"
 
 #define GROW_TRIES 16 /* to take memory that other threads take as well */
@@ -70,7 +69,7 @@ slab_for_each(struct fastmem_pool *pool, const struct fastmem_granule *slab,
 	for (i = 0; i < slab->n_slots; i++) {
 		size_t offset = (size_t)i * bin->slot_size + bin->header;
 
-		fastmem_track_calls();
+		FASTMEM_HOOK(calls);
 		cb(&pool->user, pool->arg, base + offset, slab->iova == RTE_BAD_IOVA ?
 			RTE_BAD_IOVA : slab->iova + offset, slab->first_index + i);
 	}
@@ -99,8 +98,8 @@ pool_add_slab(struct fastmem_pool *pool, const struct fastmem_extent *extent)
 	if (pool->mem_added != NULL) {
 		struct rte_fastmem_pool_mem mem = slab_mem(slab);
 
-		fastmem_track_wrote(&mem, sizeof(mem));
-		fastmem_track_calls();
+		FASTMEM_HOOK(wrote, &mem, sizeof(mem));
+		FASTMEM_HOOK(calls);
 		pool->mem_added(&pool->user, pool->arg, &mem);
 	}
 	if (pool->ctor != NULL)
@@ -112,14 +111,14 @@ pool_add_slab(struct fastmem_pool *pool, const struct fastmem_extent *extent)
 void
 fastmem_pool_slab_finish(struct fastmem_pool *pool, struct fastmem_granule *slab, bool functions)
 {
-	fastmem_debug_slab_leave(slab);
+	FASTMEM_HOOK(slab_leave, slab);
 	if (functions && pool->dtor != NULL)
 		slab_for_each(pool, slab, pool->dtor);
 	if (functions && pool->mem_removed != NULL) {
 		struct rte_fastmem_pool_mem mem = slab_mem(slab);
 
-		fastmem_track_wrote(&mem, sizeof(mem));
-		fastmem_track_calls();
+		FASTMEM_HOOK(wrote, &mem, sizeof(mem));
+		FASTMEM_HOOK(calls);
 		pool->mem_removed(&pool->user, pool->arg, &mem);
 	}
 	fastmem_slab_end(fastmem_pool_bin(pool), slab);

@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fastmem_debug.h"
-#include "fastmem_track.h"
+#include "fastmem_hooks.h"
 
 static void
 figures(const struct fastmem_pool *pool, struct fastmem_bin_figures *out)
@@ -102,7 +101,7 @@ rte_fastmem_pool_stats(const struct rte_fastmem_pool *user, struct rte_fastmem_p
 	fastmem_mutex_unlock(&bin->lock);
 
 	memset(stats, 0, sizeof(*stats));
-	fastmem_track_wrote(stats, sizeof(*stats));
+	FASTMEM_HOOK(wrote, stats, sizeof(*stats));
 	stats->objects = n_slots;
 	/* Below 0 if objects were put twice, or are not this pool's. */
 	stats->in_use = RTE_MAX(f.in_use, 0);
@@ -163,7 +162,7 @@ rte_fastmem_pool_walk(void (*cb)(struct rte_fastmem_pool *pool, void *arg), void
 		/* Pairs with the release in fastmem_pool_set_state(). */
 		if (__atomic_load_n(&ctl->pools[i].state, __ATOMIC_ACQUIRE) != FASTMEM_POOL_LIVE)
 			continue;
-		fastmem_track_calls();
+		FASTMEM_HOOK(calls);
 		cb(&ctl->pools[i].user, arg);
 	}
 }
@@ -206,7 +205,7 @@ static void
 call_back(const struct fastmem_pool *pool, void *obj, rte_iova_t iova, uint32_t index,
 		rte_fastmem_pool_obj_cb cb, void *arg)
 {
-	fastmem_track_calls();
+	FASTMEM_HOOK(calls);
 	cb((struct rte_fastmem_pool *)(uintptr_t)&pool->user, arg, obj, iova, index);
 }
 
@@ -219,11 +218,11 @@ visit(const struct fastmem_pool *pool, const struct fastmem_granule *slab, uint3
 	char *obj = fastmem_granule_addr(slab->head) + offset;
 	bool peeked;
 
-	peeked = fastmem_debug_look(bin, slab, obj);
+	peeked = FASTMEM_HOOK_OR(false, look, bin, slab, obj);
 	call_back(pool, obj, slab->iova == RTE_BAD_IOVA ? RTE_BAD_IOVA : slab->iova + offset,
 		slab->first_index + slot, cb, arg);
 	if (peeked)
-		fastmem_debug_look_end(bin, slab, obj);
+		FASTMEM_HOOK(look_end, bin, slab, obj);
 }
 
 /* Of an external pool, those that are in no cache. */
@@ -290,8 +289,8 @@ rte_fastmem_pool_mem_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_mem_cb
 			.len = (size_t)slabs[i]->n << RTE_FASTMEM_GRANULE_SHIFT,
 		};
 
-		fastmem_track_wrote(&mem, sizeof(mem));
-		fastmem_track_calls();
+		FASTMEM_HOOK(wrote, &mem, sizeof(mem));
+		FASTMEM_HOOK(calls);
 		cb(user, arg, &mem);
 	}
 	fastmem_pool_look_end(fastmem_pool(user));
@@ -397,7 +396,7 @@ rte_fastmem_pool_used_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_obj_c
 		used_end(&u);
 		return 0;
 	}
-	fastmem_quarantine_flush(bin);
+	FASTMEM_HOOK(flush, bin);
 	/* Loaded magazines stay where they are; all others go to the slabs first. */
 	fastmem_cache_flush(fastmem_tcache_self(false), bin);
 	fastmem_caches_lock(bin);

@@ -26,7 +26,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
-#include "fastmem_debug.h"
+#include "fastmem_hooks.h"
 
 static int
 eal_cleanup(void)
@@ -68,7 +68,7 @@ rte_eal_cleanup(void)
 	if (ctl == NULL || fastmem_is_mapped(ctl))
 		return ret;
 	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN)
-		fastmem_leaks_unknown();
+		FASTMEM_HOOK(leaks_unknown);
 	fastmem_forget();
 	pools_put_in_place(ctl);
 	return ret;

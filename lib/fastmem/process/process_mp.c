@@ -29,8 +29,7 @@
 #include <rte_interrupts.h>
 #include <rte_string_fns.h>
 
-#include "fastmem_debug.h"
-#include "fastmem_track.h"
+#include "fastmem_hooks.h"
 
 #define ASK_NAME "fastmem_ask"
 #define CLOSE_NAME "fastmem_close"
@@ -108,7 +107,7 @@ serve(struct fastmem_ctl *ctl, const struct ask *ask)
 			-EINVAL;
 	case ASK_SHARE:
 		/* Tools know what this process does with objects, and nothing of others. */
-		fastmem_track_share();
+		FASTMEM_HOOK(share);
 		return 0;
 	default:
 		return -EINVAL;
@@ -304,11 +303,11 @@ ask_primary(struct ask *ask)
 	ask->peer = fastmem_process.peer;
 	ask->question = next_question();
 	end = rte_get_timer_cycles() + fastmem_mp_ask_seconds * rte_get_timer_hz();
-	fastmem_track_enter_eal();
+	FASTMEM_HOOK(enter_eal);
 	do
 		ret = exchange(ask, end, &answer);
 	while (ret == 0 && answer.question != ask->question);
-	fastmem_track_leave_eal();
+	FASTMEM_HOOK(leave_eal);
 	fastmem_growth_held--;
 	fastmem_local_unlock(&ask_lock);
 	/* Not at once again, which would be lines in the log by each allocation. */
@@ -379,7 +378,7 @@ void
 fastmem_close_here(struct fastmem_ctl *ctl)
 {
 	fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
-	fastmem_debug_close();
+	FASTMEM_HOOK(close);
 	fastmem_threads_forget();
 	/* Pairs with the acquire in all_closed(). */
 	__atomic_store_n(&ctl->peers[fastmem_process.peer].closed, 1, __ATOMIC_RELEASE);
@@ -448,10 +447,10 @@ fastmem_mp_start(void)
 	__atomic_store_n(&refusing, 0, __ATOMIC_RELAXED);
 	if (fastmem_process.is_fork)
 		return 0;
-	fastmem_track_enter_eal();
+	FASTMEM_HOOK(enter_eal);
 	ret = primary ? rte_mp_action_register(ASK_NAME, handle_ask) :
 			rte_mp_action_register(CLOSE_NAME, handle_close);
-	fastmem_track_leave_eal();
+	FASTMEM_HOOK(leave_eal);
 	return ret == 0 || rte_errno == ENOTSUP || rte_errno == EEXIST ? 0 : -rte_errno;
 }
 
@@ -502,9 +501,9 @@ fastmem_mp_stop(void)
 	/* EAL may be about to call what is registered no more. */
 	if (primary)
 		__atomic_store_n(&refusing, 1, __ATOMIC_SEQ_CST);
-	fastmem_track_enter_eal();
+	FASTMEM_HOOK(enter_eal);
 	rte_mp_action_unregister(primary ? ASK_NAME : CLOSE_NAME);
-	fastmem_track_leave_eal();
+	FASTMEM_HOOK(leave_eal);
 	if (primary)
 		await_bundles();
 }

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Which tools this process runs under: they ask for checking.
+ *
+ * Sanitizers are found by weak references: they are there if the program was built with them,
+ * whether this library was or not. Valgrind answers a client request, which does nothing elsewhere.
+ */
+
+#ifdef __has_include
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#define HAVE_MEMCHECK
+#endif
+#endif
+
+#include "fastmem_hooks.h"
+
+#define WEAK __attribute__((weak))
+
+/* As in sanitizer/asan_interface.h and its like, which are not everywhere. */
+WEAK void __asan_poison_memory_region(const volatile void *addr, size_t len);
+WEAK void __asan_unpoison_memory_region(const volatile void *addr, size_t len);
+WEAK void __msan_allocated_memory(const volatile void *addr, size_t len);
+WEAK void __msan_poison(const volatile void *addr, size_t len);
+WEAK void __msan_unpoison(const volatile void *addr, size_t len);
+WEAK void __tsan_acquire(void *addr);
+WEAK void __tsan_release(void *addr);
+
+static bool
+on_memcheck(void)
+{
+#ifdef HAVE_MEMCHECK
+	uint64_t word = 0, bits = 0;
+
+	/* Only memcheck knows this request, and answers 1 to it. */
+	return RUNNING_ON_VALGRIND && VALGRIND_GET_VBITS(&word, &bits, sizeof(word)) == 1;
+#else
+	return false;
+#endif
+}
+
+unsigned int
+fastmem_tools(void)
+{
+	unsigned int tools = 0;
+
+	if (__asan_poison_memory_region != NULL && __asan_unpoison_memory_region != NULL)
+		tools |= FASTMEM_TOOL_ASAN;
+	if (__msan_allocated_memory != NULL && __msan_poison != NULL && __msan_unpoison != NULL)
+		tools |= FASTMEM_TOOL_MSAN;
+	if (__tsan_acquire != NULL && __tsan_release != NULL)
+		tools |= FASTMEM_TOOL_TSAN;
+	if (on_memcheck())
+		tools |= FASTMEM_TOOL_VALGRIND;
+	return tools;
+}
