@@ -120,7 +120,7 @@ unload_magazine(struct rte_fastmem_cache *c)
 uint64_t *
 fastmem_cache_spare_owned(struct fastmem_tcache *t, const struct rte_fastmem_cache *c)
 {
-	return &fastmem_counts(t, c - t->caches)->spare_owned;
+	return &fastmem_counts_opened(t, c - t->caches)->spare_owned;
 }
 
 /* Within a move, of which the spare magazine is a part. */
@@ -680,7 +680,7 @@ direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 		return obj;
 	}
 	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc + 1);
-	count(&fastmem_counts(t, bin->id)->alloc_misses, 1);
+	count(&fastmem_counts_opened(t, bin->id)->alloc_misses, 1);
 	return obj;
 }
 
@@ -694,7 +694,7 @@ direct_undo(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 		return;
 	}
 	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - 1);
-	count(&fastmem_counts(t, bin->id)->alloc_misses, -1);
+	count(&fastmem_counts_opened(t, bin->id)->alloc_misses, -1);
 }
 
 static void
@@ -706,7 +706,7 @@ direct_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 		return;
 	}
 	fastmem_slab_free_one(bin, obj, n_in_of(t, bin), -1);
-	count(&fastmem_counts(t, bin->id)->free_misses, 1);
+	count(&fastmem_counts_opened(t, bin->id)->free_misses, 1);
 }
 
 static bool
@@ -757,7 +757,7 @@ once_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags
 		return direct_alloc(t, bin, flags);
 	if (cache_refill(t, bin, flags)) {
 		obj = rte_fastmem_pop(&t->caches[bin->id]);
-		count(&fastmem_counts(t, bin->id)->alloc_misses, 1);
+		count(&fastmem_counts_opened(t, bin->id)->alloc_misses, 1);
 	}
 	close_once(t, bin);
 	return obj;
@@ -771,7 +771,7 @@ once_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 		return;
 	}
 	rte_fastmem_push(&t->caches[bin->id], obj);
-	count(&fastmem_counts(t, bin->id)->free_misses, 1);
+	count(&fastmem_counts_opened(t, bin->id)->free_misses, 1);
 	close_once(t, bin);
 }
 
@@ -785,7 +785,7 @@ once_undo(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 	}
 	rte_fastmem_push(&t->caches[bin->id], obj);
 	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - 1);
-	count(&fastmem_counts(t, bin->id)->alloc_misses, -1);
+	count(&fastmem_counts_opened(t, bin->id)->alloc_misses, -1);
 	close_once(t, bin);
 }
 
@@ -810,7 +810,7 @@ fastmem_cache_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned 
 		return obj;
 	if (!cache_refill(t, bin, flags))
 		return NULL;
-	count(&fastmem_counts(t, bin->id)->alloc_misses, 1);
+	count(&fastmem_counts_opened(t, bin->id)->alloc_misses, 1);
 	return rte_fastmem_pop(&t->caches[bin->id]);
 }
 
@@ -825,7 +825,7 @@ fastmem_cache_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *ptr)
 	if (rte_fastmem_push(&t->caches[bin->id], ptr))
 		return;
 	cache_spill(t, bin);
-	count(&fastmem_counts(t, bin->id)->free_misses, 1);
+	count(&fastmem_counts_opened(t, bin->id)->free_misses, 1);
 	rte_fastmem_push(&t->caches[bin->id], ptr);
 }
 
@@ -883,7 +883,7 @@ fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void
 		got += k;
 	} while (got < n && cache_refill(t, bin, flags));
 	if (got == n) {
-		count(&fastmem_counts(t, bin->id)->alloc_misses, n - hits);
+		count(&fastmem_counts_opened(t, bin->id)->alloc_misses, n - hits);
 		return true;
 	}
 	/* They were never handed out: neither an allocation nor a free. */
@@ -908,7 +908,7 @@ fastmem_cache_free_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void 
 	c = &t->caches[bin->id];
 	hits = RTE_MIN(n, (unsigned int)(c->end - c->top));
 	cache_push_all(t, bin, ptrs, n);
-	count(&fastmem_counts(t, bin->id)->free_misses, n - hits);
+	count(&fastmem_counts_opened(t, bin->id)->free_misses, n - hits);
 }
 
 /* Count n objects that could not be had. */
@@ -919,7 +919,7 @@ fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned 
 	if (t == NULL)
 		__atomic_fetch_add(&bin->direct_nomem, n, __ATOMIC_RELAXED);
 	else
-		count(&fastmem_counts(t, bin->id)->nomem, n);
+		count(&fastmem_counts_opened(t, bin->id)->nomem, n);
 }
 
 /*

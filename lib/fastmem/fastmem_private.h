@@ -634,6 +634,13 @@ fastmem_ctl(void)
 	return fastmem_process.ctl;
 }
 
+static inline struct fastmem_counts *
+fastmem_counts_block(const struct fastmem_tcache *t, unsigned int pool)
+{
+	/* Pairs with the release in fastmem_counts_make(). */
+	return __atomic_load_n(&t->pool_counts[pool / FASTMEM_COUNTS_PER_BLOCK], __ATOMIC_ACQUIRE);
+}
+
 /* NULL: of a pool that the thread has not used, nor one beside it. Its cache is not open. */
 static inline struct fastmem_counts *
 fastmem_counts(const struct fastmem_tcache *t, unsigned int bin)
@@ -643,10 +650,19 @@ fastmem_counts(const struct fastmem_tcache *t, unsigned int bin)
 
 	if (bin < first)
 		return &t->counts[bin];
-	/* Pairs with the release in fastmem_counts_make(). */
-	block = __atomic_load_n(&t->pool_counts[pool / FASTMEM_COUNTS_PER_BLOCK],
-			__ATOMIC_ACQUIRE);
+	block = fastmem_counts_block(t, pool);
 	return block != NULL ? &block[pool % FASTMEM_COUNTS_PER_BLOCK] : NULL;
+}
+
+/* Of a cache that is open, or has been: there are some. */
+static inline struct fastmem_counts *
+fastmem_counts_opened(const struct fastmem_tcache *t, unsigned int bin)
+{
+	unsigned int first = fastmem_ctl()->first_pool_bin, pool = bin - first;
+
+	if (bin < first)
+		return &t->counts[bin];
+	return &fastmem_counts_block(t, pool)[pool % FASTMEM_COUNTS_PER_BLOCK];
 }
 
 static inline enum fastmem_process_state

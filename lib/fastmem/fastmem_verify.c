@@ -238,7 +238,7 @@ verify_caches(struct verify *v, struct fastmem_tcache *t)
 		if (c->loaded != NULL && c->loaded->n != 0)
 			fault(v, "thread cache %u, bin %u: the loaded magazine counts, too", t->id, i);
 		/* A stolen one is elsewhere. */
-		if (c->spare != NULL && c->spare->owner == fastmem_counts(t, i)->spare_owned)
+		if (c->spare != NULL && c->spare->owner == fastmem_counts_opened(t, i)->spare_owned)
 			verify_magazine(v, i, c->spare, c->spare_n, t->id);
 	}
 }
@@ -328,7 +328,7 @@ verify_owners(struct verify *v)
 
 			owned[t->id] -= c->loaded != NULL;
 			owned[t->id] -= c->spare != NULL &&
-				c->spare->owner == fastmem_counts(t, i)->spare_owned;
+				c->spare->owner == fastmem_counts_opened(t, i)->spare_owned;
 		}
 		if (owned[t->id] != 0)
 			fault(v, "thread cache %u: %u magazines are in none of its bins", t->id,
