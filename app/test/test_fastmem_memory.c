@@ -6,6 +6,7 @@
  * Backing memory moves between sizes, stays small, and is given back.
  */
 
+#include <rte_fastmem_pool.h>
 #include <rte_lcore.h>
 
 #include "test_fastmem.h"
@@ -165,6 +166,96 @@ empty_slabs_go_back_by_themselves(void)
 	TEST_ASSERT(stats.slabs_partial + stats.slabs_full <= n / 256 / 2, "%u and %u of %u",
 		stats.slabs_partial, stats.slabs_full, n / 256);
 	return TEST_SUCCESS;
+}
+
+/* Each is a slab, which takes longer to make than all else that a call does. */
+static int
+freed_large_objects_stay_with_their_size(void)
+{
+	static const size_t sizes[] = { 128 * KIB, 256 * KIB, 640 * KIB, MIB };
+	struct rte_fastmem_class_stats before, after;
+	unsigned int i, round;
+
+	for (i = 0; i < RTE_DIM(sizes); i++) {
+		for (round = 0; round < 3; round++) {
+			TEST_ASSERT_EQUAL(rte_fastmem_stats_class(sizes[i], &before), 0);
+			TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, 64, sizes[i], 0, 0), 0);
+			rte_fastmem_free_bulk(ptrs, 64);
+		}
+		TEST_ASSERT_EQUAL(rte_fastmem_stats_class(sizes[i], &after), 0);
+		TEST_ASSERT(after.slab_acquires >= 64);
+		TEST_ASSERT_EQUAL(after.slab_acquires, before.slab_acquires, "%zu bytes", sizes[i]);
+	}
+	return check_live(0);
+}
+
+/* Before the arena grows, and before this thread's caches lose what they have of yet other sizes. */
+static int
+freed_large_objects_serve_other_sizes_first(void)
+{
+	struct rte_fastmem_class_stats before, after;
+	uint64_t backing;
+	unsigned int n = 128;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, 48, MIB, 0, 0), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs + 48, n, 4096, 0, 0), 0);
+	rte_fastmem_free_bulk(ptrs + 48, n);
+	backing = stats_backing();
+	rte_fastmem_free_bulk(ptrs, 48);
+	n = 40 * MIB / (64 * KIB);
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, n, 64 * KIB, 0, 0), 0);
+	TEST_ASSERT(stats_backing() <= backing, "%" PRIu64 " after %" PRIu64, stats_backing(),
+		backing);
+	rte_fastmem_free_bulk(ptrs, n);
+
+	TEST_ASSERT_EQUAL(rte_fastmem_stats_class(4096, &before), 0);
+	ptrs[0] = rte_fastmem_alloc(4096, 0, 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_stats_class(4096, &after), 0);
+	TEST_ASSERT_EQUAL(after.alloc_cache_hits, before.alloc_cache_hits + 1);
+	rte_fastmem_free(ptrs[0]);
+	return check_live(0);
+}
+
+static int
+freed_large_objects_serve_pools_before_memory_grows(void)
+{
+	const struct rte_fastmem_pool_params params = {
+		.name = "large", .size = 64 * KIB, .socket_id = rte_socket_id(),
+	};
+	struct rte_fastmem_pool *pool = rte_fastmem_pool_create(&params);
+	unsigned int n = 36 * MIB / (64 * KIB);
+	uint64_t backing;
+
+	TEST_ASSERT(pool != NULL);
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, 48, MIB, 0, 0), 0);
+	backing = stats_backing();
+	rte_fastmem_free_bulk(ptrs, 48);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(pool, ptrs, n), 0);
+	TEST_ASSERT(stats_backing() <= backing, "%" PRIu64 " after %" PRIu64, stats_backing(),
+		backing);
+	rte_fastmem_pool_put_bulk(pool, ptrs, n);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_free(pool), 0);
+	return check_live(0);
+}
+
+/* Also if their size is in use all the time. */
+static int
+maintain_gives_freed_large_objects_back(void)
+{
+	unsigned int i, j;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, 64, MIB, 0, 0), 0);
+	rte_fastmem_free_bulk(ptrs, 64);
+	TEST_ASSERT(stats_backing() >= 64 * MIB);
+	for (i = 0; i < 4; i++) {
+		TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+		for (j = 0; j < 4; j++) {
+			TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, 4, MIB, 0, 0), 0);
+			rte_fastmem_free_bulk(ptrs, 4);
+		}
+	}
+	TEST_ASSERT(stats_backing() <= 12 * MIB, "%" PRIu64, stats_backing());
+	return check_live(0);
 }
 
 static int
@@ -383,6 +474,10 @@ static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(the_first_object_of_a_size_takes_no_slab_for_many),
 	TEST_CASE(trim_leaves_at_most_a_chunk),
 	TEST_CASE_UNCHECKED(empty_slabs_go_back_by_themselves),
+	TEST_CASE_UNCHECKED(freed_large_objects_stay_with_their_size),
+	TEST_CASE_UNCHECKED(freed_large_objects_serve_other_sizes_first),
+	TEST_CASE_UNCHECKED(freed_large_objects_serve_pools_before_memory_grows),
+	TEST_CASE_UNCHECKED(maintain_gives_freed_large_objects_back),
 	TEST_CASE(trim_leaves_live_objects_alone),
 	TEST_CASE(trim_keeps_what_it_is_told_to_keep),
 	TEST_CASE_UNCHECKED(maintain_gives_idle_memory_back),

@@ -180,7 +180,7 @@ prepare_full(const struct steps_operation *op, struct steps_state *s)
 static void
 prepare_full_depot(const struct steps_operation *op, struct steps_state *s)
 {
-	get_many(s, op->size, RTE_MIN(10 * MIB / op->size, (size_t)3000));
+	get_many(s, op->size, RTE_MIN(12 * MIB / op->size, (size_t)3000));
 	while (in_depot(op->size) < bin_of(op->size)->max_full)
 		give_one(s);
 	fill_cache(s, op->size);
@@ -371,7 +371,7 @@ const struct steps_operation steps_operations[] = {
 	{ "bulk that frees", 256, prepare_bulk_free, act_bulk_free, AFTER_NOTHING, STEPS_NO_POOL },
 	{ "large object allocated", 200000, prepare_one, act_alloc_large, AFTER_NOTHING,
 		STEPS_NO_POOL },
-	{ "large object freed", 1 << 20, prepare_full_depot, act_free, AFTER_NOTHING,
+	{ "large object freed", 128 * KIB, prepare_full_depot, act_free, AFTER_NOTHING,
 		STEPS_NO_POOL },
 	{ "realloc", 5000, prepare_realloc, act_realloc, AFTER_NOTHING, STEPS_NO_POOL },
 	{ "flush", 0, prepare_mixed, act_flush, AFTER_NOTHING, STEPS_NO_POOL },

@@ -17,6 +17,7 @@
 
 #define MAGAZINE_BYTES_MAX (1u << 20) /* of the objects in one */
 #define DEPOT_BYTES_MAX (4u << 20)
+#define DEPOT_OBJECTS 64u /* that a depot holds in any case */
 #define FIRST_BYTES (64u << 10) /* in a thread's first magazine */
 #define FIRST_OBJECTS 8u
 
@@ -123,8 +124,8 @@ fastmem_bin_shape(struct fastmem_bin *bin, uint32_t slot_size, uint32_t slab_ali
 	bin->magazine_size = magazine;
 	first = RTE_MIN(FIRST_BYTES / slot_size, FIRST_OBJECTS);
 	bin->first_capacity = RTE_MAX(first, 1u);
-	full = RTE_MIN(DEPOT_BYTES_MAX / slot_size / magazine, (uint32_t)FASTMEM_DEPOT_SLOTS);
-	bin->max_full = RTE_MAX(full, 4u);
+	full = RTE_MAX(DEPOT_BYTES_MAX / slot_size, DEPOT_OBJECTS) / magazine;
+	bin->max_full = RTE_MIN(full, (uint32_t)FASTMEM_DEPOT_SLOTS);
 }
 
 /* The list. prev and next of a slab that is not in it mean nothing. */

@@ -514,9 +514,14 @@ slab_more(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags,
 	/* The bookkeeping may grow: a slab of tiny objects without all its bits wastes the run. */
 	if (fastmem_slab_acquire(bin, flags | FASTMEM_F_NO_CHUNK) == 0)
 		return true;
-	if (!*reclaimed && fastmem_reclaim_hoard(t, bin)) {
-		*reclaimed = true;
-		return true;
+	if (!*reclaimed) {
+		*reclaimed = fastmem_reclaim_large(arena_of(bin));
+		if (*reclaimed && fastmem_slab_acquire(bin, flags | FASTMEM_F_NO_CHUNK) == 0)
+			return true;
+		if (fastmem_reclaim_hoard(t, bin)) {
+			*reclaimed = true;
+			return true;
+		}
 	}
 	return (flags & (RTE_FASTMEM_F_NOGROW | FASTMEM_F_NO_CHUNK)) == 0 &&
 		fastmem_slab_acquire(bin, flags) == 0;

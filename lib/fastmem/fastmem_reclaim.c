@@ -27,17 +27,21 @@ owner_id(const struct fastmem_tcache *t)
 	return t != NULL ? t->id : FASTMEM_OWNER_PEER + fastmem_process.peer;
 }
 
-/* Return a bin's full magazines from its depot to the slabs. */
-static void
+/* Return a bin's full magazines from its depot to the slabs. Returns how many there were. */
+static unsigned int
 bin_drain(const struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
 	struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
 	struct fastmem_magazine *m;
-	unsigned int max = FASTMEM_DEPOT_SLOTS; /* others may go on putting */
+	unsigned int n = 0;
 
-	while (full != NULL && max-- > 0 &&
-			(m = fastmem_depot_take(full, owner_id(t))) != NULL)
+	/* Others may go on putting. */
+	while (full != NULL && n < FASTMEM_DEPOT_SLOTS &&
+			(m = fastmem_depot_take(full, owner_id(t))) != NULL) {
 		fastmem_magazine_discard(m);
+		n++;
+	}
+	return n;
 }
 
 /*
@@ -184,6 +188,38 @@ fastmem_reclaim_hoard(struct fastmem_tcache *t, const struct fastmem_bin *keep)
 	return true;
 }
 
+/*
+ * Whether a bin's depot may hold more bytes than those of others: up to 64 objects, each of which
+ * takes a run of granules that is long in making. So they are the first to go.
+ */
+static bool
+is_large(const struct fastmem_bin *bin)
+{
+	return bin->slot_size > FASTMEM_GRANULE;
+}
+
+/*
+ * What depots and empty slabs have of large objects goes back to the arena, before that grows.
+ * Returns whether there was any.
+ */
+bool
+fastmem_reclaim_large(struct fastmem_arena *arena)
+{
+	struct fastmem_bin *bins = &fastmem_ctl()->bins[arena->first_bin];
+	unsigned int i, n = 0;
+
+	if (fastmem_is_drained(arena))
+		return false;
+	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
+		if (!is_large(&bins[i]))
+			continue;
+		n += bin_drain(fastmem_tcache_current(), &bins[i]);
+		n += __atomic_load_n(&bins[i].n_empty, __ATOMIC_RELAXED);
+		fastmem_slab_release_empty(&bins[i]);
+	}
+	return n > 0;
+}
+
 /* The objects of a magazine of the depot go to their slabs. False: there is none. */
 bool
 fastmem_depot_drain_one(const struct fastmem_tcache *t, struct fastmem_bin *bin)
@@ -236,7 +272,10 @@ fastmem_tcache_holds(const struct fastmem_tcache *t, const struct fastmem_arena 
 	return false;
 }
 
-/* As fastmem_depots_drain(), for bins whose depots have not moved since the last such call. */
+/*
+ * As fastmem_depots_drain(), for bins whose depots have not moved since the last such call, and
+ * for large objects: their use may have gone down, and what is still used is soon back.
+ */
 void
 fastmem_depots_drain_idle(struct fastmem_arena *arena)
 {
@@ -253,7 +292,8 @@ fastmem_depots_drain_idle(struct fastmem_arena *arena)
 			continue;
 		moves = __atomic_load_n(&full->head, __ATOMIC_RELAXED) +
 			__atomic_load_n(&full->tail, __ATOMIC_RELAXED);
-		if (moves == __atomic_load_n(&bin->exchanges_seen, __ATOMIC_RELAXED)) {
+		if (is_large(bin) ||
+				moves == __atomic_load_n(&bin->exchanges_seen, __ATOMIC_RELAXED)) {
 			bin_drain(fastmem_tcache_current(), bin);
 			fastmem_slab_release_empty(bin);
 			moves = __atomic_load_n(&full->head, __ATOMIC_RELAXED) +

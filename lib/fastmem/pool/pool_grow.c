@@ -324,6 +324,9 @@ fastmem_pool_grow(struct fastmem_pool *pool, uint32_t generation, uint32_t n)
 	if ((ret == -ENOMEM || ret == -ENOBUFS) &&
 			fastmem_pools_shrink(ctl, socket_id, pool) > 0)
 		ret = pool_grow_to(pool, generation, n, &made);
+	if (ret == -ENOMEM &&
+			fastmem_reclaim_large(&ctl->arenas[fastmem_pool_bin(pool)->socket]))
+		ret = pool_grow_to(pool, generation, n, &made);
 	/* Other threads may be faster to take what there is room for, but not for ever. */
 	while (ret == -ENOMEM && vain < GROW_TRIES && pool_make_room(pool) == 0) {
 		before = made.n_slots;
