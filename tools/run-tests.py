@@ -212,6 +212,7 @@ def main():
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         print_list(known, all_variants)
         return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what runs, as Ctrl-C does
     names = [name for name in args.names if name not in ("test", "check")]
     try:
         selection = Selection(names, known, all_variants)
