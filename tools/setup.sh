@@ -23,6 +23,7 @@ missing_packages() {
 	command -v ninja >/dev/null || echo ninja-build
 	command -v pkg-config >/dev/null || echo pkg-config
 	pkg-config --exists libdpdk 2>/dev/null || echo libdpdk-dev
+	pkg-config --exists libdw 2>/dev/null || echo libdw-dev
 	command -v gnuplot >/dev/null || echo gnuplot-nox
 	command -v python3 >/dev/null || echo python3
 	[ "$1" = test ] || return 0
@@ -34,7 +35,7 @@ missing_packages() {
 	clang_runs_fuzzers || echo clang "$(clang_runtime_package)"
 	command -v clang-tidy >/dev/null || echo clang-tidy
 	command -v cppcheck >/dev/null || echo cppcheck
-	command -v llvm-addr2line >/dev/null || echo llvm
+	command -v llvm-symbolizer >/dev/null || echo llvm
 	command -v valgrind >/dev/null && echo '#include <valgrind/memcheck.h>' | gcc -E - >/dev/null 2>&1 ||
 		echo valgrind
 	command -v doxygen >/dev/null || echo doxygen

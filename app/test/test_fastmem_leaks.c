@@ -451,60 +451,6 @@ a_sampled_object_is_listed_in_the_class_of_its_size(void)
 	return TEST_SUCCESS;
 }
 
-/* Each depth is a place of its own: another stack. */
-__attribute__((noinline)) static void
-lose_at_depth(void **objs, unsigned int i, unsigned int depth)
-{
-	if (depth > 0)
-		lose_at_depth(objs, i, depth - 1);
-	else if (i & 1)
-		place_one(&objs[i], 1, 100);
-	else
-		place_two(&objs[i], 1, 100);
-	__asm__ volatile("# no tail call");
-}
-
-/* Names are looked up together: a tool that hangs costs its patience once, not for each place. */
-#define PLACES 24
-#define PATIENCE_MS 2000
-
-static int
-a_list_waits_once_for_a_tool_that_hangs(void)
-{
-	char folder[] = "/tmp/fastmem-tool-XXXXXX", path[128], *old = strdup(getenv("PATH"));
-	void *objs[PLACES];
-	uint64_t begin, ms;
-	unsigned int i;
-	FILE *f;
-
-	TEST_ASSERT(old != NULL && mkdtemp(folder) != NULL);
-	snprintf(path, sizeof(path), "%s/llvm-addr2line", folder);
-	f = fopen(path, "w");
-	TEST_ASSERT(f != NULL);
-	fprintf(f, "#!/bin/sh\nexec /bin/sleep 1000\n");
-	fclose(f);
-	TEST_ASSERT_EQUAL(chmod(path, 0700), 0);
-	for (i = 0; i < PLACES; i++)
-		lose_at_depth(objs, i, i / 2);
-
-	setenv("PATH", folder, 1);
-	fastmem_symbol_patience_ms = PATIENCE_MS;
-	begin = rte_rdtsc();
-	TEST_ASSERT_EQUAL(list(NULL, NULL), PLACES);
-	ms = (rte_rdtsc() - begin) * 1000 / rte_get_tsc_hz();
-	fastmem_symbol_patience_ms = 0;
-	setenv("PATH", old, 1);
-
-	free(old);
-	unlink(path);
-	rmdir(folder);
-	free_all(objs, PLACES);
-	TEST_ASSERT(strstr(text, "bytes in 1 object") != NULL, "%s", text);
-	TEST_ASSERT(ms >= PATIENCE_MS / 2, "the tool was not asked");
-	TEST_ASSERT(ms < PATIENCE_MS * PLACES / 4, "%" PRIu64 " ms", ms);
-	return TEST_SUCCESS;
-}
-
 static const struct test_case cases[] = {
 	TEST_CASE(what_is_live_is_listed_by_place_most_bytes_first),
 	TEST_CASE(objects_of_one_place_may_differ_in_size),
@@ -519,7 +465,6 @@ static const struct test_case cases[] = {
 	TEST_CASE(wrong_arguments_are_refused),
 	TEST_CASE(lists_can_be_made_while_threads_are_at_work),
 	TEST_CASE(what_is_live_at_deinit_is_listed),
-	TEST_CASE(a_list_waits_once_for_a_tool_that_hangs),
 	TEST_CASE(a_sampled_object_is_listed_in_the_class_of_its_size),
 	TEST_CASES_END
 };

@@ -11,9 +11,9 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <link.h>
+#include <pthread.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fastmem_stack_private.h"
@@ -384,7 +384,7 @@ functions_of_the_library_are_left_out(void)
 	return TEST_SUCCESS;
 }
 
-#define N_SITES 700 /* more than one run of addr2line takes */
+#define N_SITES 700
 
 struct sites {
 	unsigned int n, wrong;
@@ -429,115 +429,20 @@ no_number_is_printed_as_such(void)
 	return TEST_SUCCESS;
 }
 
-/* With another PATH in the meantime. */
+/* As where the time is up, or the file is gone. */
 static int
-printed_with_path(uint32_t id, const char *path)
+without_the_file_there_are_exported_functions(void)
 {
-	char *old = getenv("PATH");
-
-	old = old != NULL ? strdup(old) : NULL;
-	setenv("PATH", path, 1);
-	printed(id);
-	if (old != NULL)
-		setenv("PATH", old, 1);
-	else
-		unsetenv("PATH");
-	free(old);
-	/* There is no child that nobody has waited for. */
-	TEST_ASSERT_EQUAL(waitpid(-1, NULL, WNOHANG), -1);
-	TEST_ASSERT_EQUAL(errno, ECHILD);
-	return TEST_SUCCESS;
-}
-
-static int
-without_addr2line_there_are_modules(void)
-{
+	const int patience = fastmem_symbol_patience_ms;
 	uint32_t id = one_site();
 
-	TEST_CALL(printed_with_path(id, "/nowhere"));
+	fastmem_symbol_patience_ms = 0;
+	printed(id);
+	fastmem_symbol_patience_ms = patience;
 	TEST_ASSERT(strstr(printed_frame(0), "fastmem-test") != NULL, "%s", text);
 	TEST_ASSERT(strstr(printed_frame(0), "+0x") != NULL, "%s", text);
 	/* Some frame is of the C library, whose functions the dynamic linker knows. */
 	TEST_ASSERT(strstr(text, "__libc_start_main") != NULL, "%s", text);
-	return TEST_SUCCESS;
-}
-
-/* A folder with this as addr2line and as eu-addr2line. */
-static int
-make_tool(char *folder, const char *script)
-{
-	static const char *const tools[] = { "addr2line", "eu-addr2line" };
-	char path[128];
-	unsigned int i;
-
-	TEST_ASSERT(mkdtemp(folder) != NULL);
-	for (i = 0; i < RTE_DIM(tools); i++) {
-		FILE *f;
-
-		snprintf(path, sizeof(path), "%s/%s", folder, tools[i]);
-		f = fopen(path, "w");
-		TEST_ASSERT(f != NULL);
-		fprintf(f, "#!/bin/sh\n%s\n", script);
-		fclose(f);
-		TEST_ASSERT_EQUAL(chmod(path, 0700), 0);
-	}
-	return TEST_SUCCESS;
-}
-
-static void
-remove_tool(const char *folder)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/addr2line", folder);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/eu-addr2line", folder);
-	unlink(path);
-	rmdir(folder);
-}
-
-/* As eu-addr2line writes: with columns, and with more than the name of what is inlined. */
-static int
-without_addr2line_that_of_elfutils_is_asked(void)
-{
-	char folder[] = "/tmp/fastmem-test-XXXXXX";
-	uint32_t id = one_site();
-
-	TEST_CALL(make_tool(folder, "case $0 in */addr2line) exit 1;; esac\n"
-		"for arg; do case $arg in 0x*) echo $arg\n"
-		"echo 'f inlined at /x/g.c:9:1 in g'; echo /x/f.c:7:3\n"
-		"echo g; echo '/x/g.c:9:1 (discriminator 2)';; esac; done"));
-	TEST_CALL(printed_with_path(id, folder));
-	remove_tool(folder);
-	TEST_ASSERT(strcmp(printed_frame(0), "> #0 f /x/f.c:7 (inlined)") == 0, "%s", text);
-	TEST_ASSERT(strncmp(printed_frame(1), "> #1 g /x/g.c:9 (", 17) == 0, "%s", text);
-	return TEST_SUCCESS;
-}
-
-/* What the tool writes is nonsense, endless, cut short, or not there; or it does not end. */
-static int
-a_tool_that_misbehaves_does_no_harm(void)
-{
-	static const char *const scripts[] = {
-		"exit 1", "kill -9 $$", "echo", "echo 0x1; echo f", "printf '?%.0s?:0\\n' 1 2 3",
-		"while :; do echo 0x1; echo f; echo f.c:1; done | head -c 1000000",
-		"printf '0x1\\nf\\nf.c:1'", "exec sleep 1000", "exec 1>&-; exec sleep 1000",
-	};
-	const int patience = fastmem_symbol_patience_ms;
-	uint32_t id = one_site();
-	unsigned int i;
-
-	fastmem_symbol_patience_ms = 300;
-	for (i = 0; i < RTE_DIM(scripts); i++) {
-		char folder[] = "/tmp/fastmem-test-XXXXXX";
-
-		TEST_CALL(make_tool(folder, scripts[i]));
-		TEST_CALL(printed_with_path(id, folder));
-		remove_tool(folder);
-		TEST_ASSERT(strstr(printed_frame(0), "fastmem-test") != NULL, "%s: %s",
-			scripts[i], text);
-	}
-	fastmem_symbol_patience_ms = patience;
 	return TEST_SUCCESS;
 }
 
@@ -623,21 +528,50 @@ threads_agree_on_numbers(void)
 	return TEST_SUCCESS;
 }
 
+static void *
+print_in_thread(void *arg)
+{
+	printed(*(uint32_t *)arg);
+	return NULL;
+}
+
+static int
+a_small_stack_is_enough_to_print(void)
+{
+	uint32_t id = one_site();
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	TEST_ASSERT_EQUAL(pthread_attr_init(&attr), 0);
+	TEST_ASSERT_EQUAL(pthread_attr_setstacksize(&attr, 64 << 10), 0);
+	TEST_ASSERT_EQUAL(pthread_create(&thread, &attr, print_in_thread, &id), 0);
+	TEST_ASSERT_EQUAL(pthread_join(thread, NULL), 0);
+	pthread_attr_destroy(&attr);
+	TEST_ASSERT(names(printed_frame(0), "one_site", site_line), "%s", text);
+	return TEST_SUCCESS;
+}
+
 /* Code that comes and goes. */
+
+/* The path of what is built beside this program. */
+static int
+beside_program(char *path, size_t size, const char *name)
+{
+	ssize_t n = readlink("/proc/self/exe", path, size);
+
+	TEST_ASSERT(n > 0 && n + strlen(name) < size);
+	path[n] = '\0';
+	strcpy(strrchr(path, '/') + 1, name);
+	return TEST_SUCCESS;
+}
 
 /* The stack of a call through a plugin, which is unloaded again. */
 static ONE_COPY int
-stack_through_plugin(const char *name, uint32_t *id)
+stack_through_plugin(const char *path, uint32_t *id)
 {
 	uint32_t (*plugin)(uint32_t (*)(void));
-	char path[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 64);
-	void *handle;
+	void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 
-	TEST_ASSERT(n > 0);
-	path[n] = '\0';
-	strcpy(strrchr(path, '/') + 1, name);
-	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	TEST_ASSERT(handle != NULL, "%s", dlerror());
 	*(void **)&plugin = dlsym(handle, "plugin");
 	TEST_ASSERT(plugin != NULL);
@@ -655,11 +589,12 @@ code_in_the_place_of_other_code_is_not_mistaken_for_it(void)
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(ids); i++) {
-		char file[64], function[64];
+		char file[64], function[64], path[PATH_MAX];
 
 		snprintf(file, sizeof(file), "test_stack_plugin_%s.so", names[i % 2]);
 		snprintf(function, sizeof(function), " in_plugin_%s ", names[i % 2]);
-		TEST_CALL(stack_through_plugin(file, &ids[i]));
+		TEST_CALL(beside_program(path, sizeof(path), file));
+		TEST_CALL(stack_through_plugin(path, &ids[i]));
 		TEST_ASSERT(fastmem_stack_frames(ids[i], frames, RTE_DIM(frames)) > 4);
 		TEST_ASSERT(strstr(frames[1].module, file) != NULL, "%s", frames[1].module);
 		printed(ids[i]);
@@ -670,6 +605,104 @@ code_in_the_place_of_other_code_is_not_mistaken_for_it(void)
 		if (i >= 2)
 			TEST_ASSERT_EQUAL(ids[i], ids[i - 2], "in another life");
 	}
+	return TEST_SUCCESS;
+}
+
+/* Run a command. Returns whether it has succeeded. */
+static int __attribute__((format(printf, 1, 2)))
+shell(const char *format, ...)
+{
+	char *command;
+	va_list args;
+	int ret;
+
+	va_start(args, format);
+	ret = vasprintf(&command, format, args);
+	va_end(args);
+	TEST_ASSERT(ret >= 0);
+	ret = system(command);
+	TEST_ASSERT_EQUAL(ret, 0, "%s", command);
+	free(command);
+	return TEST_SUCCESS;
+}
+
+/* Its debug information is in a file of its own, and is not there at last. */
+static ONE_COPY int
+a_stripped_file_has_lines_if_its_debug_file_is_found(void)
+{
+	static const char *const places[] = { "p.debug", ".debug/p.debug", "away" };
+	char folder[] = "/tmp/fastmem-test-XXXXXX", from[PATH_MAX], path[64];
+	uint32_t id;
+	unsigned int i;
+
+	TEST_CALL(beside_program(from, sizeof(from), "test_stack_plugin_one.so"));
+	TEST_ASSERT(mkdtemp(folder) != NULL);
+	snprintf(path, sizeof(path), "%s/p.so", folder);
+	TEST_CALL(shell("cd %s && mkdir .debug && objcopy --only-keep-debug %s p.debug && "
+		"objcopy --strip-all --add-gnu-debuglink=p.debug %s p.so", folder, from, from));
+	TEST_CALL(stack_through_plugin(path, &id));
+	for (i = 0; i < RTE_DIM(places); i++) {
+		bool found = i + 1 < RTE_DIM(places);
+
+		if (i > 0)
+			TEST_CALL(shell("cd %s && mv %s %s", folder, places[i - 1], places[i]));
+		printed(id);
+		TEST_ASSERT((strstr(printed_frame(1), " in_plugin_one /") != NULL) == found,
+			"%s", text);
+		TEST_ASSERT((strstr(printed_frame(1), "/test_stack_plugin.c:") != NULL) == found,
+			"%s", text);
+		TEST_ASSERT(strstr(printed_frame(1), "p.so+0x") != NULL, "%s", text);
+		TEST_ASSERT(strstr(printed_frame(2), found ? " plugin /" : " plugin+0x") != NULL,
+			"%s", text);
+	}
+	return shell("rm -r %s", folder);
+}
+
+/* Another file is at the path of a module meanwhile: its lines would be wrong. */
+static ONE_COPY int
+a_file_that_has_changed_is_not_read(void)
+{
+	char folder[] = "/tmp/fastmem-test-XXXXXX", one[PATH_MAX], two[PATH_MAX], path[64];
+	uint32_t id;
+
+	TEST_CALL(beside_program(one, sizeof(one), "test_stack_plugin_one.so"));
+	TEST_CALL(beside_program(two, sizeof(two), "test_stack_plugin_two.so"));
+	TEST_ASSERT(mkdtemp(folder) != NULL);
+	snprintf(path, sizeof(path), "%s/p.so", folder);
+	TEST_CALL(shell("cp %s %s", one, path));
+	TEST_CALL(stack_through_plugin(path, &id));
+	TEST_ASSERT(strstr(printed(id), " in_plugin_one ") != NULL, "%s", text);
+	TEST_CALL(shell("cp %s %s", two, path));
+	printed(id);
+	TEST_ASSERT(strncmp(printed_frame(1), "> #1 p.so+0x", 12) == 0, "%s", text);
+	return shell("rm -r %s", folder);
+}
+
+static int
+print_in_linker(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	RTE_SET_USED(info);
+	RTE_SET_USED(size);
+	printed(*(uint32_t *)arg);
+	return 1;
+}
+
+/* The file of the plugin is gone, so that the dynamic linker is asked for its functions. */
+static int
+who_has_the_lock_of_the_dynamic_linker_can_print(void)
+{
+	char folder[] = "/tmp/fastmem-test-XXXXXX", one[PATH_MAX], path[64];
+	uint32_t id;
+
+	TEST_CALL(beside_program(one, sizeof(one), "test_stack_plugin_one.so"));
+	TEST_ASSERT(mkdtemp(folder) != NULL);
+	snprintf(path, sizeof(path), "%s/p.so", folder);
+	TEST_CALL(shell("cp %s %s", one, path));
+	TEST_CALL(stack_through_plugin(path, &id));
+	TEST_CALL(shell("rm -r %s", folder));
+	dl_iterate_phdr(print_in_linker, &id);
+	TEST_ASSERT(names(printed_frame(0), "one_site", site_line), "%s", text);
+	TEST_ASSERT(strncmp(printed_frame(1), "> #1 p.so+0x", 12) == 0, "%s", text);
 	return TEST_SUCCESS;
 }
 
@@ -819,12 +852,14 @@ static const struct test_case cases[] = {
 	TEST_CASE(functions_of_the_library_are_left_out),
 	TEST_CASE(many_sites_are_found_at_once),
 	TEST_CASE(no_number_is_printed_as_such),
-	TEST_CASE(without_addr2line_there_are_modules),
-	TEST_CASE(without_addr2line_that_of_elfutils_is_asked),
-	TEST_CASE(a_tool_that_misbehaves_does_no_harm),
+	TEST_CASE(without_the_file_there_are_exported_functions),
 	TEST_CASE(any_thread_has_stacks),
 	TEST_CASE(threads_agree_on_numbers),
+	TEST_CASE(a_small_stack_is_enough_to_print),
 	TEST_CASE(code_in_the_place_of_other_code_is_not_mistaken_for_it),
+	TEST_CASE(a_stripped_file_has_lines_if_its_debug_file_is_found),
+	TEST_CASE(a_file_that_has_changed_is_not_read),
+	TEST_CASE(who_has_the_lock_of_the_dynamic_linker_can_print),
 	TEST_CASE(a_damaged_stack_does_no_harm),
 	TEST_CASES_END
 };

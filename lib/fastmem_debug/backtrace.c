@@ -127,6 +127,54 @@ is_library(const char *path)
 	return begins(name, "librte_fastmem.so") || begins(name, "librte_mempool_fastmem.so");
 }
 
+static void
+build_id_of_notes(const uint8_t *notes, size_t size, size_t align, struct fastmem_build_id *id)
+{
+	while (size >= sizeof(ElfW(Nhdr))) {
+		ElfW(Nhdr) head;
+		size_t name, desc, all;
+
+		memcpy(&head, notes, sizeof(head));
+		name = sizeof(head);
+		desc = name + RTE_ALIGN_CEIL((size_t)head.n_namesz, (size_t)4);
+		desc = RTE_ALIGN_CEIL(desc, align);
+		all = desc + RTE_ALIGN_CEIL((size_t)head.n_descsz, align);
+		if (desc + head.n_descsz > size)
+			return;
+		if (head.n_type == NT_GNU_BUILD_ID && head.n_namesz == 4 &&
+				memcmp(notes + name, "GNU", 4) == 0) {
+			id->size = RTE_MIN((size_t)head.n_descsz, sizeof(id->bytes));
+			memcpy(id->bytes, notes + desc, id->size);
+			return;
+		}
+		if (all >= size)
+			return;
+		notes += all;
+		size -= all;
+	}
+}
+
+static size_t
+note_align(const ElfW(Phdr) *ph)
+{
+	return ph->p_align == 8 ? 8 : 4;
+}
+
+static void
+build_id_loaded(const struct dl_phdr_info *info, struct fastmem_build_id *id)
+{
+	unsigned int i;
+
+	memset(id, 0, sizeof(*id));
+	for (i = 0; i < info->dlpi_phnum && id->size == 0; i++) {
+		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+
+		if (ph->p_type == PT_NOTE)
+			build_id_of_notes((const uint8_t *)(info->dlpi_addr + ph->p_vaddr),
+				ph->p_memsz, note_align(ph), id);
+	}
+}
+
 /* The number of a module; 0: there are too many, or there is no memory. */
 static unsigned int
 module_number(struct fastmem_stacks *s, const char *path, const struct fastmem_build_id *id)
@@ -161,6 +209,41 @@ fastmem_module(unsigned int number)
 
 	return s != NULL && number > 0 && number <= FASTMEM_STACK_MODULES ?
 		get_once(s->modules[number - 1]) : NULL;
+}
+
+struct loaded {
+	const struct fastmem_module *module;
+	uintptr_t base;
+	bool found;
+};
+
+static int
+is_loaded(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct loaded *l = arg;
+	struct fastmem_build_id id;
+	const char *name = strrchr(info->dlpi_name, '/');
+	const char *wanted = strrchr(l->module->path, '/');
+
+	RTE_SET_USED(size);
+	build_id_loaded(info, &id);
+	if (memcmp(&id, &l->module->build_id, sizeof(id)) != 0)
+		return 0;
+	if (id.size == 0 && (name == NULL || wanted == NULL || strcmp(name, wanted) != 0))
+		return 0;
+	l->base = info->dlpi_addr;
+	l->found = true;
+	return 1;
+}
+
+bool
+fastmem_module_is_loaded(const struct fastmem_module *m, uintptr_t *base)
+{
+	struct loaded l = { .module = m };
+
+	dl_iterate_phdr(is_loaded, &l);
+	*base = l.base;
+	return l.found;
 }
 
 /* From return addresses to frames. */
@@ -199,7 +282,7 @@ resolve_in_module(struct dl_phdr_info *info, size_t size, void *arg)
 			continue;
 		if (number == 0) {
 			absolute_path(info->dlpi_name, path, sizeof(path));
-			fastmem_build_id_loaded(info, &id);
+			build_id_loaded(info, &id);
 			number = module_number(r->stacks, path, &id);
 			if (number == 0)
 				return 0;

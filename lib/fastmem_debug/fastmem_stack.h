@@ -53,11 +53,10 @@ void fastmem_stack_set_depth(unsigned int depth);
  *
  *     #0 function at file.c:123 (module+0x1234)
  *
- * As much of it as can be found: by llvm-addr2line, addr2line or eu-addr2line, if there is
- * one, and debug information; by dladdr() for what this process has loaded; else the module
- * alone.
+ * As much of it as can be found: by debug information and symbol tables of the files; by
+ * dladdr() for what this process has loaded; else the module alone.
  * Takes up to some seconds if the program is large: for a list of stacks, there are
- * fastmem_symbols_make() and fastmem_symbols_print(). Any thread may call it.
+ * fastmem_symbols_make() and fastmem_symbols_print(). It uses malloc. Any thread may call it.
  *
  * @param f
  *   Where to write.

@@ -7,7 +7,6 @@
 
 /* Between backtrace.c, which keeps stacks, and symbolize.c, which prints them. */
 
-#include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,10 +30,10 @@ struct fastmem_module {
 /* By its number in a frame; NULL: not known. */
 const struct fastmem_module *fastmem_module(unsigned int number);
 
-/* For how long addr2line may take, for however many stacks at once. Tests are less patient. */
+/* For how long names are looked up, for however many stacks at once. Tests are less patient. */
 extern int fastmem_symbol_patience_ms;
 
-/* The build id of what is loaded in this process. */
-void fastmem_build_id_loaded(const struct dl_phdr_info *info, struct fastmem_build_id *id);
+/* Whether this process has loaded it, and where. */
+bool fastmem_module_is_loaded(const struct fastmem_module *m, uintptr_t *base);
 
 #endif /* FASTMEM_STACK_PRIVATE_H */

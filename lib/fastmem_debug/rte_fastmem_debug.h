@@ -24,10 +24,9 @@
  * It wins over rte_fastmem_init_conf(), and that over what the program runs under. The
  * primary process decides for all that attach to it.
  *
- * Reports have functions and lines, for which addr2line (or llvm-addr2line, eu-addr2line) is
- * started, from PATH, for at most some seconds. Without it they have offsets in files.
- * A program that has more rights than its user (AT_SECURE) starts none, and ignores
- * RTE_FASTMEM_DEBUG.
+ * Reports have functions and lines, which are read from the files of the program (by libdw), or
+ * offsets in files without debug information. No program is started, and no network is used.
+ * A program that has more rights than its user (AT_SECURE) ignores RTE_FASTMEM_DEBUG.
  *
  * Functions of this file may be called by any thread, but not from a signal handler.
  *

@@ -5,31 +5,27 @@
 /*
  * Stacks in print: what functions, files and lines their frames are.
  *
- * Debug information is read by addr2line, or by the one of elfutils, in a process of its
- * own: once for each module, for a bounded time, with a bare environment (no
- * preloaded library, no server to ask for debug information). PATH says where it is, so a program
- * that has more rights than its user starts none. Where that finds nothing, there are
- * the dynamic symbols of what this process has loaded. It all works for stacks of other
- * processes, as these are kept by module and offset.
+ * elfutils' libdw reads symbol tables and debug information of the files, in this process: no
+ * program is started, and no server is asked for debug information. If a file is gone or
+ * has changed, there are the dynamic symbols of what this process has loaded. It all works for
+ * stacks of other processes, as these are kept by module and offset.
  *
- * This runs when the application has damaged its memory: it uses no malloc, and what it needs
- * lies in pages of its own.
+ * A session of libdw belongs to one list of stacks, and is used by one thread at a time. The names
+ * that were found are in the sessions' memory, until the list is freed.
  */
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
 
 #include <rte_common.h>
 
@@ -37,42 +33,36 @@
 #include "fastmem_stack_private.h"
 
 #define MAX_CALLS 8 /* in a frame: a function, and those that are inlined there */
-#define NOTE_SIZE 1024
 #define SITE_FRAMES 6u /* in which the site is looked for */
-#define MAX_ADDRESSES 2048u /* for one run of a tool */
-#define TEXT_SIZE (64u << 10)
-#define TEXT_OF_FRAME 512u /* beside that */
+#define LOOK_UP_STACK (1u << 20)
 
 struct call {
-	const char *function;
-	const char *place; /* file:line; NULL: not known */
+	const char *function; /* of C++, it is mangled */
+	const char *folder; /* that the file's name starts from; NULL: it is a whole path */
+	const char *file; /* NULL: not known */
+	int line;
 };
 
 struct symbol {
 	unsigned int n_calls; /* the innermost first */
 	struct call calls[MAX_CALLS];
-	unsigned long function_offset; /* into the function, if the place is not known */
-	bool looked_up;
+	unsigned long function_offset; /* into the function, if the file is not known */
 };
 
 struct frame {
 	struct fastmem_stack_frame at;
 	struct symbol symbol;
+	bool looked_up; /* in the module's file */
 };
 
-/* Of some stacks, one behind the other. In pages of its own. */
+/* Of some stacks, one behind the other. */
 struct fastmem_symbols {
-	size_t size; /* of it all */
 	int64_t deadline;
-	unsigned int n; /* frames */
 	const uint32_t *ids; /* the caller's */
 	unsigned int *first; /* frame of each stack, and one behind the last */
-	size_t text_size;
-	size_t text_used;
-	char *text;
-	const char *args[7 + MAX_ADDRESSES + 1]; /* for one run of a tool */
-	char addresses[MAX_ADDRESSES][20];
-	struct frame *of[MAX_ADDRESSES];
+	unsigned int n_sessions; /* one for each module */
+	Dwfl *sessions[FASTMEM_STACK_MODULES];
+	unsigned int n; /* frames */
 	struct frame frames[];
 };
 
@@ -87,399 +77,224 @@ now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Build ids. */
+/* MSan, where it is linked in, sees nothing of libdw but what that passes to functions of libc. */
+extern void __msan_scoped_disable_interceptor_checks(void) __attribute__((weak));
+extern void __msan_scoped_enable_interceptor_checks(void) __attribute__((weak));
 
 static void
-build_id_of_notes(const uint8_t *notes, size_t size, size_t align, struct fastmem_build_id *id)
+msan_look_away(void)
 {
-	while (size >= sizeof(ElfW(Nhdr))) {
-		ElfW(Nhdr) head;
-		size_t name, desc, all;
-
-		memcpy(&head, notes, sizeof(head));
-		name = sizeof(head);
-		desc = name + RTE_ALIGN_CEIL((size_t)head.n_namesz, (size_t)4);
-		desc = RTE_ALIGN_CEIL(desc, align);
-		all = desc + RTE_ALIGN_CEIL((size_t)head.n_descsz, align);
-		if (desc + head.n_descsz > size)
-			return;
-		if (head.n_type == NT_GNU_BUILD_ID && head.n_namesz == 4 &&
-				memcmp(notes + name, "GNU", 4) == 0) {
-			id->size = RTE_MIN((size_t)head.n_descsz, sizeof(id->bytes));
-			memcpy(id->bytes, notes + desc, id->size);
-			return;
-		}
-		if (all >= size)
-			return;
-		notes += all;
-		size -= all;
-	}
-}
-
-static size_t
-note_align(const ElfW(Phdr) *ph)
-{
-	return ph->p_align == 8 ? 8 : 4;
-}
-
-void
-fastmem_build_id_loaded(const struct dl_phdr_info *info, struct fastmem_build_id *id)
-{
-	unsigned int i;
-
-	memset(id, 0, sizeof(*id));
-	for (i = 0; i < info->dlpi_phnum && id->size == 0; i++) {
-		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
-
-		if (ph->p_type == PT_NOTE)
-			build_id_of_notes((const uint8_t *)(info->dlpi_addr + ph->p_vaddr),
-				ph->p_memsz, note_align(ph), id);
-	}
+	if (__msan_scoped_disable_interceptor_checks != NULL)
+		__msan_scoped_disable_interceptor_checks();
 }
 
 static void
-build_id_of_file(int fd, struct fastmem_build_id *id)
+msan_look_again(void)
 {
-	uint8_t notes[NOTE_SIZE];
-	ElfW(Ehdr) eh;
-	ElfW(Phdr) ph;
+	if (__msan_scoped_enable_interceptor_checks != NULL)
+		__msan_scoped_enable_interceptor_checks();
+}
+
+/* Debug information. */
+
+/* Beside the file, by the name that objcopy --add-gnu-debuglink has left in it. */
+static int
+open_debug_link(const char *file, const char *link, char **found)
+{
+	static const char *const folders[] = { "", ".debug/" };
+	const char *slash = strrchr(file, '/');
 	unsigned int i;
+	int fd;
 
-	memset(id, 0, sizeof(*id));
-	if (pread(fd, &eh, sizeof(eh), 0) != (ssize_t)sizeof(eh) ||
-			memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_phentsize != sizeof(ph))
-		return;
-	for (i = 0; i < eh.e_phnum && id->size == 0; i++) {
-		ssize_t n;
-
-		if (pread(fd, &ph, sizeof(ph), eh.e_phoff + i * sizeof(ph)) !=
-				(ssize_t)sizeof(ph))
-			return;
-		if (ph.p_type != PT_NOTE)
-			continue;
-		n = pread(fd, notes, RTE_MIN(sizeof(notes), (size_t)ph.p_filesz), ph.p_offset);
-		if (n > 0)
-			build_id_of_notes(notes, n, note_align(&ph), id);
+	for (i = 0; slash != NULL && i < RTE_DIM(folders); i++) {
+		if (asprintf(found, "%.*s/%s%s", (int)(slash - file), file, folders[i], link) < 0)
+			break;
+		fd = open(*found, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0)
+			return fd;
+		free(*found);
 	}
-}
-
-/* Whether the file is still the one that the stack was taken in. */
-static bool
-file_is_same(const struct fastmem_module *m)
-{
-	struct fastmem_build_id id;
-	int fd = open(m->path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return false;
-	build_id_of_file(fd, &id);
-	close(fd);
-	return memcmp(&id, &m->build_id, sizeof(id)) == 0;
-}
-
-/* addr2line. */
-
-/* PATH may be the choice of somebody with fewer rights. */
-static bool
-path_is_trusted(void)
-{
-	static bool told;
-
-	if (getauxval(AT_SECURE) == 0)
-		return true;
-	if (!__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
-		FASTMEM_LOG(WARNING, "no addr2line is started from PATH, as this program has more "
-			"rights than the user who has started it: reports have offsets in files, "
-			"which addr2line can look up later");
-	return false;
-}
-
-static pid_t
-tool_spawn(const char *const *args, int output)
-{
-	static const char *const environment[] = { "LC_ALL=C", NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t signals;
-	pid_t pid;
-	int ret;
-
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-#ifdef __GLIBC_PREREQ
-#if __GLIBC_PREREQ(2, 34)
-	/* Locks of EAL's on open files would last as long as the child has them. */
-	posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-#endif
-#endif
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	sigemptyset(&signals);
-	posix_spawnattr_setsigmask(&attr, &signals);
-	sigfillset(&signals);
-	posix_spawnattr_setsigdefault(&attr, &signals);
-	ret = posix_spawnp(&pid, args[0], &actions, &attr, (char **)(uintptr_t)args,
-			(char **)(uintptr_t)environment);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&actions);
-	return ret == 0 ? pid : -1;
-}
-
-/* All that it writes, up to size. Returns false if it takes too long. */
-static bool
-tool_read(int fd, char *out, size_t size, size_t *n, int64_t deadline)
-{
-	*n = 0;
-	for (;;) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
-		int64_t left = deadline - now_ms();
-		char rest[256];
-		ssize_t got;
-
-		if (left <= 0)
-			return false;
-		if (poll(&p, 1, left) <= 0)
-			continue; /* by a signal, or time is up */
-		got = *n < size ? read(fd, out + *n, size - *n) : read(fd, rest, sizeof(rest));
-		if (got == 0)
-			return true;
-		if (got < 0 && errno != EINTR)
-			return true;
-		if (got > 0 && *n < size)
-			*n += got;
-	}
+	*found = NULL;
+	return -1;
 }
 
 /*
- * Wait for the end of the child, which comes soon, or else bring it about. If an application
- * that waits for any child has been faster, its number may be that of another process: which
- * is not killed, as it is no child of ours. Returns false if it has failed.
+ * As dwfl_standard_find_debuginfo(), without the servers that DEBUGINFOD_URLS names: a report does
+ * not wait for a network, and the environment chooses no files for a set-user-ID program.
  */
-static bool
-tool_end(pid_t pid, int64_t deadline)
+static int
+find_debuginfo(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base, const char *file,
+		const char *link, GElf_Word crc, char **found)
 {
-	bool killed = false;
-	int status = 0;
+	int fd = dwfl_build_id_find_debuginfo(mod, data, name, base, file, link, crc, found);
 
-	for (;;) {
-		pid_t ret = waitpid(pid, &status, killed ? 0 : WNOHANG);
-
-		if (ret == pid || (ret < 0 && errno != EINTR))
-			return !killed && status == 0;
-		if (ret == 0 && now_ms() >= deadline) {
-			kill(pid, SIGKILL);
-			killed = true;
-		} else if (ret == 0) {
-			poll(NULL, 0, 1);
-		}
-	}
+	return fd < 0 && file != NULL && link != NULL ? open_debug_link(file, link, found) : fd;
 }
 
-/* Run a command. Returns false if it does not exist or has failed. */
-static bool
-tool_run(const char *const *args, char *out, size_t size, size_t *n, int64_t deadline)
-{
-	int ends[2];
-	pid_t pid;
-	bool done;
+static const Dwfl_Callbacks session_callbacks = { .find_debuginfo = find_debuginfo };
 
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return false;
-	pid = tool_spawn(args, ends[1]);
-	close(ends[1]);
-	if (pid < 0) {
-		close(ends[0]);
-		return false;
-	}
-	done = tool_read(ends[0], out, size, n, deadline);
-	close(ends[0]);
-	return tool_end(pid, done ? deadline : 0) && done;
+/* Whether the file is still the one that the stack was taken in. */
+static bool
+file_is_same(Dwfl_Module *mod, const struct fastmem_module *m)
+{
+	const unsigned char *id;
+	GElf_Addr address;
+	int size = RTE_MIN(dwfl_module_build_id(mod, &id, &address), (int)sizeof(m->build_id.bytes));
+
+	return size == m->build_id.size && (size == 0 || memcmp(id, m->build_id.bytes, size) == 0);
 }
 
-/* Cut the first line off. Returns NULL after the last one. */
-static char *
-line_take(char **text, const char *end)
+/* Addresses are those of the file. NULL: it is not there, or another one. */
+static Dwfl_Module *
+session_begin(struct fastmem_symbols *s, const struct fastmem_module *m)
 {
-	char *line = *text, *newline;
+	Dwfl *session = dwfl_begin(&session_callbacks);
+	Dwfl_Module *mod = NULL;
 
-	if (line >= end)
+	if (session != NULL)
+		mod = dwfl_report_elf(session, m->path, m->path, -1, 0, true);
+	if (mod == NULL || dwfl_report_end(session, NULL, NULL) != 0 || !file_is_same(mod, m)) {
+		dwfl_end(session);
 		return NULL;
-	newline = memchr(line, '\n', end - line);
-	if (newline == NULL)
-		return NULL; /* it was cut short */
-	*newline = '\0';
-	*text = newline + 1;
-	return line;
+	}
+	s->sessions[s->n_sessions++] = session;
+	return mod;
 }
 
-static bool
-is_known(const char *s)
+/* Of an address. dwfl_module_addrdie() reads a table (.debug_aranges) that clang does not write. */
+static Dwarf_Die *
+unit_find(Dwfl_Module *mod, Dwarf_Addr pc, Dwarf_Addr *bias)
 {
-	return s[0] != '?' && s[0] != '\0';
+	Dwarf_Die *unit = dwfl_module_addrdie(mod, pc, bias);
+
+	if (unit != NULL)
+		return unit;
+	while ((unit = dwfl_module_nextcu(mod, unit, bias)) != NULL)
+		if (dwarf_haspc(unit, pc - *bias) > 0)
+			return unit;
+	return NULL;
+}
+
+static const char *
+function_name(Dwarf_Die *die)
+{
+	Dwarf_Attribute attr;
+	const char *linkage = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attr));
+
+	return linkage != NULL ? linkage : dwarf_diename(die);
 }
 
 static void
-cut_at(char *s, const char *at)
+set_place(struct call *call, Dwarf_Die *unit, const char *file, int line)
 {
-	char *found = strstr(s, at);
+	Dwarf_Attribute attr;
 
-	if (found != NULL)
-		*found = '\0';
-}
-
-/* Of "file:line:column", which eu-addr2line writes. */
-static void
-cut_column(char *place)
-{
-	char *last = strrchr(place, ':'), *line;
-
-	if (last == NULL)
+	if (file == NULL || line == 0)
 		return;
-	*last = '\0';
-	line = strrchr(place, ':');
-	if (line == NULL || line[1] < '0' || line[1] > '9' || strchr(line, '/') != NULL)
-		*last = ':';
+	call->file = file;
+	call->line = line;
+	if (file[0] != '/')
+		call->folder = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attr));
 }
 
 static void
-call_add(struct symbol *symbol, char *function, char *place)
+place_of_address(Dwarf_Die *unit, Dwarf_Addr pc, struct call *call)
 {
-	const char *colon;
+	Dwarf_Line *line = dwarf_getsrc_die(unit, pc);
+	int number;
 
-	cut_at(function, " inlined at ");
-	cut_at(place, " (discriminator");
-	cut_column(place);
-	if (!is_known(function) || symbol->n_calls == MAX_CALLS)
-		return;
-	colon = strrchr(place, ':');
-	/* A file without a line is but the name of a source file in the symbol table. */
-	if (colon == NULL || !is_known(place) || colon[1] == '?' || strcmp(colon, ":0") == 0)
-		place = NULL;
-	symbol->calls[symbol->n_calls].function = function;
-	symbol->calls[symbol->n_calls].place = place;
-	symbol->n_calls++;
+	if (line != NULL && dwarf_lineno(line, &number) == 0)
+		set_place(call, unit, dwarf_linesrc(line, NULL, NULL), number);
 }
 
-/* For each address, a line with it, and then a function and its place by turns. */
+/* Where a function was inlined. */
 static void
-parse(struct fastmem_symbols *s, unsigned int n, char *text, const char *end)
+place_of_inlined(Dwarf_Die *unit, Dwarf_Die *die, struct call *call)
 {
-	struct symbol *symbol = NULL;
-	unsigned int next = 0;
-	char *line, *place;
+	Dwarf_Attribute attr;
+	Dwarf_Word file, line;
+	Dwarf_Files *files;
 
-	while ((line = line_take(&text, end)) != NULL) {
-		if (strncmp(line, "0x", 2) == 0) {
-			if (next == n)
-				return;
-			symbol = &s->of[next++]->symbol;
+	if (dwarf_getsrcfiles(unit, &files, NULL) == 0 &&
+			dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &attr), &file) == 0 &&
+			dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attr), &line) == 0)
+		set_place(call, unit, dwarf_filesrc(files, file, NULL, NULL), line);
+}
+
+/* From the innermost scope to that of the function which is there in the code. */
+static void
+calls_of_scopes(struct symbol *symbol, Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die *scopes, int n)
+{
+	struct call next = { 0 };
+	int i;
+
+	place_of_address(unit, pc, &next);
+	for (i = 0; i < n && symbol->n_calls < MAX_CALLS; i++) {
+		int tag = dwarf_tag(&scopes[i]);
+
+		if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
 			continue;
-		}
-		place = line_take(&text, end);
-		if (symbol == NULL || place == NULL)
+		next.function = function_name(&scopes[i]);
+		if (next.function != NULL)
+			symbol->calls[symbol->n_calls++] = next;
+		if (tag == DW_TAG_subprogram)
 			return;
-		call_add(symbol, line, place);
+		memset(&next, 0, sizeof(next));
+		place_of_inlined(unit, &scopes[i], &next);
 	}
 }
 
-/* The n frames s->of are all of one module, which is a file that can be read. */
 static void
-ask_tools(struct fastmem_symbols *s, const char *path, unsigned int n)
+ask_debug_information(struct symbol *symbol, Dwfl_Module *mod, Dwarf_Addr offset)
 {
-	/* Binutils', as of 2.40, sees no inlined calls in what clang has compiled. */
-	static const char *const tools[] = { "llvm-addr2line", "addr2line", "eu-addr2line" };
-	static const char *const options[] = { "-C", "-f", "-i", "-a", "-e" };
-	unsigned int i;
+	/* The call, which is before the return address. */
+	Dwarf_Addr pc = offset - 1, bias;
+	Dwarf_Die *unit = unit_find(mod, pc, &bias), *scopes, innermost;
+	int n;
 
-	memcpy(s->args + 1, options, sizeof(options));
-	s->args[6] = path;
-	for (i = 0; i < n; i++) {
-		/* The call, which is before the return address. */
-		snprintf(s->addresses[i], sizeof(s->addresses[i]), "0x%" PRIx64,
-			s->of[i]->at.offset - 1);
-		s->args[7 + i] = s->addresses[i];
-	}
-	s->args[7 + n] = NULL;
-	for (i = 0; i < RTE_DIM(tools) && now_ms() < s->deadline; i++) {
-		char *out = s->text + s->text_used;
-		size_t used;
-
-		s->args[0] = tools[i];
-		if (!tool_run(s->args, out, s->text_size - s->text_used, &used, s->deadline))
-			continue;
-		s->text_used += used;
-		parse(s, n, out, out + used);
+	if (unit == NULL || dwarf_getscopes(unit, pc - bias, &scopes) <= 0)
 		return;
-	}
+	/* Those around it are where an inlined function is defined; from here, where it is called. */
+	innermost = scopes[0];
+	free(scopes);
+	n = dwarf_getscopes_die(&innermost, &scopes);
+	if (n <= 0)
+		return;
+	calls_of_scopes(symbol, unit, pc - bias, scopes, n);
+	free(scopes);
+}
+
+static void
+ask_symbol_table(struct symbol *symbol, Dwfl_Module *mod, Dwarf_Addr offset)
+{
+	GElf_Off into;
+	GElf_Sym sym;
+	const char *name = dwfl_module_addrinfo(mod, offset - 1, &into, &sym, NULL, NULL, NULL);
+
+	if (name == NULL)
+		return;
+	symbol->calls[0].function = name;
+	symbol->n_calls = 1;
+	symbol->function_offset = into + 1;
 }
 
 /* Symbols of this process. */
-
-struct loaded {
-	const struct fastmem_module *module;
-	uintptr_t base;
-	bool found;
-};
-
-static int
-is_loaded(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	struct loaded *l = arg;
-	struct fastmem_build_id id;
-	const char *name = strrchr(info->dlpi_name, '/');
-	const char *wanted = strrchr(l->module->path, '/');
-
-	RTE_SET_USED(size);
-	fastmem_build_id_loaded(info, &id);
-	if (memcmp(&id, &l->module->build_id, sizeof(id)) != 0)
-		return 0;
-	if (id.size == 0 && (name == NULL || wanted == NULL || strcmp(name, wanted) != 0))
-		return 0;
-	l->base = info->dlpi_addr;
-	l->found = true;
-	return 1;
-}
 
 static void
 ask_linker(const struct fastmem_module *m, struct frame *frame)
 {
 	struct symbol *symbol = &frame->symbol;
-	struct loaded l = { .module = m };
+	uintptr_t base, addr;
 	Dl_info info;
-	uintptr_t addr;
 
-	dl_iterate_phdr(is_loaded, &l);
-	if (!l.found)
+	if (!fastmem_module_is_loaded(m, &base))
 		return;
-	addr = l.base + frame->at.offset;
+	addr = base + frame->at.offset;
 	if (dladdr((void *)(addr - 1), &info) == 0 || info.dli_sname == NULL)
 		return;
 	symbol->calls[0] = (struct call){ .function = info.dli_sname };
 	symbol->n_calls = 1;
 	symbol->function_offset = addr - (uintptr_t)info.dli_saddr;
-}
-
-/* The next frames of a module, from the frame `first' on: as many as a tool can take. */
-static void
-look_up_module(struct fastmem_symbols *s, const struct fastmem_module *m, unsigned int first)
-{
-	unsigned int n = 0, i;
-
-	for (i = first; i < s->n && n < MAX_ADDRESSES; i++) {
-		struct frame *frame = &s->frames[i];
-
-		if (frame->at.module != m->path || frame->symbol.looked_up)
-			continue;
-		frame->symbol.looked_up = true;
-		s->of[n++] = frame;
-	}
-	if (path_is_trusted() && file_is_same(m))
-		ask_tools(s, m->path, n);
-	for (i = 0; i < n; i++)
-		if (s->of[i]->symbol.n_calls == 0)
-			ask_linker(m, s->of[i]);
 }
 
 static const struct fastmem_module *
@@ -489,6 +304,65 @@ module_of(const struct frame *frame)
 		RTE_PTR_SUB(frame->at.module, offsetof(struct fastmem_module, path));
 }
 
+/* All frames of a module, from the frame `first' on. */
+static void
+look_up_module(struct fastmem_symbols *s, const struct fastmem_module *m, unsigned int first)
+{
+	Dwfl_Module *mod = session_begin(s, m);
+	unsigned int i;
+
+	for (i = first; i < s->n; i++) {
+		struct frame *frame = &s->frames[i];
+
+		if (frame->at.module != m->path)
+			continue;
+		frame->looked_up = true;
+		if (mod == NULL || now_ms() >= s->deadline)
+			continue;
+		ask_debug_information(&frame->symbol, mod, frame->at.offset);
+		if (frame->symbol.n_calls == 0)
+			ask_symbol_table(&frame->symbol, mod, frame->at.offset);
+	}
+}
+
+static void *
+look_up(void *arg)
+{
+	struct fastmem_symbols *s = arg;
+	unsigned int i;
+
+	msan_look_away();
+	for (i = 0; i < s->n && now_ms() < s->deadline; i++)
+		if (s->frames[i].at.module != NULL && !s->frames[i].looked_up)
+			look_up_module(s, module_of(&s->frames[i]), i);
+	msan_look_again();
+	return NULL;
+}
+
+/*
+ * libdw takes some 200 KiB of stack, more than many threads have: it gets a thread of its own, in
+ * which no handler of the application's runs. The caller may have the dynamic linker's lock.
+ */
+static void
+look_up_in_thread(struct fastmem_symbols *s)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int ret;
+
+	if (pthread_attr_init(&attr) != 0)
+		return;
+	pthread_attr_setstacksize(&attr, LOOK_UP_STACK);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ret = pthread_create(&thread, &attr, look_up, s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	if (ret == 0)
+		pthread_join(thread, NULL);
+}
+
 /*
  * What the frames of these stacks are, up to max of each: those of a stack are behind those of
  * the one before. NULL: there is no memory.
@@ -496,21 +370,16 @@ module_of(const struct frame *frame)
 static struct fastmem_symbols *
 symbols_make(const uint32_t *ids, unsigned int n_ids, unsigned int max)
 {
-	size_t text = TEXT_SIZE + (size_t)n_ids * max * TEXT_OF_FRAME;
 	size_t first = sizeof(struct fastmem_symbols) + (size_t)n_ids * max * sizeof(struct frame);
-	size_t size = first + (n_ids + 1) * sizeof(unsigned int) + text;
 	struct fastmem_stack_frame frames[FASTMEM_STACK_MAX_DEPTH];
 	struct fastmem_symbols *s;
 	unsigned int i, k, n;
 
-	s = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (s == MAP_FAILED)
+	s = calloc(1, first + (n_ids + 1) * sizeof(s->first[0]));
+	if (s == NULL)
 		return NULL;
-	s->size = size;
 	s->ids = ids;
 	s->first = RTE_PTR_ADD(s, first);
-	s->text_size = text;
-	s->text = (char *)&s->first[n_ids + 1];
 	s->deadline = now_ms() + fastmem_symbol_patience_ms;
 	for (i = 0; i < n_ids; i++) {
 		n = RTE_MIN(fastmem_stack_frames(ids[i], frames, max), max);
@@ -518,9 +387,11 @@ symbols_make(const uint32_t *ids, unsigned int n_ids, unsigned int max)
 			s->frames[s->n++].at = frames[k];
 		s->first[i + 1] = s->n;
 	}
+	if (s->n > 0 && fastmem_symbol_patience_ms > 0)
+		look_up_in_thread(s);
 	for (i = 0; i < s->n; i++)
-		if (s->frames[i].at.module != NULL && !s->frames[i].symbol.looked_up)
-			look_up_module(s, module_of(&s->frames[i]), i);
+		if (s->frames[i].at.module != NULL && s->frames[i].symbol.n_calls == 0)
+			ask_linker(module_of(&s->frames[i]), &s->frames[i]);
 	return s;
 }
 
@@ -533,8 +404,11 @@ fastmem_symbols_make(const uint32_t *ids, unsigned int n)
 void
 fastmem_symbols_free(struct fastmem_symbols *s)
 {
-	if (s != NULL)
-		munmap(s, s->size);
+	unsigned int i;
+
+	for (i = 0; s != NULL && i < s->n_sessions; i++)
+		dwfl_end(s->sessions[i]);
+	free(s);
 }
 
 /* Lines. */
@@ -553,16 +427,18 @@ is_of_library(const struct call *call)
 	static const char *const names[] = { "rte_fastmem_", "fastmem_" };
 	static const char *const folders[] = { "lib/fastmem/", "lib/fastmem_debug/",
 		"lib/fastmem_replace/" };
+	const char *dot;
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(names); i++)
 		if (strncmp(call->function, names[i], strlen(names[i])) == 0)
 			return true;
-	/* In a header, it may be what has called an inline function that the tool does not see. */
-	if (call->place == NULL || strstr(call->place, ".c:") == NULL)
+	/* In a header, it may be what has called an inline function that debug information lacks. */
+	dot = call->file != NULL ? strrchr(call->file, '.') : NULL;
+	if (dot == NULL || strcmp(dot, ".c") != 0)
 		return false;
 	for (i = 0; i < RTE_DIM(folders); i++)
-		if (strstr(call->place, folders[i]) != NULL)
+		if (strstr(call->file, folders[i]) != NULL)
 			return true;
 	return false;
 }
@@ -590,16 +466,31 @@ format_module(char *buf, size_t len, const struct frame *frame)
 		frame->at.module != NULL ? base_name(frame->at.module) : "", frame->at.offset);
 }
 
+/* Of libstdc++, if the program has it. */
+extern char *__cxa_demangle(const char *name, char *buf, size_t *len, int *status)
+	__attribute__((weak));
+
 static int
 format_call(char *buf, size_t len, const struct symbol *symbol, unsigned int call)
 {
 	const struct call *c = &symbol->calls[call];
+	char *demangled = __cxa_demangle != NULL && strncmp(c->function, "_Z", 2) == 0 ?
+			__cxa_demangle(c->function, NULL, NULL, NULL) : NULL;
+	const char *function = demangled != NULL ? demangled : c->function;
+	int n;
 
-	if (c->place != NULL)
-		return snprintf(buf, len, "%s %s", c->function, c->place);
-	if (symbol->function_offset != 0)
-		return snprintf(buf, len, "%s+0x%lx", c->function, symbol->function_offset);
-	return snprintf(buf, len, "%s", c->function);
+	msan_look_away(); /* from names that libdw has written */
+	if (c->file != NULL && c->folder != NULL)
+		n = snprintf(buf, len, "%s %s/%s:%d", function, c->folder, c->file, c->line);
+	else if (c->file != NULL)
+		n = snprintf(buf, len, "%s %s:%d", function, c->file, c->line);
+	else if (symbol->function_offset != 0)
+		n = snprintf(buf, len, "%s+0x%lx", function, symbol->function_offset);
+	else
+		n = snprintf(buf, len, "%s", function);
+	msan_look_again();
+	free(demangled);
+	return n;
 }
 
 static void
