@@ -9,6 +9,7 @@
 
 #include <rte_cycles.h>
 
+#include "fastmem_failure.h"
 #include "fastmem_private.h"
 #include "test_calls.h"
 #include "test_fastmem.h"
@@ -361,19 +362,19 @@ memory_that_comes_changes_the_epoch_of_failures(void)
 	unsigned int i;
 
 	fastmem_drain_end(arena, ticket);
-	before = fastmem_failure_epoch(bin);
+	before = fastmem_failure_epoch(arena, bin);
 	TEST_ASSERT(before != 0);
 	fastmem_drain_undo(arena);
-	TEST_ASSERT_EQUAL(fastmem_failure_epoch(bin), 0);
+	TEST_ASSERT_EQUAL(fastmem_failure_epoch(arena, bin), 0);
 	__atomic_store_n(&arena->drain, delayed, __ATOMIC_RELAXED);
 	fastmem_drain_end(arena, delayed);
 	for (i = 0; i < 4; i++) {
 		uint32_t head = fastmem_run_alloc(arena, 1, 1);
 
 		TEST_ASSERT(head != 0);
-		TEST_ASSERT(fastmem_failure_epoch(bin) != before, "run %u taken", i);
+		TEST_ASSERT(fastmem_failure_epoch(arena, bin) != before, "run %u taken", i);
 		fastmem_run_free(arena, head);
-		TEST_ASSERT(fastmem_failure_epoch(bin) != before, "run %u given", i);
+		TEST_ASSERT(fastmem_failure_epoch(arena, bin) != before, "run %u given", i);
 	}
 	return TEST_SUCCESS;
 }

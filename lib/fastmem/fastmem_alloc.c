@@ -18,6 +18,7 @@
 #include <rte_cycles.h>
 #include <rte_errno.h>
 
+#include "fastmem_failure.h"
 #include "fastmem_hooks.h"
 #include "fastmem_private.h"
 #include "fastmem_request.h"
@@ -25,17 +26,6 @@
 #define BULK_ON_STACK 512 /* objects; a larger bulk takes memory from libc */
 
 /* Objects. */
-
-struct fastmem_bin *
-fastmem_request_bin(const struct request *r, unsigned int i)
-{
-	unsigned int socket = r->first_socket + i;
-
-	RTE_ASSERT(r->first_socket < r->ctl->n_sockets && i < r->ctl->n_sockets);
-	if (socket >= r->ctl->n_sockets)
-		socket -= r->ctl->n_sockets; /* a division would take longer than all else here */
-	return &r->ctl->bins[r->ctl->arenas[socket].first_bin + r->offset];
-}
 
 /* Fill in a request. Returns 0 or a negative errno. */
 int
@@ -149,10 +139,11 @@ request_try(const struct request *r, void **objs, unsigned int n, unsigned int f
 	return false;
 }
 
-/* Whether a socket may grow, as far as is known. now: cycles of EAL's timer. */
+/* Whether a socket may grow, as far as is known. */
 static bool
-request_may_grow(const struct request *r, unsigned int flags, uint64_t now)
+request_may_grow(const struct request *r, unsigned int flags)
 {
+	const uint64_t now = rte_get_timer_cycles();
 	unsigned int i;
 
 	if ((flags & RTE_FASTMEM_F_NOGROW) != 0)
@@ -174,26 +165,32 @@ request_try_all(const struct request *r, void **objs, unsigned int n, unsigned i
 
 	if (!only_here && request_try(r, objs, n, flags | FASTMEM_F_NO_CHUNK))
 		return true;
-	if ((only_here || request_may_grow(r, flags, rte_get_timer_cycles())) &&
+	if ((only_here || request_may_grow(r, flags)) &&
 			request_try(r, objs, n, flags))
 		return true;
 	return request_reclaim(r) && request_try(r, objs, n, flags);
 }
 
-/* Of all sockets of the request; 0: not known, or the thread's own caches have something there. */
+/*
+ * The epoch of all sockets of the request; 0: not known, or the thread's own caches have something
+ * there. may_grow: whether one of them may grow, as far as is known. now: cycles of EAL's timer.
+ */
 static uint64_t
-request_epoch(const struct request *r)
+request_epoch(const struct request *r, uint64_t now, bool *may_grow)
 {
 	uint64_t epoch, sum = 0;
 	unsigned int i;
 
+	*may_grow = false;
 	for (i = 0; i < r->n_sockets; i++) {
 		const struct fastmem_bin *bin = fastmem_request_bin(r, i);
+		const struct fastmem_arena *arena = &r->ctl->arenas[bin->socket];
 
-		epoch = fastmem_failure_epoch(bin);
-		if (epoch == 0 || fastmem_tcache_holds(r->t, &r->ctl->arenas[bin->socket]))
+		epoch = fastmem_failure_epoch(arena, bin);
+		if (epoch == 0 || fastmem_tcache_holds(r->t, arena))
 			return 0;
 		sum += epoch;
+		*may_grow |= fastmem_slab_may_grow(bin, now);
 	}
 	return sum;
 }
@@ -203,10 +200,12 @@ static int
 request_again(const struct request *r, struct fastmem_failure *failure, void **objs,
 		unsigned int n, unsigned int flags)
 {
-	const uint64_t epoch = request_epoch(r); /* before it tries */
 	const uint64_t now = rte_get_timer_cycles();
+	bool may_grow;
+	const uint64_t epoch = request_epoch(r, now, &may_grow); /* before it tries */
 
-	if (fastmem_failure_holds(failure, epoch, now) && !request_may_grow(r, flags, now))
+	if (fastmem_failure_holds(failure, epoch, now) &&
+			(!may_grow || (flags & RTE_FASTMEM_F_NOGROW) != 0))
 		return -ENOMEM;
 	if (request_try_all(r, objs, n, flags)) {
 		failure->bin = 0;
@@ -221,12 +220,13 @@ request_again(const struct request *r, struct fastmem_failure *failure, void **o
 int
 fastmem_request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags)
 {
+	struct fastmem_bin *first = fastmem_request_bin(r, 0);
 	struct fastmem_failure *failure = NULL;
 	int ret;
 
 	/* With checking, objects may wait. */
 	if (likely(r->t != NULL && r->ctl->debug == NULL))
-		failure = fastmem_failure_find(r->t, fastmem_request_bin(r, 0), r->n_sockets);
+		failure = fastmem_failure_find(r->t, first, r->n_sockets);
 	if (failure != NULL)
 		ret = request_again(r, failure, objs, n, flags);
 	else
@@ -234,8 +234,8 @@ fastmem_request_serve(const struct request *r, void **objs, unsigned int n, unsi
 	if (likely(ret == 0))
 		return 0;
 	if (failure == NULL && r->t != NULL && n == 1)
-		fastmem_failure_begin(r->t, fastmem_request_bin(r, 0), r->n_sockets);
-	fastmem_cache_nomem(r->t, fastmem_request_bin(r, 0), n);
+		fastmem_failure_begin(r->t, first, r->n_sockets);
+	fastmem_cache_nomem(r->t, first, n);
 	return ret;
 }
 

@@ -550,9 +550,10 @@ fastmem_arena_may_grow(const struct fastmem_arena *arena, uint32_t n, uint32_t a
 	const uint32_t min = n + align - 1;
 	const uint64_t most = room(arena);
 
-	return fastmem_growth_held == 0 && most > 0 &&
-		!fastmem_refusal_holds(&arena->refusal, min, now) &&
-		(most >= min || is_primary());
+	if (most == 0 || fastmem_growth_held != 0 ||
+			fastmem_refusal_holds(&arena->refusal, min, now))
+		return false;
+	return most >= min || is_primary();
 }
 
 /*

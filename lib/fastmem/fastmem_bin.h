@@ -21,7 +21,6 @@ enum put_result {
 /* fastmem_slab.c */
 enum put_result fastmem_slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab,
 		const void *obj);
-uint32_t fastmem_slab_next_granules(const struct fastmem_bin *bin);
 
 /* fastmem_bin.c */
 uint32_t fastmem_slab_granules(uint32_t slot_size, uint32_t tail_share);

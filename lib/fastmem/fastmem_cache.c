@@ -798,7 +798,8 @@ once_undo(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 static struct fastmem_tcache *
 with_counts(struct fastmem_tcache *t, const struct fastmem_bin *bin)
 {
-	return t != NULL && fastmem_counts_make(t, bin->id) ? t : NULL;
+	return t != NULL && (likely(fastmem_counts(t, bin->id) != NULL) ||
+		fastmem_counts_make(t, bin->id)) ? t : NULL;
 }
 
 /* An object of the bin; NULL: no memory. */

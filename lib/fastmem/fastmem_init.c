@@ -450,15 +450,13 @@ rte_fastmem_init(void)
 	return rte_fastmem_init_conf(NULL);
 }
 
-/* The shared state, if there is one for this process. */
-struct fastmem_ctl *
-fastmem_ctl_get(void)
+/* Of a process that has not attached, or not yet: NULL if it cannot. */
+static __rte_noinline struct fastmem_ctl *
+ctl_attach(void)
 {
 	enum fastmem_process_state state = fastmem_process_state();
 	struct life life;
 
-	if (likely(state == FASTMEM_PROCESS_OPEN))
-		return fastmem_ctl();
 	if ((state == FASTMEM_PROCESS_FORKED || (state == FASTMEM_PROCESS_NONE &&
 			rte_eal_process_type() == RTE_PROC_SECONDARY)) && life_begin(&life)) {
 		if (fastmem_process_state() == FASTMEM_PROCESS_FORKED)
@@ -468,6 +466,13 @@ fastmem_ctl_get(void)
 		life_end(&life);
 	}
 	return fastmem_process_state() == FASTMEM_PROCESS_OPEN ? fastmem_ctl() : NULL;
+}
+
+/* The shared state, if there is one for this process. */
+struct fastmem_ctl *
+fastmem_ctl_get(void)
+{
+	return likely(fastmem_process_state() == FASTMEM_PROCESS_OPEN) ? fastmem_ctl() : ctl_attach();
 }
 
 static void

@@ -28,7 +28,7 @@
  *   fastmem_reclaim.c        memory is short: what depots and others' caches hold
  *   fastmem_depot.c          per bin: queues of full and of empty magazines, lock-free
  *   fastmem_drain.c          per arena: whether depots, spare magazines and empty slabs hold anything
- *   fastmem_failure.c        what a thread has tried to allocate in vain
+ *   fastmem_failure.h        what a thread has tried to allocate in vain
  *   fastmem_slab.c           per bin: slabs, whose free slots are bits outside of them
  *   fastmem_bin.c            per bin: lists and counts of slabs, and their repair
  *   pool/pool_external.c     the same for objects whose memory is not fastmem's
@@ -440,7 +440,7 @@ struct fastmem_counts {
 /* Of pools, a thread has counts in such blocks, from its first use of a pool there on. */
 #define FASTMEM_COUNTS_PER_BLOCK 16
 
-/* What a thread has tried to allocate in vain: see fastmem_failure.c. Owner only. */
+/* What a thread has tried to allocate in vain: see fastmem_failure.h. Owner only. */
 struct fastmem_failure {
 	uint16_t bin; /* the first of those that were tried; 0: none */
 	uint16_t n_sockets;
@@ -627,6 +627,15 @@ fastmem_arena_bytes(const struct fastmem_arena *arena)
 	return __atomic_load_n(&arena->n_granules, __ATOMIC_RELAXED) << RTE_FASTMEM_GRANULE_SHIFT;
 }
 
+/* Whether it is known that EAL has no n units. now: cycles of EAL's timer. */
+static inline bool
+fastmem_refusal_holds(const struct fastmem_refusal *r, uint64_t n, uint64_t now)
+{
+	const uint64_t refused = __atomic_load_n(&r->n, __ATOMIC_RELAXED);
+
+	return refused != 0 && n >= refused && now < __atomic_load_n(&r->until, __ATOMIC_RELAXED);
+}
+
 /* Within a call that has found the state to be OPEN, even if it is CLOSED meanwhile. */
 static inline struct fastmem_ctl *
 fastmem_ctl(void)
@@ -798,7 +807,6 @@ int fastmem_map_add_leaves(uint32_t first, uint32_t n);
 
 /* fastmem_refusal.c */
 extern unsigned int fastmem_refusal_min_us, fastmem_refusal_max_us;
-bool fastmem_refusal_holds(const struct fastmem_refusal *r, uint64_t n, uint64_t now);
 bool fastmem_refusal_is_known(const struct fastmem_refusal *r);
 void fastmem_refusal_note(struct fastmem_refusal *r, uint64_t n);
 void fastmem_refusal_end(struct fastmem_refusal *r);
@@ -875,15 +883,6 @@ uint32_t fastmem_drain_begin(struct fastmem_arena *arena);
 void fastmem_drain_end(struct fastmem_arena *arena, uint32_t ticket);
 void fastmem_drain_undo(struct fastmem_arena *arena);
 bool fastmem_is_drained(const struct fastmem_arena *arena);
-
-/* fastmem_failure.c */
-uint64_t fastmem_failure_epoch(const struct fastmem_bin *bin);
-struct fastmem_failure *fastmem_failure_find(struct fastmem_tcache *t,
-		const struct fastmem_bin *bin, unsigned int n_sockets);
-void fastmem_failure_note(struct fastmem_failure *f, uint64_t epoch);
-void fastmem_failure_begin(struct fastmem_tcache *t, const struct fastmem_bin *bin,
-		unsigned int n_sockets);
-bool fastmem_failure_holds(const struct fastmem_failure *f, uint64_t epoch, uint64_t now);
 
 /* fastmem_depot.c */
 void fastmem_depot_init(struct fastmem_depot *depot);

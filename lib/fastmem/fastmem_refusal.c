@@ -32,15 +32,6 @@ store(uint64_t *field, uint64_t value)
 	__atomic_store_n(field, value, __ATOMIC_RELAXED);
 }
 
-/* Whether it is known that EAL has no n units. now: cycles of EAL's timer. */
-bool
-fastmem_refusal_holds(const struct fastmem_refusal *r, uint64_t n, uint64_t now)
-{
-	uint64_t refused = load(&r->n);
-
-	return refused != 0 && n >= refused && now < load(&r->until);
-}
-
 /* Whether the last that was asked for was refused, at whatever time. */
 bool
 fastmem_refusal_is_known(const struct fastmem_refusal *r)

@@ -28,8 +28,18 @@ struct request {
 	bool moves; /* the thread's fast path goes to the socket that serves */
 };
 
+static inline struct fastmem_bin *
+fastmem_request_bin(const struct request *r, unsigned int i)
+{
+	unsigned int socket = r->first_socket + i;
+
+	RTE_ASSERT(r->first_socket < r->ctl->n_sockets && i < r->ctl->n_sockets);
+	if (socket >= r->ctl->n_sockets)
+		socket -= r->ctl->n_sockets; /* a division would take longer than all else here */
+	return &r->ctl->bins[r->ctl->arenas[socket].first_bin + r->offset];
+}
+
 /* fastmem_alloc.c */
-struct fastmem_bin *fastmem_request_bin(const struct request *r, unsigned int i);
 int fastmem_request_init(struct request *r, size_t size, size_t align, unsigned int flags,
 		int socket_id);
 int fastmem_request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags);

@@ -282,8 +282,8 @@ slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab, uint32_t max_
 }
 
 /* Of a bin's next slab. The slabs of a pool are alike. */
-uint32_t
-fastmem_slab_next_granules(const struct fastmem_bin *bin)
+static uint32_t
+next_granules(const struct fastmem_bin *bin)
 {
 	/* Others may add to it: no harm, as all slabs are of one or the other size. */
 	return bin->pool == NULL && __atomic_load_n(&bin->n_granules, __ATOMIC_RELAXED) <
@@ -295,8 +295,7 @@ bool
 fastmem_slab_may_grow(const struct fastmem_bin *bin, uint64_t now)
 {
 	return fastmem_arena_may_grow(&fastmem_ctl()->arenas[bin->socket],
-			fastmem_slab_next_granules(bin),
-		bin->slab_align, now);
+			next_granules(bin), bin->slab_align, now);
 }
 
 /* A run for a slab of the bin, from the arena as it is, or, unless flags forbid it, grown. */
@@ -304,7 +303,7 @@ static uint32_t
 slab_run(const struct fastmem_bin *bin, unsigned int flags)
 {
 	struct fastmem_arena *arena = &fastmem_ctl()->arenas[bin->socket];
-	const uint32_t n = fastmem_slab_next_granules(bin);
+	const uint32_t n = next_granules(bin);
 	uint32_t head;
 
 	for (;;) {

@@ -152,16 +152,14 @@ fastmem_tcache_bytes(const struct fastmem_ctl *ctl)
 }
 
 /*
- * Of the owner: the counts of a bin are there from here on. False: there is no memory. If the owner
- * is killed in between, the block is lost, once.
+ * Of the owner: a bin that has no counts has some from here on. False: there is no memory. If the
+ * owner is killed in between, the block is lost, once.
  */
 bool
 fastmem_counts_make(struct fastmem_tcache *t, unsigned int bin)
 {
 	struct fastmem_counts *block;
 
-	if (likely(fastmem_counts(t, bin) != NULL))
-		return true;
 	/* As for the cache of a pool, EAL is not asked. */
 	block = fastmem_meta_alloc(FASTMEM_COUNTS_BYTES, false);
 	if (block == NULL)
@@ -360,25 +358,12 @@ thread_change_lcore(void)
 	fastmem_local_unlock(&threads_lock);
 }
 
-/*
- * The calling thread's caches, made at its first call. NULL: it has none, as there is no memory
- * for them, may_grow is not set and that would take more, or the thread is about to end.
- */
-struct fastmem_tcache *
-fastmem_tcache_self(bool may_grow)
+/* The caches of a thread that has none, or those of another lcore id: t. */
+static __rte_noinline struct fastmem_tcache *
+thread_begin(struct fastmem_tcache *t, int32_t lcore, int socket_id, bool may_grow)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
-	struct fastmem_tcache *t = fastmem_tcache_current();
-	int socket_id = fastmem_socket_of_thread();
-	int32_t lcore = lcore_key();
 
-	if (likely(t != NULL && t->lcore == lcore)) {
-		if (unlikely(t->eal_socket != socket_id)) { /* it has moved */
-			thread_settle(ctl, t, socket_id);
-			fastmem_thread_use(t, t->home);
-		}
-		return t;
-	}
 	if (t != NULL)
 		thread_change_lcore();
 	if (!thread_enter())
@@ -391,6 +376,26 @@ fastmem_tcache_self(bool may_grow)
 	thread_settle(ctl, t, socket_id);
 	t->socket = t->home;
 	return thread_own(ctl, t);
+}
+
+/*
+ * The calling thread's caches, made at its first call. NULL: it has none, as there is no memory
+ * for them, may_grow is not set and that would take more, or the thread is about to end.
+ */
+struct fastmem_tcache *
+fastmem_tcache_self(bool may_grow)
+{
+	struct fastmem_tcache *t = fastmem_tcache_current();
+	int socket_id = fastmem_socket_of_thread();
+	int32_t lcore = lcore_key();
+
+	if (unlikely(t == NULL || t->lcore != lcore))
+		return thread_begin(t, lcore, socket_id, may_grow);
+	if (unlikely(t->eal_socket != socket_id)) { /* it has moved */
+		thread_settle(fastmem_ctl(), t, socket_id);
+		fastmem_thread_use(t, t->home);
+	}
+	return t;
 }
 
 /*

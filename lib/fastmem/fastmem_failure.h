@@ -2,6 +2,9 @@
  * Copyright(c) 2026 The fastmem authors
  */
 
+#ifndef FASTMEM_FAILURE_H
+#define FASTMEM_FAILURE_H
+
 /*
  * What a thread has tried to allocate in vain.
  *
@@ -17,6 +20,8 @@
  * the epoch. For the first see fastmem_drain.c: what comes makes arena.drain 0, until a thread has
  * drained the arena again. That thread has counted itself in arena.n_drains since; or earlier, if
  * it was delayed, but then it has found what came, and its moves change the last two.
+ *
+ * Inline, as a call that fails is to cost no more than one of rte_malloc().
  */
 
 #include <rte_cycles.h>
@@ -28,10 +33,9 @@
  * that only grow, so that sums over several bins are also the same only if each counter is.
  * arena.drain is none: a delayed thread completes it with a lower ticket than others before.
  */
-uint64_t
-fastmem_failure_epoch(const struct fastmem_bin *bin)
+static inline uint64_t
+fastmem_failure_epoch(const struct fastmem_arena *arena, const struct fastmem_bin *bin)
 {
-	const struct fastmem_arena *arena = &fastmem_ctl()->arenas[bin->socket];
 	/* Pairs with the release in fastmem_drain_end(): the counters are read after it. */
 	uint32_t drain = __atomic_load_n(&arena->drain, __ATOMIC_ACQUIRE);
 
@@ -42,24 +46,24 @@ fastmem_failure_epoch(const struct fastmem_bin *bin)
 		__atomic_load_n(&bin->n_joined, __ATOMIC_RELAXED);
 }
 
-static struct fastmem_failure *
-place(struct fastmem_tcache *t, const struct fastmem_bin *bin)
+static inline struct fastmem_failure *
+fastmem_failure_place(struct fastmem_tcache *t, const struct fastmem_bin *bin)
 {
 	return &t->failures[bin->id % FASTMEM_FAILURES];
 }
 
 /* The last failure of a call for this bin and those like it on so many sockets; NULL: none. */
-struct fastmem_failure *
+static inline struct fastmem_failure *
 fastmem_failure_find(struct fastmem_tcache *t, const struct fastmem_bin *bin,
 		unsigned int n_sockets)
 {
-	struct fastmem_failure *f = place(t, bin);
+	struct fastmem_failure *f = fastmem_failure_place(t, bin);
 
 	return f->bin == bin->id && f->n_sockets == n_sockets ? f : NULL;
 }
 
 /* It has failed again, since that epoch. */
-void
+static inline void
 fastmem_failure_note(struct fastmem_failure *f, uint64_t epoch)
 {
 	f->epoch = epoch;
@@ -68,16 +72,18 @@ fastmem_failure_note(struct fastmem_failure *f, uint64_t epoch)
 }
 
 /* It has failed for the first time. */
-void
+static inline void
 fastmem_failure_begin(struct fastmem_tcache *t, const struct fastmem_bin *bin,
 		unsigned int n_sockets)
 {
-	*place(t, bin) = (struct fastmem_failure){ .bin = bin->id, .n_sockets = n_sockets };
+	*fastmem_failure_place(t, bin) = (struct fastmem_failure){ .bin = bin->id, .n_sockets = n_sockets };
 }
 
 /* Whether it would fail again in this epoch, as far as that tells. now: cycles of EAL's timer. */
-bool
+static inline bool
 fastmem_failure_holds(const struct fastmem_failure *f, uint64_t epoch, uint64_t now)
 {
 	return epoch != 0 && epoch == f->epoch && now < f->until;
 }
+
+#endif /* FASTMEM_FAILURE_H */
