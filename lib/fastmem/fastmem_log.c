@@ -56,21 +56,28 @@ keep(struct fastmem_later *later, uint32_t level, const char *format, va_list ap
 	later->n_bytes += 1 + n + 1;
 }
 
-/* Write what was kept back. No lock is held, and other lines may come from within. */
-void
-fastmem_log_now(struct fastmem_later *later)
+static __rte_noinline void
+write_lines(const struct fastmem_later *later)
 {
 	FASTMEM_UNCANCELLABLE;
 	const char *line;
 
-	if (!later->is_outer)
-		return;
-	pending = NULL;
 	for (line = later->text; line < later->text + later->n_bytes;
 			line += 1 + strlen(line + 1) + 1)
 		rte_log(line[0], fastmem_logtype, "%s", line + 1);
 	if (later->n_lost != 0)
 		FASTMEM_LOG(ERR, "%u more lines are not shown", later->n_lost);
+}
+
+/* Write what was kept back. No lock is held, and other lines may come from within. */
+void
+fastmem_log_now(struct fastmem_later *later)
+{
+	if (!later->is_outer)
+		return;
+	pending = NULL;
+	if (unlikely(later->n_bytes != 0 || later->n_lost != 0))
+		write_lines(later);
 }
 
 void
