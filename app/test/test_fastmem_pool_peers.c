@@ -130,12 +130,25 @@ call_defer(const uint64_t *args)
 	return ret;
 }
 
+/* The only reader there can be: it stays online. */
+static int64_t
+call_read(const uint64_t *args __rte_unused)
+{
+	struct rte_rcu_qsbr *qsbr = fastmem_pool(find())->qsbr;
+
+	if (rte_rcu_qsbr_thread_register(qsbr, 0) != 0)
+		return -EINVAL;
+	rte_rcu_qsbr_thread_online(qsbr, 0);
+	return 0;
+}
+
 const remote_t peer_calls[] = {
 	call_grow,
 	call_stop_counting,
 	call_make_private,
 	call_trim_pool,
 	call_defer,
+	call_read,
 	NULL,
 };
 
@@ -367,22 +380,55 @@ make_read(struct rte_rcu_qsbr **qsbr, struct rte_fastmem_pool **pool)
 	return TEST_SUCCESS;
 }
 
-/* Nor if it is the caller. */
+/* The pool is not freed, stays as it is, and the log says why. */
 static int
-a_pool_with_a_reader_that_never_passes_stays(void)
+check_stays(struct rte_fastmem_pool *pool)
 {
 	const uint32_t before = fastmem_readers_ms;
-	struct rte_rcu_qsbr *qsbr;
-	struct rte_fastmem_pool *pool;
+	const uint32_t waiting = fastmem_defer_count(fastmem_pool(pool));
 
-	TEST_CALL(make_read(&qsbr, &pool));
-	TEST_ASSERT_EQUAL(HERE(call_defer, 70), 0);
 	fastmem_readers_ms = 50;
 	log_begin();
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_free(pool), -EBUSY);
 	fastmem_readers_ms = before;
 	TEST_ASSERT_EQUAL(log_end("a reader was not quiescent"), 1);
 	TEST_ASSERT(find() == pool);
+	TEST_ASSERT_EQUAL(fastmem_defer_count(fastmem_pool(pool)), waiting);
+	return TEST_SUCCESS;
+}
+
+static int
+a_pool_is_freed_when_a_reader_that_was_killed_is_unregistered(void)
+{
+	struct rte_rcu_qsbr *qsbr;
+	struct rte_fastmem_pool *pool;
+
+	TEST_CALL(make_read(&qsbr, &pool));
+	rte_rcu_qsbr_thread_offline(qsbr, 0);
+	rte_rcu_qsbr_thread_unregister(qsbr, 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_read), 0);
+	TEST_ASSERT_EQUAL(HERE(call_defer, 70), 0);
+	TEST_CALL(process_kill(&second));
+	rte_fastmem_maintain(); /* takes back what it had, but nothing tells whose reader it was */
+	TEST_CALL(check_stays(pool));
+	rte_rcu_qsbr_thread_unregister(qsbr, 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_free(pool), 0);
+	TEST_ASSERT(find() == NULL);
+	rte_free(qsbr);
+	TEST_CALL(check_live(0));
+	return process_start(&second);
+}
+
+/* Nor if it is the caller. */
+static int
+a_pool_with_a_reader_that_never_passes_stays(void)
+{
+	struct rte_rcu_qsbr *qsbr;
+	struct rte_fastmem_pool *pool;
+
+	TEST_CALL(make_read(&qsbr, &pool));
+	TEST_ASSERT_EQUAL(HERE(call_defer, 70), 0);
+	TEST_CALL(check_stays(pool));
 	rte_rcu_qsbr_thread_offline(qsbr, 0);
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_free(pool), 0);
 	TEST_ASSERT(find() == NULL);
@@ -416,6 +462,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(who_waits_for_memory_holds_up_no_pool),
 	TEST_CASE(nobody_reads_a_private_rcu_variable_of_another_process),
 	TEST_CASE(a_pool_with_a_reader_that_never_passes_stays),
+	TEST_CASE(a_pool_is_freed_when_a_reader_that_was_killed_is_unregistered),
 	TEST_CASE(what_waits_is_forgotten_with_its_pool),
 	TEST_CASES_END
 };

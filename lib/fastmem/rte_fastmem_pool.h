@@ -225,7 +225,8 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params);
  * rte_fastmem_pool_put_deferred() are waited for, but for no longer than 10 seconds: a reader
  * that was killed while it was online never passes. The pool stays as it is then, and the log
  * shows the readers: unregister that one, and call this again. The caller must not be a reader
- * that is online, as it would wait for itself that long.
+ * that is online, as it would wait for itself that long: an RCU variable knows its readers by numbers
+ * that do not tell their threads, so this cannot be noticed earlier.
  * Destructors run, if this process has created the pool.
  *
  * No other thread of any process may use the pool any more.
