@@ -69,7 +69,7 @@ class Machine:
         self.owner[line], self.readers[line] = core, {core}
         if kind == "store":
             self.words[key] = op[3]
-            return True, begin + self.costs["load_local"]  # the store buffer hides the rest
+            return True, now + self.costs["load_local"]  # the store buffer hides the rest
         if self.words.get(key, 0) != op[3]:
             return False, done
         self.words[key] = op[4]
@@ -93,7 +93,7 @@ class Machine:
 
 
 # The depot, as in fastmem_depot.c: head and tail are words 0 and 1, slots follow. A slot has a
-# magazine and its tag, or, vacant, the position that it is vacant for. An owner is 0: the depot.
+# magazine and its tag, or is vacant: 0. An owner is 0: the depot.
 
 def slot_of(position):
     return 2 + position % SLOTS
@@ -104,8 +104,6 @@ def owner_of(magazine):
 
 
 def depot_init(machine, name, magazines):
-    for p in range(SLOTS):
-        machine.words[name, slot_of(p)] = "vacant", p
     for p, m in enumerate(magazines):
         machine.words[name, slot_of(p)] = m, 0
         machine.words[owner_of(m)] = 0, 0
@@ -114,40 +112,39 @@ def depot_init(machine, name, magazines):
 
 def depot_put(name, m, limit):
     tag, me = yield ("load", *owner_of(m))
-    while True:
-        tail = yield "load", name, 1
-        head = yield "load", name, 0
-        if tail - head >= limit:
-            return False
-        if (yield "cas", name, slot_of(tail), ("vacant", tail), (m, tag + 1)):
+    tail = yield "load", name, 1
+    head = yield "load", name, 0
+    if tail - head >= limit:
+        return False
+    for p in range(max(tail, head), max(tail, head) + SLOTS):
+        if (yield "load", name, slot_of(p)) == 0 and \
+                (yield "cas", name, slot_of(p), 0, (m, tag + 1)):
             yield ("cas", *owner_of(m), (tag, me), (tag + 1, 0))
-            yield "cas", name, 1, tail, tail + 1
+            yield "store", name, 1, p + 1
             return True
-        yield "cas", name, 1, tail, tail + 1
+    return False
 
 
 def depot_take(name):
-    while True:
-        head = yield "load", name, 0
-        m, tag = yield "load", name, slot_of(head)
-        if (yield "load", name, 0) != head:
+    tail = yield "load", name, 1
+    first = yield "load", name, 0
+    head = max(first, tail - SLOTS)
+    for p in range(head, head + SLOTS):
+        word = yield "load", name, slot_of(p)
+        if word == 0:
             continue
-        if (m, tag) == ("vacant", head):
-            return None
-        if m == "vacant":
-            yield "cas", name, 0, head, head + 1
-            continue
-        if (yield "load", name, 1) == head:
-            yield "cas", name, 1, head, head + 1
+        m, tag = word
         owned = yield ("load", *owner_of(m))
         if owned[0] == tag - 1:
             yield ("cas", *owner_of(m), owned, (tag, 0))
-            continue
         mine = yield ("cas", *owner_of(m), (tag, 0), (tag + 1, 1))
-        yield "cas", name, slot_of(head), (m, tag), ("vacant", head + SLOTS)
-        yield "cas", name, 0, head, head + 1
+        yield "cas", name, slot_of(p), word, 0
         if mine:
+            yield "store", name, 0, p + 1
             return m
+    if first < tail:
+        yield "store", name, 0, tail
+    return None
 
 
 # The ring, as in rte_ring_generic_pvt.h: words 0 and 1 are the producers' head and tail, which share

@@ -9,15 +9,15 @@
  * a dead thread back: fastmem_magazine_seize(), as called by magazines_take_back()
  * of lib/fastmem/process/process.c.
  *
- * Checked: no magazine has two owners; none is lost; no step waits for a thread
- * that has stopped. See README.md.
+ * Checked: no magazine has two owners; none is lost, wherever positions point; no step waits for a
+ * thread that has stopped. See README.md.
  */
 
 /*
  * Errors that must be found, by spin -DBUG=n:
  *
  * BUG 1: a put that is half done is not completed by others
- * BUG 2: a slot is not checked to be still that of head
+ * BUG 2: a slot is vacated whatever it holds by now
  * BUG 3: taking back does not change the tag
  * BUG 4: a put does not change the tag
  */
@@ -37,9 +37,10 @@
 byte tag[MAGAZINES + 1];
 byte owner[MAGAZINES + 1];
 
-/* A slot's word: {tag, magazine}, or {position, 0}: vacant. */
+/* A slot's word: {tag, magazine}; or 0, 0: vacant. */
 byte slot_tag[SLOTS];
 byte slot_id[SLOTS];
+/* Where to look first. Anything may be there, as writes of them may come late. */
 byte head, tail;
 
 bool dead[WORKERS + 1];
@@ -48,37 +49,25 @@ byte done; /* workers that have ended, or are dead */
 /* Whose a magazine is, as far as it is certain: what the words must lead to. 0: the depot's. */
 byte holder[MAGAZINES + 1];
 
-#define CAS(word, expected, desired) \
-	atomic { \
-		if \
-		:: word == expected -> word = desired \
-		:: else \
-		fi \
-	}
-
 /* m is mine. result: whether it is in the depot now. */
 inline put(me, m)
 {
 	t = tag[m];
+	atomic { p = (tail > head -> tail : head); i = 0; result = 0 };
 	do
-	:: tl = tail;
-	   hd = head;
-	   if
-	   :: tl >= hd && tl - hd >= SLOTS -> result = 0; break
-	   :: else
-	   fi;
+	:: i < SLOTS ->
 	   atomic {
 		if
-		:: slot_id[tl % SLOTS] == 0 && slot_tag[tl % SLOTS] == tl ->
+		:: slot_id[p % SLOTS] == 0 ->
 #if BUG == 4
-			slot_tag[tl % SLOTS] = t;
+			slot_tag[p % SLOTS] = t;
 #else
-			slot_tag[tl % SLOTS] = t + 1;
+			slot_tag[p % SLOTS] = t + 1;
 #endif
-			slot_id[tl % SLOTS] = m;
+			slot_id[p % SLOTS] = m;
 			holder[m] = 0;
 			result = 1
-		:: else -> result = 0
+		:: else -> p++; i++
 		fi
 	   };
 	   if
@@ -93,79 +82,75 @@ inline put(me, m)
 			:: else
 			fi
 		};
-		CAS(tail, tl, tl + 1);
+		tail = p + 1;
 		break
-	   :: else -> CAS(tail, tl, tl + 1)
+	   :: else
 	   fi
+	:: else -> break
 	od
 }
 
-/* result: the magazine, or 0 */
+/* result: the magazine, or 0: each slot was looked at. */
 inline take(me)
 {
-	result = 0;
+	atomic { p = head; i = 0; result = 0 };
 	do
-	:: hd = head;
-	   atomic { st = slot_tag[hd % SLOTS]; m2 = slot_id[hd % SLOTS] };
+	:: i < SLOTS ->
+	   atomic { st = slot_tag[p % SLOTS]; m2 = slot_id[p % SLOTS] };
 	   if
-#if BUG != 2
-	   :: head != hd -> skip
-#endif
-	   :: else ->
+	   :: m2 != 0 ->
+		atomic { t = tag[m2]; o = owner[m2] };
 		if
-		:: m2 == 0 && st == hd -> break
-		:: m2 == 0 && st != hd -> CAS(head, hd, hd + 1)
-		:: else ->
-			if
-			:: tail == hd -> CAS(tail, hd, hd + 1)
-			:: else
-			fi;
-			atomic { t = tag[m2]; o = owner[m2] };
-			if
 #if BUG != 1
-			:: t == st - 1 ->
-				atomic {
-					if
-					:: tag[m2] == t && owner[m2] == o ->
-						tag[m2] = st; owner[m2] = 0
-					:: else
-					fi
-				}
-#endif
-			:: else ->
-				atomic {
-					if
-					:: tag[m2] == st && owner[m2] == 0 ->
-						tag[m2] = st + 1;
-						owner[m2] = me;
-						assert(holder[m2] == 0);
-						holder[m2] = me;
-						result = m2
-					:: else
-					fi
-				};
-				atomic {
-					if
-					:: slot_tag[hd % SLOTS] == st && slot_id[hd % SLOTS] == m2 ->
-						slot_tag[hd % SLOTS] = hd + SLOTS;
-						slot_id[hd % SLOTS] = 0
-					:: else
-					fi
-				};
-				CAS(head, hd, hd + 1);
+		:: t == st - 1 ->
+			atomic {
 				if
-				:: result -> break
+				:: tag[m2] == t && owner[m2] == o ->
+					tag[m2] = st; owner[m2] = 0
 				:: else
 				fi
+			}
+#endif
+		:: else
+		fi;
+		atomic {
+			if
+			:: tag[m2] == st && owner[m2] == 0 ->
+				tag[m2] = st + 1;
+				owner[m2] = me;
+				assert(holder[m2] == 0);
+				holder[m2] = me;
+				result = m2
+			:: else
 			fi
-		fi
+		};
+		atomic {
+			if
+#if BUG == 2
+			:: true ->
+#else
+			:: slot_tag[p % SLOTS] == st && slot_id[p % SLOTS] == m2 ->
+#endif
+				slot_tag[p % SLOTS] = 0;
+				slot_id[p % SLOTS] = 0
+#if BUG != 2
+			:: else
+#endif
+			fi
+		}
+	   :: else
+	   fi;
+	   if
+	   :: result -> head = p + 1; break
+	   :: else -> atomic { p++; i++; st = 0; m2 = 0; t = 0; o = 0 }
 	   fi
+	:: else -> break
 	od
 }
 
 proctype worker(byte me)
 {
-	byte mine, n, t, tl, hd, st, m2, o, result;
+	byte mine, n, t, p, i, st, m2, o, result;
 
 	{
 		mine = (me <= MAGAZINES -> me : 0);
@@ -175,7 +160,7 @@ proctype worker(byte me)
 			:: mine -> put(me, mine); if :: result -> mine = 0 :: else fi
 			:: else -> take(me); mine = result
 			fi;
-			atomic { t = 0; tl = 0; hd = 0; st = 0; m2 = 0; o = 0; result = 0; n++ }
+			atomic { t = 0; p = 0; i = 0; st = 0; m2 = 0; o = 0; result = 0; n++ }
 		:: else -> break
 		od;
 		atomic { done++; mine = 0; n = 0 }
@@ -208,25 +193,25 @@ byte victim;
 /* When one is dead, its magazines are taken back; others still work. */
 proctype taker()
 {
-	byte i, t, tl, hd, st, m2, o, result, found;
-	bool last;
+	byte i, j, t, p, st, m2, o, result, found;
+	bool final;
 
 	(dead[1] || dead[2] || done >= WORKERS);
 	victim = (dead[1] -> 1 : (dead[2] -> 2 : 0));
-	for (i : 1 .. MAGAZINES) {
-		atomic { t = tag[i]; o = owner[i] };
+	for (j : 1 .. MAGAZINES) {
+		atomic { t = tag[j]; o = owner[j] };
 		if
 		:: victim && o == victim ->
 			atomic {
 				if
-				:: tag[i] == t && owner[i] == o ->
-					assert(holder[i] == 0 || holder[i] == victim);
+				:: tag[j] == t && owner[j] == o ->
+					assert(holder[j] == 0 || holder[j] == victim);
 #if BUG == 3
-					owner[i] = victim;
+					owner[j] = victim;
 #else
-					tag[i] = t + 1;
+					tag[j] = t + 1;
 #endif
-					holder[i] = TAKER
+					holder[j] = TAKER
 				:: else
 				fi
 			}
@@ -235,20 +220,20 @@ proctype taker()
 	}
 	/* It takes from the depot as well, while the other still works, and then all there are. */
 	do
-	:: last = done >= WORKERS;
+	:: final = done >= WORKERS;
 	   take(TAKER);
 	   if
-	   :: result == 0 && last -> break
-	   :: result == 0 && !last -> (done >= WORKERS)
+	   :: result == 0 && final -> break
+	   :: result == 0 && !final -> (done >= WORKERS)
 	   :: else
 	   fi
 	od;
 	/* All are there: those of living workers, and those that were taken. */
-	for (i : 1 .. MAGAZINES) {
-		assert(holder[i] != 0 && (holder[i] != victim || owner[i] == victim));
-		assert(holder[i] == TAKER || owner[i] == holder[i]);
+	for (j : 1 .. MAGAZINES) {
+		assert(holder[j] != 0 && (holder[j] != victim || owner[j] == victim));
+		assert(holder[j] == TAKER || owner[j] == holder[j]);
 		if
-		:: holder[i] == TAKER || holder[i] != victim -> found++
+		:: holder[j] == TAKER || holder[j] != victim -> found++
 		:: else
 		fi
 	}
@@ -260,9 +245,6 @@ init
 	byte i;
 
 	atomic {
-		for (i : 0 .. SLOTS - 1) {
-			slot_tag[i] = i
-		}
 		for (i : 1 .. MAGAZINES) {
 			owner[i] = i;
 			holder[i] = i

@@ -89,6 +89,48 @@ a_depot_holds_no_more_than_its_limit(void)
 	return TEST_SUCCESS;
 }
 
+/* As threads leave them that stop, for a while or for good, before they have written where they were. */
+static int
+positions_that_are_set_back_lose_no_magazine(void)
+{
+	static const int back[][2] = {
+		{ 0, 1 }, { 0, 3 }, { 1, 0 }, { 2, 0 }, { 2, 2 }, { 3, 7 }, { 7, 3 },
+		{ FASTMEM_DEPOT_SLOTS, 0 }, { 0, FASTMEM_DEPOT_SLOTS }, { 200, 200 },
+	};
+	const unsigned int first = 4 * FASTMEM_DEPOT_SLOTS, n = MAGAZINES - 1;
+	struct fastmem_magazine *m;
+	unsigned int i, j, found;
+
+	for (i = 0; i < RTE_DIM(back); i++) {
+		TEST_CALL(depot_fill(MAGAZINES));
+		depot.head = first;
+		depot.tail = first;
+		for (j = 0; j < n; j++)
+			TEST_ASSERT(fastmem_depot_put(&depot, magazines[j], 1, FASTMEM_DEPOT_SLOTS));
+		TEST_ASSERT(fastmem_depot_take(&depot, 1) == magazines[0]);
+		depot.head -= back[i][0];
+		depot.tail -= back[i][1];
+		TEST_ASSERT_EQUAL(fastmem_depot_count(&depot), n - 1);
+		TEST_ASSERT(fastmem_depot_put(&depot, magazines[n], 1, FASTMEM_DEPOT_SLOTS));
+		TEST_ASSERT_EQUAL(fastmem_depot_count(&depot), n);
+		for (found = 0; (m = fastmem_depot_take(&depot, 1)) != NULL; found++)
+			/* In order, unless both were set back. */
+			TEST_ASSERT((back[i][0] != 0 && back[i][1] != 0) ||
+				m == magazines[found + 1], "%u: magazine %u", i, found);
+		TEST_ASSERT_EQUAL(found, n, "%u: %u of %u", i, found, n);
+		/* And all is well again. */
+		for (j = 0; j < n; j++)
+			TEST_ASSERT(fastmem_depot_put(&depot, magazines[j], 1, n));
+		TEST_ASSERT(!fastmem_depot_put(&depot, magazines[n], 1, n));
+		for (j = 0; j < n; j++)
+			TEST_ASSERT(fastmem_depot_take(&depot, 1) == magazines[j], "%u", i);
+		TEST_ASSERT(fastmem_depot_take(&depot, 1) == NULL);
+		for (j = 0; j < MAGAZINES; j++)
+			fastmem_magazine_put(magazines[j]);
+	}
+	return TEST_SUCCESS;
+}
+
 /* While a thread has a magazine, it is the only one: plain accesses will do. */
 static int
 take_and_put(void *arg)
@@ -167,6 +209,7 @@ what_a_dead_process_took_without_a_cache_goes_back(void)
 static const struct test_case cases[] = {
 	TEST_CASE(magazines_come_out_in_the_order_they_went_in),
 	TEST_CASE(a_depot_holds_no_more_than_its_limit),
+	TEST_CASE(positions_that_are_set_back_lose_no_magazine),
 	TEST_CASE(a_magazine_is_taken_by_one_thread_only),
 	TEST_CASE_UNCHECKED(what_a_dead_process_took_without_a_cache_goes_back),
 	TEST_CASES_END

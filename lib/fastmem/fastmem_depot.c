@@ -8,10 +8,12 @@
  * First in first out, because a magazine that was just put holds objects whose
  * cache lines another core still owns.
  *
- * Positions head and tail only grow; position p is slot p % SLOTS. A slot is
- * one word: either {tag, magazine id}, or {p, 0} when it is vacant for position
- * p. The queue does not decide who owns a magazine; the magazine's own word
- * {tag, owner} does:
+ * A slot is one word: {tag, magazine id}, or 0 when it is vacant. Positions head and tail,
+ * of slot position % SLOTS, tell where to look first, and no more: they are plain stores, of which
+ * a late one may set them back. Then who comes next passes slots that are vacant, or filled, and
+ * sets them right. So the order is exact but for threads at work at the same time.
+ *
+ * The queue does not decide who owns a magazine; the magazine's own word {tag, owner} does:
  *
  *   slot tag == magazine tag, owner 0    in the queue, for anyone to take
  *   slot tag == magazine tag + 1         being put: its publication can be
@@ -19,36 +21,30 @@
  *   else                                 already taken: its slot can be vacated
  *                                        by anyone who sees it
  *
- * put:  slot  {p, 0}     -> {tag+1, m}    the magazine is now in the queue
- *       owner {tag, me}  -> {tag+1, 0}
- *       tail  p          -> p + 1
- * take: owner {tag, 0}   -> {tag+1, me}   the magazine is now mine
- *       slot  {tag, m}   -> {p+SLOTS, 0}
- *       head  p          -> p + 1
+ * put:  slot  0           -> {tag+1, m}   the magazine is now in the queue
+ *       owner {tag, me}   -> {tag+1, 0}
+ * take: owner {tag, 0}    -> {tag+1, me}  the magazine is now mine
+ *       slot  {tag, m}    -> 0
  *
- * Each step is one compare-and-swap; whoever finds a later one missing does it.
- * So a thread that stops anywhere, for good or for a while, holds up nobody,
- * and at each instant a magazine is in the queue or has exactly one owner whose
+ * Each step is one compare-and-swap, one of each two on a line that all threads share; whoever
+ * finds the second one missing does it. So a thread that stops anywhere, for good or for a while,
+ * holds up nobody, and at each instant a magazine is in the queue or has exactly one owner whose
  * id is in it: what a dead owner held can be found. Tags are 40 bits and grow
- * with every put and take of that magazine, which rules out ABA.
+ * with every put and take of that magazine, which rules out ABA. A vacant slot is as good as any
+ * other one, whatever it held before.
  *
  * Modelled in models/depot.pml.
  *
- * Helping is as in Michael and Scott's queue (PODC 1996); vacant slots that
- * carry their position are as in Tsigas and Zhang's array queue (SPAA 2001).
+ * Helping is as in Michael and Scott's queue (PODC 1996).
  */
+
+#include <string.h>
 
 #include "fastmem_private.h"
 
 #define ID_BITS 24
 #define ID_MASK ((UINT64_C(1) << ID_BITS) - 1)
 #define TAG_MASK (UINT64_MAX >> ID_BITS)
-
-static inline uint64_t
-vacant(uint64_t position)
-{
-	return position << ID_BITS;
-}
 
 static inline bool
 cas(uint64_t *word, uint64_t expected, uint64_t desired)
@@ -65,15 +61,44 @@ load(const uint64_t *word)
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
+/* Where to look next: a hint, by way of which nothing is read. */
+static inline uint64_t
+position(const uint64_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+static inline void
+set_position(uint64_t *word, uint64_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+/* The number of magazines, as positions tell. */
+static inline uint64_t
+between(uint64_t head, uint64_t tail)
+{
+	return tail > head ? RTE_MIN(tail - head, (uint64_t)FASTMEM_DEPOT_SLOTS) : 0;
+}
+
+/* Whether so many slots are filled, where positions say so, too: head may be set back. */
+static bool
+is_full(const struct fastmem_depot *depot, uint64_t head, uint64_t tail, uint32_t limit)
+{
+	unsigned int i, n = 0;
+
+	if (between(head, tail) < limit)
+		return false;
+	for (i = 0; i < FASTMEM_DEPOT_SLOTS; i++)
+		n += load(&depot->slots[i]) != 0;
+	return n >= limit;
+}
+
+/* Nobody uses it. */
 void
 fastmem_depot_init(struct fastmem_depot *depot)
 {
-	unsigned int i;
-
-	depot->head = 0;
-	depot->tail = 0;
-	for (i = 0; i < FASTMEM_DEPOT_SLOTS; i++)
-		depot->slots[i] = vacant(i);
+	memset(depot, 0, sizeof(*depot));
 }
 
 /*
@@ -85,66 +110,76 @@ fastmem_depot_put(struct fastmem_depot *depot, struct fastmem_magazine *m, uint3
 		uint32_t limit)
 {
 	uint64_t tag = load(&m->owner) >> ID_BITS;
+	uint64_t in_slot = fastmem_magazine_owner(tag + 1, m->id);
+	uint64_t tail = position(&depot->tail);
+	uint64_t head = position(&depot->head);
+	unsigned int i;
 
 	RTE_ASSERT(load(&m->owner) == fastmem_magazine_owner(tag, owner));
-	for (;;) {
-		uint64_t tail = load(&depot->tail);
-		uint64_t head = load(&depot->head);
+	if (is_full(depot, head, tail, limit))
+		return false;
+	tail = RTE_MAX(tail, head);
+	for (i = 0; i < FASTMEM_DEPOT_SLOTS; i++, tail++) {
 		uint64_t *slot = &depot->slots[tail % FASTMEM_DEPOT_SLOTS];
 
-		/* head may be ahead of a stale tail: then try again below. */
-		if ((int64_t)(tail - head) >= (int64_t)limit)
-			return false;
-		if (cas(slot, vacant(tail), fastmem_magazine_owner(tag + 1, m->id))) {
-			cas(&m->owner, fastmem_magazine_owner(tag, owner),
-				fastmem_magazine_owner(tag + 1, FASTMEM_OWNER_DEPOT));
-			cas(&depot->tail, tail, tail + 1);
-			return true;
-		}
-		/* Someone has filled the slot, and tail may not be moved yet. */
-		cas(&depot->tail, tail, tail + 1);
+		if (load(slot) != 0 || !cas(slot, 0, in_slot))
+			continue;
+		cas(&m->owner, fastmem_magazine_owner(tag, owner),
+			fastmem_magazine_owner(tag + 1, FASTMEM_OWNER_DEPOT));
+		set_position(&depot->tail, tail + 1);
+		return true;
 	}
+	return false;
 }
 
-/* Take the magazine that is there longest. Returns NULL when there is none. */
+/* NULL: it is vacant, or another thread was faster; then it is vacated. */
+static struct fastmem_magazine *
+slot_take(uint64_t *slot, uint32_t owner)
+{
+	uint64_t in_slot = load(slot);
+	uint64_t tag = in_slot >> ID_BITS;
+	struct fastmem_magazine *m;
+	uint64_t owned;
+	bool mine;
+
+	if (in_slot == 0)
+		return NULL;
+	m = fastmem_magazine_by_id(in_slot & ID_MASK);
+	owned = load(&m->owner);
+	if (owned >> ID_BITS == ((tag - 1) & TAG_MASK))
+		cas(&m->owner, owned, fastmem_magazine_owner(tag, FASTMEM_OWNER_DEPOT));
+	mine = cas(&m->owner, fastmem_magazine_owner(tag, FASTMEM_OWNER_DEPOT),
+			fastmem_magazine_owner(tag + 1, owner));
+	cas(slot, in_slot, 0);
+	return mine ? m : NULL;
+}
+
+/*
+ * Take the magazine that is there longest. Returns NULL when there is none: each slot was looked
+ * at, wherever head is.
+ */
 struct fastmem_magazine *
 fastmem_depot_take(struct fastmem_depot *depot, uint32_t owner)
 {
-	for (;;) {
-		uint64_t head = load(&depot->head);
-		uint64_t *slot = &depot->slots[head % FASTMEM_DEPOT_SLOTS];
-		uint64_t in_slot = load(slot);
-		uint64_t tag = in_slot >> ID_BITS;
-		struct fastmem_magazine *m;
-		uint64_t owned;
-		bool mine;
+	uint64_t tail = position(&depot->tail);
+	uint64_t first = position(&depot->head), head = first;
+	unsigned int i;
 
-		/* While head is unmoved, the slot is of position head, or just vacated. */
-		if (load(&depot->head) != head)
-			continue;
-		if (in_slot == vacant(head))
-			return NULL;
-		if ((in_slot & ID_MASK) == 0) {
-			cas(&depot->head, head, head + 1);
-			continue;
-		}
-		/* Keeps head from passing tail: whoever filled the slot may not have moved it. */
-		if (load(&depot->tail) == head)
-			cas(&depot->tail, head, head + 1);
+	/* It is set back by more than a round. */
+	if (tail > head + FASTMEM_DEPOT_SLOTS)
+		head = tail - FASTMEM_DEPOT_SLOTS;
+	for (i = 0; i < FASTMEM_DEPOT_SLOTS; i++, head++) {
+		struct fastmem_magazine *m = slot_take(&depot->slots[head % FASTMEM_DEPOT_SLOTS],
+				owner);
 
-		m = fastmem_magazine_by_id(in_slot & ID_MASK);
-		owned = load(&m->owner);
-		if (owned >> ID_BITS == ((tag - 1) & TAG_MASK)) {
-			cas(&m->owner, owned, fastmem_magazine_owner(tag, FASTMEM_OWNER_DEPOT));
-			continue;
-		}
-		mine = cas(&m->owner, fastmem_magazine_owner(tag, FASTMEM_OWNER_DEPOT),
-				fastmem_magazine_owner(tag + 1, owner));
-		cas(slot, in_slot, vacant(head + FASTMEM_DEPOT_SLOTS));
-		cas(&depot->head, head, head + 1);
-		if (mine)
+		if (m != NULL) {
+			set_position(&depot->head, head + 1);
 			return m;
+		}
 	}
+	if (first < tail)
+		set_position(&depot->head, tail);
+	return NULL;
 }
 
 /*
@@ -170,14 +205,36 @@ fastmem_magazine_seize(struct fastmem_magazine *m, uint32_t owner)
 	return (owned & ID_MASK) == owner && fastmem_magazine_change(m, owned, owner);
 }
 
+/* Up to so many magazines are there; positions may be wrong. */
+unsigned int
+fastmem_depot_guess(const struct fastmem_depot *depot)
+{
+	return between(position(&depot->head), position(&depot->tail));
+}
+
+/* The magazine of a slot; NULL: there is none, or it is already taken. */
+const struct fastmem_magazine *
+fastmem_depot_look(const struct fastmem_depot *depot, unsigned int slot)
+{
+	uint64_t in_slot = load(&depot->slots[slot]);
+	const struct fastmem_magazine *m;
+
+	if (in_slot == 0)
+		return NULL;
+	m = fastmem_magazine_by_id(in_slot & ID_MASK);
+	/* 0: in the queue; 1: being put; else already taken. */
+	return (((in_slot >> ID_BITS) - (load(&m->owner) >> ID_BITS)) & TAG_MASK) <= 1 ? m : NULL;
+}
+
 /* The number of magazines; a guess while others put and take. */
 unsigned int
 fastmem_depot_count(const struct fastmem_depot *depot)
 {
-	uint64_t tail = load(&depot->tail);
-	uint64_t head = load(&depot->head);
+	unsigned int i, n = 0;
 
-	return tail > head ? tail - head : 0;
+	for (i = 0; i < FASTMEM_DEPOT_SLOTS; i++)
+		n += fastmem_depot_look(depot, i) != NULL;
+	return n;
 }
 
 /* The objects in the magazines; a guess while others put and take. */
@@ -188,16 +245,9 @@ fastmem_depot_objects(const struct fastmem_depot *depot)
 	unsigned int i;
 
 	for (i = 0; i < FASTMEM_DEPOT_SLOTS; i++) {
-		uint64_t in_slot = load(&depot->slots[i]);
-		const struct fastmem_magazine *m;
-		uint64_t age;
+		const struct fastmem_magazine *m = fastmem_depot_look(depot, i);
 
-		if ((in_slot & ID_MASK) == 0)
-			continue;
-		m = fastmem_magazine_by_id(in_slot & ID_MASK);
-		age = ((in_slot >> ID_BITS) - (load(&m->owner) >> ID_BITS)) & TAG_MASK;
-		/* 0: in the queue; 1: being put; else already taken. */
-		if (age <= 1)
+		if (m != NULL)
 			n += __atomic_load_n(&m->n, __ATOMIC_RELAXED);
 	}
 	return n;

@@ -97,7 +97,7 @@
  * Changes with the layout of anything in this file, in rte_fastmem_core.h, fastmem_debug.h and
  * fastmem_stack.h, in messages, or with how what is there is found.
  */
-#define FASTMEM_LAYOUT_VERSION 10
+#define FASTMEM_LAYOUT_VERSION 11
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
@@ -889,6 +889,9 @@ void fastmem_depot_init(struct fastmem_depot *depot);
 bool fastmem_depot_put(struct fastmem_depot *depot, struct fastmem_magazine *m,
 		uint32_t owner, uint32_t limit);
 struct fastmem_magazine *fastmem_depot_take(struct fastmem_depot *depot, uint32_t owner);
+unsigned int fastmem_depot_guess(const struct fastmem_depot *depot);
+const struct fastmem_magazine *fastmem_depot_look(const struct fastmem_depot *depot,
+		unsigned int slot);
 unsigned int fastmem_depot_count(const struct fastmem_depot *depot);
 uint64_t fastmem_depot_objects(const struct fastmem_depot *depot);
 

@@ -101,10 +101,8 @@ bin_steal(const struct fastmem_tcache *self_t, struct fastmem_bin *bin)
 bool
 fastmem_bin_gather(struct fastmem_bin *bin)
 {
-	const struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
-	bool any = full != NULL && fastmem_depot_count(full) > 0;
+	bool any = bin_drain(fastmem_tcache_current(), bin) > 0;
 
-	bin_drain(fastmem_tcache_current(), bin);
 	return bin_steal(fastmem_tcache_current(), bin) || any;
 }
 
@@ -117,7 +115,7 @@ bin_hoard(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
 	uint64_t n = c != NULL ? fastmem_cache_len(c) + c->spare_n : 0;
 
 	if (full != NULL)
-		n += (uint64_t)fastmem_depot_count(full) * bin->magazine_size;
+		n += (uint64_t)fastmem_depot_guess(full) * bin->magazine_size;
 	/* The first slabs have fewer slots. */
 	n += RTE_MIN((uint64_t)__atomic_load_n(&bin->n_empty, __ATOMIC_RELAXED) * bin->slab_slots,
 			__atomic_load_n(&bin->n_slots, __ATOMIC_RELAXED));

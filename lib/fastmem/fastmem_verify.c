@@ -198,7 +198,7 @@ verify_cached(struct verify *v, unsigned int bin, const void *obj)
 }
 
 static void
-verify_magazine(struct verify *v, unsigned int bin, struct fastmem_magazine *m, uint32_t n,
+verify_magazine(struct verify *v, unsigned int bin, const struct fastmem_magazine *m, uint32_t n,
 		uint32_t owner)
 {
 	uint32_t i;
@@ -244,14 +244,15 @@ verify_caches(struct verify *v, struct fastmem_tcache *t)
 }
 
 static void
-verify_depot(struct verify *v, unsigned int bin, struct fastmem_depot *depot, bool full)
+verify_depot(struct verify *v, unsigned int bin, const struct fastmem_depot *depot, bool full)
 {
-	uint64_t p;
+	unsigned int i;
 
-	for (p = depot->head; depot != NULL && p < depot->tail; p++) {
-		uint64_t word = depot->slots[p % FASTMEM_DEPOT_SLOTS];
-		struct fastmem_magazine *m = fastmem_magazine_by_id(word & 0xffffff);
+	for (i = 0; i < FASTMEM_DEPOT_SLOTS; i++) {
+		const struct fastmem_magazine *m = fastmem_depot_look(depot, i);
 
+		if (m == NULL)
+			continue;
 		if ((m->n > 0) != full)
 			fault(v, "bin %u: magazine %u in the wrong queue", bin, m->id);
 		verify_magazine(v, bin, m, m->n, 0);
