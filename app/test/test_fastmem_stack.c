@@ -608,6 +608,26 @@ code_in_the_place_of_other_code_is_not_mistaken_for_it(void)
 	return TEST_SUCCESS;
 }
 
+#ifndef __clang__
+/* Where an inlined function is defined is told in another unit than where it is inlined. */
+static ONE_COPY int
+inlined_calls_are_found_after_link_time_optimisation(void)
+{
+	char path[PATH_MAX];
+	uint32_t id;
+
+	TEST_CALL(beside_program(path, sizeof(path), "test_stack_plugin_lto.so"));
+	TEST_CALL(stack_through_plugin(path, &id));
+	printed(id);
+	TEST_ASSERT(strstr(printed_frame(1), " inlined_in_plugin /") != NULL, "%s", text);
+	TEST_ASSERT(strstr(printed_frame(1), "/test_stack_plugin.c:") != NULL, "%s", text);
+	TEST_ASSERT(strstr(printed_frame(1), " (inlined)") != NULL, "%s", text);
+	TEST_ASSERT(strstr(printed_frame(2), " in_plugin_lto /") != NULL, "%s", text);
+	TEST_ASSERT(strstr(printed_frame(2), "/test_stack_plugin.c:") != NULL, "%s", text);
+	return TEST_SUCCESS;
+}
+#endif
+
 /* Run a command. Returns whether it has succeeded. */
 static int __attribute__((format(printf, 1, 2)))
 shell(const char *format, ...)
@@ -857,6 +877,9 @@ static const struct test_case cases[] = {
 	TEST_CASE(threads_agree_on_numbers),
 	TEST_CASE(a_small_stack_is_enough_to_print),
 	TEST_CASE(code_in_the_place_of_other_code_is_not_mistaken_for_it),
+#ifndef __clang__
+	TEST_CASE(inlined_calls_are_found_after_link_time_optimisation),
+#endif
 	TEST_CASE(a_stripped_file_has_lines_if_its_debug_file_is_found),
 	TEST_CASE(a_file_that_has_changed_is_not_read),
 	TEST_CASE(who_has_the_lock_of_the_dynamic_linker_can_print),

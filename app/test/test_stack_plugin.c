@@ -11,6 +11,20 @@
 
 uint32_t plugin(uint32_t (*capture)(void));
 
+#ifdef PLUGIN_INLINED
+static inline __attribute__((always_inline)) uint32_t
+inlined_in_plugin(uint32_t (*capture)(void))
+{
+	uint32_t id = capture();
+
+	__asm__ volatile("" ::: "memory");
+	return id;
+}
+#define CAPTURE(capture) inlined_in_plugin(capture)
+#else
+#define CAPTURE(capture) capture()
+#endif
+
 static __attribute__((noinline)) uint32_t
 PLUGIN_FUNCTION(uint32_t (*capture)(void))
 {
@@ -18,7 +32,7 @@ PLUGIN_FUNCTION(uint32_t (*capture)(void))
 	uint32_t id;
 
 	__asm__ volatile("" : : "r"(frame) : "memory");
-	id = capture();
+	id = CAPTURE(capture);
 	__asm__ volatile("" : : "r"(frame) : "memory");
 	return id;
 }

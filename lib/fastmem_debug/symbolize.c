@@ -33,6 +33,7 @@
 #include "fastmem_stack_private.h"
 
 #define MAX_CALLS 8 /* in a frame: a function, and those that are inlined there */
+#define MAX_SCOPES 32
 #define SITE_FRAMES 6u /* in which the site is looked for */
 #define LOOK_UP_STACK (1u << 20)
 
@@ -82,17 +83,11 @@ extern void __msan_scoped_disable_interceptor_checks(void) __attribute__((weak))
 extern void __msan_scoped_enable_interceptor_checks(void) __attribute__((weak));
 
 static void
-msan_look_away(void)
+msan_look(bool again)
 {
 	if (__msan_scoped_disable_interceptor_checks != NULL)
-		__msan_scoped_disable_interceptor_checks();
-}
-
-static void
-msan_look_again(void)
-{
-	if (__msan_scoped_enable_interceptor_checks != NULL)
-		__msan_scoped_enable_interceptor_checks();
+		(again ? __msan_scoped_enable_interceptor_checks :
+			__msan_scoped_disable_interceptor_checks)();
 }
 
 /* Debug information. */
@@ -184,9 +179,45 @@ function_name(Dwarf_Die *die)
 	return linkage != NULL ? linkage : dwarf_diename(die);
 }
 
-static void
-set_place(struct call *call, Dwarf_Die *unit, const char *file, int line)
+/* Where an address is: its compilation unit, and what is around it there. */
+struct scopes {
+	Dwarf_Die unit; /* has lines */
+	Dwarf_Die tree; /* has functions: another one than the unit with -gsplit-dwarf */
+	Dwarf_Addr pc;
+	unsigned int n;
+	Dwarf_Die calls[MAX_SCOPES]; /* a function, and what is inlined there; the innermost last */
+};
+
+/* dwarf_getscopes() finds nothing if an inlined function is defined in another unit (-flto). */
+static bool
+scopes_find(struct scopes *s, Dwarf_Die *parent)
 {
+	Dwarf_Die die;
+	int more;
+
+	for (more = dwarf_child(parent, &die); more == 0; more = dwarf_siblingof(&die, &die)) {
+		int tag = dwarf_tag(&die);
+
+		if (tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine ||
+				tag == DW_TAG_lexical_block) {
+			if (dwarf_haspc(&die, s->pc) <= 0)
+				continue;
+			if (tag != DW_TAG_lexical_block && s->n < MAX_SCOPES)
+				s->calls[s->n++] = die;
+			scopes_find(s, &die);
+			return true;
+		}
+		if ((tag == DW_TAG_namespace || tag == DW_TAG_class_type ||
+				tag == DW_TAG_structure_type) && scopes_find(s, &die))
+			return true;
+	}
+	return false;
+}
+
+static void
+set_place(struct call *call, const struct scopes *s, const char *file, int line)
+{
+	Dwarf_Die unit = s->unit;
 	Dwarf_Attribute attr;
 
 	if (file == NULL || line == 0)
@@ -194,74 +225,54 @@ set_place(struct call *call, Dwarf_Die *unit, const char *file, int line)
 	call->file = file;
 	call->line = line;
 	if (file[0] != '/')
-		call->folder = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attr));
-}
-
-static void
-place_of_address(Dwarf_Die *unit, Dwarf_Addr pc, struct call *call)
-{
-	Dwarf_Line *line = dwarf_getsrc_die(unit, pc);
-	int number;
-
-	if (line != NULL && dwarf_lineno(line, &number) == 0)
-		set_place(call, unit, dwarf_linesrc(line, NULL, NULL), number);
+		call->folder = dwarf_formstring(dwarf_attr(&unit, DW_AT_comp_dir, &attr));
 }
 
 /* Where a function was inlined. */
 static void
-place_of_inlined(Dwarf_Die *unit, Dwarf_Die *die, struct call *call)
+place_of_inlined(struct scopes *s, Dwarf_Die *die, struct call *call)
 {
 	Dwarf_Attribute attr;
 	Dwarf_Word file, line;
 	Dwarf_Files *files;
 
-	if (dwarf_getsrcfiles(unit, &files, NULL) == 0 &&
+	if (dwarf_getsrcfiles(&s->tree, &files, NULL) == 0 &&
 			dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &attr), &file) == 0 &&
 			dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attr), &line) == 0)
-		set_place(call, unit, dwarf_filesrc(files, file, NULL, NULL), line);
-}
-
-/* From the innermost scope to that of the function which is there in the code. */
-static void
-calls_of_scopes(struct symbol *symbol, Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die *scopes, int n)
-{
-	struct call next = { 0 };
-	int i;
-
-	place_of_address(unit, pc, &next);
-	for (i = 0; i < n && symbol->n_calls < MAX_CALLS; i++) {
-		int tag = dwarf_tag(&scopes[i]);
-
-		if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
-			continue;
-		next.function = function_name(&scopes[i]);
-		if (next.function != NULL)
-			symbol->calls[symbol->n_calls++] = next;
-		if (tag == DW_TAG_subprogram)
-			return;
-		memset(&next, 0, sizeof(next));
-		place_of_inlined(unit, &scopes[i], &next);
-	}
+		set_place(call, s, dwarf_filesrc(files, file, NULL, NULL), line);
 }
 
 static void
 ask_debug_information(struct symbol *symbol, Dwfl_Module *mod, Dwarf_Addr offset)
 {
+	struct call next = { 0 };
+	struct scopes s;
+	Dwarf_Addr bias;
 	/* The call, which is before the return address. */
-	Dwarf_Addr pc = offset - 1, bias;
-	Dwarf_Die *unit = unit_find(mod, pc, &bias), *scopes, innermost;
-	int n;
+	Dwarf_Die *unit = unit_find(mod, offset - 1, &bias);
+	Dwarf_Line *line;
+	uint8_t type;
+	int number;
 
-	if (unit == NULL || dwarf_getscopes(unit, pc - bias, &scopes) <= 0)
+	if (unit == NULL)
 		return;
-	/* Those around it are where an inlined function is defined; from here, where it is called. */
-	innermost = scopes[0];
-	free(scopes);
-	n = dwarf_getscopes_die(&innermost, &scopes);
-	if (n <= 0)
-		return;
-	calls_of_scopes(symbol, unit, pc - bias, scopes, n);
-	free(scopes);
+	s.pc = offset - 1 - bias;
+	s.n = 0;
+	s.unit = *unit;
+	if (dwarf_cu_info(unit->cu, NULL, &type, NULL, &s.tree, NULL, NULL, NULL) != 0 ||
+			type != DW_UT_skeleton || s.tree.cu == NULL)
+		s.tree = *unit;
+	scopes_find(&s, &s.tree);
+	line = dwarf_getsrc_die(&s.unit, s.pc);
+	if (line != NULL && dwarf_lineno(line, &number) == 0)
+		set_place(&next, &s, dwarf_linesrc(line, NULL, NULL), number);
+	while (s.n-- > 0 && symbol->n_calls < MAX_CALLS) {
+		next.function = function_name(&s.calls[s.n]);
+		if (next.function != NULL)
+			symbol->calls[symbol->n_calls++] = next;
+		memset(&next, 0, sizeof(next));
+		place_of_inlined(&s, &s.calls[s.n], &next);
+	}
 }
 
 static void
@@ -331,11 +342,11 @@ look_up(void *arg)
 	struct fastmem_symbols *s = arg;
 	unsigned int i;
 
-	msan_look_away();
+	msan_look(false);
 	for (i = 0; i < s->n && now_ms() < s->deadline; i++)
 		if (s->frames[i].at.module != NULL && !s->frames[i].looked_up)
 			look_up_module(s, module_of(&s->frames[i]), i);
-	msan_look_again();
+	msan_look(true);
 	return NULL;
 }
 
@@ -479,7 +490,7 @@ format_call(char *buf, size_t len, const struct symbol *symbol, unsigned int cal
 	const char *function = demangled != NULL ? demangled : c->function;
 	int n;
 
-	msan_look_away(); /* from names that libdw has written */
+	msan_look(false); /* from names that libdw has written */
 	if (c->file != NULL && c->folder != NULL)
 		n = snprintf(buf, len, "%s %s/%s:%d", function, c->folder, c->file, c->line);
 	else if (c->file != NULL)
@@ -488,7 +499,7 @@ format_call(char *buf, size_t len, const struct symbol *symbol, unsigned int cal
 		n = snprintf(buf, len, "%s+0x%lx", function, symbol->function_offset);
 	else
 		n = snprintf(buf, len, "%s", function);
-	msan_look_again();
+	msan_look(true);
 	free(demangled);
 	return n;
 }
