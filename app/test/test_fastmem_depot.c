@@ -181,6 +181,32 @@ a_magazine_is_taken_by_one_thread_only(void)
 	return TEST_SUCCESS;
 }
 
+/* It would wait for that one's line, which its owners write. */
+static int
+a_magazine_is_found_without_a_look_at_another(void)
+{
+	struct fastmem_magazine *m, *first;
+	unsigned int i, n = 0;
+	uint32_t id;
+
+	TEST_CALL(depot_fill(MAGAZINES));
+	for (i = 0; i < MAGAZINES; i++) {
+		m = magazines[i];
+		id = m->id - (m->id - 1) % FASTMEM_MAGAZINES_PER_BLOCK;
+		first = fastmem_magazine_by_id(id);
+		TEST_ASSERT_EQUAL(first->id, id);
+		if (first == m)
+			continue;
+		first->kind = !first->kind;
+		n += fastmem_magazine_by_id(m->id) == m;
+		first->kind = !first->kind;
+	}
+	TEST_ASSERT(n >= MAGAZINES - 1, "%u found", n);
+	for (i = 0; i < MAGAZINES; i++)
+		fastmem_magazine_put(magazines[i]);
+	return TEST_SUCCESS;
+}
+
 /* As a process does that empties depots without memory for a thread cache, and dies. */
 static int
 what_a_dead_process_took_without_a_cache_goes_back(void)
@@ -211,6 +237,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(a_depot_holds_no_more_than_its_limit),
 	TEST_CASE(positions_that_are_set_back_lose_no_magazine),
 	TEST_CASE(a_magazine_is_taken_by_one_thread_only),
+	TEST_CASE(a_magazine_is_found_without_a_look_at_another),
 	TEST_CASE_UNCHECKED(what_a_dead_process_took_without_a_cache_goes_back),
 	TEST_CASES_END
 };

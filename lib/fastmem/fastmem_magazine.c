@@ -23,11 +23,12 @@ fastmem_magazine_bytes(uint32_t kind)
 struct fastmem_magazine *
 fastmem_magazine_by_id(uint32_t id)
 {
-	char *block = __atomic_load_n(
-		&fastmem_ctl()->meta.blocks[(id - 1) / FASTMEM_MAGAZINES_PER_BLOCK],
-		__ATOMIC_RELAXED); /* set before anybody could learn this id */
-	/* All magazines of a block are of one kind; the first one tells which. */
-	uint32_t kind = ((struct fastmem_magazine *)block)->kind;
+	const struct fastmem_meta *meta = &fastmem_ctl()->meta;
+	uint32_t i = (id - 1) / FASTMEM_MAGAZINES_PER_BLOCK;
+	/* Both were set before anybody could learn this id. */
+	char *block = __atomic_load_n(&meta->blocks[i], __ATOMIC_RELAXED);
+	/* Not that of a magazine there, whose line its owners write. */
+	uint32_t kind = __atomic_load_n(&meta->block_kinds[i], __ATOMIC_RELAXED);
 
 	return (struct fastmem_magazine *)(block +
 		(id - 1) % FASTMEM_MAGAZINES_PER_BLOCK * fastmem_magazine_bytes(kind));
@@ -58,6 +59,8 @@ magazine_add_block(uint32_t kind, bool may_grow)
 		m->owner = fastmem_magazine_owner(0, FASTMEM_OWNER_UNUSED);
 		m->next = i + 1 < FASTMEM_MAGAZINES_PER_BLOCK ? m->id + 1 : meta->unused[kind];
 	}
+	__atomic_store_n(&meta->block_kinds[first / FASTMEM_MAGAZINES_PER_BLOCK], kind,
+			__ATOMIC_RELAXED);
 	__atomic_store_n(&meta->blocks[first / FASTMEM_MAGAZINES_PER_BLOCK], block,
 			__ATOMIC_RELAXED);
 	/* All of them exist, or none; and then there is a way to them. */

@@ -97,7 +97,7 @@
  * Changes with the layout of anything in this file, in rte_fastmem_core.h, fastmem_debug.h and
  * fastmem_stack.h, in messages, or with how what is there is found.
  */
-#define FASTMEM_LAYOUT_VERSION 11
+#define FASTMEM_LAYOUT_VERSION 12
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
@@ -496,6 +496,7 @@ struct fastmem_meta {
 	const struct rte_memzone *zones[FASTMEM_MAX_META_ZONES];
 	/* Entries are set under lock, before a magazine of the block is known. */
 	char *blocks[FASTMEM_MAX_MAGAZINE_BLOCKS];
+	uint8_t block_kinds[FASTMEM_MAX_MAGAZINE_BLOCKS]; /* of all magazines of a block */
 };
 
 enum fastmem_peer_state {
