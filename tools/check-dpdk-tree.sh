@@ -33,7 +33,7 @@ tree=$scratch/dpdk
 rm -rf "$tree/lib/fastmem" "$tree/lib/fastmem_debug" "$tree/lib/fastmem_replace" "$tree/build"
 cp -r lib/fastmem lib/fastmem_debug lib/fastmem_replace "$tree/lib/"
 # Behind mbuf, the last of the libraries that fastmem could build on.
-sed -i "0,/^ *'mbuf',/s//&\n        'fastmem',/" "$tree/lib/meson.build"
+sed -i "0,/^ *'mbuf',/s//&\n        'fastmem',\n        'fastmem_debug',/" "$tree/lib/meson.build"
 grep -q "'fastmem'" "$tree/lib/meson.build" || die "lib/meson.build of DPDK is not as expected"
 
 say "DPDK $(cat "$tree/VERSION"): build with lib/fastmem"
@@ -43,8 +43,9 @@ meson setup "$tree/build" "$tree" --werror -Denable_drivers=none -Dtests=false -
 		>"$scratch/setup.log" 2>&1 || { tail -30 "$scratch/setup.log"; exit 1; }
 
 targets=$(ninja -C "$tree/build" -t targets all | sed -n 's/: .*//p' |
-	grep -E '^lib/librte_fastmem\.(a|so(\.[0-9.]+)?)$')
-[ -n "$targets" ] || die "DPDK's build has no librte_fastmem"
+	grep -E '^lib/librte_fastmem(_debug)?\.(a|so(\.[0-9.]+)?)$')
+[[ "$targets" == *librte_fastmem.so*librte_fastmem_debug.so* || "$targets" == *librte_fastmem_debug.so*librte_fastmem.so* ]] ||
+	die "DPDK's build has no librte_fastmem, or no librte_fastmem_debug"
 # shellcheck disable=SC2086 # a list
 ninja -C "$tree/build" $targets >"$scratch/build.log" 2>&1 || { tail -40 "$scratch/build.log"; exit 1; }
 

@@ -30,11 +30,14 @@ prefix=$scratch/root/usr/local
 
 pc() { PKG_CONFIG_PATH=$scratch/pc pkg-config "$@"; }
 
-# The installed .pc file names /usr/local: a copy names the scratch folder.
+# The installed .pc files name /usr/local: copies name the scratch folder.
 relocate_pc() {
+	local name
+
 	mkdir -p "$scratch/pc"
-	sed "s|^prefix=.*|prefix=$prefix|" "$(find "$prefix" -name librte_fastmem.pc)" \
-		>"$scratch/pc/librte_fastmem.pc"
+	for name in librte_fastmem librte_fastmem_debug; do
+		sed "s|^prefix=.*|prefix=$prefix|" "$(find "$prefix" -name $name.pc)" >"$scratch/pc/$name.pc"
+	done
 }
 
 installs() { DESTDIR=$scratch/root meson install -C "$build" --no-rebuild; }
@@ -45,7 +48,8 @@ has_files() {
 	for f in include/rte_fastmem.h include/rte_fastmem_replace.h bin/dpdk-fastmem-perf bin/dpdk-fastmem-record; do
 		[ -e "$prefix/$f" ] || { echo "not installed: $f"; return 1; }
 	done
-	for f in librte_fastmem.so librte_fastmem.a librte_fastmem.pc librte_fastmem_malloc.so; do
+	for f in librte_fastmem.so librte_fastmem.a librte_fastmem.pc librte_fastmem_debug.so \
+		librte_fastmem_debug.a librte_fastmem_debug.pc librte_fastmem_malloc.so; do
 		[ -n "$(find "$prefix" -name $f)" ] || { echo "not installed: $f"; return 1; }
 	done
 }
@@ -76,9 +80,10 @@ exports_only_rte() {
 	local strange
 
 	nm -D --defined-only "$(find "$prefix" -name librte_fastmem.so)" >"$scratch/symbols"
-	# The names of versions are among them, and a function of EAL: see process_cleanup.c.
+	# The names of versions are among them, a function of EAL (see process_cleanup.c), and what
+	# librte_fastmem_debug calls.
 	strange=$(awk '$3 !~ /^rte_fastmem_/ && $3 !~ /^(EXPERIMENTAL|INTERNAL|DPDK_[0-9.]+)(@|$)/ &&
-		$3 !~ /^rte_eal_cleanup@/ { print $3 }' "$scratch/symbols")
+		$3 !~ /^rte_eal_cleanup@/ && $3 !~ /^fastmem_[a-z_]*@@INTERNAL$/ { print $3 }' "$scratch/symbols")
 	[ -s "$scratch/symbols" ] && [ -z "$strange" ] || { echo "exported: $strange"; return 1; }
 }
 
@@ -87,6 +92,23 @@ preloads_with_its_fastmem() {
 	LD_PRELOAD=$(find "$prefix" -name librte_fastmem_malloc.so) sh -c 'cat /proc/$$/maps' >"$scratch/maps"
 	grep -F "$(libdir)/librte_fastmem.so" "$scratch/maps" &&
 		grep -F "$(libdir)/librte_fastmem_malloc.so" "$scratch/maps"
+}
+
+# finds_overrun OPTION...: of the linker. What checks is loaded, or linked.
+finds_overrun() {
+	gcc -O2 -DALLOW_EXPERIMENTAL_API $(pc --cflags librte_fastmem) \
+		"$top/app/test/test_debug_library_program.c" -o "$scratch/wrong" -L"$(libdir)" "$@" || return 1
+	RTE_FASTMEM_DEBUG=full,on-error=continue LD_LIBRARY_PATH=$(libdir) \
+		"$top/tools/with-eal.sh" "${eal[@]}" "$scratch/wrong" >"$scratch/out" 2>&1 ||
+		{ cat "$scratch/out"; return 1; }
+	cat "$scratch/out"
+	grep -q 'write behind an object of 100 bytes' "$scratch/out"
+}
+
+# As the guide says it.
+static_with_checking() {
+	pc --libs librte_fastmem_debug | sed 's/-l\(rte_fastmem[a-z_]*\)/-l:lib\1.a/g'
+	echo -ldw -pthread
 }
 
 copy_example() { rm -rf "$scratch/$1" && cp -r "$top/examples/$1" "$scratch/$1"; }
@@ -179,6 +201,9 @@ fi
 rm -f "$scratch/alone.o"
 promise 'users have to say that they know the API is experimental' says_experimental
 promise 'drop-in names replace those of mempools and of rte_malloc' replaces_names
+promise 'the shared library loads what checks' finds_overrun $(pc --libs librte_fastmem)
+promise 'a program can be linked with what checks' finds_overrun $(pc --libs librte_fastmem_debug)
+promise 'a static program can contain what checks' finds_overrun $(static_with_checking)
 for example in hello:says_hello conntrack:tracks_connections; do
 	name=${example%:*} works=${example#*:}
 	promise "example $name links the shared library and runs" links_shared "$name" "$works"

@@ -179,14 +179,16 @@ class Bench:
                        *("-I" + os.path.join(TOP, "lib", folder)
                          for folder in ("fastmem", "fastmem_debug", "fastmem_replace")),
                        *pkg_config("--cflags")]
-        self.shared = ["-L" + args.build, "-lrte_fastmem", "-Wl,-rpath," + args.build,
-                       *pkg_config("--libs")]
+        ours = ["-lrte_fastmem", "-Wl,-rpath," + args.build]
+        if args.static:
+            ours = ["-Wl,-u,fastmem_debug_hooks", "-l:librte_fastmem_debug.a", "-l:librte_fastmem.a", "-ldw"]
+        self.libraries = ["-L" + args.build, *ours, *pkg_config("--libs")]
 
     def build(self, tool, folder, kind):
         name = "%s-%s-%s" % (folder, kind, abs(hash(tool.build_key())))
         program = os.path.join(self.scratch, name)
         command = [tool.cc, *self.cflags, *tool.flags, "-o", program, source(folder, kind),
-                   *tool.extra, *self.shared, "-pthread"]
+                   *tool.extra, *self.libraries, "-pthread"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError("%s does not build:\n%s" % (kind, done.stderr))
@@ -451,6 +453,8 @@ def main():
     parser.add_argument("--not-tool", default="", help="without these (patterns, by commas)")
     parser.add_argument("--pages", choices=["huge", "no-huge"],
                         help="only programs that need such pages (default: all)")
+    parser.add_argument("--static", action="store_true",
+                        help="link the static libraries (default: the shared one)")
     parser.add_argument("--write", action="store_true", help="write the table into the guide")
     parser.add_argument("-v", "--verbose", action="store_true", help="also name what is kept")
     args = parser.parse_args()

@@ -6,8 +6,6 @@
  * What secondary processes ask of the primary.
  */
 
-#define ALLOW_INTERNAL_API /* rte_fastmem_replace_make_room() */
-
 #include <dlfcn.h>
 #include <sys/eventfd.h>
 #include <unistd.h>

@@ -55,29 +55,48 @@ rte_fastmem_object_dump(FILE *f, const void *ptr)
 		fastmem_ctl()->arenas[bin->socket].socket_id);
 }
 
+/* Leaks are listed without checking as well. */
+static const struct fastmem_hooks *
+hooks_for_leaks(void)
+{
+	return fastmem_hooks_load("a list of what is live");
+}
+
 struct rte_fastmem_leaks *
 rte_fastmem_leaks_snapshot(void)
 {
+	const struct fastmem_hooks *hooks;
+
 	if (fastmem_ctl_get() == NULL) {
 		rte_errno = ENODEV;
 		return NULL;
 	}
-	return fastmem_debug_hooks.leaks_snapshot();
+	hooks = hooks_for_leaks();
+	if (hooks == NULL) {
+		rte_errno = ENOENT;
+		return NULL;
+	}
+	return hooks->leaks_snapshot();
 }
 
 void
 rte_fastmem_leaks_free(struct rte_fastmem_leaks *leaks)
 {
 	if (leaks != NULL)
-		fastmem_debug_hooks.leaks_free(leaks);
+		hooks_for_leaks()->leaks_free(leaks);
 }
 
 int64_t
 rte_fastmem_leaks_dump(FILE *f)
 {
+	const struct fastmem_hooks *hooks;
+
 	if (f == NULL)
 		return -EINVAL;
-	return fastmem_ctl_get() != NULL ? fastmem_debug_hooks.leaks_dump(f) : -ENODEV;
+	if (fastmem_ctl_get() == NULL)
+		return -ENODEV;
+	hooks = hooks_for_leaks();
+	return hooks != NULL ? hooks->leaks_dump(f) : -ENOENT;
 }
 
 int64_t
@@ -86,5 +105,5 @@ rte_fastmem_leaks_diff_dump(FILE *f, const struct rte_fastmem_leaks *before,
 {
 	if (f == NULL || after == NULL)
 		return INT64_MIN;
-	return fastmem_debug_hooks.leaks_diff_dump(f, before, after);
+	return hooks_for_leaks()->leaks_diff_dump(f, before, after);
 }

@@ -3,21 +3,127 @@
  */
 
 /*
- * Whether this process checks, and what it takes for that.
+ * Whether this process checks, and the library that does it.
+ *
+ * librte_fastmem_debug is there already if the program is linked with it, or contains it; else it is
+ * loaded from the folder of librte_fastmem, or from where the loader looks. A program that contains
+ * librte_fastmem would load a second one with it, so that must contain both.
  */
 
+#include <dlfcn.h>
+
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fastmem_hooks.h"
 
-/* Under life_lock. Returns 0 or a negative errno, of which the log tells. */
-static int
-hooks_set(void)
+#define CORE "librte_fastmem"
+#define LIBRARY "librte_fastmem_debug"
+
+static const struct fastmem_hooks *plugged; /* atomic: set once. NULL: the library is not there yet */
+
+void
+fastmem_hooks_register(const struct fastmem_hooks *hooks)
 {
+	/* Pairs with the acquire in fastmem_hooks_load(). */
+	__atomic_store_n(&plugged, hooks, __ATOMIC_RELEASE);
+}
+
+/* The library beside this one, of the same version. False: this is part of a program. */
+static bool
+path_beside(char *path, size_t size)
+{
+	const char *name;
+	Dl_info info;
+
+	if (dladdr(&fastmem_checking, &info) == 0 || info.dli_fname == NULL)
+		return false;
+	name = strrchr(info.dli_fname, '/');
+	name = name != NULL ? name + 1 : info.dli_fname;
+	if (strncmp(name, CORE ".so", strlen(CORE ".so")) != 0)
+		return false;
+	snprintf(path, size, "%.*s" LIBRARY "%s", (int)(name - info.dli_fname), info.dli_fname,
+		name + strlen(CORE));
+	return true;
+}
+
+/*
+ * When a process ends under Valgrind, glibc closes libgcc_s, which it has opened to cancel threads,
+ * and unloads what nobody has open any more, as if what plug-ins of DPDK got from malloc() was lost.
+ * It does not close what is open twice; nor what the program is linked with, as it is with libgcc_s
+ * where it has librte_fastmem_debug.
+ */
+static void
+keep_libgcc(void)
+{
+	if (fastmem_tools() & FASTMEM_TOOL_VALGRIND)
+		dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+}
+
+static void
+library_load(const char *why)
+{
+	const int flags = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
+	char path[PATH_MAX], error[512];
+	const char *name;
+
+	if (!path_beside(path, sizeof(path))) {
+		FASTMEM_LOG(ERR, "%s asks for checking, and this program contains " CORE " without "
+			LIBRARY ".a: link it as \"pkg-config --libs " LIBRARY "\" says", why);
+		return;
+	}
+	name = strrchr(path, '/');
+	name = name != NULL ? name + 1 : path;
+	keep_libgcc();
+	if (dlopen(path, flags) == NULL) {
+		snprintf(error, sizeof(error), "%s", dlerror());
+		if (dlopen(name, flags) == NULL) {
+			FASTMEM_LOG(ERR, "%s asks for checking, and %s cannot be loaded: %s; %s. "
+				"Install it beside " CORE, why, name, error, dlerror());
+			return;
+		}
+	}
+	/* Pairs with the release in fastmem_hooks_register(). */
+	if (__atomic_load_n(&plugged, __ATOMIC_ACQUIRE) == NULL)
+		FASTMEM_LOG(ERR, "%s asks for checking, and %s plugs into another " CORE " than this "
+			"one: have only one in a process", why, name);
+}
+
+/*
+ * The hooks, whether they are to be called for objects or not; why: who wants them. NULL: there are
+ * none, which the log tells.
+ */
+const struct fastmem_hooks *
+fastmem_hooks_load(const char *why)
+{
+	const struct fastmem_hooks *hooks;
+
+	/* Pairs with the release in fastmem_hooks_register(). */
+	if (__atomic_load_n(&plugged, __ATOMIC_ACQUIRE) == NULL)
+		library_load(why);
+	hooks = __atomic_load_n(&plugged, __ATOMIC_ACQUIRE);
+	if (hooks != NULL && (hooks->version != FASTMEM_LAYOUT_VERSION ||
+			hooks->size != sizeof(*hooks))) {
+		FASTMEM_LOG(ERR, "%s asks for checking, and " LIBRARY " is of another build than " CORE
+			": install both together", why);
+		return NULL;
+	}
+	return hooks;
+}
+
+/* From now on, all that happens is told to the hooks. Under life_lock. Returns 0 or -ENOENT. */
+static int
+hooks_set(const char *why)
+{
+	const struct fastmem_hooks *hooks = fastmem_hooks_load(why);
+
+	if (hooks == NULL)
+		return -ENOENT;
 	/* Pairs with the acquire in fastmem_hooks(). */
-	__atomic_store_n(&fastmem_checking.hooks, &fastmem_debug_hooks, __ATOMIC_RELEASE);
+	__atomic_store_n(&fastmem_checking.hooks, hooks, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -37,13 +143,15 @@ environment_get(void)
 	return text;
 }
 
-/* Whether anybody but a tool asks for checking, or may do so: the hooks parse what is said. */
-static bool
-is_asked_for(const struct rte_fastmem_conf *conf, const char *environment)
+/* Who asks for checking, or may do so: the hooks parse what is said. NULL: nobody. */
+static const char *
+who_asks(const struct rte_fastmem_conf *conf, const char *environment)
 {
 	if (environment != NULL && *environment != '\0')
-		return strcmp(environment, "off") != 0;
-	return conf != NULL && conf->debug > RTE_FASTMEM_DEBUG_OFF;
+		return strcmp(environment, "off") != 0 ? FASTMEM_DEBUG_ENV : NULL;
+	if (conf->debug != RTE_FASTMEM_DEBUG_DEFAULT)
+		return conf->debug != RTE_FASTMEM_DEBUG_OFF ? "rte_fastmem_init_conf()" : NULL;
+	return fastmem_tools() != 0 ? "a sanitizer or Valgrind" : NULL;
 }
 
 /*
@@ -53,18 +161,19 @@ is_asked_for(const struct rte_fastmem_conf *conf, const char *environment)
 int
 fastmem_checking_conf(const struct rte_fastmem_conf *conf, struct fastmem_settings *s)
 {
-	const char *environment = environment_get();
-	int ret;
+	const char *environment = environment_get(), *why;
 
 	memset(s, 0, sizeof(*s));
 	if (conf != NULL)
 		s->conf = *conf;
 	if (s->conf.debug > RTE_FASTMEM_DEBUG_SAMPLE || s->conf.depth > FASTMEM_DEPTH_MAX)
 		return -EINVAL;
-	if (fastmem_tools() != 0 || is_asked_for(conf, environment)) {
-		ret = hooks_set();
-		return ret != 0 ? ret : fastmem_hooks()->read_conf(environment, s);
-	}
+	why = who_asks(&s->conf, environment);
+	if (why != NULL)
+		return hooks_set(why) == 0 ? fastmem_hooks()->read_conf(environment, s) : -ENOENT;
+	/* What a tool has to be told also where nothing is checked, it is told if that can be had. */
+	if (fastmem_tools() != 0)
+		hooks_set("a sanitizer or Valgrind");
 	s->conf.debug = RTE_FASTMEM_DEBUG_OFF;
 	return 0;
 }
@@ -73,5 +182,5 @@ fastmem_checking_conf(const struct rte_fastmem_conf *conf, struct fastmem_settin
 int
 fastmem_checking_attach(const struct fastmem_ctl *ctl)
 {
-	return ctl->debug != NULL ? hooks_set() : 0;
+	return ctl->debug != NULL ? hooks_set("the primary process") : 0;
 }

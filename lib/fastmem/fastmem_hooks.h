@@ -33,6 +33,10 @@ struct fastmem_settings {
 
 /* Unless it says otherwise, a hook of an object or slab must bear that nothing is checked. */
 struct fastmem_hooks {
+	/* Of the build, for two libraries that do not belong together to be told. */
+	uint32_t version; /* FASTMEM_LAYOUT_VERSION */
+	uint32_t size; /* of this structure */
+
 	/* Calls while fastmem_checks_all(). They return what the call of the application does. */
 	void *(*alloc)(size_t size, size_t align, unsigned int flags, int socket_id);
 	int (*alloc_bulk)(void **objs, unsigned int n, size_t size, size_t align,
@@ -172,6 +176,7 @@ fastmem_hooks(void)
 #define FASTMEM_TOOL_MSAN 0x2u
 #define FASTMEM_TOOL_TSAN 0x4u
 #define FASTMEM_TOOL_VALGRIND 0x8u /* memcheck; its other tools do not count */
+__rte_internal
 unsigned int fastmem_tools(void);
 
 #define FASTMEM_DEBUG_ENV "RTE_FASTMEM_DEBUG"
@@ -180,8 +185,8 @@ unsigned int fastmem_tools(void);
 /* fastmem_hooks.c */
 int fastmem_checking_conf(const struct rte_fastmem_conf *conf, struct fastmem_settings *s);
 int fastmem_checking_attach(const struct fastmem_ctl *ctl);
-
-/* debug_hooks.c */
-extern const struct fastmem_hooks fastmem_debug_hooks;
+const struct fastmem_hooks *fastmem_hooks_load(const char *why);
+__rte_internal
+void fastmem_hooks_register(const struct fastmem_hooks *hooks);
 
 #endif /* FASTMEM_HOOKS_H */

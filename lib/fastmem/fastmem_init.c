@@ -271,15 +271,16 @@ static int
 check_shared(const struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf,
 		struct fastmem_settings *settings)
 {
-	static bool refused, unreadable; /* each call comes here, and one line in the log will do */
+	static bool refused; /* each call comes here, and one line in the log will do */
+	static int error; /* the same of what is asked for, and cannot be */
 
 	/* Pairs with the release in primary_init(). */
 	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
 		return -ENODEV;
-	if (unreadable || fastmem_checking_conf(conf, settings) != 0) {
-		unreadable = true;
-		return -EINVAL;
-	}
+	if (error == 0)
+		error = fastmem_checking_conf(conf, settings);
+	if (error != 0)
+		return error;
 	if (ctl->version != FASTMEM_LAYOUT_VERSION || ctl->size_of_ctl != sizeof(*ctl)) {
 		if (!refused)
 			FASTMEM_LOG(ERR, "the primary process has fastmem of layout %u (%u bytes), "
@@ -289,7 +290,8 @@ check_shared(const struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf,
 		refused = true;
 		return -ENODEV;
 	}
-	return fastmem_checking_attach(ctl);
+	error = fastmem_checking_attach(ctl);
+	return error;
 }
 
 /* In a secondary, which then is within fastmem_alive_enter(); also if this fails. */

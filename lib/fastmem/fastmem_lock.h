@@ -20,6 +20,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include <rte_compat.h>
+
 /* A thread that holds a lock waits only for locks further down, and for no other of its kind. */
 #define FASTMEM_LOCK_ORDER(LOCK) \
 	LOCK(CALLBACKS) /* local, in the preloaded library: callbacks_lock */ \
@@ -81,6 +83,7 @@ fastmem_lock_drop(const void *lock)
 }
 #endif
 
+__rte_internal
 bool fastmem_mutex_wait(pthread_mutex_t *mutex);
 
 /*

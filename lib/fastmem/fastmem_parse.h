@@ -12,6 +12,10 @@
 
 #include <stdint.h>
 
+#ifdef ALLOW_INTERNAL_API
+#include <rte_compat.h>
+#endif
+
 /* What fastmem_parse_size() takes, for messages. */
 #define FASTMEM_SIZE_SYNTAX "a number, such as 4096, 16K, 2M or 1G"
 
@@ -20,6 +24,9 @@
  * between or behind. Returns 0, or -EINVAL: the text is NULL, is anything else, or means more
  * than max. *size is written only with success.
  */
+#ifdef ALLOW_INTERNAL_API
+__rte_internal /* called by librte_fastmem_debug */
+#endif
 int fastmem_parse_size(const char *text, uint64_t max, uint64_t *size);
 
 #endif /* FASTMEM_PARSE_H */

@@ -598,7 +598,9 @@ extern struct fastmem_process fastmem_process;
 extern int fastmem_logtype;
 #define FASTMEM_LOG(level, fmt, ...) \
 	fastmem_log(RTE_LOG_ ## level, "FASTMEM: " fmt "\n", ## __VA_ARGS__)
+__rte_internal
 FILE *fastmem_log_stream(void);
+__rte_internal
 void fastmem_log(uint32_t level, const char *format, ...) __rte_format_printf(2, 3);
 
 #define FASTMEM_LATER_BYTES 1000
@@ -611,7 +613,9 @@ struct fastmem_later {
 	char text[FASTMEM_LATER_BYTES];
 };
 
+__rte_internal
 void fastmem_log_later(struct fastmem_later *later);
+__rte_internal
 void fastmem_log_now(struct fastmem_later *later);
 
 /*
@@ -750,6 +754,7 @@ struct fastmem_socket_figures {
 };
 
 /* fastmem_init.c: the shared state, in a secondary attached to if need be; NULL: none */
+__rte_internal
 struct fastmem_ctl *fastmem_ctl_get(void);
 void fastmem_close_attached(void);
 void fastmem_forget(void);
@@ -775,18 +780,24 @@ int fastmem_maintain(bool grow);
 size_t fastmem_class_size(unsigned int i);
 size_t fastmem_overaligned_size(unsigned int i, size_t *align);
 unsigned int fastmem_bin_class(const struct fastmem_bin *bin);
+__rte_internal
 int fastmem_bin_offset(size_t size, size_t align, unsigned int *offset);
 
 /* fastmem_mutex.c */
+__rte_internal
 void fastmem_mutex_init(pthread_mutex_t *mutex);
+__rte_internal
 void fastmem_mutex_repaired(pthread_mutex_t *mutex);
+__rte_internal
 void fastmem_mutex_unlock(pthread_mutex_t *mutex);
 
 /* fastmem_meta.c */
 void fastmem_meta_lock(struct fastmem_meta *meta);
 void fastmem_meta_init(struct fastmem_meta *meta, const struct rte_memzone *mz, size_t used);
+__rte_internal
 int fastmem_meta_grow(size_t size);
 void fastmem_meta_read(int socket_id, struct fastmem_socket_figures *out);
+__rte_internal
 void *fastmem_meta_alloc(size_t size, bool may_grow);
 int fastmem_meta_stock(void);
 
@@ -816,6 +827,7 @@ void fastmem_refusals_end(struct fastmem_ctl *ctl);
 /* fastmem_arena.c */
 void fastmem_arena_init(struct fastmem_arena *arena, int socket_id);
 void fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker);
+__rte_internal
 void fastmem_arena_lock(struct fastmem_arena *arena);
 int fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align);
 bool fastmem_arena_may_grow(const struct fastmem_arena *arena, uint32_t n, uint32_t align,
@@ -867,6 +879,7 @@ void fastmem_slab_end(struct fastmem_bin *bin, struct fastmem_granule *slab);
 unsigned int fastmem_slabs(struct fastmem_bin *bin, struct fastmem_granule ***slabs);
 uint32_t fastmem_slab_slot(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
 		const void *obj);
+__rte_internal
 struct fastmem_granule *fastmem_slab_of(const void *obj);
 void fastmem_slab_free_array(struct fastmem_bin *from, void **objs, uint32_t *n_objs);
 void fastmem_slab_free(struct fastmem_bin *from, struct fastmem_magazine *m);
@@ -906,14 +919,19 @@ fastmem_magazine_owner(uint64_t tag, uint32_t owner)
 }
 
 /* fastmem_thread.c */
+__rte_internal
 bool fastmem_is_mapped(const void *ptr);
 #define FASTMEM_COUNTS_BYTES (FASTMEM_COUNTS_PER_BLOCK * sizeof(struct fastmem_counts))
 size_t fastmem_tcache_bytes(const struct fastmem_ctl *ctl);
 bool fastmem_counts_make(struct fastmem_tcache *t, unsigned int bin);
 struct fastmem_tcache *fastmem_tcache_current(void);
+__rte_internal
 struct fastmem_tcache *fastmem_tcache_self(bool may_grow);
+__rte_internal
 void fastmem_threads_disarm(void);
+__rte_internal
 bool fastmem_thread_rearm(struct fastmem_tcache *t);
+__rte_internal
 void fastmem_thread_freed(void);
 void fastmem_threads_leave(void);
 void fastmem_threads_forget_forked(void);
@@ -925,7 +943,9 @@ void fastmem_threads_forget(void);
 void fastmem_threads_unload(void);
 
 /* fastmem_cache.c */
+__rte_internal
 void *fastmem_cache_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags);
+__rte_internal
 void fastmem_cache_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *ptr);
 bool fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void **ptrs,
 		unsigned int n, unsigned int flags);
@@ -952,7 +972,9 @@ void fastmem_tcaches_maintain(void);
 
 /* pool_steal.c */
 void fastmem_steal_init(void);
+__rte_internal
 void fastmem_caches_lock(struct fastmem_bin *bin);
+__rte_internal
 void fastmem_caches_unlock(struct fastmem_bin *bin);
 bool fastmem_steal(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping);
 
@@ -1000,6 +1022,7 @@ struct fastmem_bin_figures {
 	uint64_t alloc, free, nomem;
 	int64_t in_use; /* below 0: objects were freed twice, or while others are at work */
 };
+__rte_internal
 void fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
 		struct fastmem_bin_figures *out);
 bool fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out);

@@ -40,18 +40,24 @@ fastmem_request_bin(const struct request *r, unsigned int i)
 }
 
 /* fastmem_alloc.c */
+__rte_internal
 int fastmem_request_init(struct request *r, size_t size, size_t align, unsigned int flags,
 		int socket_id);
+__rte_internal
 int fastmem_request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags);
+__rte_internal
 int fastmem_request_bulk(const struct request *r, void **ptrs, unsigned int n, size_t zero,
 		unsigned int flags);
+__rte_internal
 void fastmem_free_bulk_one_by_one(struct fastmem_ctl *ctl, void *const *ptrs, unsigned int n);
 
 /* fastmem_control.c */
 struct fastmem_arena *fastmem_arena_of(struct fastmem_ctl *ctl, int socket_id);
 
 /* fastmem_realloc.c */
+__rte_internal
 void *fastmem_realloc_move(void *old, size_t old_size, size_t size, size_t align, int socket_id);
+__rte_internal
 bool fastmem_slot_holds(const struct fastmem_bin *bin, const void *ptr, size_t size, size_t align);
 
 #endif /* FASTMEM_REQUEST_H */

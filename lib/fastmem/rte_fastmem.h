@@ -92,6 +92,7 @@ typedef uint32_t rte_fastmem_handle_t;
  * @return
  *   - 0: success
  *   - -EINVAL: the value of RTE_FASTMEM_DEBUG is invalid: the log names it
+ *   - -ENOENT: checking is asked for, and librte_fastmem_debug cannot be loaded: the log tells why
  *   - -EBUSY: already initialised, by this function; or called from a callback
  *     of such a call; or, in the primary,
  *     secondary processes are still attached to what an earlier

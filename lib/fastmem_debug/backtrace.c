@@ -124,7 +124,8 @@ is_library(const char *path)
 	const char *slash = strrchr(path, '/');
 	const char *name = slash != NULL ? slash + 1 : path;
 
-	return begins(name, "librte_fastmem.so") || begins(name, "librte_mempool_fastmem.so");
+	return begins(name, "librte_fastmem.so") || begins(name, "librte_fastmem_debug.so") ||
+		begins(name, "librte_mempool_fastmem.so");
 }
 
 static void

@@ -3,7 +3,8 @@
  */
 
 /*
- * Where checking plugs into the allocator.
+ * Where checking plugs into the allocator: when this library is loaded, be it with the program, of
+ * which it may be a part, or when checking is asked for.
  */
 
 #include "fastmem_debug.h"
@@ -17,6 +18,8 @@ forked(void)
 }
 
 const struct fastmem_hooks fastmem_debug_hooks = {
+	.version = FASTMEM_LAYOUT_VERSION,
+	.size = sizeof(struct fastmem_hooks),
 	.alloc = fastmem_checked_alloc_one,
 	.alloc_bulk = fastmem_checked_alloc,
 	.halloc = fastmem_checked_halloc,
@@ -72,3 +75,10 @@ const struct fastmem_hooks fastmem_debug_hooks = {
 	.leaks_dump = fastmem_leaks_dump,
 	.leaks_diff_dump = fastmem_leaks_diff_dump,
 };
+
+__attribute__((constructor))
+static void
+plug_in(void)
+{
+	fastmem_hooks_register(&fastmem_debug_hooks);
+}

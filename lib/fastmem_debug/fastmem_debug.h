@@ -234,6 +234,9 @@ bool fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_gran
 void fastmem_debug_look_end(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
 		void *obj);
 
+/* debug_hooks.c */
+extern const struct fastmem_hooks fastmem_debug_hooks;
+
 /* debug_alloc.c */
 void *fastmem_checked_alloc_one(size_t size, size_t align, unsigned int flags, int socket_id);
 int fastmem_checked_alloc(void **objs, unsigned int n, size_t size, size_t align,

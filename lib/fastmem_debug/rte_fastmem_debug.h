@@ -9,8 +9,7 @@
  * @file
  * RTE fastmem: checking at run time
  *
- * The same library, and the same program, finds errors in the use of memory when it is
- * told to: by the environment variable RTE_FASTMEM_DEBUG, by rte_fastmem_init_conf(), or
+ * The same program finds errors in the use of memory when it is told to: by the environment variable RTE_FASTMEM_DEBUG, by rte_fastmem_init_conf(), or
  * by itself when the program runs under Valgrind or has AddressSanitizer, MemorySanitizer
  * or ThreadSanitizer linked in. Threads then have caches without room, so that each call
  * goes the way where the checks are; the fast path has no test for it.
@@ -23,6 +22,9 @@
  *
  * It wins over rte_fastmem_init_conf(), and that over what the program runs under. The
  * primary process decides for all that attach to it.
+ *
+ * What checks is librte_fastmem_debug. librte_fastmem.so loads it when it is needed; programs that
+ * contain librte_fastmem.a have to contain librte_fastmem_debug.a as well.
  *
  * Reports have functions and lines, which are read from the files of the program (by libdw), or
  * offsets in files without debug information. No program is started, and no network is used.
@@ -135,6 +137,7 @@ struct rte_fastmem_conf {
  * @return
  *   As rte_fastmem_init(); -EINVAL: unknown level, or depth above 16. An invalid
  *   value of RTE_FASTMEM_DEBUG is named in the log, and is -EINVAL too.
+ *   -ENOENT: checking is asked for, and librte_fastmem_debug cannot be loaded, which the log tells.
  */
 __rte_experimental
 int
@@ -190,8 +193,8 @@ struct rte_fastmem_leaks;
  * and pool.
  *
  * @return
- *   To be freed with rte_fastmem_leaks_free(). NULL with rte_errno set to ENOMEM, or ENODEV:
- *   not initialised.
+ *   To be freed with rte_fastmem_leaks_free(). NULL with rte_errno set to ENOMEM; ENODEV: not
+ *   initialised; or ENOENT: librte_fastmem_debug cannot be loaded.
  */
 __rte_experimental
 struct rte_fastmem_leaks *
@@ -213,7 +216,8 @@ rte_fastmem_leaks_free(struct rte_fastmem_leaks *leaks);
  * @param f
  *   A stream open for writing.
  * @return
- *   Objects live; -EINVAL: @p f is NULL; -ENODEV: not initialised; -ENOMEM.
+ *   Objects live; -EINVAL: @p f is NULL; -ENODEV: not initialised; -ENOENT: librte_fastmem_debug
+ *   cannot be loaded; -ENOMEM.
  */
 __rte_experimental
 int64_t

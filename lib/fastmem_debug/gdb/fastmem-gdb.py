@@ -774,22 +774,36 @@ def call_lines(frames, calls):
 
 # Where everything begins.
 
+def layout_sections(memory, name):
+    """Addresses of the sections that have a table."""
+    found = re.findall(r"(0x[0-9a-f]+) - 0x[0-9a-f]+ is \.%s\b" % name, memory.files)
+    return [int(address, 16) for address in found]
+
+
+def add_debug_layout(memory, layout):
+    """What librte_fastmem_debug knows, where it is loaded: of the same process state."""
+    for address in layout_sections(memory, "fastmem_debug_layout"):
+        more = Layout(memory, address)
+        if more.process == layout.process:
+            layout.names.update(more.names)
+
+
 def find_layout(memory):
     """The table of the library that is in use. There may be one in a plug-in as well."""
     if gdb.selected_thread() is None:
         raise gdb.GdbError("fastmem: no process: start it, attach to it, or load a core file.")
-    sections = re.findall(r"(0x[0-9a-f]+) - 0x[0-9a-f]+ is \.fastmem_layout\b",
-                          memory.files)
+    sections = layout_sections(memory, "fastmem_layout")
     if not sections:
         raise gdb.GdbError(
             "fastmem: there is none in this program, or one that is older than this script. For a\n"
             "core file, gdb must have the program and the libraries that it is of (file, set\n"
             "sysroot); a program that is linked with it must not be stripped of its section headers.")
-    layouts = [Layout(memory, int(address, 16)) for address in sections]
+    layouts = [Layout(memory, address) for address in sections]
     for layout in layouts:
         if layout.process != 0:
             state = layout.of("process.state")
             if memory.read(layout.process + state[0], state[1]).strip(b"\0"):
+                add_debug_layout(memory, layout)
                 return layout
     if layouts[0].process == 0:
         raise gdb.GdbError("fastmem: the program has not begun to run.")

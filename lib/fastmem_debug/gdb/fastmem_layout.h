@@ -18,7 +18,7 @@ struct fastmem_layout_entry {
 	uint32_t size; /* of the field */
 };
 
-#define FASTMEM_LAYOUT_TABLES 3
+#define FASTMEM_LAYOUT_TABLES 2
 
 /* Fields stay where they are. */
 struct fastmem_layout {
@@ -33,14 +33,14 @@ struct fastmem_layout {
 	} tables[FASTMEM_LAYOUT_TABLES];
 };
 
-extern const struct fastmem_layout fastmem_layout;
+extern const struct fastmem_layout fastmem_layout, fastmem_debug_layout;
 
 /* pool_defer.c */
 #define FASTMEM_DEFER_ENTRIES 10
 extern const struct fastmem_layout_entry fastmem_defer_entries[FASTMEM_DEFER_ENTRIES];
 extern const void *const fastmem_defer_queues;
 
-/* backtrace.c */
+/* backtrace.c. In the table of librte_fastmem_debug: debug_layout.c */
 #define FASTMEM_STACK_ENTRIES 8
 extern const struct fastmem_layout_entry fastmem_stack_entries[FASTMEM_STACK_ENTRIES];
 

@@ -253,6 +253,5 @@ const struct fastmem_layout fastmem_layout __attribute__((section(".fastmem_layo
 	.tables = {
 		{ entries, RTE_DIM(entries) },
 		{ fastmem_defer_entries, RTE_DIM(fastmem_defer_entries) },
-		{ fastmem_stack_entries, RTE_DIM(fastmem_stack_entries) },
 	},
 };

@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+"""Tests that checking is a library of its own: what librte_fastmem has of it, and when it is loaded.
+
+usage: test_debug_library.py BUILD SHARED STATIC PLAIN
+
+The programs are test_debug_library_program.c with the shared library, with both static ones, and
+with that of librte_fastmem alone.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tools"))
+from testrun import unit  # noqa: E402  pylint: disable=wrong-import-position
+
+SUITE = "debug_library"
+WITH_EAL = os.path.join(TOP, "tools/with-eal.sh")
+BUILD, SHARED, STATIC, PLAIN = (os.path.abspath(path) for path in sys.argv[1:5])
+CORE = "librte_fastmem.so.26"
+LIBRARY = "librte_fastmem_debug.so.26"
+# A library that plugs in what no release has.
+OTHER_BUILD = """
+struct hooks { unsigned int version, size; };
+extern void fastmem_hooks_register(const struct hooks *hooks);
+static const struct hooks hooks = { 1, 8 };
+__attribute__((constructor)) static void plug_in(void) { fastmem_hooks_register(&hooks); }
+"""
+
+
+def nm(*arguments):
+    return subprocess.run(["nm", *arguments], check=True, capture_output=True,
+                          text=True).stdout.splitlines()
+
+
+def names(archive, *kinds):
+    """Symbols of an archive, of these kinds: capital letters are global, small ones local."""
+    lines = (line.split()[-2:] for line in nm(os.path.join(BUILD, archive)))
+    return {words[1] for words in lines if len(words) == 2 and words[0] in kinds}
+
+
+def run(program, *arguments, debug=None, libraries=None):
+    """What the program says, and logs."""
+    env = {k: v for k, v in os.environ.items() if k not in ("RTE_FASTMEM_DEBUG", "LD_LIBRARY_PATH")}
+    if debug is not None:
+        env["RTE_FASTMEM_DEBUG"] = debug
+    if libraries is not None:
+        env["LD_LIBRARY_PATH"] = libraries
+    done = subprocess.run([WITH_EAL, "--no-huge", "--memory", "64", program, "--", *arguments], env=env,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                          timeout=120)
+    return done.stdout
+
+
+class Symbols(unittest.TestCase):
+    def test_librte_fastmem_has_no_code_of_checking(self):
+        checking = names("librte_fastmem_debug.a", *"TDBR")
+        self.assertIn("fastmem_debug_hooks", checking)
+        core = names("librte_fastmem.a", *"TDBRU")
+        self.assertIn("rte_fastmem_init", core)
+        self.assertEqual(core & checking, set())
+
+    def test_librte_fastmem_has_none_of_its_data(self):
+        # Static names: what a report says, what an unwinder knows.
+        local = names("librte_fastmem.a", *"tdbr")
+        self.assertTrue(local)
+        self.assertEqual([name for name in local if re.search(
+            r"backtrace|unwind|symbol|addr2line|quarantine|redzone|report|leak", name)], [])
+
+    def test_what_only_checking_needs_librte_fastmem_does_not(self):
+        def needed(library):
+            out = subprocess.run(["readelf", "-d", os.path.join(BUILD, library)], check=True,
+                                 capture_output=True, text=True).stdout
+            return set(re.findall(r"NEEDED.*\[([a-z_]+)", out))
+
+        self.assertIn("libdw", needed(LIBRARY))
+        self.assertIn("librte_fastmem", needed(LIBRARY))
+        self.assertEqual(needed(CORE) & {"libdw", "libelf", "libunwind", "libgcc_s",
+                                         "librte_fastmem_debug"}, set())
+
+    def test_librte_fastmem_debug_exports_its_hooks_and_nothing_else(self):
+        lines = nm("-D", "--defined-only", os.path.join(BUILD, LIBRARY))
+        exported = {line.split()[-1].split("@")[0] for line in lines}
+        self.assertEqual(exported - {"INTERNAL"}, {"fastmem_debug_hooks"})
+
+
+class Loading(unittest.TestCase):
+    def says(self, output, *patterns):
+        for pattern in patterns:
+            self.assertRegex(output, re.compile(pattern, re.MULTILINE))
+
+    def says_not(self, output, pattern):
+        self.assertNotRegex(output, re.compile(pattern, re.MULTILINE))
+
+    def folder(self, *files):
+        """One that has these libraries, and nothing of what belongs beside them."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        for file in files:
+            shutil.copy(os.path.join(BUILD, file), folder.name)
+        return folder.name
+
+    def without_library(self):
+        installed = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=False,
+                                   env={**os.environ, "PATH": os.environ["PATH"] + ":/sbin"})
+        if LIBRARY in installed.stdout:
+            self.skipTest("%s is installed on this machine" % LIBRARY)
+        return self.folder(CORE)
+
+    def test_what_checks_nothing_does_not_load_it(self):
+        for debug in None, "", "off":
+            output = run(SHARED, debug=debug)
+            self.says(output, "^init: 0$", "^level: 1$", "^library: not loaded$")
+
+    def test_it_is_loaded_when_the_environment_asks(self):
+        for debug, level in ("light", 2), ("full", 3), ("sample=1", 4):
+            output = run(SHARED, debug=debug + ",on-error=continue,leaks=no")
+            self.says(output, "^init: 0$", "^level: %d$" % level, "^library: loaded$",
+                      "write behind an object of 100 bytes: to the first byte behind it")
+
+    def test_it_is_loaded_when_the_program_asks(self):
+        output = run(SHARED, "conf")
+        self.says(output, "^init: 0$", "^level: 3$", "^library: loaded$", "write behind an object")
+
+    def test_the_environment_overrides_the_program(self):
+        output = run(SHARED, "conf", debug="off")
+        self.says(output, "^init: 0$", "^level: 1$", "^library: not loaded$")
+
+    def test_a_list_of_what_is_live_loads_it_and_checks_nothing(self):
+        output = run(SHARED, "leaks")
+        self.says(output, "^level: 1$", "^leaks: 1$", "^library: loaded$",
+                  "nothing more is known without checking")
+        self.says_not(output, "write behind")
+
+    def test_where_it_is_missing_init_fails_and_names_it(self):
+        folder = self.without_library()
+        for arguments, debug, who in ((), "full", "RTE_FASTMEM_DEBUG"), (
+                ("conf",), None, r"rte_fastmem_init_conf\(\)"):
+            output = run(SHARED, *arguments, debug=debug, libraries=folder)
+            self.says(output, "^init: -2$", "%s asks for checking, and %s cannot be loaded: %s" % (
+                who, re.escape(LIBRARY), re.escape(os.path.join(folder, LIBRARY))))
+
+    def test_where_it_is_missing_others_run(self):
+        folder = self.without_library()
+        for debug in None, "off":
+            output = run(SHARED, "leaks", debug=debug, libraries=folder)
+            self.says(output, "^init: 0$", "^level: 1$", "^leaks: -2$",
+                      "a list of what is live asks for .*cannot be loaded")
+
+    def test_one_of_another_build_is_refused(self):
+        folder = self.folder(CORE)
+        source = os.path.join(folder, "other.c")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(OTHER_BUILD)
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", os.path.join(folder, LIBRARY), source,
+                        os.path.join(folder, CORE)], check=True)
+        output = run(SHARED, debug="full", libraries=folder)
+        self.says(output, "^init: -2$", "librte_fastmem_debug is of another build")
+
+    def test_a_static_program_checks_if_it_contains_it(self):
+        output = run(STATIC, debug="full,on-error=continue")
+        self.says(output, "^init: 0$", "^level: 3$", "^library: not loaded$", "write behind an object")
+        output = run(STATIC)
+        self.says(output, "^init: 0$", "^level: 1$", "^library: not loaded$")
+        self.says_not(output, "write behind")
+
+    def test_a_static_program_without_it_says_how_to_link_it(self):
+        output = run(PLAIN, debug="full")
+        self.says(output, "^init: -2$", "^library: not loaded$",
+                  'RTE_FASTMEM_DEBUG asks for checking, and this program contains librte_fastmem '
+                  'without librte_fastmem_debug.a: .*pkg-config --libs librte_fastmem_debug')
+        output = run(PLAIN)
+        self.says(output, "^init: 0$", "^level: 1$")
+
+
+if __name__ == "__main__":
+    sys.exit(unit.main(sys.argv[5:]))
