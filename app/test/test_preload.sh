@@ -114,7 +114,7 @@ checking_is_passed_on() {
 leaks_are_listed() {
 	run "$scratch/debug" leak RTE_FASTMEM_DEBUG=full
 	cat "$scratch/debug.err"
-	grep -E '(^|[^0-9])12345 bytes' "$scratch/debug.err" && grep -E '#0 +leak ' "$scratch/debug.err"
+	grep -E '(^|[^0-9])12345 bytes' "$scratch/debug.err" && grep -E '#0 +leak(\+0x[0-9a-f]+)? ' "$scratch/debug.err"
 }
 
 # peak [VARIABLE=VALUE...]: sets most and end, in bytes
