@@ -26,7 +26,7 @@ help:
 	@echo 'make bench            the whole benchmark: long rounds, more sizes (minutes); NATIVE=1: built for this CPU'
 	@echo 'make ab               programs of DPDK with and without the rte_malloc replacement (minutes)'
 	@echo 'make build            build only, into $$BUILD ($(BUILD))'
-	@echo 'make doc              API documentation into build/doc (doxygen)'
+	@echo 'make doc              API documentation into build/doc (doxygen), and a picture of the layers'
 	@echo 'make install          install library, header and tools (DESTDIR and meson --prefix work)'
 	@echo 'make uninstall        remove what "make install" installed'
 	@echo 'make clean            remove $$BUILD ($(BUILD))'
@@ -70,6 +70,7 @@ doc:
 	@command -v doxygen >/dev/null || { echo 'no doxygen: apt-get install doxygen' >&2; exit 1; }
 	mkdir -p build/doc
 	doxygen doc/api/Doxyfile
+	tools/check-layers --svg build/doc/layers.svg
 
 install: build
 	meson install -C $(BUILD) --no-rebuild

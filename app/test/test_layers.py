@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 
 sys.dont_write_bytecode = True
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -22,6 +23,7 @@ SUITE = "layers"
 CHECK = os.path.join(TOP, "tools/check-layers")
 BUILD = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else ""
 
+SVG = "{http://www.w3.org/2000/svg}"
 LAYERS = "layer top: top*.c\nlayer middle: a.c b.c c.c\nlayer bottom: bottom.c\n"
 # Each file calls the functions named, and has one of its own name.
 CALLS = {"top.c": ["a", "bottom"], "a.c": ["b", "bottom"], "b.c": ["a"], "c.c": [], "bottom.c": []}
@@ -101,6 +103,16 @@ class Planted(unittest.TestCase):
         self.finds("bottom.c a.c: listed, and not so any more",
                    layers=LAYERS + "upward bottom.c a.c: a\n")
         self.finds("c.c: listed, and not so any more", layers=LAYERS + "long c.c: it was once\n")
+
+    def test_the_picture_has_each_layer_and_file_and_what_goes_upward(self):
+        self.check(layers=LAYERS + "upward bottom.c a.c: a\n")
+        path = os.path.join(self.top, "layers.svg")
+        subprocess.run([CHECK, "--top", self.top, "--layers", "layers", "--svg", path], check=True)
+        drawn = xml.etree.ElementTree.parse(path).getroot()
+        words = {word for text in drawn.iter(SVG + "text") for word in text.text.split()}
+        self.assertLess({"top", "middle", "bottom", *CALLS}, words)
+        self.assertEqual(len(list(drawn.iter(SVG + "rect"))), 1 + 3)
+        self.assertEqual(len(list(drawn.iter(SVG + "path"))), 2)  # an arrow: its line, its head
 
     def test_a_line_that_says_nothing_is_refused(self):
         planted = {"calls": {"bottom.c": ["a"]}, "layers": LAYERS + "upward bottom.c a.c\n"}
