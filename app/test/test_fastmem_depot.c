@@ -89,7 +89,7 @@ a_depot_holds_no_more_than_its_limit(void)
 	return TEST_SUCCESS;
 }
 
-/* As threads leave them that stop, for a while or for good, before they have written where they were. */
+/* As threads leave them that stop, for a while or for good, before they have written them. */
 static int
 positions_that_are_set_back_lose_no_magazine(void)
 {

@@ -138,6 +138,7 @@ slot_take(uint64_t *slot, uint32_t owner)
 {
 	uint64_t in_slot = load(slot);
 	uint64_t tag = in_slot >> ID_BITS;
+	const uint64_t in_depot = fastmem_magazine_owner(tag, FASTMEM_OWNER_DEPOT);
 	struct fastmem_magazine *m;
 	uint64_t owned;
 	bool mine;
@@ -146,11 +147,14 @@ slot_take(uint64_t *slot, uint32_t owner)
 		return NULL;
 	m = fastmem_magazine_by_id(in_slot & ID_MASK);
 	owned = load(&m->owner);
-	if (owned >> ID_BITS == ((tag - 1) & TAG_MASK))
-		cas(&m->owner, owned, fastmem_magazine_owner(tag, FASTMEM_OWNER_DEPOT));
-	mine = cas(&m->owner, fastmem_magazine_owner(tag, FASTMEM_OWNER_DEPOT),
-			fastmem_magazine_owner(tag + 1, owner));
-	cas(slot, in_slot, 0);
+	if (owned >> ID_BITS == ((tag - 1) & TAG_MASK)) {
+		cas(&m->owner, owned, in_depot);
+		owned = in_depot;
+	}
+	/* No atomic write in vain: each takes a line away from who is at work on it. */
+	mine = owned == in_depot && cas(&m->owner, in_depot, fastmem_magazine_owner(tag + 1, owner));
+	if (load(slot) == in_slot)
+		cas(slot, in_slot, 0);
 	return mine ? m : NULL;
 }
 
