@@ -37,6 +37,7 @@ class Machine:
     def __init__(self, costs, sockets, n_cores, far):
         self.costs, self.sockets, self.n, self.far = costs, sockets, n_cores, far
         self.words, self.owner, self.readers, self.free_at = {}, {}, {}, {}
+        self.stored = {}  # by core: when its stores are done
 
     def way(self, a, b):
         """How much longer a line takes from core b to core a than from a neighbour."""
@@ -61,6 +62,8 @@ class Machine:
                 begin = now
             readers.add(core)
             return self.words.get(key, 0), begin + cost
+        if kind == "cas":  # an atomic write waits for the stores before it
+            begin = max(begin, self.stored.get(core, 0))
         cost = self.costs["cas_local"]
         if not alone:
             cost = self.costs["cas_remote"] * max(self.way(core, r) for r in readers | {owner})
@@ -69,6 +72,7 @@ class Machine:
         self.owner[line], self.readers[line] = core, {core}
         if kind == "store":
             self.words[key] = op[3]
+            self.stored[core] = done
             return True, now + self.costs["load_local"]  # the store buffer hides the rest
         if self.words.get(key, 0) != op[3]:
             return False, done
@@ -137,8 +141,9 @@ def depot_take(name):
         owned = yield ("load", *owner_of(m))
         if owned[0] == tag - 1:
             yield ("cas", *owner_of(m), owned, (tag, 0))
-        mine = yield ("cas", *owner_of(m), (tag, 0), (tag + 1, 1))
-        yield "cas", name, slot_of(p), word, 0
+        mine = owned[0] in (tag - 1, tag) and (yield ("cas", *owner_of(m), (tag, 0), (tag + 1, 1)))
+        if (yield "load", name, slot_of(p)) == word:
+            yield "cas", name, slot_of(p), word, 0
         if mine:
             yield "store", name, 0, p + 1
             return m
@@ -242,8 +247,8 @@ class Load:
         other = "read_stream" if line == "write_stream" else "write_stream"
         lines = self.costs[line] * (1 + 1 / 8) + self.costs[other] * self.a.magazine_lines
         per_object = max(self.call + self.work, lines)
-        # And for each burst the position of the ring's other side.
-        burst = BURST * per_object + self.costs["load_remote"]
+        # And for each burst the position of the ring's other side, which it guesses to be good.
+        burst = max(BURST * per_object, self.costs["load_remote"])
         turn = self.phase(unit // BURST)
         while True:
             while turn % (unit // BURST) == 0 and not (yield from exchange(size % self.a.n_sizes)):

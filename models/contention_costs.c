@@ -9,7 +9,9 @@
  *   cc -O2 -pthread contention_costs.c -o costs && ./costs [CPU CPU]
  *
  * Two threads take turns on an array of lines. What one has done to them is known, and how long the
- * other takes is measured; the median of many turns counts.
+ * other takes is measured; the median of many turns counts. Streams are measured as they are in a
+ * pipeline: one thread writes objects while the other reads those that were written before, of
+ * which there are more than a first-level cache holds.
  */
 
 #define _GNU_SOURCE
@@ -37,6 +39,7 @@ CLOCK(void)
 #endif
 
 #define N_LINES 256 /* which a first-level cache holds */
+#define N_OBJECTS 1024 /* in a stream at once; as many are on their way back */
 #define N_TURNS 401
 #define N_HAMMER 200000
 
@@ -50,15 +53,29 @@ static struct line lines[N_LINES];
 static struct line common, turn, arrived;
 static volatile uint64_t sink;
 
+static struct {
+	uint64_t word;
+	char rest[248];
+} __attribute__((aligned(64))) objects[2][N_OBJECTS];
+
 static void
-work_read(void)
+stream_read(int half)
 {
 	uint64_t sum = 0;
 	int i;
 
-	for (i = 0; i < N_LINES; i++)
-		sum += __atomic_load_n(&lines[i].word, __ATOMIC_RELAXED);
+	for (i = 0; i < N_OBJECTS; i++)
+		sum += __atomic_load_n(&objects[half][i].word, __ATOMIC_RELAXED);
 	sink = sum;
+}
+
+static void
+stream_write(int half)
+{
+	int i;
+
+	for (i = 0; i < N_OBJECTS; i++)
+		__atomic_store_n(&objects[half][i].word, i, __ATOMIC_RELAXED);
 }
 
 static void
@@ -107,8 +124,6 @@ static const struct {
 	void (*other)(void), (*timed)(void);
 	int again;
 } costs[] = {
-	{ "read_stream", work_write, work_read, 0 },
-	{ "write_stream", work_read, work_write, 0 }, /* of lines that the other has read */
 	{ "load_remote", work_write, work_chase, 0 },
 	{ "cas_remote", work_write, work_cas, 0 },
 	{ "load_local", work_none, work_chase, 1 },
@@ -143,18 +158,43 @@ give_turn(uint64_t which)
 	__atomic_store_n(&turn.word, which, __ATOMIC_RELEASE);
 }
 
+/* Both come here, as often as each other. */
+static void
+meet(uint64_t round)
+{
+	__atomic_fetch_add(&arrived.word, 1, __ATOMIC_ACQ_REL);
+	while (__atomic_load_n(&arrived.word, __ATOMIC_ACQUIRE) < 2 * round)
+		PAUSE();
+}
+
+/* Both at once. Returns how many times they have met. */
+static uint64_t
+stream(void (*work)(int half), int first, uint64_t cycles[])
+{
+	uint64_t round = 0;
+	int t;
+
+	for (t = 0; t < N_TURNS; t++) {
+		uint64_t start;
+
+		meet(++round);
+		start = CLOCK();
+		work((t + first) % 2);
+		cycles[t] = CLOCK() - start;
+	}
+	return round;
+}
+
 static uint64_t hammer_cycles[2];
+static uint64_t stream_cycles[2][N_TURNS];
 
 static void
-hammer(int me)
+hammer(int me, uint64_t round)
 {
 	uint64_t start;
 	int i;
 
-	/* Both at once. */
-	__atomic_fetch_add(&arrived.word, 1, __ATOMIC_ACQ_REL);
-	while (__atomic_load_n(&arrived.word, __ATOMIC_ACQUIRE) != 2)
-		PAUSE();
+	meet(round);
 	start = CLOCK();
 	for (i = 0; i < N_HAMMER; i++) {
 		uint64_t seen = __atomic_load_n(&common.word, __ATOMIC_RELAXED);
@@ -181,7 +221,7 @@ other(void *cpu)
 			give_turn(at);
 		}
 	}
-	hammer(1);
+	hammer(1, stream(stream_read, 1, stream_cycles[1]) + 1);
 	return NULL;
 }
 
@@ -191,6 +231,13 @@ compare(const void *a, const void *b)
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return (x > y) - (x < y);
+}
+
+static void
+print_median(const char *name, uint64_t cycles[], int n)
+{
+	qsort(cycles, N_TURNS, sizeof(cycles[0]), compare);
+	printf("%s %.1f\n", name, (double)cycles[N_TURNS / 2] / n);
 }
 
 static void
@@ -239,11 +286,12 @@ main(int argc, char **argv)
 			costs[c].timed();
 			turns[t] = CLOCK() - start;
 		}
-		qsort(turns, N_TURNS, sizeof(turns[0]), compare);
-		printf("%s %.1f\n", costs[c].name, (double)turns[N_TURNS / 2] / N_LINES);
+		print_median(costs[c].name, turns, N_LINES);
 	}
-	hammer(0);
+	hammer(0, stream(stream_write, 0, stream_cycles[0]) + 1);
 	pthread_join(thread, NULL);
+	print_median("write_stream", stream_cycles[0], N_OBJECTS);
+	print_median("read_stream", stream_cycles[1], N_OBJECTS);
 	/* Of one of the two, for each that either has done. */
 	printf("cas_contended %.1f\n", (double)(hammer_cycles[0] + hammer_cycles[1]) / 2 / (2 * N_HAMMER));
 	return 0;
