@@ -182,6 +182,33 @@ null_can_be_freed(void)
 	return 0;
 }
 
+/* The first object is alone in its cache, and the last ones fill it. */
+static int
+an_object_freed_twice_in_a_row_is_given_out_once(void)
+{
+	static void *p[200];
+	void *volatile again; /* compilers warn of what is done here */
+	unsigned int i, k;
+
+	for (i = 0; i < RTE_DIM(p); i++)
+		TEST_ASSERT((p[i] = rte_malloc(NULL, 3000, 0)) != NULL);
+	for (i = 0; i < RTE_DIM(p); i++) {
+		again = p[i];
+		rte_free(p[i]);
+		rte_free(again);
+	}
+	for (i = 0; i < RTE_DIM(p); i++) {
+		TEST_ASSERT((p[i] = rte_malloc(NULL, 3000, 0)) != NULL);
+		memset(p[i], 0, 3000);
+	}
+	for (i = 0; i < RTE_DIM(p); i++)
+		for (k = 0; k < i; k++)
+			TEST_ASSERT(p[i] != p[k], "%u and %u", i, k);
+	for (i = 0; i < RTE_DIM(p); i++)
+		rte_free(p[i]);
+	return 0;
+}
+
 #if RTE_VERSION >= RTE_VERSION_NUM(25, 7, 0, 0)
 /* Sizes of fastmem's and, last, one of EAL's. What is freed stays mapped, and is looked at. */
 static int
@@ -346,6 +373,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(more_than_there_is_is_null),
 	TEST_CASE(null_can_be_freed),
 	TEST_CASE(objects_do_not_overlap),
+	TEST_CASE(an_object_freed_twice_in_a_row_is_given_out_once),
 #if RTE_VERSION >= RTE_VERSION_NUM(25, 7, 0, 0)
 	TEST_CASE(a_sensitive_free_wipes_its_object_and_no_other),
 #endif

@@ -10,7 +10,9 @@
  * EAL's functions are called by eal_heap only, as their names may be that library's.
  */
 
+#include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include <rte_eal.h>
@@ -151,13 +153,31 @@ rte_fastmem_replace_malloc_slow(const char *type, size_t size, unsigned int alig
 	return ptr != NULL ? ptr : heap_alloc(type, size, align, flags, socket_id);
 }
 
+static_assert(offsetof(struct fastmem_magazine, objs) >=
+	offsetof(struct fastmem_magazine, bin) + sizeof(uint16_t) + sizeof(void *),
+	"rte_fastmem_replace_free() finds no object before the first place");
+
+/* Whether it is the object that the thread has freed last. EAL ignores a second free as well. */
+static bool
+is_freed_again(const void *ptr)
+{
+	const struct rte_fastmem_cache *c = &rte_fastmem_tls.caches[rte_fastmem_bin_of(ptr)];
+
+	/* Beyond base: of a pool, and objects may have been taken away from here. */
+	if (c->top <= c->base || c->top[-1] != ptr)
+		return false;
+	FASTMEM_LOG(ERR, "rte_free() of %p, which this thread has just freed; ignored. "
+		"RTE_FASTMEM_DEBUG=full tells where", ptr);
+	return true;
+}
+
 void
 rte_fastmem_replace_free_slow(void *ptr)
 {
-	if (is_ours(ptr))
-		rte_fastmem_free(ptr);
-	else
+	if (!is_ours(ptr))
 		eal_heap.free(ptr);
+	else if (!is_freed_again(ptr))
+		rte_fastmem_free(ptr);
 }
 
 /* Zero an object that is about to be freed. */
@@ -175,6 +195,8 @@ rte_fastmem_replace_free_sensitive(void *ptr)
 	size_t size = 0;
 
 	if (is_ours(ptr)) {
+		if (is_freed_again(ptr))
+			return;
 		/* 0 bytes in a forked child: what it frees stays its parent's. */
 		wipe(ptr, rte_fastmem_usable_size(ptr));
 		rte_fastmem_free(ptr);

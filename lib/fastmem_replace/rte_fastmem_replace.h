@@ -386,12 +386,25 @@ rte_fastmem_replace_realloc(void *ptr, size_t size, unsigned int align)
 	return rte_fastmem_replace_realloc_socket(ptr, size, align, SOCKET_ID_ANY);
 }
 
-/* What is EAL's, or nobody's, has a cache without room. */
+/*
+ * As rte_fastmem_free(), but the object that was freed last is noticed if it is freed again. What is
+ * EAL's, or nobody's, has a cache without room. What lies before the first place of a magazine is no
+ * object.
+ */
 __rte_fastmem_replace_inline void
 rte_fastmem_replace_free(void *ptr)
 {
-	if (unlikely(!rte_fastmem_push(&rte_fastmem_tls.caches[rte_fastmem_bin_of(ptr)], ptr)))
+	struct rte_fastmem_cache *c = &rte_fastmem_tls.caches[rte_fastmem_bin_of(ptr)];
+	void **top;
+
+	RTE_FASTMEM_IN_REGISTER(c);
+	top = c->top;
+	if (unlikely(top >= RTE_FASTMEM_LIMIT(c->end)) || unlikely(top[-1] == ptr)) {
 		rte_fastmem_replace_free_slow(ptr);
+		return;
+	}
+	*top = ptr;
+	RTE_FASTMEM_SET_TOP(c, top + 1);
 }
 
 #elif defined(RTE_FASTMEM_HAS_PAIRS)
