@@ -581,8 +581,29 @@ a_question_in_vain_is_logged_to_a_stream_that_allocates(void)
 	return TEST_SUCCESS;
 }
 
+/* It says so by a flag, and nobody would answer. */
+static int
+a_primary_that_ends_eal_is_asked_nothing(void)
+{
+	uint32_t *ends = &fastmem_ctl()->serves_nobody;
+	uint64_t more = stats_backing() + 8 * MIB;
+	int64_t ret, asked;
+
+	TEST_ASSERT(ASK(&second, call_reserve, MIB) == 0 && ASK(&second, call_asked) >= 0);
+	__atomic_store_n(ends, 1, __ATOMIC_RELAXED);
+	ret = ASK(&second, call_reserve, more);
+	asked = ASK(&second, call_asked);
+	__atomic_store_n(ends, 0, __ATOMIC_RELAXED);
+	TEST_ASSERT_EQUAL(ret, -ENOMEM);
+	TEST_ASSERT_EQUAL(asked, 0);
+	TEST_ASSERT_EQUAL(ASK(&second, call_reserve, more), 0);
+	TEST_ASSERT(ASK(&second, call_asked) > 0);
+	return TEST_SUCCESS;
+}
+
 static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(a_question_in_vain_is_logged_to_a_stream_that_allocates),
+	TEST_CASE(a_primary_that_ends_eal_is_asked_nothing),
 	TEST_CASE(bookkeeping_memory_that_is_there_costs_no_message),
 	TEST_CASE(a_message_callback_asks_for_nothing),
 	TEST_CASE(a_message_callback_does_not_wait_for_bookkeeping_memory),
