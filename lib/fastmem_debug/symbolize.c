@@ -189,7 +189,7 @@ struct scopes {
 };
 
 /* dwarf_getscopes() finds nothing if an inlined function is defined in another unit (-flto). */
-static bool
+static bool /* NOLINTNEXTLINE(misc-no-recursion): as deep as blocks are nested in the source. */
 scopes_find(struct scopes *s, Dwarf_Die *parent)
 {
 	Dwarf_Die die;
