@@ -6,16 +6,17 @@
 # in print.
 
 usage() {
-	echo 'usage: test_debug.sh WITH_EAL PROGRAM [option of WITH_EAL...]'
+	echo 'usage: test_debug.sh WITH_EAL PROGRAM LOOK_UP_PROGRAM [option of WITH_EAL...]'
 }
 
 case "${1:-}" in
 -h|--help) usage; exit ;;
 esac
-[ $# -ge 2 ] || { usage >&2; exit 2; }
+[ $# -ge 3 ] || { usage >&2; exit 2; }
 with_eal=$1
 program=$2
-shift 2
+look_up_program=$3
+shift 3
 eal=("$@")
 
 suite=debug_program
@@ -70,6 +71,14 @@ is_refused() {
 		grep -qF "Invalid RTE_FASTMEM_DEBUG=$1: '${1##*,}': expected " "$scratch/log"
 }
 
+# looks_up SETTING WHAT: in the other program.
+looks_up() {
+	local program=$look_up_program
+
+	ends "$1,on-error=continue" "$2" && prints_once 'FASTMEM: ERROR: double free' &&
+		prints 'free_twice .*test_look_up_program.c'
+}
+
 is_level() { run "$1" "$2" && prints "^init 0 level $3\$"; }
 
 promise overflow_is_fatal_at_level_light is_aborted_with_a_report light overflow 'write behind an object of 100 bytes: to the first byte behind it' 'by thread'
@@ -106,5 +115,7 @@ promise settings_without_a_level_leave_the_programs_level is_level leaks=no conf
 unknown_levels_are_refused() { run '' "$1" && prints '^init -22 level 0$'; }
 promise a_depth_that_is_too_much_is_refused unknown_levels_are_refused conf_deep
 promise an_unknown_level_is_refused unknown_levels_are_refused conf_unknown
+
+promise what_a_look_up_allocates_and_frees_may_be_fastmems looks_up full,quarantine=4K malloc_is_fastmem
 
 promises_end

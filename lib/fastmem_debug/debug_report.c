@@ -25,7 +25,6 @@
 #include "fastmem_track.h"
 
 static pthread_mutex_t report_lock = PTHREAD_MUTEX_INITIALIZER;
-static __thread bool reporting;
 static __thread int cancel_before; /* the state of cancellation before it */
 static uint64_t report_time; /* of the one that is being made. Under report_lock */
 
@@ -40,9 +39,9 @@ fastmem_report_stream(void)
 static bool
 report_begin(void)
 {
-	if (reporting)
+	if (fastmem_reporting)
 		return false;
-	reporting = true;
+	fastmem_reporting = true;
 	cancel_before = fastmem_cancel_disable();
 	fastmem_local_lock(&report_lock, FASTMEM_LOCK_REPORT);
 	report_time = rte_rdtsc(); /* to look up names takes its time */
@@ -54,14 +53,14 @@ report_end(void)
 {
 	fastmem_local_unlock(&report_lock);
 	fastmem_cancel_restore(&cancel_before);
-	reporting = false;
+	fastmem_reporting = false;
 }
 
 /* Whether the calling thread is within a report, as in its callback. */
 bool
 fastmem_is_reporting(void)
 {
-	return reporting;
+	return fastmem_reporting;
 }
 
 /* In a forked child: whoever held the lock is not here, unless it is a callback that forks. */
@@ -69,7 +68,7 @@ void
 fastmem_report_forked(void)
 {
 	pthread_mutex_init(&report_lock, NULL);
-	if (reporting)
+	if (fastmem_reporting)
 		pthread_mutex_lock(&report_lock);
 }
 

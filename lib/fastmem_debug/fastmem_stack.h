@@ -11,6 +11,7 @@
  * printed.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -66,6 +67,9 @@ void fastmem_stack_set_depth(unsigned int depth);
  *   Begins each line.
  */
 void fastmem_stack_print(FILE *f, uint32_t id, const char *indent);
+
+/* The calling thread makes a report, or looks up names for one: debug_report.c sets it. */
+extern __thread bool fastmem_reporting;
 
 /**
  * Look up the names in n stacks at once: it takes as long as for one, and no longer.

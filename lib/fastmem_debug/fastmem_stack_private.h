@@ -5,7 +5,10 @@
 #ifndef FASTMEM_STACK_PRIVATE_H
 #define FASTMEM_STACK_PRIVATE_H
 
-/* Between backtrace.c, which keeps stacks, and symbolize.c, which prints them. */
+/*
+ * Between backtrace.c, which keeps stacks, symbolize.c, which prints them, and the thread in which
+ * that looks up names (symbolize_thread.c).
+ */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,6 +35,12 @@ const struct fastmem_module *fastmem_module(unsigned int number);
 
 /* For how long names are looked up, for however many stacks at once. Tests are less patient. */
 extern int fastmem_symbol_patience_ms;
+
+/*
+ * Calls work(arg) in a thread of its own, and returns when that has ended. If there can be no such
+ * thread, it is not called.
+ */
+void fastmem_look_up_in_thread(void (*work)(void *arg), void *arg);
 
 /* Whether this process has loaded it, and where. */
 bool fastmem_module_is_loaded(const struct fastmem_module *m, uintptr_t *base);

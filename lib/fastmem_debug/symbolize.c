@@ -17,8 +17,6 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -35,7 +33,6 @@
 #define MAX_CALLS 8 /* in a frame: a function, and those that are inlined there */
 #define MAX_SCOPES 32
 #define SITE_FRAMES 6u /* in which the site is looked for */
-#define LOOK_UP_STACK (1u << 20)
 
 struct call {
 	const char *function; /* of C++, it is mangled */
@@ -336,7 +333,7 @@ look_up_module(struct fastmem_symbols *s, const struct fastmem_module *m, unsign
 	}
 }
 
-static void *
+static void
 look_up(void *arg)
 {
 	struct fastmem_symbols *s = arg;
@@ -347,31 +344,6 @@ look_up(void *arg)
 		if (s->frames[i].at.module != NULL && !s->frames[i].looked_up)
 			look_up_module(s, module_of(&s->frames[i]), i);
 	msan_look(true);
-	return NULL;
-}
-
-/*
- * libdw takes some 200 KiB of stack, more than many threads have: it gets a thread of its own, in
- * which no handler of the application's runs. The caller may have the dynamic linker's lock.
- */
-static void
-look_up_in_thread(struct fastmem_symbols *s)
-{
-	sigset_t all, before;
-	pthread_attr_t attr;
-	pthread_t thread;
-	int ret;
-
-	if (pthread_attr_init(&attr) != 0)
-		return;
-	pthread_attr_setstacksize(&attr, LOOK_UP_STACK);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&thread, &attr, look_up, s);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	if (ret == 0)
-		pthread_join(thread, NULL);
 }
 
 /*
@@ -399,7 +371,7 @@ symbols_make(const uint32_t *ids, unsigned int n_ids, unsigned int max)
 		s->first[i + 1] = s->n;
 	}
 	if (s->n > 0 && fastmem_symbol_patience_ms > 0)
-		look_up_in_thread(s);
+		fastmem_look_up_in_thread(look_up, s);
 	for (i = 0; i < s->n; i++)
 		if (s->frames[i].at.module != NULL && s->frames[i].symbol.n_calls == 0)
 			ask_linker(module_of(&s->frames[i]), &s->frames[i]);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * The thread in which names of stacks are looked up.
+ *
+ * libdw takes some 200 KiB of stack, more than many threads have: it gets a thread of its own, in
+ * which no handler of the application's runs. The caller may have the dynamic linker's lock, and
+ * that of reports.
+ */
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "fastmem_stack_private.h"
+
+#define LOOK_UP_STACK (1u << 20)
+
+__thread bool fastmem_reporting;
+
+struct look_up {
+	void (*work)(void *arg);
+	void *arg;
+	bool reporting;
+};
+
+/* malloc() may lead into fastmem here: what that finds is within the caller's report. */
+static void *
+thread_main(void *arg)
+{
+	struct look_up *l = arg;
+
+	fastmem_reporting = l->reporting;
+	l->work(l->arg);
+	return NULL;
+}
+
+void
+fastmem_look_up_in_thread(void (*work)(void *arg), void *arg)
+{
+	struct look_up l = { .work = work, .arg = arg, .reporting = fastmem_reporting };
+	sigset_t all, before;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int ret;
+
+	if (pthread_attr_init(&attr) != 0)
+		return;
+	pthread_attr_setstacksize(&attr, LOOK_UP_STACK);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ret = pthread_create(&thread, &attr, thread_main, &l);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	if (ret == 0)
+		pthread_join(thread, NULL);
+}
