@@ -117,5 +117,6 @@ promise a_depth_that_is_too_much_is_refused unknown_levels_are_refused conf_deep
 promise an_unknown_level_is_refused unknown_levels_are_refused conf_unknown
 
 promise what_a_look_up_allocates_and_frees_may_be_fastmems looks_up full,quarantine=4K malloc_is_fastmem
+promise names_are_found_in_a_program_with_much_thread_local_memory looks_up full nothing
 
 promises_end

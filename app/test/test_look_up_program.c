@@ -22,6 +22,7 @@ extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *ptr, size_t size);
 extern void __libc_free(void *ptr);
 
+static __thread char much[3 << 20]; /* which the C library takes from the stack of each thread */
 static bool malloc_is_fastmem;
 static __thread bool within_malloc; /* what fastmem allocates itself is the C library's */
 
@@ -106,6 +107,7 @@ main(int argc, char **argv)
 {
 	const char *what = argv[argc - 1];
 
+	__asm__ volatile("" : : "r"(much) : "memory");
 	alarm(60); /* a deadlock is a failure */
 	if (rte_eal_init(argc, argv) < 0 || rte_fastmem_init() != 0)
 		return 2;

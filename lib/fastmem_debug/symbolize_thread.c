@@ -10,12 +10,15 @@
  * that of reports.
  */
 
+#include <link.h>
 #include <pthread.h>
 #include <signal.h>
 
+#include <rte_common.h>
+
 #include "fastmem_stack_private.h"
 
-#define LOOK_UP_STACK (1u << 20)
+#define LOOK_UP_STACK ((size_t)1 << 20) /* beside thread-local variables */
 
 __thread bool fastmem_reporting;
 
@@ -36,10 +39,25 @@ thread_main(void *arg)
 	return NULL;
 }
 
+/* The C library may take thread-local variables from the stack. */
+static int
+add_thread_local(struct dl_phdr_info *info, size_t len, void *sum)
+{
+	size_t *bytes = sum;
+	unsigned int i;
+
+	RTE_SET_USED(len);
+	for (i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_TLS)
+			*bytes += info->dlpi_phdr[i].p_memsz + info->dlpi_phdr[i].p_align;
+	return 0;
+}
+
 void
 fastmem_look_up_in_thread(void (*work)(void *arg), void *arg)
 {
 	struct look_up l = { .work = work, .arg = arg, .reporting = fastmem_reporting };
+	size_t stack = LOOK_UP_STACK;
 	sigset_t all, before;
 	pthread_attr_t attr;
 	pthread_t thread;
@@ -47,7 +65,8 @@ fastmem_look_up_in_thread(void (*work)(void *arg), void *arg)
 
 	if (pthread_attr_init(&attr) != 0)
 		return;
-	pthread_attr_setstacksize(&attr, LOOK_UP_STACK);
+	dl_iterate_phdr(add_thread_local, &stack);
+	pthread_attr_setstacksize(&attr, stack);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	ret = pthread_create(&thread, &attr, thread_main, &l);
