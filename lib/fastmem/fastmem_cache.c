@@ -230,6 +230,7 @@ fastmem_bin_make_depots(struct fastmem_bin *bin, bool may_grow)
 {
 	struct fastmem_depot *depots;
 
+	/* Pairs with the release below. */
 	if (__atomic_load_n(&bin->empty, __ATOMIC_ACQUIRE) != NULL)
 		return 0;
 	depots = fastmem_meta_alloc(2 * sizeof(*depots), may_grow);
@@ -239,6 +240,7 @@ fastmem_bin_make_depots(struct fastmem_bin *bin, bool may_grow)
 	fastmem_depot_init(&depots[1]);
 	fastmem_bin_lock(bin);
 	if (bin->empty == NULL) { /* else another thread was first, and this pair is lost */
+		/* Pairs with the acquire in full_depot(), fastmem_reclaim.c. */
 		__atomic_store_n(&bin->full, &depots[0], __ATOMIC_RELEASE);
 		/* Pairs with the acquire above: who sees one sees both, initialised. */
 		__atomic_store_n(&bin->empty, &depots[1], __ATOMIC_RELEASE);
@@ -505,7 +507,11 @@ fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin)
 		MOVE(counts[i], 0);
 }
 
-/* Give the bin a slab, and grow its arena if flags allow. Returns false if there is none. */
+/*
+ * Give the bin a slab, and grow its arena if flags allow. Returns false if there is none.
+ * reclaimed: whether others' memory was reclaimed in this refill. That is done once, and by one of
+ * two ways: first from large objects, then, if these had none, from other sizes.
+ */
 static bool
 slab_more(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags, bool *reclaimed)
 {

@@ -230,7 +230,7 @@ fastmem_depot_look(const struct fastmem_depot *depot, unsigned int slot)
 	return (((in_slot >> ID_BITS) - (load(&m->owner) >> ID_BITS)) & TAG_MASK) <= 1 ? m : NULL;
 }
 
-/* The number of magazines; a guess while others put and take. */
+/* The number of magazines; a guess while others put and take. For tests. */
 unsigned int
 fastmem_depot_count(const struct fastmem_depot *depot)
 {

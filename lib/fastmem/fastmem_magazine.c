@@ -63,7 +63,10 @@ magazine_add_block(uint32_t kind, bool may_grow)
 			__ATOMIC_RELAXED);
 	__atomic_store_n(&meta->blocks[first / FASTMEM_MAGAZINES_PER_BLOCK], block,
 			__ATOMIC_RELAXED);
-	/* All of them exist, or none; and then there is a way to them. */
+	/*
+	 * All of them exist, or none; and then there is a way to them. Pairs with the acquire of
+	 * whoever goes through all.
+	 */
 	MOVE(meta->n_magazines, first + FASTMEM_MAGAZINES_PER_BLOCK);
 	MOVE(meta->unused[kind], first + 1);
 	fastmem_mutex_unlock(&meta->lock);

@@ -94,8 +94,9 @@
 #include "fastmem_lock.h"
 
 /*
- * Changes with the layout of anything in this file, in rte_fastmem_core.h, fastmem_debug.h and
- * fastmem_stack.h, in messages, or with how what is there is found.
+ * Changes with the layout of anything that processes share: in this file, rte_fastmem_core.h,
+ * fastmem_debug.h, fastmem_stack.h and fastmem_stack_private.h, and in messages; with how it is
+ * found; and with struct fastmem_hooks, by which two libraries of different builds are told apart.
  */
 #define FASTMEM_LAYOUT_VERSION 12
 
@@ -501,7 +502,7 @@ struct fastmem_meta {
 
 enum fastmem_peer_state {
 	FASTMEM_PEER_NONE,
-	FASTMEM_PEER_ATTACHED, /* whether it lives, the kernel knows: see process.c */
+	FASTMEM_PEER_ATTACHED, /* whether it lives, the kernel knows: see process_alive.c */
 	FASTMEM_PEER_GONE, /* nothing is left of it but pid and held */
 };
 
@@ -559,10 +560,14 @@ enum fastmem_process_state {
 /*
  * Why the calling thread must not call into EAL for memory: it holds locks of EAL's, by a walk,
  * in a callback of EAL's, or as it does so already. Not 0: growth is refused with -ENOMEM.
+ * Internal, as fastmem_process.
  */
 extern __thread unsigned int fastmem_growth_held __attribute__((tls_model("initial-exec")));
 
-/* What each process keeps for itself. */
+/*
+ * What each process keeps for itself. Internal, as what is marked so; the mark is for functions
+ * only, as it puts them into a section of code.
+ */
 struct fastmem_process {
 	const struct fastmem_layout *layout; /* so that it is linked in, too */
 	uint32_t state; /* enum fastmem_process_state. Atomic: what calls go by */
@@ -731,6 +736,7 @@ fastmem_granule_addr(uint32_t index)
 static inline void **
 fastmem_cache_objs(const struct rte_fastmem_cache *c)
 {
+	/* Pair with the releases in load_magazine() and, of a thief, in forbid(). */
 	void **base = __atomic_load_n(&c->base, __ATOMIC_ACQUIRE);
 	void **end = __atomic_load_n(&c->end, __ATOMIC_ACQUIRE);
 
@@ -740,6 +746,7 @@ fastmem_cache_objs(const struct rte_fastmem_cache *c)
 static inline uint32_t
 fastmem_cache_len(const struct rte_fastmem_cache *c)
 {
+	/* Pairs with the release in RTE_FASTMEM_SET_TOP(): what is below top is there. */
 	return __atomic_load_n(&c->top, __ATOMIC_ACQUIRE) - fastmem_cache_objs(c);
 }
 
@@ -819,7 +826,7 @@ int fastmem_map_add_leaves(uint32_t first, uint32_t n);
 
 /* fastmem_refusal.c */
 extern unsigned int fastmem_refusal_min_us, fastmem_refusal_max_us;
-bool fastmem_refusal_is_known(const struct fastmem_refusal *r);
+bool fastmem_refusal_is_known(const struct fastmem_refusal *r); /* for tests */
 void fastmem_refusal_note(struct fastmem_refusal *r, uint64_t n);
 void fastmem_refusal_end(struct fastmem_refusal *r);
 void fastmem_refusals_end(struct fastmem_ctl *ctl);
@@ -906,7 +913,7 @@ struct fastmem_magazine *fastmem_depot_take(struct fastmem_depot *depot, uint32_
 unsigned int fastmem_depot_guess(const struct fastmem_depot *depot);
 const struct fastmem_magazine *fastmem_depot_look(const struct fastmem_depot *depot,
 		unsigned int slot);
-unsigned int fastmem_depot_count(const struct fastmem_depot *depot);
+unsigned int fastmem_depot_count(const struct fastmem_depot *depot); /* for tests */
 uint64_t fastmem_depot_objects(const struct fastmem_depot *depot);
 
 bool fastmem_magazine_change(struct fastmem_magazine *m, uint64_t owned, uint32_t to);
@@ -1043,7 +1050,7 @@ size_t fastmem_mp_trim(unsigned int socket, size_t keep_bytes, bool reserved_too
 int fastmem_mp_meta_grow(size_t size);
 int fastmem_mp_share(void);
 int fastmem_mp_pool_grow(unsigned int pool, uint32_t generation, uint32_t n);
-unsigned int fastmem_mp_pending(void);
+unsigned int fastmem_mp_pending(void); /* for tests */
 extern unsigned int fastmem_mp_ask_seconds;
 
 /* fastmem_stats.c */

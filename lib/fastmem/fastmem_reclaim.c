@@ -27,11 +27,19 @@ owner_id(const struct fastmem_tcache *t)
 	return t != NULL ? t->id : FASTMEM_OWNER_PEER + fastmem_process.peer;
 }
 
+/* The depot of a bin's full magazines. NULL: there is none yet. */
+static inline struct fastmem_depot *
+full_depot(const struct fastmem_bin *bin)
+{
+	/* Pairs with the release in fastmem_bin_make_depots(). */
+	return __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
+}
+
 /* Return a bin's full magazines from its depot to the slabs. Returns how many there were. */
 static unsigned int
 bin_drain(const struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
-	struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
+	struct fastmem_depot *full = full_depot(bin);
 	struct fastmem_magazine *m;
 	unsigned int n = 0;
 
@@ -111,7 +119,7 @@ static uint64_t
 bin_hoard(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
 {
 	const struct rte_fastmem_cache *c = t != NULL ? &t->caches[bin->id] : NULL;
-	const struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
+	const struct fastmem_depot *full = full_depot(bin);
 	uint64_t n = c != NULL ? fastmem_cache_len(c) + c->spare_n : 0;
 
 	if (full != NULL)
@@ -222,7 +230,7 @@ fastmem_reclaim_large(struct fastmem_arena *arena)
 bool
 fastmem_depot_drain_one(const struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
-	struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
+	struct fastmem_depot *full = full_depot(bin);
 	struct fastmem_magazine *m = full != NULL ? fastmem_depot_take(full, owner_id(t)) : NULL;
 
 	if (m != NULL)
@@ -283,7 +291,7 @@ fastmem_depots_drain_idle(struct fastmem_arena *arena)
 	for (i = arena->first_bin; i < arena->first_bin + (unsigned int)FASTMEM_BINS_PER_SOCKET;
 			i++) {
 		struct fastmem_bin *bin = &ctl->bins[i];
-		struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
+		struct fastmem_depot *full = full_depot(bin);
 		uint64_t moves;
 
 		if (full == NULL)

@@ -32,7 +32,7 @@ store(uint64_t *field, uint64_t value)
 	__atomic_store_n(field, value, __ATOMIC_RELAXED);
 }
 
-/* Whether the last that was asked for was refused, at whatever time. */
+/* Whether the last that was asked for was refused, at whatever time. For tests. */
 bool
 fastmem_refusal_is_known(const struct fastmem_refusal *r)
 {

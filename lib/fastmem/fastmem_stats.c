@@ -401,7 +401,7 @@ lcore_exists(const struct fastmem_ctl *ctl, unsigned int lcore_id)
 	if (!rte_lcore_has_role(lcore_id, ROLE_OFF))
 		return true;
 	/* A thread that was registered once has left its figures. */
-	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next)
+	for (t = first_tcache(ctl); t != NULL; t = t->next)
 		if (t->lcore == (int)lcore_id)
 			return true;
 	return false;
@@ -565,6 +565,7 @@ rte_fastmem_stats_reset(void)
 
 	if (ctl == NULL)
 		return;
+	/* Pairs with the release in tcache_make(). */
 	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
 		for (i = 1; i < ctl->n_bins; i++) {
 			struct fastmem_counts *counts = fastmem_counts(t, i);

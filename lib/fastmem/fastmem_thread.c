@@ -184,7 +184,7 @@ tcache_make(struct fastmem_ctl *ctl, int32_t lcore, bool may_grow)
 	t->counts = RTE_PTR_ADD(t, sizeof(*t) + caches);
 	t->open = (uint64_t *)(t->counts + ctl->first_pool_bin);
 	t->next = __atomic_load_n(&ctl->tcaches, __ATOMIC_RELAXED);
-	/* Release: who finds it in the list finds it complete. */
+	/* Pairs with the acquire of whoever walks the list: it is complete. */
 	while (!__atomic_compare_exchange_n(&ctl->tcaches, &t->next, t, false,
 			__ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		;

@@ -215,7 +215,7 @@ rte_fastmem_bin_of(const void *ptr)
 /*
  * If this process is killed, and also if objects of a pool are taken away, others find
  * what is below top, and nothing else: so it must be there before top says so. Pairs
- * with the acquire in cache_collect(), pool_steal.c.
+ * with the acquires in cache_limit(), pool_steal.c, and fastmem_cache_len().
  */
 #define RTE_FASTMEM_SET_TOP(c, value) __atomic_store_n(&(c)->top, value, __ATOMIC_RELEASE)
 

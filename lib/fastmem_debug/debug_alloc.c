@@ -229,7 +229,7 @@ fastmem_checked_free_sized(void *ptr, size_t size, size_t align)
 	fastmem_checked_free_many(&ptr, 1, &expect);
 }
 
-/* What is to be freed if a handle is right. */
+/* Free; an object that is not of the handle's class is reported. */
 void
 fastmem_checked_hfree_bulk(rte_fastmem_handle_t handle, void *const *ptrs, unsigned int n)
 {

@@ -23,7 +23,6 @@
 #define SAMPLE_DEFAULT 1000u
 #define QUARANTINE_DEFAULT ((size_t)8 << 20)
 #define DEPTH_DEFAULT 8u
-#define LIBRARY_FRAMES 4u
 
 static bool
 is_level(const char *name)
@@ -193,7 +192,7 @@ fastmem_debug_attach(const struct fastmem_ctl *ctl, const struct fastmem_setting
 	if (s->report_file[0] != '\0')
 		fastmem_debug.report_file = report_open(s->report_file);
 	/* Of these, some are the library's. */
-	fastmem_debug.depth = ctl->debug->depth + LIBRARY_FRAMES;
+	fastmem_debug.depth = ctl->debug->depth + FASTMEM_STACK_LIBRARY;
 	fastmem_stack_set_depth(fastmem_debug.depth);
 	/* What this process runs under does not matter: others have written zones, or not. */
 	fastmem_debug.zones = ctl->debug->zones != 0;

@@ -156,6 +156,7 @@ walk_records(const struct fastmem_walk *walk, struct walk_slab *at)
 	for (; at->next < end; at->next++) {
 		struct fastmem_record *r = &at->records[at->next];
 
+		/* Pairs with the release in set_state(), debug.c. */
 		if (__atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != FASTMEM_RECORD_NEW)
 			walk->record(&fastmem_ctl()->bins[bin], slab, r, walk->arg);
 	}

@@ -20,8 +20,13 @@
  *   debug_report.c        tells of it, once no lock is held
  *   debug_sample.c        one in N objects
  *   debug_leaks.c         what is live, by place of allocation
- *   backtrace.c           backtraces
  *   debug_tools.c         what sanitizers and Valgrind are told
+ *   backtrace.c           backtraces: numbers of stacks
+ *   backtrace_cache.c     those that this process has walked before
+ *   unwind.c              walks up a stack
+ *   symbolize.c           functions, files and lines of stacks
+ *   debug_layout.c        layouts of this library's structures, for debuggers
+ *   gdb/layout.c          the same of librte_fastmem, which it is linked into
  *
  * The level is the primary's, in shared memory, and does not change between init and
  * deinit. All state of objects is shared as well: any process can check what another
@@ -234,7 +239,7 @@ bool fastmem_debug_look(const struct fastmem_bin *bin, const struct fastmem_gran
 void fastmem_debug_look_end(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
 		void *obj);
 
-/* debug_hooks.c */
+/* debug_hooks.c. Internal, without the mark, which is for functions: see fastmem_private.h. */
 extern const struct fastmem_hooks fastmem_debug_hooks;
 
 /* debug_alloc.c */

@@ -21,6 +21,11 @@
 #define FASTMEM_STACK_MAX 16384u /* different stacks */
 #define FASTMEM_STACK_MAX_DEPTH 16u /* frames */
 #define FASTMEM_STACK_DEPTH 12u /* unless another one is set */
+/*
+ * Frames to capture beside those that are asked for, as some are the library's own: in a release
+ * build by gcc 12, two of a free, and up to five of an allocation.
+ */
+#define FASTMEM_STACK_LIBRARY 4u
 
 /* A frame: the return address of a call, relative to where its module is loaded. */
 struct fastmem_stack_frame {
@@ -45,7 +50,7 @@ uint32_t fastmem_stack_capture(void);
 
 /**
  * How many frames this process captures: 1 to FASTMEM_STACK_MAX_DEPTH, others mean the
- * nearest of these. They include those of the library, two or three.
+ * nearest of these. They include those of the library.
  */
 void fastmem_stack_set_depth(unsigned int depth);
 
@@ -98,7 +103,7 @@ unsigned int fastmem_stack_frames(uint32_t id, struct fastmem_stack_frame *frame
 		unsigned int n);
 
 /**
- * The innermost frame that is not of fastmem, in a line without its end: "function
+ * For tests: the innermost frame that is not of fastmem, in a line without its end: "function
  * file.c:123" or "module+0x1234".
  *
  * @return
@@ -110,8 +115,8 @@ int fastmem_stack_site(uint32_t id, char *buf, size_t len);
 typedef void (*fastmem_stack_site_cb)(void *arg, unsigned int i, const char *site);
 
 /**
- * The sites of many stacks, as fastmem_stack_site() has them, in little more time than
- * that of one: for lists of leaks.
+ * For tests: the sites of many stacks, as fastmem_stack_site() has them, in little more time
+ * than that of one.
  */
 void fastmem_stack_sites(const uint32_t *ids, unsigned int n, fastmem_stack_site_cb cb, void *arg);
 

@@ -352,6 +352,7 @@ pool_setup(struct fastmem_pool *pool, const struct rte_fastmem_pool_params *p, u
 static void
 drop_magazines(struct fastmem_ctl *ctl, struct fastmem_bin *bin)
 {
+	/* Pairs with the release in magazine_add_block(). */
 	uint32_t id, n = __atomic_load_n(&ctl->meta.n_magazines, __ATOMIC_ACQUIRE);
 
 	for (id = 1; id <= n; id++) {

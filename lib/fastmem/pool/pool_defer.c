@@ -27,7 +27,7 @@
 #define BATCH 14u
 #define QUEUE_MIN 64u /* batches */
 #define QUEUE_MAX (16u << 10)
-#define EACH_CALL 16u /* batches that go back in a call of fastmem_pool_put_deferred() */
+#define EACH_CALL 16u /* batches that go back in a call of rte_fastmem_pool_put_deferred() */
 
 struct batch {
 	uint64_t token;

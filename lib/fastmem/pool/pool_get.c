@@ -103,7 +103,10 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 	fixed = pool->min == pool->max || bin->store != NULL;
 	t = fastmem_tcache_self(!fixed);
 	if (fastmem_checks_some() && t != NULL) {
-		/* Where the fast path has told, if its caches were taken from it just then. */
+		/*
+		 * Where the fast path has told, if its caches were taken from it just then. Pairs
+		 * with the acquire in cache_limit().
+		 */
 		__atomic_store_n(&t->caches[pool->bin].popping, 0, __ATOMIC_RELEASE);
 		fastmem_thread_rearm(t);
 	}
@@ -156,7 +159,7 @@ pool_get_nothing(struct rte_fastmem_pool *user, unsigned int n)
 	struct rte_fastmem_cache *own = rte_fastmem_pool_cache(user);
 	const struct fastmem_pool *pool = fastmem_pool(user);
 
-	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE); /* as in pool_get() */
+	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE); /* as in pool_get_slots() */
 	if (fastmem_ctl_get() == NULL)
 		return -ENODEV;
 	fastmem_cache_nomem(fastmem_tcache_self(false), fastmem_pool_bin(pool), n);

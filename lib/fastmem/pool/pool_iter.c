@@ -62,6 +62,7 @@ metadata_bytes(const struct fastmem_ctl *ctl, const struct fastmem_pool *pool,
 		const struct fastmem_bin *bin, uint64_t n_granules)
 {
 	uint32_t n_tcaches = __atomic_load_n(&ctl->n_tcaches, __ATOMIC_RELAXED);
+	/* Pairs with the release in magazine_add_block(). */
 	uint32_t id, n = __atomic_load_n(&ctl->meta.n_magazines, __ATOMIC_ACQUIRE);
 	const struct fastmem_tcache *t;
 	uint64_t bytes = sizeof(*pool) + sizeof(*bin) + 2 * sizeof(struct fastmem_depot);
@@ -335,6 +336,7 @@ note_cached(struct used *u)
 	const struct fastmem_tcache *t;
 	uint32_t i;
 
+	/* Pairs with the release in tcache_make(). */
 	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
 		const struct rte_fastmem_cache *c = &t->caches[bin->id];
 

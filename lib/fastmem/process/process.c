@@ -95,6 +95,7 @@ is_of(const struct fastmem_tcache *t, unsigned int peer)
 static void
 magazines_take_back(struct fastmem_ctl *ctl, uint32_t owner)
 {
+	/* Pairs with the release in magazine_add_block(). */
 	uint32_t id, n = __atomic_load_n(&ctl->meta.n_magazines, __ATOMIC_ACQUIRE);
 
 	for (id = 1; id <= n; id++) {
@@ -326,6 +327,7 @@ peer_held(const struct fastmem_ctl *ctl, unsigned int i, int64_t *held, uint32_t
 	*n_threads = 0;
 	for (bin = 0; bin < n_bins; bin++)
 		held[bin] = get(&peer->held[bin]);
+	/* Pairs with the release in tcache_make(). */
 	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
 		if (!is_of(t, i))
 			continue;
