@@ -36,6 +36,34 @@ static const struct hooks hooks = { 1, 8 };
 __attribute__((constructor)) static void plug_in(void) { fastmem_hooks_register(&hooks); }
 """
 
+# Begins fastmem, when the thread that does so as well waits for what this one has: the loader's lock.
+PLUGIN = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int rte_fastmem_init(void);
+
+__attribute__((constructor)) static void begin(void)
+{
+    char path[64];
+    int call = -1;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%s/syscall", getenv("WAIT_FOR_TID"));
+    write(atoi(getenv("WRITE_TO_FD")), "", 1);
+    while (call != 202) { /* futex() */
+        FILE *f = fopen(path, "r");
+
+        if (f == NULL)
+            _exit(3);
+        if (fscanf(f, "%d", &call) != 1)
+            call = -1;
+        fclose(f);
+    }
+    rte_fastmem_init();
+}
+"""
+
 
 def nm(*arguments):
     return subprocess.run(["nm", *arguments], check=True, capture_output=True,
@@ -165,6 +193,15 @@ class Loading(unittest.TestCase):
                         os.path.join(folder, CORE)], check=True)
         output = run(SHARED, debug="full", libraries=folder)
         self.says(output, "^init: -2$", "librte_fastmem_debug is of another build")
+
+    def test_it_is_loaded_while_a_plugin_that_begins_as_well_is_loaded(self):
+        folder = self.folder()
+        plugin, source = os.path.join(folder, "plugin.so"), os.path.join(folder, "plugin.c")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(PLUGIN)
+        subprocess.run(["cc", "-w", "-shared", "-fPIC", "-o", plugin, source], check=True)
+        output = run(SHARED, "plugin", plugin, debug="full,leaks=no")
+        self.says(output, "^plugin: loaded$", "^init: (0|-16)$")
 
     def test_a_static_program_checks_if_it_contains_it(self):
         output = run(STATIC, debug="full,on-error=continue")

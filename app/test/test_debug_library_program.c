@@ -6,9 +6,12 @@
  * For test_debug_library.py: begins fastmem as its argument says, and tells what has become of it.
  */
 
+#include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_fastmem.h>
@@ -29,6 +32,35 @@ is_mapped(const char *name)
 	return found;
 }
 
+/* Loads a plug-in, whose constructor writes to a pipe, waits for this thread's, and begins fastmem. */
+static void *
+load(void *path)
+{
+	return dlopen(path, RTLD_NOW);
+}
+
+static int
+begin_beside_a_plugin(char *path)
+{
+	char tid[16], fd[16], byte;
+	void *plugin = NULL;
+	pthread_t id;
+	int ends[2], ret;
+
+	if (pipe(ends) != 0)
+		return 1;
+	snprintf(tid, sizeof(tid), "%d", (int)gettid());
+	snprintf(fd, sizeof(fd), "%d", ends[1]);
+	setenv("WAIT_FOR_TID", tid, 1);
+	setenv("WRITE_TO_FD", fd, 1);
+	if (pthread_create(&id, NULL, load, path) != 0 || read(ends[0], &byte, 1) != 1)
+		return 1;
+	ret = rte_fastmem_init();
+	pthread_join(id, &plugin);
+	printf("plugin: %s\ninit: %d\n", plugin != NULL ? "loaded" : dlerror(), ret);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -40,6 +72,8 @@ main(int argc, char **argv)
 
 	if (n < 0)
 		return 2;
+	if (strcmp(how, "plugin") == 0)
+		return begin_beside_a_plugin(argv[n + 2]);
 	ret = strcmp(how, "conf") == 0 ? rte_fastmem_init_conf(&full) : rte_fastmem_init();
 	printf("init: %d\n", ret);
 	if (ret == 0) {

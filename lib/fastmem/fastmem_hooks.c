@@ -23,16 +23,33 @@
 #define CORE "librte_fastmem"
 #define LIBRARY "librte_fastmem_debug"
 
-static const struct fastmem_hooks *plugged; /* atomic: set once. NULL: the library is not there yet */
+static const struct fastmem_hooks *plugged; /* atomic. NULL: the library is not there yet */
+static const char *wanted; /* atomic: by whom, where it is not there */
+static bool in_vain; /* atomic: it could not be loaded, which the log has told */
 
+/* The first one stays: a plug-in of the program may contain one as well. */
 void
 fastmem_hooks_register(const struct fastmem_hooks *hooks)
 {
-	/* Pairs with the acquire in fastmem_hooks_load(). */
-	__atomic_store_n(&plugged, hooks, __ATOMIC_RELEASE);
+	const struct fastmem_hooks *none = NULL;
+
+	/* Pairs with the acquires in hooks_look() and fastmem_hooks_load(). */
+	__atomic_compare_exchange_n(&plugged, &none, hooks, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
-/* The library beside this one, of the same version. False: this is part of a program. */
+/* Who has them is unloaded, or the process exits. */
+void
+fastmem_hooks_unregister(const struct fastmem_hooks *hooks)
+{
+	const struct fastmem_hooks *mine = hooks;
+
+	__atomic_compare_exchange_n(&plugged, &mine, NULL, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+/*
+ * The library beside this one, of the same version; without a folder if that is relative, as the
+ * program may be in another one by now. False: this is part of a program.
+ */
 static bool
 path_beside(char *path, size_t size)
 {
@@ -45,7 +62,8 @@ path_beside(char *path, size_t size)
 	name = name != NULL ? name + 1 : info.dli_fname;
 	if (strncmp(name, CORE ".so", strlen(CORE ".so")) != 0)
 		return false;
-	snprintf(path, size, "%.*s" LIBRARY "%s", (int)(name - info.dli_fname), info.dli_fname,
+	snprintf(path, size, "%.*s" LIBRARY "%s",
+		info.dli_fname[0] == '/' ? (int)(name - info.dli_fname) : 0, info.dli_fname,
 		name + strlen(CORE));
 	return true;
 }
@@ -80,9 +98,9 @@ library_load(const char *why)
 	keep_libgcc();
 	if (dlopen(path, flags) == NULL) {
 		snprintf(error, sizeof(error), "%s", dlerror());
-		if (dlopen(name, flags) == NULL) {
-			FASTMEM_LOG(ERR, "%s asks for checking, and %s cannot be loaded: %s; %s. "
-				"Install it beside " CORE, why, name, error, dlerror());
+		if (name == path || dlopen(name, flags) == NULL) {
+			FASTMEM_LOG(ERR, "%s asks for checking, and %s cannot be loaded: %s. "
+				"Install it beside " CORE, why, name, error);
 			return;
 		}
 	}
@@ -92,19 +110,13 @@ library_load(const char *why)
 			"one: have only one in a process", why, name);
 }
 
-/*
- * The hooks, whether they are to be called for objects or not; why: who wants them. NULL: there are
- * none, which the log tells.
- */
-const struct fastmem_hooks *
-fastmem_hooks_load(const char *why)
+/* The hooks that are there. NULL: they are not of this build, which the log tells, or there are none. */
+static const struct fastmem_hooks *
+hooks_look(const char *why)
 {
-	const struct fastmem_hooks *hooks;
-
 	/* Pairs with the release in fastmem_hooks_register(). */
-	if (__atomic_load_n(&plugged, __ATOMIC_ACQUIRE) == NULL)
-		library_load(why);
-	hooks = __atomic_load_n(&plugged, __ATOMIC_ACQUIRE);
+	const struct fastmem_hooks *hooks = __atomic_load_n(&plugged, __ATOMIC_ACQUIRE);
+
 	if (hooks != NULL && (hooks->version != FASTMEM_LAYOUT_VERSION ||
 			hooks->size != sizeof(*hooks))) {
 		FASTMEM_LOG(ERR, "%s asks for checking, and " LIBRARY " is of another build than " CORE
@@ -114,14 +126,55 @@ fastmem_hooks_load(const char *why)
 	return hooks;
 }
 
-/* From now on, all that happens is told to the hooks. Under life_lock. Returns 0 or -ENOENT. */
+/*
+ * The hooks, whether they are to be called for objects or not; why: who wants them. NULL: there are
+ * none, which the log tells. Not under a lock of fastmem's: the loader has one of its own, under
+ * which it runs constructors and calls malloc(), and both may lead here.
+ */
+const struct fastmem_hooks *
+fastmem_hooks_load(const char *why)
+{
+	static __thread bool loading;
+
+	/* Pairs with the release in fastmem_hooks_register(). */
+	if (__atomic_load_n(&plugged, __ATOMIC_ACQUIRE) == NULL && !loading) {
+		loading = true;
+		library_load(why);
+		loading = false;
+	}
+	return hooks_look(why);
+}
+
+/* After -EAGAIN, and not under life_lock. Whether to try again. */
+bool
+fastmem_hooks_fetch(void)
+{
+	if (fastmem_hooks_load(__atomic_load_n(&wanted, __ATOMIC_RELAXED)) == NULL)
+		__atomic_store_n(&in_vain, true, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* The program begins by a call of its own: what could not be loaded before, may be there now. */
+void
+fastmem_hooks_again(void)
+{
+	__atomic_store_n(&in_vain, false, __ATOMIC_RELAXED);
+}
+
+/*
+ * From now on, all that happens is told to the hooks. Under life_lock. Returns 0; -EAGAIN: they are
+ * to be fetched first; -ENOENT: they cannot be had.
+ */
 static int
 hooks_set(const char *why)
 {
-	const struct fastmem_hooks *hooks = fastmem_hooks_load(why);
+	const struct fastmem_hooks *hooks = hooks_look(why);
 
-	if (hooks == NULL)
-		return -ENOENT;
+	if (hooks == NULL) {
+		__atomic_store_n(&wanted, why, __ATOMIC_RELAXED);
+		return __atomic_load_n(&plugged, __ATOMIC_RELAXED) != NULL ||
+			__atomic_load_n(&in_vain, __ATOMIC_RELAXED) ? -ENOENT : -EAGAIN;
+	}
 	/* Pairs with the acquire in fastmem_hooks(). */
 	__atomic_store_n(&fastmem_checking.hooks, hooks, __ATOMIC_RELEASE);
 	return 0;
@@ -156,12 +209,13 @@ who_asks(const struct rte_fastmem_conf *conf, const char *environment)
 
 /*
  * How much to check. The environment overrides the application's configuration. Under life_lock.
- * Returns 0 or a negative errno.
+ * Returns 0 or a negative errno; -EAGAIN: after fastmem_hooks_fetch(), without the lock.
  */
 int
 fastmem_checking_conf(const struct rte_fastmem_conf *conf, struct fastmem_settings *s)
 {
 	const char *environment = environment_get(), *why;
+	int ret;
 
 	memset(s, 0, sizeof(*s));
 	if (conf != NULL)
@@ -169,16 +223,18 @@ fastmem_checking_conf(const struct rte_fastmem_conf *conf, struct fastmem_settin
 	if (s->conf.debug > RTE_FASTMEM_DEBUG_SAMPLE || s->conf.depth > FASTMEM_DEPTH_MAX)
 		return -EINVAL;
 	why = who_asks(&s->conf, environment);
-	if (why != NULL)
-		return hooks_set(why) == 0 ? fastmem_hooks()->read_conf(environment, s) : -ENOENT;
+	if (why != NULL) {
+		ret = hooks_set(why);
+		return ret == 0 ? fastmem_hooks()->read_conf(environment, s) : ret;
+	}
 	/* What a tool has to be told also where nothing is checked, it is told if that can be had. */
-	if (fastmem_tools() != 0)
-		hooks_set("a sanitizer or Valgrind");
+	if (fastmem_tools() != 0 && hooks_set("a sanitizer or Valgrind") == -EAGAIN)
+		return -EAGAIN;
 	s->conf.debug = RTE_FASTMEM_DEBUG_OFF;
 	return 0;
 }
 
-/* In a secondary, under life_lock: as the primary wants it. Returns 0 or a negative errno. */
+/* In a secondary, under life_lock: as the primary wants it. Returns as fastmem_checking_conf(). */
 int
 fastmem_checking_attach(const struct fastmem_ctl *ctl)
 {

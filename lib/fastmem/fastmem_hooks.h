@@ -22,7 +22,6 @@
 #include "rte_fastmem_debug.h"
 
 struct request;
-struct fastmem_layout_entry;
 
 /* How much to check: of the program, the environment, and the tools that the process runs under. */
 struct fastmem_settings {
@@ -156,7 +155,7 @@ fastmem_is_checked(const struct fastmem_ctl *ctl, const void *ptr)
 static inline const struct fastmem_hooks *
 fastmem_hooks(void)
 {
-	/* Pairs with the release in fastmem_hooks_set(). */
+	/* Pairs with the release in hooks_set(). */
 	return __atomic_load_n(&fastmem_checking.hooks, __ATOMIC_ACQUIRE);
 }
 
@@ -188,5 +187,9 @@ int fastmem_checking_attach(const struct fastmem_ctl *ctl);
 const struct fastmem_hooks *fastmem_hooks_load(const char *why);
 __rte_internal
 void fastmem_hooks_register(const struct fastmem_hooks *hooks);
+__rte_internal
+void fastmem_hooks_unregister(const struct fastmem_hooks *hooks);
+bool fastmem_hooks_fetch(void);
+void fastmem_hooks_again(void);
 
 #endif /* FASTMEM_HOOKS_H */

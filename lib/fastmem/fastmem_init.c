@@ -266,21 +266,22 @@ join(struct fastmem_ctl *ctl)
 	return 0;
 }
 
-/* In a secondary: whether it can use the shared state, as conf wants it. */
+/* In a secondary: whether it can use the shared state, as conf wants it. -EAGAIN: see there. */
 static int
 check_shared(const struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf,
 		struct fastmem_settings *settings)
 {
 	static bool refused; /* each call comes here, and one line in the log will do */
-	static int error; /* the same of what is asked for, and cannot be */
+	static bool invalid; /* the same of what is asked for */
+	int ret;
 
 	/* Pairs with the release in primary_init(). */
 	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
 		return -ENODEV;
-	if (error == 0)
-		error = fastmem_checking_conf(conf, settings);
-	if (error != 0)
-		return error;
+	ret = invalid ? -EINVAL : fastmem_checking_conf(conf, settings);
+	invalid = ret == -EINVAL;
+	if (ret != 0)
+		return ret;
 	if (ctl->version != FASTMEM_LAYOUT_VERSION || ctl->size_of_ctl != sizeof(*ctl)) {
 		if (!refused)
 			FASTMEM_LOG(ERR, "the primary process has fastmem of layout %u (%u bytes), "
@@ -290,8 +291,7 @@ check_shared(const struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf,
 		refused = true;
 		return -ENODEV;
 	}
-	error = fastmem_checking_attach(ctl);
-	return error;
+	return fastmem_checking_attach(ctl);
 }
 
 /* In a secondary, which then is within fastmem_alive_enter(); also if this fails. */
@@ -405,11 +405,8 @@ destroy_closed(struct fastmem_ctl *ctl)
 static int
 secondary_init(const struct rte_fastmem_conf *conf)
 {
-	int ret;
+	int ret = secondary_attach(conf);
 
-	if (fastmem_process.init_called || fastmem_process_state() >= FASTMEM_PROCESS_CLOSED)
-		return -EBUSY;
-	ret = secondary_attach(conf);
 	fastmem_process.init_called = ret == 0;
 	return ret;
 }
@@ -418,17 +415,21 @@ static int
 init(const struct rte_fastmem_conf *conf)
 {
 	enum fastmem_process_state state = fastmem_process_state();
+	bool primary = rte_eal_process_type() == RTE_PROC_PRIMARY;
 	struct fastmem_settings settings;
-	int ret = fastmem_checking_conf(conf, &settings);
+	int ret;
 
+	/* First: while requests are served, no hooks are to be set for another configuration. */
+	if (state == FASTMEM_PROCESS_FORKED || state == FASTMEM_PROCESS_FORGOTTEN ||
+			(primary && state == FASTMEM_PROCESS_OPEN) ||
+			(!primary && (fastmem_process.init_called || state == FASTMEM_PROCESS_CLOSED)))
+		return -EBUSY;
+	ret = fastmem_checking_conf(conf, &settings);
 	if (ret != 0)
 		return ret;
-	if (state == FASTMEM_PROCESS_FORKED)
-		return -EBUSY;
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+	if (!primary)
 		return secondary_init(conf);
-	if (state == FASTMEM_PROCESS_OPEN || state == FASTMEM_PROCESS_FORGOTTEN ||
-			(state == FASTMEM_PROCESS_CLOSED && destroy_closed(fastmem_ctl()) != 0))
+	if (state == FASTMEM_PROCESS_CLOSED && destroy_closed(fastmem_ctl()) != 0)
 		return -EBUSY;
 	return primary_init(&settings);
 }
@@ -439,10 +440,13 @@ rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
 	struct life life;
 	int ret;
 
-	if (FASTMEM_HOOK_OR(false, is_reporting) || !life_begin(&life))
-		return -EBUSY;
-	ret = init(conf);
-	life_end(&life);
+	fastmem_hooks_again();
+	do {
+		if (FASTMEM_HOOK_OR(false, is_reporting) || !life_begin(&life))
+			return -EBUSY;
+		ret = init(conf);
+		life_end(&life);
+	} while (ret == -EAGAIN && fastmem_hooks_fetch());
 	return ret;
 }
 
@@ -458,14 +462,19 @@ ctl_attach(void)
 {
 	enum fastmem_process_state state = fastmem_process_state();
 	struct life life;
+	int ret = 0;
 
-	if ((state == FASTMEM_PROCESS_FORKED || (state == FASTMEM_PROCESS_NONE &&
-			rte_eal_process_type() == RTE_PROC_SECONDARY)) && life_begin(&life)) {
-		if (fastmem_process_state() == FASTMEM_PROCESS_FORKED)
-			succeed();
-		else if (rte_eal_process_type() == RTE_PROC_SECONDARY)
-			secondary_attach(NULL);
-		life_end(&life);
+	if (state == FASTMEM_PROCESS_FORKED || (state == FASTMEM_PROCESS_NONE &&
+			rte_eal_process_type() == RTE_PROC_SECONDARY)) {
+		do {
+			if (!life_begin(&life))
+				break;
+			if (fastmem_process_state() == FASTMEM_PROCESS_FORKED)
+				succeed();
+			else if (rte_eal_process_type() == RTE_PROC_SECONDARY)
+				ret = secondary_attach(NULL);
+			life_end(&life);
+		} while (ret == -EAGAIN && fastmem_hooks_fetch());
 	}
 	return fastmem_process_state() == FASTMEM_PROCESS_OPEN ? fastmem_ctl() : NULL;
 }

@@ -58,9 +58,12 @@ enum fastmem_lock_rank {
 /* Called with the names of the lock that is held and of the one that is taken. For tests. */
 extern void (*fastmem_lock_misordered)(const char *held, const char *taken);
 /* Before the calling thread waits for a lock. */
+__rte_internal
 void fastmem_lock_expect(enum fastmem_lock_rank rank);
 /* From here to fastmem_lock_drop() the calling thread holds it. */
+__rte_internal
 void fastmem_lock_hold(const void *lock, enum fastmem_lock_rank rank);
+__rte_internal
 void fastmem_lock_drop(const void *lock);
 #else
 static inline void

@@ -76,9 +76,13 @@ const struct fastmem_hooks fastmem_debug_hooks = {
 	.leaks_diff_dump = fastmem_leaks_diff_dump,
 };
 
-__attribute__((constructor))
-static void
-plug_in(void)
+/* Before constructors of the program that contains it, which may call. */
+RTE_INIT_PRIO(plug_in, LOG)
 {
 	fastmem_hooks_register(&fastmem_debug_hooks);
+}
+
+RTE_FINI(plug_out)
+{
+	fastmem_hooks_unregister(&fastmem_debug_hooks);
 }
