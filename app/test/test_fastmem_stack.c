@@ -646,16 +646,21 @@ shell(const char *format, ...)
 	return TEST_SUCCESS;
 }
 
-/* Its debug information is in a file of its own, and is not there at last. */
+/*
+ * Its debug information is in a file of its own, and is not there at last. Another file is where it
+ * was first.
+ */
 static ONE_COPY int
 a_stripped_file_has_lines_if_its_debug_file_is_found(void)
 {
 	static const char *const places[] = { "p.debug", ".debug/p.debug", "away" };
 	char folder[] = "/tmp/fastmem-test-XXXXXX", from[PATH_MAX], path[64];
+	char other[PATH_MAX];
 	uint32_t id;
 	unsigned int i;
 
 	TEST_CALL(beside_program(from, sizeof(from), "test_stack_plugin_one.so"));
+	TEST_CALL(beside_program(other, sizeof(other), "test_stack_plugin_two.so"));
 	TEST_ASSERT(mkdtemp(folder) != NULL);
 	snprintf(path, sizeof(path), "%s/p.so", folder);
 	TEST_CALL(shell("cd %s && mkdir .debug && objcopy --only-keep-debug %s p.debug && "
@@ -666,6 +671,9 @@ a_stripped_file_has_lines_if_its_debug_file_is_found(void)
 
 		if (i > 0)
 			TEST_CALL(shell("cd %s && mv %s %s", folder, places[i - 1], places[i]));
+		if (i == 1)
+			TEST_CALL(shell("cd %s && objcopy --only-keep-debug %s p.debug", folder,
+				other));
 		printed(id);
 		TEST_ASSERT((strstr(printed_frame(1), " in_plugin_one /") != NULL) == found,
 			"%s", text);

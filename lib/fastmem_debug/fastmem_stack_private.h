@@ -6,8 +6,8 @@
 #define FASTMEM_STACK_PRIVATE_H
 
 /*
- * Between backtrace.c, which keeps stacks, symbolize.c, which prints them, and the thread in which
- * that looks up names (symbolize_thread.c).
+ * Between backtrace.c, which keeps stacks, symbolize.c, which prints them, the files that this reads
+ * (symbolize_file.c), and the thread in which it does so (symbolize_thread.c).
  */
 
 #include <stdbool.h>
@@ -16,6 +16,9 @@
 #include "fastmem_stack.h"
 
 #define FASTMEM_STACK_MODULES 256u
+
+struct Dwfl;
+struct Dwfl_Module;
 
 /* What the linker has marked a file with, so that another one at its path is not taken for it. */
 struct fastmem_build_id {
@@ -35,6 +38,12 @@ const struct fastmem_module *fastmem_module(unsigned int number);
 
 /* For how long names are looked up, for however many stacks at once. Tests are less patient. */
 extern int fastmem_symbol_patience_ms;
+
+/*
+ * Its file, in a session of libdw, in which addresses are those of the file. NULL: the file is not
+ * there, or is another one.
+ */
+struct Dwfl *fastmem_module_open(const struct fastmem_module *m, struct Dwfl_Module **mod);
 
 /*
  * Calls work(arg) in a thread of its own, and returns when that has ended. If there can be no such

@@ -15,7 +15,6 @@
  */
 
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,70 +87,6 @@ msan_look(bool again)
 }
 
 /* Debug information. */
-
-/* Beside the file, by the name that objcopy --add-gnu-debuglink has left in it. */
-static int
-open_debug_link(const char *file, const char *link, char **found)
-{
-	static const char *const folders[] = { "", ".debug/" };
-	const char *slash = strrchr(file, '/');
-	unsigned int i;
-	int fd;
-
-	for (i = 0; slash != NULL && i < RTE_DIM(folders); i++) {
-		if (asprintf(found, "%.*s/%s%s", (int)(slash - file), file, folders[i], link) < 0)
-			break;
-		fd = open(*found, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0)
-			return fd;
-		free(*found);
-	}
-	*found = NULL;
-	return -1;
-}
-
-/*
- * As dwfl_standard_find_debuginfo(), without the servers that DEBUGINFOD_URLS names: a report does
- * not wait for a network, and the environment chooses no files for a set-user-ID program.
- */
-static int
-find_debuginfo(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base, const char *file,
-		const char *link, GElf_Word crc, char **found)
-{
-	int fd = dwfl_build_id_find_debuginfo(mod, data, name, base, file, link, crc, found);
-
-	return fd < 0 && file != NULL && link != NULL ? open_debug_link(file, link, found) : fd;
-}
-
-static const Dwfl_Callbacks session_callbacks = { .find_debuginfo = find_debuginfo };
-
-/* Whether the file is still the one that the stack was taken in. */
-static bool
-file_is_same(Dwfl_Module *mod, const struct fastmem_module *m)
-{
-	const unsigned char *id;
-	GElf_Addr address;
-	int size = RTE_MIN(dwfl_module_build_id(mod, &id, &address), (int)sizeof(m->build_id.bytes));
-
-	return size == m->build_id.size && (size == 0 || memcmp(id, m->build_id.bytes, size) == 0);
-}
-
-/* Addresses are those of the file. NULL: it is not there, or another one. */
-static Dwfl_Module *
-session_begin(struct fastmem_symbols *s, const struct fastmem_module *m)
-{
-	Dwfl *session = dwfl_begin(&session_callbacks);
-	Dwfl_Module *mod = NULL;
-
-	if (session != NULL)
-		mod = dwfl_report_elf(session, m->path, m->path, -1, 0, true);
-	if (mod == NULL || dwfl_report_end(session, NULL, NULL) != 0 || !file_is_same(mod, m)) {
-		dwfl_end(session);
-		return NULL;
-	}
-	s->sessions[s->n_sessions++] = session;
-	return mod;
-}
 
 /* Of an address. dwfl_module_addrdie() reads a table (.debug_aranges) that clang does not write. */
 static Dwarf_Die *
@@ -316,16 +251,19 @@ module_of(const struct frame *frame)
 static void
 look_up_module(struct fastmem_symbols *s, const struct fastmem_module *m, unsigned int first)
 {
-	Dwfl_Module *mod = session_begin(s, m);
+	Dwfl_Module *mod;
+	Dwfl *session = fastmem_module_open(m, &mod);
 	unsigned int i;
 
+	if (session != NULL)
+		s->sessions[s->n_sessions++] = session;
 	for (i = first; i < s->n; i++) {
 		struct frame *frame = &s->frames[i];
 
 		if (frame->at.module != m->path)
 			continue;
 		frame->looked_up = true;
-		if (mod == NULL || now_ms() >= s->deadline)
+		if (session == NULL || now_ms() >= s->deadline)
 			continue;
 		ask_debug_information(&frame->symbol, mod, frame->at.offset);
 		if (frame->symbol.n_calls == 0)
