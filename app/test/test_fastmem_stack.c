@@ -10,6 +10,7 @@
  */
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <link.h>
 #include <pthread.h>
@@ -686,6 +687,35 @@ a_stripped_file_has_lines_if_its_debug_file_is_found(void)
 	return shell("rm -r %s", folder);
 }
 
+/* What programs that are executed meanwhile have nothing of. */
+static ONE_COPY int
+files_that_names_are_read_from_are_closed_on_exec(void)
+{
+	uint32_t id = one_site();
+	struct fastmem_symbols *s = fastmem_symbols_make(&id, 1);
+	unsigned int n = 0;
+	int fd;
+
+	for (fd = 0; fd < 1024; fd++) {
+		char link[64], path[PATH_MAX];
+		ssize_t len;
+
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		len = readlink(link, path, sizeof(path) - 1);
+		if (len < 0)
+			continue;
+		path[len] = '\0';
+		if (strstr(path, "/dpdk-fastmem-test") == NULL && strstr(path, "/libc.so") == NULL &&
+				strncmp(path, "/usr/lib/debug/", 15) != 0)
+			continue;
+		n++;
+		TEST_ASSERT(fcntl(fd, F_GETFD) == FD_CLOEXEC, "%s", path);
+	}
+	fastmem_symbols_free(s);
+	TEST_ASSERT(n > 0);
+	return TEST_SUCCESS;
+}
+
 /* Another file is at the path of a module meanwhile: its lines would be wrong. */
 static ONE_COPY int
 a_file_that_has_changed_is_not_read(void)
@@ -889,6 +919,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(inlined_calls_are_found_after_link_time_optimisation),
 #endif
 	TEST_CASE(a_stripped_file_has_lines_if_its_debug_file_is_found),
+	TEST_CASE(files_that_names_are_read_from_are_closed_on_exec),
 	TEST_CASE(a_file_that_has_changed_is_not_read),
 	TEST_CASE(who_has_the_lock_of_the_dynamic_linker_can_print),
 	TEST_CASE(a_damaged_stack_does_no_harm),

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <elfutils/libdwfl.h>
 
@@ -17,13 +18,16 @@
 
 #include "fastmem_stack_private.h"
 
-/* With one file. NULL: it is no such file. */
+/* With one file. NULL: it is no such file. libdw itself would leave it open in what is executed. */
 static Dwfl *
 session_open(const char *path, const Dwfl_Callbacks *callbacks, Dwfl_Module **mod)
 {
-	Dwfl *session = dwfl_begin(callbacks);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	Dwfl *session = fd >= 0 ? dwfl_begin(callbacks) : NULL;
 
-	*mod = session != NULL ? dwfl_report_elf(session, path, path, -1, 0, true) : NULL;
+	*mod = session != NULL ? dwfl_report_elf(session, path, path, fd, 0, true) : NULL;
+	if (*mod == NULL && fd >= 0)
+		close(fd);
 	if (*mod != NULL && dwfl_report_end(session, NULL, NULL) == 0)
 		return session;
 	dwfl_end(session);
@@ -83,10 +87,11 @@ find_debuginfo(Dwfl_Module *mod, void **data, const char *name, Dwarf_Addr base,
 	GElf_Addr address;
 	int fd, size = dwfl_module_build_id(mod, &id, &address);
 
-	if (size <= 0)
-		return dwfl_standard_find_debuginfo(mod, data, name, base, file, link, crc, found);
-	fd = dwfl_build_id_find_debuginfo(mod, data, name, base, file, link, crc, found);
-	if (fd < 0 && file != NULL && link != NULL)
+	fd = (size > 0 ? dwfl_build_id_find_debuginfo : dwfl_standard_find_debuginfo)(mod, data,
+			name, base, file, link, crc, found);
+	if (fd >= 0)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	else if (size > 0 && file != NULL && link != NULL)
 		fd = open_debug_link(file, link, id, size, found);
 	return fd;
 }
