@@ -50,7 +50,7 @@ targets=$(ninja -C "$tree/build" -t targets all | sed -n 's/: .*//p' |
 ninja -C "$tree/build" $targets >"$scratch/build.log" 2>&1 || { tail -40 "$scratch/build.log"; exit 1; }
 
 nm -D --defined-only "$tree/build/lib/librte_fastmem.so" >"$scratch/exported"
-for f in $(sed -n 's/^\t\(rte_[a-z0-9_]*\);.*/\1/p' lib/fastmem/version.map); do
+for f in $(sed -n 's/^\t\([a-z][a-z0-9_]*\);.*/\1/p' lib/fastmem/version.map); do
 	grep -qE " $f(@|$)" "$scratch/exported" || die "the shared library does not export $f"
 done
 say "DPDK $(cat "$tree/VERSION"): lib/fastmem builds and exports its functions"

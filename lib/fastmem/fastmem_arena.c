@@ -33,8 +33,8 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
-#include "fastmem_hooks.h"
 #include "fastmem_eal.h"
+#include "fastmem_hooks.h"
 #include "fastmem_replace_heap.h"
 
 #define PAGE_GRANULES 32u /* of a 2 MiB page */

@@ -9,8 +9,8 @@
 
 #include <errno.h>
 
-#include "fastmem_private.h"
 #include "fastmem_hooks.h"
+#include "fastmem_private.h"
 
 /* The size and the alignment, in bytes, of one of the bins for alignments above a granule. */
 size_t

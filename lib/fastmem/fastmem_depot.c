@@ -42,9 +42,7 @@
 
 #include "fastmem_private.h"
 
-#define ID_BITS 24
-#define ID_MASK ((UINT64_C(1) << ID_BITS) - 1)
-#define TAG_MASK (UINT64_MAX >> ID_BITS)
+#define TAG_MASK (UINT64_MAX >> FASTMEM_OWNER_BITS)
 
 static inline bool
 cas(uint64_t *word, uint64_t expected, uint64_t desired)
@@ -109,7 +107,7 @@ bool
 fastmem_depot_put(struct fastmem_depot *depot, struct fastmem_magazine *m, uint32_t owner,
 		uint32_t limit)
 {
-	uint64_t tag = load(&m->owner) >> ID_BITS;
+	uint64_t tag = load(&m->owner) >> FASTMEM_OWNER_BITS;
 	uint64_t in_slot = fastmem_magazine_owner(tag + 1, m->id);
 	uint64_t tail = position(&depot->tail);
 	uint64_t head = position(&depot->head);
@@ -137,7 +135,7 @@ static struct fastmem_magazine *
 slot_take(uint64_t *slot, uint32_t owner)
 {
 	uint64_t in_slot = load(slot);
-	uint64_t tag = in_slot >> ID_BITS;
+	uint64_t tag = in_slot >> FASTMEM_OWNER_BITS;
 	const uint64_t in_depot = fastmem_magazine_owner(tag, FASTMEM_OWNER_DEPOT);
 	struct fastmem_magazine *m;
 	uint64_t owned;
@@ -145,9 +143,9 @@ slot_take(uint64_t *slot, uint32_t owner)
 
 	if (in_slot == 0)
 		return NULL;
-	m = fastmem_magazine_by_id(in_slot & ID_MASK);
+	m = fastmem_magazine_by_id(in_slot & FASTMEM_OWNER_MASK);
 	owned = load(&m->owner);
-	if (owned >> ID_BITS == ((tag - 1) & TAG_MASK)) {
+	if (owned >> FASTMEM_OWNER_BITS == ((tag - 1) & TAG_MASK)) {
 		cas(&m->owner, owned, in_depot);
 		owned = in_depot;
 	}
@@ -194,7 +192,7 @@ fastmem_depot_take(struct fastmem_depot *depot, uint32_t owner)
 bool
 fastmem_magazine_change(struct fastmem_magazine *m, uint64_t owned, uint32_t to)
 {
-	return cas(&m->owner, owned, fastmem_magazine_owner((owned >> ID_BITS) + 1, to));
+	return cas(&m->owner, owned, fastmem_magazine_owner((owned >> FASTMEM_OWNER_BITS) + 1, to));
 }
 
 /*
@@ -206,7 +204,7 @@ fastmem_magazine_seize(struct fastmem_magazine *m, uint32_t owner)
 {
 	uint64_t owned = load(&m->owner);
 
-	return (owned & ID_MASK) == owner && fastmem_magazine_change(m, owned, owner);
+	return (owned & FASTMEM_OWNER_MASK) == owner && fastmem_magazine_change(m, owned, owner);
 }
 
 /* Up to so many magazines are there; positions may be wrong. */
@@ -220,14 +218,15 @@ fastmem_depot_guess(const struct fastmem_depot *depot)
 const struct fastmem_magazine *
 fastmem_depot_look(const struct fastmem_depot *depot, unsigned int slot)
 {
-	uint64_t in_slot = load(&depot->slots[slot]);
+	uint64_t in_slot = load(&depot->slots[slot]), ahead;
 	const struct fastmem_magazine *m;
 
 	if (in_slot == 0)
 		return NULL;
-	m = fastmem_magazine_by_id(in_slot & ID_MASK);
+	m = fastmem_magazine_by_id(in_slot & FASTMEM_OWNER_MASK);
+	ahead = (in_slot >> FASTMEM_OWNER_BITS) - (load(&m->owner) >> FASTMEM_OWNER_BITS);
 	/* 0: in the queue; 1: being put; else already taken. */
-	return (((in_slot >> ID_BITS) - (load(&m->owner) >> ID_BITS)) & TAG_MASK) <= 1 ? m : NULL;
+	return (ahead & TAG_MASK) <= 1 ? m : NULL;
 }
 
 /* The number of magazines; a guess while others put and take. For tests. */

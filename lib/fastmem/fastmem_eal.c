@@ -11,7 +11,6 @@
  */
 
 #include <errno.h>
-#include <inttypes.h>
 
 #include <rte_errno.h>
 

@@ -77,7 +77,7 @@ magazine_add_block(uint32_t kind, bool may_grow)
 static uint64_t
 magazine_tag(const struct fastmem_magazine *m)
 {
-	return __atomic_load_n(&m->owner, __ATOMIC_RELAXED) >> 24;
+	return __atomic_load_n(&m->owner, __ATOMIC_RELAXED) >> FASTMEM_OWNER_BITS;
 }
 
 /* An unused magazine, empty, for the bin and this owner. NULL: no memory. */

@@ -135,12 +135,15 @@
 #define FASTMEM_LOCKS 4096
 #define FASTMEM_GATE (FASTMEM_LOCKS + FASTMEM_MAX_PEERS)
 
+/* Below a tag: of the owner's id in a magazine's word, and of the magazine's in a depot's slot. */
+#define FASTMEM_OWNER_BITS 24
+#define FASTMEM_OWNER_MASK ((UINT32_C(1) << FASTMEM_OWNER_BITS) - 1)
+
 /* Owner ids of magazines, beside those of thread caches. */
 #define FASTMEM_OWNER_DEPOT 0u
-#define FASTMEM_OWNER_UNUSED 0xffffffu
+#define FASTMEM_OWNER_UNUSED FASTMEM_OWNER_MASK
 /* Plus the number of a process: its threads that have no thread cache. */
 #define FASTMEM_OWNER_PEER 0xff0000u
-#define FASTMEM_OWNER_MASK 0xffffffu
 
 struct fastmem_debug;
 struct fastmem_layout;
@@ -922,7 +925,7 @@ bool fastmem_magazine_seize(struct fastmem_magazine *m, uint32_t owner);
 static inline uint64_t
 fastmem_magazine_owner(uint64_t tag, uint32_t owner)
 {
-	return tag << 24 | owner;
+	return tag << FASTMEM_OWNER_BITS | owner;
 }
 
 /* fastmem_thread.c */

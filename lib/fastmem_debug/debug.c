@@ -606,7 +606,7 @@ fastmem_debug_check(void)
 {
 	struct check check = { .n = 0 };
 
-	fastmem_records_walk(&(struct fastmem_walk){ .record = check_one,
+	fastmem_records_walk(&(struct fastmem_records_visit){ .record = check_one,
 		.between = check_report, .arg = &check });
 	return check.n_wrong;
 }

@@ -334,7 +334,7 @@ leaks_take(const struct fastmem_ctl *ctl)
 	/* First: it takes back what dead processes have cached. */
 	leaks->n_processes = RTE_MIN(rte_fastmem_processes(leaks->processes,
 			RTE_DIM(leaks->processes)), RTE_DIM(leaks->processes));
-	fastmem_records_walk(&(struct fastmem_walk){ .record = note_record, .arg = leaks });
+	fastmem_records_walk(&(struct fastmem_records_visit){ .record = note_record, .arg = leaks });
 	leaks->time = rte_rdtsc();
 	for (i = 1; i < ctl->n_bins; i++)
 		if (!has_records(leaks->level, &ctl->bins[i]))
@@ -580,7 +580,7 @@ fastmem_leaks_write_pool(FILE *f, const struct fastmem_bin *bin)
 	leaks->only = bin;
 	leaks->n_processes = RTE_MIN(rte_fastmem_processes(leaks->processes,
 			RTE_DIM(leaks->processes)), RTE_DIM(leaks->processes));
-	fastmem_records_walk(&(struct fastmem_walk){ .record = note_record, .arg = leaks });
+	fastmem_records_walk(&(struct fastmem_records_visit){ .record = note_record, .arg = leaks });
 	leaks->time = rte_rdtsc();
 	groups_sort(&leaks->by_place, by_bytes);
 	write_groups(f, leaks, &leaks->by_place);

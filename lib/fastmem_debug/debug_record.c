@@ -143,7 +143,7 @@ is_there(struct walk_slab *at, unsigned int *bin)
 
 /* Visit the next few records of a slab. False: there are no more. Under debug.walking. */
 static bool
-walk_records(const struct fastmem_walk *walk, struct walk_slab *at)
+walk_records(const struct fastmem_records_visit *walk, struct walk_slab *at)
 {
 	struct fastmem_granule *slab = fastmem_granule(at->head);
 	unsigned int bin;
@@ -164,7 +164,7 @@ walk_records(const struct fastmem_walk *walk, struct walk_slab *at)
 }
 
 static void
-walk_slab(const struct fastmem_walk *walk, uint32_t head)
+walk_slab(const struct fastmem_records_visit *walk, uint32_t head)
 {
 	struct walk_slab at = { .head = head };
 	bool more;
@@ -187,7 +187,7 @@ walk_slab(const struct fastmem_walk *walk, uint32_t head)
  * missed; none goes while one of its records is visited.
  */
 void
-fastmem_records_walk(const struct fastmem_walk *walk)
+fastmem_records_walk(const struct fastmem_records_visit *walk)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
 	unsigned int socket, i, n;

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include <rte_cycles.h>
-#include <rte_lcore.h>
+#include <rte_eal.h>
 
 #include "fastmem_debug.h"
 #include "fastmem_stack.h"

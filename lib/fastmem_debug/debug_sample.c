@@ -21,7 +21,6 @@
 #include <rte_errno.h>
 
 #include "fastmem_debug.h"
-#include "fastmem_track.h"
 
 #define TICK_US 1000
 #define EXACT_MAX 100u /* the largest N with which it is every N-th */

@@ -281,7 +281,7 @@ fastmem_track_stop(void)
 	/* Not under track.lock, which whoever ends a slab takes after debug.walking. */
 	end_telling();
 	if (tools & FASTMEM_TOOL_VALGRIND)
-		fastmem_records_walk(&(struct fastmem_walk){ .record = note_left });
+		fastmem_records_walk(&(struct fastmem_records_visit){ .record = note_left });
 #endif
 	lock_to_change();
 	if (track.memory_tools != 0)

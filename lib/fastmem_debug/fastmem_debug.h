@@ -284,13 +284,13 @@ void fastmem_records_drop(struct fastmem_granule *slab);
  * most FASTMEM_WALK_AT_ONCE calls of record, and after the last.
  */
 #define FASTMEM_WALK_AT_ONCE 32
-struct fastmem_walk {
+struct fastmem_records_visit {
 	void (*record)(struct fastmem_bin *bin, struct fastmem_granule *slab,
 		struct fastmem_record *r, void *arg);
 	void (*between)(void *arg);
 	void *arg;
 };
-void fastmem_records_walk(const struct fastmem_walk *walk);
+void fastmem_records_walk(const struct fastmem_records_visit *walk);
 
 /* debug_quarantine.c */
 int fastmem_quarantine_init(struct fastmem_debug *debug);

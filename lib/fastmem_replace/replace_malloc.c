@@ -15,7 +15,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_version.h>

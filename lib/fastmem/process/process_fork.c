@@ -21,7 +21,6 @@
  */
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
