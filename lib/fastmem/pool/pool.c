@@ -566,7 +566,7 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 	fastmem_mutex_unlock(&ctl->pools_lock);
 	if (!live) {
 		if (fastmem_checks_all())
-			FASTMEM_HOOK(pool_freed, pool);
+			fastmem_hooks()->pool_freed(pool);
 		else
 			FASTMEM_LOG(ERR, "%p is no pool, or was freed before", (void *)user);
 		return -EINVAL;

@@ -96,7 +96,7 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE);
 	if (ctl == NULL || !fastmem_pool_is_live(pool)) {
 		if (ctl != NULL && fastmem_checks_all())
-			FASTMEM_HOOK(pool_freed, pool);
+			fastmem_hooks()->pool_freed(pool);
 		return -ENODEV;
 	}
 	bin = fastmem_pool_bin(pool);
@@ -148,7 +148,7 @@ pool_get(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 
 	if (ret == 0 && fastmem_checks_all() &&
 			(fastmem_pool(user)->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0)
-		FASTMEM_HOOK(pool_take, fastmem_pool(user), objs, n);
+		fastmem_hooks()->pool_take(fastmem_pool(user), objs, n);
 	return ret;
 }
 
@@ -219,14 +219,14 @@ rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsi
 	}
 	if (!fastmem_pool_is_live(pool)) {
 		if (fastmem_checks_all())
-			FASTMEM_HOOK(pool_freed, pool);
+			fastmem_hooks()->pool_freed(pool);
 		else
 			FASTMEM_LOG(ERR, "put of %u objects to %p, which is no pool; ignored", n,
 				(void *)user);
 		return;
 	}
 	if (fastmem_checks_all() && (pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0) {
-		FASTMEM_HOOK(pool_put, pool, objs, n);
+		fastmem_hooks()->pool_put(pool, objs, n);
 		return;
 	}
 	if (fastmem_checks_some())
