@@ -15,6 +15,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fastmem_stack_private.h"
@@ -736,6 +737,30 @@ a_file_that_has_changed_is_not_read(void)
 	return shell("rm -r %s", folder);
 }
 
+static void
+do_nothing(void *arg)
+{
+	RTE_SET_USED(arg);
+}
+
+/* ThreadSanitizer lets no child of fork() start a thread: there it looks up no names. */
+static int
+a_look_up_in_a_forked_child_does_no_harm(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		alarm(20); /* it may wait for good rather than end */
+		fastmem_look_up_in_thread(do_nothing, NULL);
+		_exit(0);
+	}
+	TEST_ASSERT(pid > 0);
+	TEST_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	TEST_ASSERT_EQUAL(status, 0);
+	return TEST_SUCCESS;
+}
+
 static int
 print_in_linker(struct dl_phdr_info *info, size_t size, void *arg)
 {
@@ -921,6 +946,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(a_stripped_file_has_lines_if_its_debug_file_is_found),
 	TEST_CASE(files_that_names_are_read_from_are_closed_on_exec),
 	TEST_CASE(a_file_that_has_changed_is_not_read),
+	TEST_CASE(a_look_up_in_a_forked_child_does_no_harm),
 	TEST_CASE(who_has_the_lock_of_the_dynamic_linker_can_print),
 	TEST_CASE(a_damaged_stack_does_no_harm),
 	TEST_CASES_END

@@ -8,6 +8,7 @@
  */
 
 #include "fastmem_debug.h"
+#include "fastmem_stack.h"
 #include "fastmem_track.h"
 
 static void
@@ -15,6 +16,7 @@ forked(void)
 {
 	fastmem_report_forked();
 	fastmem_track_forked();
+	fastmem_look_up_forked();
 }
 
 const struct fastmem_hooks fastmem_debug_hooks = {

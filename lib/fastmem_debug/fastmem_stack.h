@@ -90,6 +90,9 @@ struct fastmem_symbols *fastmem_symbols_make(const uint32_t *ids, unsigned int n
 void fastmem_symbols_print(const struct fastmem_symbols *s, unsigned int i, FILE *f,
 		const char *indent);
 
+/* In a forked child. */
+void fastmem_look_up_forked(void);
+
 /** NULL: nothing is done. */
 void fastmem_symbols_free(struct fastmem_symbols *s);
 

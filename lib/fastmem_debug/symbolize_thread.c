@@ -22,6 +22,17 @@
 
 __thread bool fastmem_reporting;
 
+static bool forked; /* this process is a child of one that had fastmem */
+
+/* ThreadSanitizer ends a forked child that starts a thread. */
+extern void __tsan_acquire(void *addr) __attribute__((weak));
+
+void
+fastmem_look_up_forked(void)
+{
+	forked = true;
+}
+
 struct look_up {
 	void (*work)(void *arg);
 	void *arg;
@@ -63,7 +74,7 @@ fastmem_look_up_in_thread(void (*work)(void *arg), void *arg)
 	pthread_t thread;
 	int ret;
 
-	if (pthread_attr_init(&attr) != 0)
+	if ((forked && __tsan_acquire != NULL) || pthread_attr_init(&attr) != 0)
 		return;
 	dl_iterate_phdr(add_thread_local, &stack);
 	pthread_attr_setstacksize(&attr, stack);
