@@ -76,7 +76,7 @@ def names(archive, *kinds):
     return {words[1] for words in lines if len(words) == 2 and words[0] in kinds}
 
 
-def run(program, *arguments, debug=None, libraries=None):
+def run(program, *arguments, debug=None, libraries=None, cwd=None):
     """What the program says, and logs."""
     env = {k: v for k, v in os.environ.items() if k not in ("RTE_FASTMEM_DEBUG", "LD_LIBRARY_PATH")}
     if debug is not None:
@@ -85,7 +85,7 @@ def run(program, *arguments, debug=None, libraries=None):
         env["LD_LIBRARY_PATH"] = libraries
     done = subprocess.run([WITH_EAL, "--no-huge", "--memory", "64", program, "--", *arguments], env=env,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-                          timeout=120)
+                          timeout=120, cwd=cwd)
     return done.stdout
 
 
@@ -154,6 +154,12 @@ class Loading(unittest.TestCase):
             output = run(SHARED, debug=debug + ",on-error=continue,leaks=no")
             self.says(output, "^init: 0$", "^level: %d$" % level, "^library: loaded$",
                       "write behind an object of 100 bytes: to the first byte behind it")
+
+    def test_a_report_to_no_file_goes_where_the_log_goes(self):
+        folder = self.folder()
+        output = run(SHARED, debug="full,on-error=continue,report=-", cwd=folder)
+        self.says(output, "write behind an object of 100 bytes")
+        self.assertEqual(os.listdir(folder), [])
 
     def test_it_is_loaded_when_the_program_asks(self):
         output = run(SHARED, "conf")

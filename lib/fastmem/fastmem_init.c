@@ -188,6 +188,11 @@ primary_init(const struct fastmem_settings *settings)
 	if (mz == NULL)
 		mz = rte_memzone_reserve_aligned(FASTMEM_CTL_NAME, size, SOCKET_ID_ANY, 0,
 				RTE_CACHE_LINE_SIZE);
+	if (mz == NULL && rte_errno == EEXIST) {
+		FASTMEM_LOG(ERR, "another fastmem is in this process: the program, a plug-in or a "
+			"preloaded library brings a second one");
+		return -ENOMEM;
+	}
 	if (mz == NULL) {
 		FASTMEM_LOG(ERR, "no memory for the bookkeeping (%zu bytes): %s. "
 			"Give EAL more memory (-m, huge pages)", size, rte_strerror(rte_errno));

@@ -93,11 +93,13 @@ typedef uint32_t rte_fastmem_handle_t;
  *   - 0: success
  *   - -EINVAL: the value of RTE_FASTMEM_DEBUG is invalid: the log names it
  *   - -ENOENT: checking is asked for, and librte_fastmem_debug cannot be loaded: the log tells why
- *   - -EBUSY: already initialised, by this function; or called from a callback
- *     of such a call; or, in the primary,
- *     secondary processes are still attached to what an earlier
- *     rte_fastmem_deinit() could not give back; or, in a secondary, the primary
- *     has called that, and this process not yet
+ *   - -EBUSY: one of these:
+ *     - already initialised, by this function
+ *     - called from a callback of such a call
+ *     - a forked child of a process that uses fastmem, or rte_eal_cleanup() was called
+ *     - in the primary: secondary processes are still attached to what an earlier
+ *       rte_fastmem_deinit() could not give back
+ *     - in a secondary: the primary has called that, and this process not yet
  *   - -ENOMEM: no memory for the bookkeeping, or rte_eal_init() was not called
  *   - -ENODEV: secondary process, and the primary has not initialised fastmem,
  *     or has done so with another version of it

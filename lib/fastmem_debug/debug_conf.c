@@ -74,6 +74,8 @@ parse_setting(const char *name, const char *value, struct fastmem_settings *s)
 				strlcpy(s->report_file, value, sizeof(s->report_file)) >=
 					sizeof(s->report_file))
 			return "report=FILE";
+		if (strcmp(value, "-") == 0) /* as for other programs: no file */
+			s->report_file[0] = '\0';
 	} else {
 		return "off, light, full or sample=N, and after a comma on-error=, leaks=, "
 			"quarantine=, depth= or report=";
