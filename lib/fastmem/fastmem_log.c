@@ -17,7 +17,7 @@
 
 RTE_LOG_REGISTER_DEFAULT(fastmem_logtype, NOTICE);
 
-static __thread struct fastmem_later *pending; /* the outermost one; NULL: lines are written at once */
+__thread struct fastmem_later *fastmem_log_pending;
 
 /* Where lines go, for what writes by itself. */
 FILE *
@@ -26,17 +26,6 @@ fastmem_log_stream(void)
 	FILE *f = rte_log_get_stream();
 
 	return f != NULL ? f : stderr;
-}
-
-/* Start to keep lines back. Those that are within another call of this are left to that. */
-void
-fastmem_log_later(struct fastmem_later *later)
-{
-	later->is_outer = pending == NULL;
-	later->n_bytes = 0;
-	later->n_lost = 0;
-	if (later->is_outer)
-		pending = later;
 }
 
 static void
@@ -56,8 +45,9 @@ keep(struct fastmem_later *later, uint32_t level, const char *format, va_list ap
 	later->n_bytes += 1 + n + 1;
 }
 
-static __rte_noinline void
-write_lines(const struct fastmem_later *later)
+/* Write what was kept back. No lock is held, and other lines may come from within. */
+void
+fastmem_log_write(const struct fastmem_later *later)
 {
 	FASTMEM_UNCANCELLABLE;
 	const char *line;
@@ -69,17 +59,6 @@ write_lines(const struct fastmem_later *later)
 		FASTMEM_LOG(ERR, "%u more lines are not shown", later->n_lost);
 }
 
-/* Write what was kept back. No lock is held, and other lines may come from within. */
-void
-fastmem_log_now(struct fastmem_later *later)
-{
-	if (!later->is_outer)
-		return;
-	pending = NULL;
-	if (unlikely(later->n_bytes != 0 || later->n_lost != 0))
-		write_lines(later);
-}
-
 void
 fastmem_log(uint32_t level, const char *format, ...)
 {
@@ -89,8 +68,8 @@ fastmem_log(uint32_t level, const char *format, ...)
 	if (!rte_log_can_log(fastmem_logtype, level))
 		return;
 	va_start(ap, format);
-	if (pending != NULL)
-		keep(pending, level, format, ap);
+	if (fastmem_log_pending != NULL)
+		keep(fastmem_log_pending, level, format, ap);
 	else
 		rte_vlog(level, fastmem_logtype, format, ap);
 	va_end(ap);

@@ -621,10 +621,32 @@ struct fastmem_later {
 	char text[FASTMEM_LATER_BYTES];
 };
 
+/* The outermost one; NULL: lines are written at once. Internal, as fastmem_growth_held. */
+extern __thread struct fastmem_later *fastmem_log_pending
+	__attribute__((tls_model("initial-exec")));
 __rte_internal
-void fastmem_log_later(struct fastmem_later *later);
-__rte_internal
-void fastmem_log_now(struct fastmem_later *later);
+void fastmem_log_write(const struct fastmem_later *later);
+
+/* Start to keep lines back. Those that are within another call of this are left to that. */
+static inline void
+fastmem_log_later(struct fastmem_later *later)
+{
+	later->is_outer = fastmem_log_pending == NULL;
+	later->n_bytes = 0;
+	later->n_lost = 0;
+	if (likely(later->is_outer))
+		fastmem_log_pending = later;
+}
+
+static inline void
+fastmem_log_now(struct fastmem_later *later)
+{
+	if (unlikely(!later->is_outer))
+		return;
+	fastmem_log_pending = NULL;
+	if (unlikely(later->n_bytes != 0 || later->n_lost != 0))
+		fastmem_log_write(later);
+}
 
 /*
  * To the end of a function that takes a lock: what is logged meanwhile is written then. The log's
@@ -727,6 +749,16 @@ static inline uint32_t
 fastmem_granule_index(const void *ptr)
 {
 	return ((uintptr_t)ptr >> RTE_FASTMEM_GRANULE_SHIFT) - rte_fastmem_map.first;
+}
+
+/* The slab that a pointer of some bin points into. */
+static inline struct fastmem_granule *
+fastmem_slab_of(const void *obj)
+{
+	uint32_t index = fastmem_granule_index(obj);
+	struct fastmem_granule *g = fastmem_granule(index);
+
+	return g->head == index ? g : fastmem_granule(g->head);
 }
 
 static inline char *
@@ -889,8 +921,6 @@ void fastmem_slab_end(struct fastmem_bin *bin, struct fastmem_granule *slab);
 unsigned int fastmem_slabs(struct fastmem_bin *bin, struct fastmem_granule ***slabs);
 uint32_t fastmem_slab_slot(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
 		const void *obj);
-__rte_internal
-struct fastmem_granule *fastmem_slab_of(const void *obj);
 void fastmem_slab_free_array(struct fastmem_bin *from, void **objs, uint32_t *n_objs);
 void fastmem_slab_free(struct fastmem_bin *from, struct fastmem_magazine *m);
 void fastmem_slab_free_one(struct fastmem_bin *from, void *obj, uint64_t *count, int change);

@@ -43,16 +43,6 @@ fastmem_bin_extent(struct fastmem_bin *bin, struct fastmem_extent *out)
 	fastmem_mutex_unlock(&bin->lock);
 }
 
-/* The slab that a pointer of some bin points into. */
-struct fastmem_granule *
-fastmem_slab_of(const void *obj)
-{
-	uint32_t index = fastmem_granule_index(obj);
-	struct fastmem_granule *g = fastmem_granule(index);
-
-	return g->head == index ? g : fastmem_granule(g->head);
-}
-
 /* The number of an object's slot; UINT32_MAX: that is no object. */
 uint32_t
 fastmem_slab_slot(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
