@@ -30,13 +30,6 @@
 
 struct fastmem_debug_process fastmem_debug;
 
-uint32_t
-fastmem_debug_state_of(const struct fastmem_record *r)
-{
-	/* Pairs with the release in set_state(). */
-	return __atomic_load_n(&r->state, __ATOMIC_ACQUIRE);
-}
-
 static void
 set_state(struct fastmem_record *r, enum fastmem_record_state state)
 {
@@ -103,12 +96,6 @@ seize(struct fastmem_record *r)
 		state = settled_state(r);
 	while (claim(r, state) != state);
 	return state;
-}
-
-bool
-fastmem_debug_is_full_level(void)
-{
-	return fastmem_checking.level != RTE_FASTMEM_DEBUG_LIGHT;
 }
 
 /* As rte_gettid(), without the call that its variable takes from a shared object. */
@@ -291,11 +278,13 @@ fastmem_debug_give_back(void *slot, struct fastmem_finding *finding)
 }
 
 static void
-fastmem_report_pointer(enum rte_fastmem_error error, const struct place *p, const void *ptr)
+fastmem_report_pointer(enum rte_fastmem_error error, const struct fastmem_bin *bin,
+		const struct fastmem_granule *slab, const struct fastmem_record *r,
+		const void *ptr)
 {
 	struct fastmem_finding finding;
 
-	fastmem_finding_pointer(&finding, error, p->bin, p->slab, p->r, ptr);
+	fastmem_finding_pointer(&finding, error, bin, slab, r, ptr);
 	fastmem_report(&finding);
 }
 
@@ -303,40 +292,41 @@ fastmem_report_pointer(enum rte_fastmem_error error, const struct place *p, cons
  * What an address that is to be freed points to. NULL: to nothing that could be, which was
  * reported; then the caller does nothing.
  */
-static struct fastmem_record *
+static inline struct fastmem_record *
 fastmem_debug_find_live(const void *ptr, enum rte_fastmem_error wrong, struct place *p)
 {
 	const bool resized = wrong == RTE_FASTMEM_ERROR_REALLOC;
 	unsigned int id = rte_fastmem_bin_of(ptr);
+	struct fastmem_granule *slab;
 	struct fastmem_record *r;
+	struct fastmem_bin *bin;
 	uint32_t state;
 
 	if (id == 0) {
 		fastmem_report_foreign(resized ? wrong : RTE_FASTMEM_ERROR_FREE_FOREIGN, ptr);
 		return NULL;
 	}
-	*p = (struct place){ .bin = &fastmem_ctl()->bins[id], .slab = fastmem_slab_of(ptr) };
-	r = fastmem_record_of(p->bin, p->slab, ptr);
+	bin = &fastmem_ctl()->bins[id];
+	slab = fastmem_slab_of(ptr);
+	r = fastmem_record_of(bin, slab, ptr);
 	state = r != NULL ? fastmem_debug_state_of(r) : FASTMEM_RECORD_NEW;
 	if (state == FASTMEM_RECORD_NEW) {
-		fastmem_report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_FOREIGN, p, ptr);
+		fastmem_report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_FOREIGN, bin, slab,
+			NULL, ptr);
 		return NULL;
 	}
-	place_read(p, p->bin, p->slab, r, state);
-	if (ptr != p->obj) {
-		fastmem_report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_INTERIOR, p, ptr);
+	if (ptr != fastmem_record_object(bin, slab, r)) {
+		fastmem_report_pointer(resized ? wrong : RTE_FASTMEM_ERROR_FREE_INTERIOR, bin,
+			slab, r, ptr);
 		return NULL;
 	}
-	if (resized) {
-		if (state == FASTMEM_RECORD_LIVE)
-			return r;
-	} else if (claim(r, FASTMEM_RECORD_LIVE) == FASTMEM_RECORD_LIVE) {
-		/* It may be another object by now that begins here. */
-		place_read(p, p->bin, p->slab, r, FASTMEM_RECORD_BUSY);
-		return r;
+	if ((resized ? state : claim(r, FASTMEM_RECORD_LIVE)) != FASTMEM_RECORD_LIVE) {
+		fastmem_report_pointer(wrong, bin, slab, r, ptr);
+		return NULL;
 	}
-	fastmem_report_pointer(wrong, p, ptr);
-	return NULL;
+	/* Not before: it may be another object by now that begins here. */
+	place_read(p, bin, slab, r, resized ? state : (uint32_t)FASTMEM_RECORD_BUSY);
+	return r;
 }
 
 /* The size of the slots of which one would be had for that without checking; 0: none. */
@@ -444,7 +434,8 @@ fastmem_debug_free(void *ptr, const struct fastmem_expect *expect)
 	}
 	if (fastmem_debug_zones_are_damaged(&p, &damage))
 		fastmem_debug_report_and_mend(&p, &damage);
-	fastmem_debug_check_zone_before(&p);
+	if (p.bin->pool != NULL)
+		fastmem_debug_check_zone_before(&p);
 	note_free(&p);
 	set_state(r, FASTMEM_RECORD_FREED);
 	if (fastmem_debug_is_full_level())

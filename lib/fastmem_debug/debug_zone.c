@@ -72,17 +72,6 @@ back_of(const struct place *p)
 	return p->end - p->obj - p->size;
 }
 
-/*
- * Whether tools are told of the objects of a bin. Not of pools with an RCU variable: their
- * readers may read what was put, as long as they like.
- */
-bool
-fastmem_debug_is_tracked(const struct fastmem_bin *bin)
-{
-	return unlikely(fastmem_debug.tools != 0) && (fastmem_debug.tools == FASTMEM_TOOL_TSAN ||
-		bin->pool == NULL || bin->pool->qsbr == NULL);
-}
-
 /* Fill what nobody may access. */
 static void
 rewrite_area(const struct fastmem_bin *bin, uint8_t *area, size_t len, uint8_t byte)
@@ -113,14 +102,16 @@ fastmem_debug_zones_are_damaged(const struct place *p, struct damage *d)
 
 	if (!fastmem_debug.zones)
 		return false;
-	at = first_changed(p->obj - front, front, FASTMEM_ZONE_BYTE);
+	at = front == 0 ? 0 : first_changed(p->obj - front, front, FASTMEM_ZONE_BYTE);
 	if (at < front) {
 		*d = (struct damage){ RTE_FASTMEM_ERROR_UNDERFLOW, p->obj - front + at };
 		return true;
 	}
 	at = first_changed(p->obj + p->size, back, FASTMEM_ZONE_BYTE);
+	if (likely(at == back))
+		return false;
 	*d = (struct damage){ RTE_FASTMEM_ERROR_OVERFLOW, p->obj + p->size + at };
-	return at < back;
+	return true;
 }
 
 /* Whether somebody has written to an object since it was freed. */
@@ -131,13 +122,14 @@ fastmem_debug_freed_is_damaged(const struct place *p, struct damage *d)
 
 	if (!fastmem_debug.zones)
 		return false;
-	*d = (struct damage){ RTE_FASTMEM_ERROR_WRITE_AFTER_FREE, NULL };
-	if (p->bin->pool != NULL)
+	if (p->bin->pool != NULL) {
+		*d = (struct damage){ RTE_FASTMEM_ERROR_WRITE_AFTER_FREE, NULL };
 		return fastmem_debug_is_full_level() && p->r->sum != fastmem_debug_sum_of(p->obj,
 				p->size);
+	}
 	at = first_changed(p->obj, p->size, FASTMEM_FREED_BYTE);
 	if (at < p->size) {
-		d->first = p->obj + at;
+		*d = (struct damage){ RTE_FASTMEM_ERROR_WRITE_AFTER_FREE, p->obj + at };
 		return true;
 	}
 	/* Those of level LIGHT were checked when it was freed. */
@@ -157,7 +149,7 @@ fastmem_debug_check_zone_before(const struct place *p)
 	struct fastmem_record *before;
 	uint32_t state;
 
-	if (p->bin->pool == NULL || p->r == p->slab->records || !fastmem_debug.zones)
+	if (p->r == p->slab->records || !fastmem_debug.zones)
 		return;
 	before = p->r - 1; /* another thread may write to it */
 	state = fastmem_debug_state_of(before);

@@ -33,16 +33,37 @@ struct damage {
 	const void *first; /* byte; NULL: not known */
 };
 
+static inline bool
+fastmem_debug_is_full_level(void)
+{
+	return fastmem_checking.level != RTE_FASTMEM_DEBUG_LIGHT;
+}
+
+static inline uint32_t
+fastmem_debug_state_of(const struct fastmem_record *r)
+{
+	/* Pairs with the release in set_state(). */
+	return __atomic_load_n(&r->state, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * Whether tools are told of the objects of a bin. Not of pools with an RCU variable: their
+ * readers may read what was put, as long as they like.
+ */
+static inline bool
+fastmem_debug_is_tracked(const struct fastmem_bin *bin)
+{
+	return unlikely(fastmem_debug.tools != 0) && (fastmem_debug.tools == FASTMEM_TOOL_TSAN ||
+		bin->pool == NULL || bin->pool->qsbr == NULL);
+}
+
 /* debug.c */
-uint32_t fastmem_debug_state_of(const struct fastmem_record *r);
-bool fastmem_debug_is_full_level(void);
 void fastmem_debug_find_damage(struct fastmem_finding *finding, const struct place *p,
 		const struct damage *d);
 bool fastmem_debug_has_records(const struct fastmem_bin *bin);
 
 /* debug_zone.c */
 uint64_t fastmem_debug_sum_of(const uint8_t *p, size_t n);
-bool fastmem_debug_is_tracked(const struct fastmem_bin *bin);
 void fastmem_debug_rewrite(const struct place *p, bool freed);
 bool fastmem_debug_zones_are_damaged(const struct place *p, struct damage *d);
 bool fastmem_debug_freed_is_damaged(const struct place *p, struct damage *d);

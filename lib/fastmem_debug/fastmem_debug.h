@@ -159,7 +159,8 @@ static inline char *
 fastmem_record_object(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
 		const struct fastmem_record *r)
 {
-	return fastmem_record_slot(bin, slab, r) + bin->header + r->front;
+	return fastmem_record_slot(bin, slab, r) + bin->header +
+		__atomic_load_n(&r->front, __ATOMIC_RELAXED);
 }
 
 /* What an object needs of its slot. */
