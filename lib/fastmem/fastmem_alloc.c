@@ -27,10 +27,8 @@
 
 /* Objects. */
 
-/* Fill in a request. Returns 0 or a negative errno. */
-int
-fastmem_request_init(struct request *r, size_t size, size_t align, unsigned int flags,
-		int socket_id)
+static inline int
+request_init(struct request *r, size_t size, size_t align, unsigned int flags, int socket_id)
 {
 	int ret;
 
@@ -54,6 +52,14 @@ fastmem_request_init(struct request *r, size_t size, size_t align, unsigned int 
 		r->n_sockets = 1;
 	}
 	return 0;
+}
+
+/* Fill in a request. Returns 0 or a negative errno. */
+int
+fastmem_request_init(struct request *r, size_t size, size_t align, unsigned int flags,
+		int socket_id)
+{
+	return request_init(r, size, align, flags, socket_id);
 }
 
 /* A request for what a handle stands for. */
@@ -118,7 +124,7 @@ request_reclaim(const struct request *r)
 }
 
 /* n objects of the first socket that has them, or can grow if flags allow. */
-static bool
+static __rte_always_inline bool
 request_try(const struct request *r, void **objs, unsigned int n, unsigned int flags)
 {
 	FASTMEM_LOG_LATER; /* a stream that allocates would change the cache that is at work */
@@ -131,7 +137,7 @@ request_try(const struct request *r, void **objs, unsigned int n, unsigned int f
 			objs[0] = fastmem_cache_alloc(r->t, bin, flags);
 		if (n == 1 ? objs[0] != NULL :
 				fastmem_cache_alloc_bulk(r->t, bin, objs, n, flags)) {
-			if (r->moves)
+			if (r->moves && unlikely(r->t->socket != bin->socket))
 				fastmem_thread_use(r->t, bin->socket);
 			return true;
 		}
@@ -154,21 +160,33 @@ request_may_grow(const struct request *r, unsigned int flags)
 	return false;
 }
 
+/* Rare, and so not inline as a first try is. */
+static __rte_noinline bool
+request_retry(const struct request *r, void **objs, unsigned int n, unsigned int flags)
+{
+	return request_try(r, objs, n, flags);
+}
+
+/* After a first try without growth, or, of one socket only, with it. */
+static __rte_noinline bool
+request_try_harder(const struct request *r, void **objs, unsigned int n, unsigned int flags)
+{
+	if (r->n_sockets > 1 && request_may_grow(r, flags) && request_retry(r, objs, n, flags))
+		return true;
+	return request_reclaim(r) && request_retry(r, objs, n, flags);
+}
+
 /*
  * n objects into an array of the caller. What another socket has is better than growth, which takes
  * long, and longest where it is refused.
  */
-static bool
+static __rte_always_inline bool
 request_try_all(const struct request *r, void **objs, unsigned int n, unsigned int flags)
 {
-	const bool only_here = r->n_sockets == 1;
+	const unsigned int first_flags = r->n_sockets == 1 ? flags : flags | FASTMEM_F_NO_CHUNK;
 
-	if (!only_here && request_try(r, objs, n, flags | FASTMEM_F_NO_CHUNK))
-		return true;
-	if ((only_here || request_may_grow(r, flags)) &&
-			request_try(r, objs, n, flags))
-		return true;
-	return request_reclaim(r) && request_try(r, objs, n, flags);
+	return likely(request_try(r, objs, n, first_flags)) ||
+		request_try_harder(r, objs, n, flags);
 }
 
 /*
@@ -196,7 +214,7 @@ request_epoch(const struct request *r, uint64_t now, bool *may_grow)
 }
 
 /* A call of a thread that has failed to get one object of this size before. 0 or -ENOMEM. */
-static int
+static __rte_noinline int
 request_again(const struct request *r, struct fastmem_failure *failure, void **objs,
 		unsigned int n, unsigned int flags)
 {
@@ -217,8 +235,8 @@ request_again(const struct request *r, struct fastmem_failure *failure, void **o
 }
 
 /* 0 or -ENOMEM, as all that follow. */
-int
-fastmem_request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags)
+static __rte_always_inline int
+request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags)
 {
 	struct fastmem_bin *first = fastmem_request_bin(r, 0);
 	struct fastmem_failure *failure = NULL;
@@ -237,6 +255,22 @@ fastmem_request_serve(const struct request *r, void **objs, unsigned int n, unsi
 		fastmem_failure_begin(r->t, first, r->n_sockets);
 	fastmem_cache_nomem(r->t, first, n);
 	return ret;
+}
+
+int
+fastmem_request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags)
+{
+	return request_serve(r, objs, n, flags);
+}
+
+/* One object, in one step. 0 or a negative errno. */
+int
+fastmem_request_alloc(void **obj, size_t size, size_t align, unsigned int flags, int socket_id)
+{
+	struct request r;
+	int ret = request_init(&r, size, align, flags, socket_id);
+
+	return ret != 0 ? ret : request_serve(&r, obj, 1, flags);
 }
 
 static void *

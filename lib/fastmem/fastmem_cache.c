@@ -350,14 +350,12 @@ magazine_offer(struct fastmem_tcache *t, struct fastmem_bin *bin, struct fastmem
  * Another thread has taken the objects of this cache away. What is left, or was freed at
  * that moment, goes to the slabs, and the cache begins anew.
  */
-static void
-cache_restore(struct fastmem_tcache *t, struct fastmem_bin *bin)
+static __rte_noinline void
+cache_begin_anew(struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
 	struct rte_fastmem_cache *c = &t->caches[bin->id];
 	struct fastmem_magazine *m = c->loaded;
 
-	if (c->base <= c->end)
-		return;
 	move_begin(t, c);
 	unload_magazine(c);
 	count_in(c, -(int64_t)m->n);
@@ -367,6 +365,15 @@ cache_restore(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	MOVE(c->end, m->objs + c->capacity);
 	move_end(t);
 	fastmem_slab_free(bin, m);
+}
+
+static inline void
+cache_restore(struct fastmem_tcache *t, struct fastmem_bin *bin)
+{
+	const struct rte_fastmem_cache *c = &t->caches[bin->id];
+
+	if (unlikely(c->base > c->end))
+		cache_begin_anew(t, bin);
 }
 
 void

@@ -462,8 +462,8 @@ rte_fastmem_init(void)
 }
 
 /* Of a process that has not attached, or not yet: NULL if it cannot. */
-static __rte_noinline struct fastmem_ctl *
-ctl_attach(void)
+struct fastmem_ctl *
+fastmem_ctl_attach(void)
 {
 	enum fastmem_process_state state = fastmem_process_state();
 	struct life life;
@@ -482,13 +482,6 @@ ctl_attach(void)
 		} while (ret == -EAGAIN && fastmem_hooks_fetch());
 	}
 	return fastmem_process_state() == FASTMEM_PROCESS_OPEN ? fastmem_ctl() : NULL;
-}
-
-/* The shared state, if there is one for this process. */
-struct fastmem_ctl *
-fastmem_ctl_get(void)
-{
-	return likely(fastmem_process_state() == FASTMEM_PROCESS_OPEN) ? fastmem_ctl() : ctl_attach();
 }
 
 static void

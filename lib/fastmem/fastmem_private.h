@@ -795,14 +795,22 @@ struct fastmem_socket_figures {
 	uint64_t n_runs; /* free ones */
 };
 
-/* fastmem_init.c: the shared state, in a secondary attached to if need be; NULL: none */
+/* fastmem_init.c */
 __rte_internal
-struct fastmem_ctl *fastmem_ctl_get(void);
+struct fastmem_ctl *fastmem_ctl_attach(void); /* see fastmem_ctl_get() */
 void fastmem_close_attached(void);
 void fastmem_forget(void);
 void fastmem_log_ignored(void);
 void fastmem_forked(void);
 void fastmem_end_serving(void);
+
+/* The shared state, in a secondary attached to if need be; NULL: none. */
+static inline struct fastmem_ctl *
+fastmem_ctl_get(void)
+{
+	return likely(fastmem_process_state() == FASTMEM_PROCESS_OPEN) ? fastmem_ctl() :
+		fastmem_ctl_attach();
+}
 void fastmem_end(void);
 
 /* process_unload.c */
@@ -967,6 +975,8 @@ bool fastmem_counts_make(struct fastmem_tcache *t, unsigned int bin);
 struct fastmem_tcache *fastmem_tcache_current(void);
 __rte_internal
 struct fastmem_tcache *fastmem_tcache_self(bool may_grow);
+__rte_internal
+struct fastmem_tcache *fastmem_tcache_to_free(bool may_grow);
 __rte_internal
 void fastmem_threads_disarm(void);
 __rte_internal

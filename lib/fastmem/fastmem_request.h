@@ -46,6 +46,9 @@ int fastmem_request_init(struct request *r, size_t size, size_t align, unsigned 
 __rte_internal
 int fastmem_request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags);
 __rte_internal
+int fastmem_request_alloc(void **obj, size_t size, size_t align, unsigned int flags,
+		int socket_id);
+__rte_internal
 int fastmem_request_bulk(const struct request *r, void **ptrs, unsigned int n, size_t zero,
 		unsigned int flags);
 __rte_internal

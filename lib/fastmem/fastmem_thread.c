@@ -82,12 +82,18 @@ static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
 static bool have_exit_key;
 
+static inline struct fastmem_tcache *
+tcache_current(void)
+{
+	/* Relaxed: others only ever write NULL, when the thread's caches are gone. */
+	return self != NULL ? __atomic_load_n(&self->tcache, __ATOMIC_RELAXED) : NULL;
+}
+
 /* The calling thread's caches; NULL: it has none, or not yet. */
 struct fastmem_tcache *
 fastmem_tcache_current(void)
 {
-	/* Relaxed: others only ever write NULL, when the thread's caches are gone. */
-	return self != NULL ? __atomic_load_n(&self->tcache, __ATOMIC_RELAXED) : NULL;
+	return tcache_current();
 }
 
 static int32_t
@@ -385,7 +391,7 @@ thread_begin(struct fastmem_tcache *t, int32_t lcore, int socket_id, bool may_gr
 struct fastmem_tcache *
 fastmem_tcache_self(bool may_grow)
 {
-	struct fastmem_tcache *t = fastmem_tcache_current();
+	struct fastmem_tcache *t = tcache_current();
 	int socket_id = fastmem_socket_of_thread();
 	int32_t lcore = lcore_key();
 
@@ -396,6 +402,15 @@ fastmem_tcache_self(bool may_grow)
 		fastmem_thread_use(t, t->home);
 	}
 	return t;
+}
+
+/* The same for what is freed, whatever the thread's socket is: EAL is not asked for it. */
+struct fastmem_tcache *
+fastmem_tcache_to_free(bool may_grow)
+{
+	struct fastmem_tcache *t = tcache_current();
+
+	return likely(t != NULL && t->lcore == lcore_key()) ? t : fastmem_tcache_self(may_grow);
 }
 
 /*

@@ -245,12 +245,16 @@ fastmem_debug_take(void *slot, const struct fastmem_shape *shape, unsigned int f
 static void
 slot_back(struct fastmem_bin *bin, void *slot)
 {
+	const bool of_pool = bin->id >= fastmem_ctl()->first_pool_bin;
 	FASTMEM_LOG_LATER;
-	struct fastmem_tcache *t = fastmem_tcache_self(bin->pool == NULL);
+	struct fastmem_tcache *t = fastmem_tcache_to_free(bin->pool == NULL);
 
-	fastmem_caches_lock(bin);
+	/* A size class has no such lock. */
+	if (of_pool)
+		fastmem_caches_lock(bin);
 	fastmem_cache_free(t, bin, slot);
-	fastmem_caches_unlock(bin);
+	if (of_pool)
+		fastmem_caches_unlock(bin);
 }
 
 /*

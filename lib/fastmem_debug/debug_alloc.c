@@ -57,15 +57,22 @@ fastmem_checked_serve(struct request *r, const struct fastmem_shape *shape, void
 	return ret;
 }
 
+/* What is wrong with a request is so without the zones. 0: nothing. */
+static inline int
+request_error(size_t size, size_t align)
+{
+	unsigned int offset;
+
+	return size <= RTE_FASTMEM_MAX_SIZE ? 0 : fastmem_bin_offset(size, align, &offset);
+}
+
 int
 fastmem_checked_alloc(void **objs, unsigned int n, size_t size, size_t align, unsigned int flags,
 		int socket_id)
 {
 	struct fastmem_shape shape;
 	struct request r;
-	unsigned int offset;
-	/* What is wrong with the request is so without the zones. */
-	int ret = size <= RTE_FASTMEM_MAX_SIZE ? 0 : fastmem_bin_offset(size, align, &offset);
+	int ret = request_error(size, align);
 
 	if (ret == 0) {
 		shape = fastmem_debug_shape(size, align);
@@ -77,14 +84,20 @@ fastmem_checked_alloc(void **objs, unsigned int n, size_t size, size_t align, un
 void *
 fastmem_checked_alloc_one(size_t size, size_t align, unsigned int flags, int socket_id)
 {
-	void *obj;
-	int ret = fastmem_checked_alloc(&obj, 1, size, align, flags, socket_id);
+	struct fastmem_shape shape;
+	void *slot;
+	int ret = request_error(size, align);
 
+	if (ret == 0) {
+		shape = fastmem_debug_shape(size, align);
+		ret = fastmem_request_alloc(&slot, shape.slot, align, flags & ~RTE_FASTMEM_F_ZERO,
+			socket_id);
+	}
 	if (ret != 0) {
 		rte_errno = -ret;
 		return NULL;
 	}
-	return obj;
+	return fastmem_debug_take(slot, &shape, flags);
 }
 
 /* By handle: r is made for it. */
