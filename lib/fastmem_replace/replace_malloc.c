@@ -55,8 +55,12 @@ int
 rte_fastmem_replace_check_env(void)
 {
 	struct fastmem_settings settings;
+	int ret;
 
-	return fastmem_checking_conf(NULL, &settings);
+	do
+		ret = fastmem_checking_conf(NULL, &settings);
+	while (ret == -EAGAIN && fastmem_hooks_fetch());
+	return ret;
 }
 
 void
