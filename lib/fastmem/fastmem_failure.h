@@ -76,7 +76,9 @@ static inline void
 fastmem_failure_begin(struct fastmem_tcache *t, const struct fastmem_bin *bin,
 		unsigned int n_sockets)
 {
-	*fastmem_failure_place(t, bin) = (struct fastmem_failure){ .bin = bin->id, .n_sockets = n_sockets };
+	*fastmem_failure_place(t, bin) = (struct fastmem_failure){
+		.bin = bin->id, .n_sockets = n_sockets,
+	};
 }
 
 /* Whether it would fail again in this epoch, as far as that tells. now: cycles of EAL's timer. */

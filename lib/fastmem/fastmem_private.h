@@ -27,7 +27,7 @@
  *   fastmem_cache.c          thread caches: magazines are loaded, swapped, given back
  *   fastmem_reclaim.c        memory is short: what depots and others' caches hold
  *   fastmem_depot.c          per bin: queues of full and of empty magazines, lock-free
- *   fastmem_drain.c          per arena: whether depots, spare magazines and empty slabs hold anything
+ *   fastmem_drain.c          per arena: whether depots, spare magazines, empty slabs hold anything
  *   fastmem_failure.h        what a thread has tried to allocate in vain
  *   fastmem_slab.c           per bin: slabs, whose free slots are bits outside of them
  *   fastmem_bin.c            per bin: lists and counts of slabs, and their repair
@@ -64,7 +64,8 @@
  *
  * Locks, and their order: fastmem_lock.h. Only arena.grow and meta.grow are held across calls
  * into EAL, and only by the primary process: a secondary asks it to grow, so that the death of a
- * secondary leaves no lock of EAL behind, and holds no lock meanwhile that the primary may wait for.
+ * secondary leaves no lock of EAL behind, and holds no lock meanwhile that the primary may wait
+ * for.
  *
  * Any process may be killed between any two instructions. What it did until then
  * is in memory, in program order: that is what the order of stores here is for,
@@ -785,6 +786,30 @@ fastmem_cache_len(const struct rte_fastmem_cache *c)
 	return __atomic_load_n(&c->top, __ATOMIC_ACQUIRE) - fastmem_cache_objs(c);
 }
 
+/* The word of a magazine's owner. */
+static inline uint64_t
+fastmem_magazine_owner(uint64_t tag, uint32_t owner)
+{
+	return tag << FASTMEM_OWNER_BITS | owner;
+}
+
+/* Bytes of a block of counts. */
+#define FASTMEM_COUNTS_BYTES (FASTMEM_COUNTS_PER_BLOCK * sizeof(struct fastmem_counts))
+
+/* What a pool has. */
+struct fastmem_extent {
+	uint32_t n_slots; /* objects */
+	uint64_t n_granules; /* in slabs, also those that wait to leave */
+	uint32_t n_limbo; /* those */
+	uint32_t slabs; /* the first of all in the list */
+};
+
+/* What was done with a bin's objects. */
+struct fastmem_bin_figures {
+	uint64_t alloc, free, nomem;
+	int64_t in_use; /* below 0: objects were freed twice, or while others are at work */
+};
+
 /* What fastmem has of a socket. */
 struct fastmem_socket_figures {
 	uint64_t n_zones; /* chunks, and of the bookkeeping */
@@ -906,14 +931,6 @@ void fastmem_bin_lock(struct fastmem_bin *bin);
 void fastmem_bins_repair(struct fastmem_ctl *ctl);
 
 /* fastmem_slab.c */
-
-/* What a pool has. */
-struct fastmem_extent {
-	uint32_t n_slots; /* objects */
-	uint64_t n_granules; /* in slabs, also those that wait to leave */
-	uint32_t n_limbo; /* those */
-	uint32_t slabs; /* the first of all in the list */
-};
 void fastmem_bin_extent(struct fastmem_bin *bin, struct fastmem_extent *out);
 unsigned int fastmem_slab_alloc(struct fastmem_bin *bin, struct fastmem_magazine *m,
 		unsigned int n);
@@ -960,16 +977,9 @@ uint64_t fastmem_depot_objects(const struct fastmem_depot *depot);
 bool fastmem_magazine_change(struct fastmem_magazine *m, uint64_t owned, uint32_t to);
 bool fastmem_magazine_seize(struct fastmem_magazine *m, uint32_t owner);
 
-static inline uint64_t
-fastmem_magazine_owner(uint64_t tag, uint32_t owner)
-{
-	return tag << FASTMEM_OWNER_BITS | owner;
-}
-
 /* fastmem_thread.c */
 __rte_internal
 bool fastmem_is_mapped(const void *ptr);
-#define FASTMEM_COUNTS_BYTES (FASTMEM_COUNTS_PER_BLOCK * sizeof(struct fastmem_counts))
 size_t fastmem_tcache_bytes(const struct fastmem_ctl *ctl);
 bool fastmem_counts_make(struct fastmem_tcache *t, unsigned int bin);
 struct fastmem_tcache *fastmem_tcache_current(void);
@@ -1068,14 +1078,12 @@ void fastmem_defer_end_all(void);
 void fastmem_defer_forked(void);
 
 /* fastmem_stats.c */
-struct fastmem_bin_figures {
-	uint64_t alloc, free, nomem;
-	int64_t in_use; /* below 0: objects were freed twice, or while others are at work */
-};
 __rte_internal
 void fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
 		struct fastmem_bin_figures *out);
 bool fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out);
+int64_t fastmem_cache_in_use(const struct fastmem_tcache *t, unsigned int bin);
+uint64_t fastmem_cache_objects(const struct fastmem_tcache *t, unsigned int bin);
 
 /* process_mp.c: 0 or a negative errno */
 int fastmem_mp_start(void);
@@ -1095,10 +1103,6 @@ int fastmem_mp_share(void);
 int fastmem_mp_pool_grow(unsigned int pool, uint32_t generation, uint32_t n);
 unsigned int fastmem_mp_pending(void); /* for tests */
 extern unsigned int fastmem_mp_ask_seconds;
-
-/* fastmem_stats.c */
-int64_t fastmem_cache_in_use(const struct fastmem_tcache *t, unsigned int bin);
-uint64_t fastmem_cache_objects(const struct fastmem_tcache *t, unsigned int bin);
 
 /* process.c */
 int fastmem_peers_create(struct fastmem_ctl *ctl);

@@ -48,8 +48,10 @@ __thread struct rte_fastmem_tls rte_fastmem_tls = NO_CACHES;
 /* What the fast path loads is not at an offset in its line that it stores to in a cache. */
 #define LINE_OFFSET(type, field) (offsetof(struct rte_fastmem_ ## type, field) % 64)
 #define STORED_TO(offset) ((offset) == LINE_OFFSET(cache, top) || \
-	(offset) == LINE_OFFSET(cache, n_alloc) || (offset) == RTE_ALIGN_FLOOR(LINE_OFFSET(cache, popping), 8))
-#define APART(type, field) static_assert(sizeof(void *) != 8 || !STORED_TO(LINE_OFFSET(type, field)), \
+	(offset) == LINE_OFFSET(cache, n_alloc) || \
+	(offset) == RTE_ALIGN_FLOOR(LINE_OFFSET(cache, popping), 8))
+#define APART(type, field) static_assert( \
+	sizeof(void *) != 8 || !STORED_TO(LINE_OFFSET(type, field)), \
 	#type "." #field " and a store to a cache alias in 4 KiB")
 APART(map, first);
 APART(map, n_granules);

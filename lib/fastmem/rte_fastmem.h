@@ -95,7 +95,7 @@ typedef uint32_t rte_fastmem_handle_t;
  *   - -ENOENT: checking is asked for, and librte_fastmem_debug cannot be loaded: the log tells why
  *   - -EBUSY: one of these:
  *     - already initialised, by this function
- *     - called from a callback of such a call
+ *     - called from a callback of such a call, or of a report
  *     - a forked child of a process that uses fastmem, or rte_eal_cleanup() was called
  *     - in the primary: secondary processes are still attached to what an earlier
  *       rte_fastmem_deinit() could not give back

@@ -225,8 +225,8 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params);
  * rte_fastmem_pool_put_deferred() are waited for, but for no longer than 10 seconds: a reader
  * that was killed while it was online never passes. The pool stays as it is then, and the log
  * shows the readers: unregister that one, and call this again. The caller must not be a reader
- * that is online, as it would wait for itself that long: an RCU variable knows its readers by numbers
- * that do not tell their threads, so this cannot be noticed earlier.
+ * that is online, as it would wait for itself that long: an RCU variable knows its readers by
+ * numbers that do not tell their threads, so this cannot be noticed earlier.
  * Destructors run, if this process has created the pool.
  *
  * No other thread of any process may use the pool any more.
@@ -246,6 +246,8 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *pool);
 /**
  * Find a pool by its name.
  *
+ * @param name
+ *   Its name.
  * @return
  *   The pool, the same address in each process; NULL with rte_errno set to ENOENT: there
  *   is none, or ENODEV: not initialised.
@@ -279,6 +281,8 @@ rte_fastmem_pool_grow(struct rte_fastmem_pool *pool, uint32_t n);
  * variable this begins a grace period for what is to leave, and gives up what an earlier
  * call has begun with if that is over; it does not wait.
  *
+ * @param pool
+ *   The pool.
  * @return
  *   Bytes that have left. 0 without RTE_FASTMEM_POOL_F_SHRINK.
  */
@@ -330,6 +334,12 @@ rte_fastmem_pool_get(struct rte_fastmem_pool *pool)
 /**
  * Get n objects, or none.
  *
+ * @param pool
+ *   The pool.
+ * @param objs
+ *   Array that the objects are written to.
+ * @param n
+ *   How many.
  * @return
  *   - 0: success
  *   - -ENOBUFS, -ENOMEM, -ENODEV: as for rte_fastmem_pool_get(); the array is not
@@ -352,6 +362,13 @@ rte_fastmem_pool_put(struct rte_fastmem_pool *pool, void *obj);
 
 /**
  * Put n objects back, none of which is NULL.
+ *
+ * @param pool
+ *   The pool that all of them are of.
+ * @param objs
+ *   The objects.
+ * @param n
+ *   How many.
  */
 __rte_fastmem_pool_inline void
 rte_fastmem_pool_put_bulk(struct rte_fastmem_pool *pool, void *const *objs, unsigned int n);
@@ -366,6 +383,12 @@ rte_fastmem_pool_put_bulk(struct rte_fastmem_pool *pool, void *const *objs, unsi
  * If the process is killed, the objects on their way are lost with it, also for a forked child
  * that goes on in its place.
  *
+ * @param pool
+ *   The pool that all of them are of, with an RCU variable.
+ * @param objs
+ *   The objects.
+ * @param n
+ *   How many.
  * @return
  *   - 0: success
  *   - -EINVAL: the pool has no RCU variable
@@ -381,6 +404,8 @@ rte_fastmem_pool_put_deferred(struct rte_fastmem_pool *pool, void *const *objs, 
 /**
  * Put those objects back whose grace period is over. Does not wait.
  *
+ * @param pool
+ *   The pool.
  * @return
  *   Objects of this process that are still on their way.
  */
@@ -391,6 +416,10 @@ rte_fastmem_pool_reclaim(struct rte_fastmem_pool *pool);
 /**
  * The number of an object, from 0 on.
  *
+ * @param pool
+ *   The pool.
+ * @param obj
+ *   The object.
  * @return
  *   The index that its constructor got; UINT32_MAX: it is no object of this pool.
  */
@@ -401,6 +430,13 @@ rte_fastmem_pool_index(const struct rte_fastmem_pool *pool, const void *obj);
 /**
  * The number of an object of a pool with RTE_FASTMEM_POOL_F_CONTIG, without a check: a few
  * instructions.
+ *
+ * @param pool
+ *   The pool.
+ * @param obj
+ *   One of its objects.
+ * @return
+ *   Its index.
  */
 __rte_fastmem_pool_inline uint32_t
 rte_fastmem_pool_contig_index(const struct rte_fastmem_pool *pool, const void *obj);
@@ -409,6 +445,13 @@ rte_fastmem_pool_contig_index(const struct rte_fastmem_pool *pool, const void *o
  * The object of a number, in a pool with RTE_FASTMEM_POOL_F_CONTIG, without a check.
  *
  * The first one is the base for rte_ptr_compress.h, the alignment of objects its shift.
+ *
+ * @param pool
+ *   The pool.
+ * @param index
+ *   Its index, below the number of objects.
+ * @return
+ *   The object.
  */
 __rte_fastmem_pool_inline void *
 rte_fastmem_pool_contig_obj(const struct rte_fastmem_pool *pool, uint32_t index);
@@ -420,6 +463,11 @@ rte_fastmem_pool_contig_obj(const struct rte_fastmem_pool *pool, uint32_t index)
 /**
  * Count the objects in use: got, and not put. Exact while no other thread uses the pool.
  * Otherwise objects on their way between a thread and its slabs may count as in use.
+ *
+ * @param pool
+ *   The pool.
+ * @return
+ *   Objects in use.
  */
 __rte_experimental
 uint32_t
@@ -428,6 +476,11 @@ rte_fastmem_pool_in_use_count(const struct rte_fastmem_pool *pool);
 /**
  * Count the objects that can be got without growth, from wherever they are. Exact while
  * no other thread uses the pool; see rte_fastmem_pool_in_use_count().
+ *
+ * @param pool
+ *   The pool.
+ * @return
+ *   Objects that can be got.
  */
 __rte_experimental
 uint32_t
@@ -436,6 +489,10 @@ rte_fastmem_pool_avail_count(const struct rte_fastmem_pool *pool);
 /**
  * Read a pool's figures.
  *
+ * @param pool
+ *   The pool.
+ * @param stats
+ *   Where they are written to.
  * @return
  *   - 0: success
  *   - -EINVAL: no pool, or nowhere to write to
@@ -445,18 +502,37 @@ __rte_experimental
 int
 rte_fastmem_pool_stats(const struct rte_fastmem_pool *pool, struct rte_fastmem_pool_stats *stats);
 
-/** The name of a pool. */
+/**
+ * The name of a pool.
+ *
+ * @param pool
+ *   The pool.
+ * @return
+ *   The name; an empty string if pool is NULL.
+ */
 __rte_experimental
 const char *
 rte_fastmem_pool_name(const struct rte_fastmem_pool *pool);
 
-/** Print a pool's figures. */
+/**
+ * Print a pool's figures.
+ *
+ * @param f
+ *   Where to print.
+ * @param pool
+ *   The pool.
+ */
 __rte_experimental
 void
 rte_fastmem_pool_dump(FILE *f, const struct rte_fastmem_pool *pool);
 
 /**
  * Call a function for each pool. It must not create or free pools.
+ *
+ * @param cb
+ *   The function.
+ * @param arg
+ *   Its last argument.
  */
 __rte_experimental
 void
@@ -468,6 +544,12 @@ rte_fastmem_pool_walk(void (*cb)(struct rte_fastmem_pool *pool, void *arg), void
  * The pool must not be freed meanwhile, and does not shrink. Of an external pool, the
  * objects in use are not visited.
  *
+ * @param pool
+ *   The pool.
+ * @param cb
+ *   The function.
+ * @param arg
+ *   Its second argument.
  * @return
  *   Objects visited.
  */
@@ -478,6 +560,12 @@ rte_fastmem_pool_obj_iter(struct rte_fastmem_pool *pool, rte_fastmem_pool_obj_cb
 /**
  * Call a function for each object in use.
  *
+ * @param pool
+ *   The pool.
+ * @param cb
+ *   The function.
+ * @param arg
+ *   Its second argument.
  * @return
  *   Objects visited. Exact while no other thread uses the pool; -ENOMEM: no memory to note
  *   which are; -ENOTSUP: the objects are external; -ENODEV: not initialised.
@@ -490,6 +578,12 @@ rte_fastmem_pool_used_iter(struct rte_fastmem_pool *pool, rte_fastmem_pool_obj_c
  * Call a function for each range of memory. The pool must not be freed meanwhile, and does
  * not shrink.
  *
+ * @param pool
+ *   The pool.
+ * @param cb
+ *   The function.
+ * @param arg
+ *   Its second argument.
  * @return
  *   Ranges visited.
  */

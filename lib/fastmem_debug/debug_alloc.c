@@ -5,8 +5,8 @@
 /*
  * Calls while checking is on: a request becomes that for a slot with room for red zones.
  *
- * Functions that are in a backtrace are called fastmem_*, static ones too: by that they are left out
- * of a program that contains the library, and has no debug information of it.
+ * Functions that are in a backtrace are called fastmem_*, static ones too: by that they are left
+ * out of a program that contains the library, and has no debug information of it.
  */
 
 #include <errno.h>
@@ -23,7 +23,7 @@
 #define HANDLE_SLACK_SHIFT 19
 #define HANDLE_SLACK_MAX (UINT32_MAX >> HANDLE_SLACK_SHIFT)
 
-/* Bytes and alignment that a handle stands for: or more than was asked for, if that is not known. */
+/* Bytes and alignment that a handle stands for, or more than was asked for if that is unknown. */
 static void
 handle_size(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle, size_t *size,
 		size_t *align)
@@ -37,8 +37,8 @@ handle_size(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle, size_t *
 }
 
 static int
-fastmem_checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs, unsigned int n,
-		unsigned int flags)
+fastmem_checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs,
+		unsigned int n, unsigned int flags)
 {
 	const unsigned int wanted = flags;
 	unsigned int i;
@@ -118,7 +118,8 @@ fastmem_checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **ob
 
 /* A checked object of what r is for. NULL: memory is exhausted. */
 static void *
-fastmem_sampled_take(struct request *r, size_t size, size_t align, bool by_handle, unsigned int flags)
+fastmem_sampled_take(struct request *r, size_t size, size_t align, bool by_handle,
+		unsigned int flags)
 {
 	struct fastmem_shape shape = fastmem_debug_shape(size, align);
 	struct fastmem_bin *bin;
@@ -133,7 +134,8 @@ fastmem_sampled_take(struct request *r, size_t size, size_t align, bool by_handl
 
 /* Allocate a sampled object; NULL if none is due or memory is exhausted. */
 static void *
-fastmem_sampled_one(struct request *r, size_t size, size_t align, bool by_handle, unsigned int flags)
+fastmem_sampled_one(struct request *r, size_t size, size_t align, bool by_handle,
+		unsigned int flags)
 {
 	if (!fastmem_sample_due(r->t, fastmem_request_bin(r, 0)))
 		return NULL;
@@ -174,8 +176,8 @@ fastmem_sampled_exchange(struct request *r, void **obj, size_t size, size_t alig
 
 /* Put sampled objects in place of those that are due of many. */
 static void
-fastmem_sampled_exchange_bulk(struct request *r, void **objs, unsigned int n, size_t size, size_t align,
-		bool by_handle, unsigned int flags)
+fastmem_sampled_exchange_bulk(struct request *r, void **objs, unsigned int n, size_t size,
+		size_t align, bool by_handle, unsigned int flags)
 {
 	const struct fastmem_bin *bin = fastmem_request_bin(r, 0);
 	unsigned int i = 0;

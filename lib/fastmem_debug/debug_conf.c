@@ -109,7 +109,7 @@ parse_environment(const char *text, struct fastmem_settings *s)
 	return expected == NULL ? 0 : -EINVAL;
 }
 
-/* s: as the application wants it, which the environment overrides. Returns 0 or a negative errno. */
+/* s: the application's wishes, which the environment overrides. Returns 0 or a negative errno. */
 int
 fastmem_conf_read(const char *environment, struct fastmem_settings *s)
 {

@@ -569,7 +569,7 @@ leaks_write(FILE *f, const struct rte_fastmem_leaks *leaks)
 	return n;
 }
 
-/* The objects in use of a pool, in the form of all lists. Those of external memory have no records. */
+/* A pool's objects in use, in the form of all lists. Those of external memory have no records. */
 void
 fastmem_leaks_write_pool(FILE *f, const struct fastmem_bin *bin)
 {

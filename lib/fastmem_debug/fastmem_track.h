@@ -16,7 +16,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* At init, in each process: from now on the other functions may be called, and reports be asked for. */
+/*
+ * At init, in each process: from now on the other functions may be called, and reports be asked
+ * for.
+ */
 void fastmem_track_start(void);
 
 /*
@@ -55,7 +58,7 @@ void fastmem_track_free(void *obj, size_t size);
 void fastmem_track_peek(void *addr, size_t len);
 void fastmem_track_unpeek(void *addr, size_t len);
 
-/* Whether the contents of red zones and freed memory can be read and written: not under Valgrind. */
+/* Whether contents of red zones and freed memory can be read and written: not under Valgrind. */
 bool fastmem_track_allows_zones(void);
 
 /* The library has written to memory of its caller: MSan would take it for uninitialised. */

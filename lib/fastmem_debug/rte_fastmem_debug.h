@@ -9,10 +9,11 @@
  * @file
  * RTE fastmem: checking at run time
  *
- * The same program finds errors in the use of memory when it is told to: by the environment variable RTE_FASTMEM_DEBUG, by rte_fastmem_init_conf(), or
- * by itself when the program runs under Valgrind or has AddressSanitizer, MemorySanitizer
- * or ThreadSanitizer linked in. Threads then have caches without room, so that each call
- * goes the way where the checks are; the fast path has no test for it.
+ * The same program finds errors in the use of memory when it is told to: by the environment
+ * variable RTE_FASTMEM_DEBUG, by rte_fastmem_init_conf(), or by itself when the program runs
+ * under Valgrind or has AddressSanitizer, MemorySanitizer or ThreadSanitizer linked in. Threads
+ * then have caches without room, so that each call goes the way where the checks are; the fast
+ * path has no test for it.
  *
  * RTE_FASTMEM_DEBUG is a level, and settings after commas:
  *
@@ -75,8 +76,8 @@ enum rte_fastmem_debug_level {
 enum rte_fastmem_error {
 	RTE_FASTMEM_ERROR_OVERFLOW, /**< Written to behind the object. */
 	RTE_FASTMEM_ERROR_UNDERFLOW, /**< Written to in front of the object. */
-	RTE_FASTMEM_ERROR_WRITE_AFTER_FREE,
-	RTE_FASTMEM_ERROR_DOUBLE_FREE,
+	RTE_FASTMEM_ERROR_WRITE_AFTER_FREE, /**< Written to after the object was freed. */
+	RTE_FASTMEM_ERROR_DOUBLE_FREE, /**< Freed an object that was freed before. */
 	RTE_FASTMEM_ERROR_FREE_INTERIOR, /**< Freed by an address within, or beside, an object. */
 	RTE_FASTMEM_ERROR_FREE_FOREIGN, /**< Freed what is not fastmem's: stack, heap, nothing. */
 	RTE_FASTMEM_ERROR_WRONG_SIZE, /**< Freed with a size or handle that is not its own. */
@@ -100,8 +101,9 @@ struct rte_fastmem_report {
  * Called for each error, by the thread that finds it. It may take its time: other threads and
  * processes go on meanwhile. Reports come one at a time in a process, so it must not wait for a
  * thread that may find an error as well. Of fastmem, it may allocate and free, and errors of its
- * own are not reported. rte_fastmem_init() returns -EBUSY there, and rte_fastmem_deinit() is ignored
- * with a line in the log, as the call that is reported goes on. It must not call functions for pools.
+ * own are not reported. rte_fastmem_init() returns -EBUSY there, and rte_fastmem_deinit() is
+ * ignored with a line in the log, as the call that is reported goes on. It must not call functions
+ * for pools.
  */
 typedef void (*rte_fastmem_report_cb)(const struct rte_fastmem_report *report, void *arg);
 

@@ -77,7 +77,7 @@ queue_reset(struct queue *q)
 	free(batches);
 }
 
-/* Whether what is in a queue is of this pool, and not of one that was in its place, or was freed. */
+/* Whether what is in a queue is of this pool: not of one that was in its place, or was freed. */
 static bool
 is_of_pool(const struct queue *q, const struct fastmem_pool *pool)
 {

@@ -212,9 +212,9 @@ is_remembered(const struct fastmem_ctl *ctl, unsigned int i)
 }
 
 /*
- * Under peers_lock. Lock a number for a new secondary, from 1 on: best one that nothing is remembered of, or
- * one of a process that is gone; else take one back from a dead process. Returns a negative
- * errno: -EAGAIN if one is about to become free, -ENOSPC if none is.
+ * Under peers_lock. Lock a number for a new secondary, from 1 on: best one that nothing is
+ * remembered of, or one of a process that is gone; else take one back from a dead process.
+ * Returns a negative errno: -EAGAIN if one is about to become free, -ENOSPC if none is.
  */
 static int
 take_number(struct fastmem_ctl *ctl)

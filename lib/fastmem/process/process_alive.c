@@ -5,9 +5,9 @@
 /*
  * Which processes live: what a process owns is taken back only when it is certainly dead.
  *
- * Process i holds a write lock on byte FASTMEM_LOCKS + i of a file in EAL's runtime directory. It is a
- * lock of an open file description, of which the process keeps a mapping and no descriptor. So
- * the lock lasts as long as the address space: the kernel drops it at exit or exec, after the
+ * Process i holds a write lock on byte FASTMEM_LOCKS + i of a file in EAL's runtime directory. It
+ * is a lock of an open file description, of which the process keeps a mapping and no descriptor.
+ * So the lock lasts as long as the address space: the kernel drops it at exit or exec, after the
  * last thread has stopped, and nothing else does. Closing all descriptors, as daemons do, does
  * not; a forked child does not inherit it (MADV_DONTFORK). Other PID namespaces see it.
  *
