@@ -2,32 +2,10 @@
  * Copyright(c) 2026 The fastmem authors
  */
 
-/*
- * Which tools this process runs under: they ask for checking.
- *
- * Sanitizers are found by weak references: they are there if the program was built with them,
- * whether this library was or not. Valgrind answers a client request, which does nothing elsewhere.
- */
-
-#ifdef __has_include
-#if __has_include(<valgrind/memcheck.h>)
-#include <valgrind/memcheck.h>
-#define HAVE_MEMCHECK
-#endif
-#endif
+/* Which tools this process runs under: they ask for checking. */
 
 #include "fastmem_hooks.h"
-
-#define WEAK __attribute__((weak))
-
-/* As in sanitizer/asan_interface.h and its like, which are not everywhere. */
-WEAK void __asan_poison_memory_region(const volatile void *addr, size_t len);
-WEAK void __asan_unpoison_memory_region(const volatile void *addr, size_t len);
-WEAK void __msan_allocated_memory(const volatile void *addr, size_t len);
-WEAK void __msan_poison(const volatile void *addr, size_t len);
-WEAK void __msan_unpoison(const volatile void *addr, size_t len);
-WEAK void __tsan_acquire(void *addr);
-WEAK void __tsan_release(void *addr);
+#include "fastmem_tools.h"
 
 static bool
 on_memcheck(void)

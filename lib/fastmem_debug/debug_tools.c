@@ -5,10 +5,8 @@
 /*
  * What sanitizers and Valgrind are told of objects.
  *
- * This owns the list of slabs that were made known to the tools of this process. Which these are,
- * fastmem_tools() tells. Sanitizers are told by weak references: they are there if the program was
- * built with them, whether this library was or not. Valgrind is told by client requests, which do
- * nothing elsewhere.
+ * This owns the list of slabs that were made known to the tools of this process. How these are
+ * reached: fastmem_tools.h.
  *
  * Tools keep what they know by process, while objects are passed between processes. So no
  * tool is told anything once a second process has joined: it would object to an object that
@@ -24,37 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef __has_include
-#if __has_include(<valgrind/memcheck.h>)
-#include <valgrind/memcheck.h>
-#define HAVE_MEMCHECK
-#endif
-#endif
-
 #include "fastmem_debug.h"
+#include "fastmem_tools.h"
 #include "fastmem_track.h"
-
-#define WEAK __attribute__((weak))
-
-/* As in sanitizer/asan_interface.h and its like, which are not everywhere. */
-WEAK void __asan_poison_memory_region(const volatile void *addr, size_t len);
-WEAK void __asan_unpoison_memory_region(const volatile void *addr, size_t len);
-WEAK void __asan_set_error_report_callback(void (*callback)(const char *));
-WEAK void *__asan_get_report_address(void);
-WEAK void __lsan_register_root_region(const void *addr, size_t len);
-WEAK void __lsan_unregister_root_region(const void *addr, size_t len);
-WEAK void __msan_allocated_memory(const volatile void *addr, size_t len);
-WEAK void __msan_poison(const volatile void *addr, size_t len);
-WEAK void __msan_unpoison(const volatile void *addr, size_t len);
-WEAK void __msan_unpoison_param(size_t n);
-WEAK void __msan_scoped_disable_interceptor_checks(void);
-WEAK void __msan_scoped_enable_interceptor_checks(void);
-WEAK void __tsan_acquire(void *addr);
-WEAK void __tsan_release(void *addr);
-WEAK void AnnotateIgnoreReadsBegin(const char *file, int line);
-WEAK void AnnotateIgnoreReadsEnd(const char *file, int line);
-WEAK void AnnotateIgnoreWritesBegin(const char *file, int line);
-WEAK void AnnotateIgnoreWritesEnd(const char *file, int line);
 
 static struct {
 	/* Read by all calls, which must not overlap with start and stop. Not used for TSan alone. */

@@ -16,6 +16,7 @@
 
 #include <rte_common.h>
 
+#include "fastmem_hooks.h"
 #include "fastmem_stack_private.h"
 
 #define LOOK_UP_STACK ((size_t)1 << 20) /* beside thread-local variables */
@@ -23,9 +24,6 @@
 __thread bool fastmem_reporting;
 
 static bool forked; /* this process is a child of one that had fastmem */
-
-/* ThreadSanitizer ends a forked child that starts a thread. */
-extern void __tsan_acquire(void *addr) __attribute__((weak));
 
 void
 fastmem_look_up_forked(void)
@@ -74,7 +72,8 @@ fastmem_look_up_in_thread(void (*work)(void *arg), void *arg)
 	pthread_t thread;
 	int ret;
 
-	if ((forked && __tsan_acquire != NULL) || pthread_attr_init(&attr) != 0)
+	/* ThreadSanitizer ends a forked child that starts a thread. */
+	if ((forked && (fastmem_tools() & FASTMEM_TOOL_TSAN) != 0) || pthread_attr_init(&attr) != 0)
 		return;
 	dl_iterate_phdr(add_thread_local, &stack);
 	pthread_attr_setstacksize(&attr, stack);
