@@ -26,6 +26,7 @@
 static const struct fastmem_hooks *plugged; /* atomic. NULL: the library is not there yet */
 static const char *wanted; /* atomic: by whom, where it is not there */
 static bool in_vain; /* atomic: it could not be loaded, which the log has told */
+static __thread bool loading; /* the library, or what that needs, calls from within */
 
 /* The first one stays: a plug-in of the program may contain one as well. */
 void
@@ -134,8 +135,6 @@ hooks_look(const char *why)
 const struct fastmem_hooks *
 fastmem_hooks_load(const char *why)
 {
-	static __thread bool loading;
-
 	/* Pairs with the release in fastmem_hooks_register(). */
 	if (__atomic_load_n(&plugged, __ATOMIC_ACQUIRE) == NULL && !loading) {
 		loading = true;
@@ -145,10 +144,15 @@ fastmem_hooks_load(const char *why)
 	return hooks_look(why);
 }
 
-/* After -EAGAIN, and not under life_lock. Whether to try again. */
+/*
+ * What was tried under life_lock has returned ret, and the lock is free again. Whether to try once
+ * more: the library was not there, and now it is, or cannot be had.
+ */
 bool
-fastmem_hooks_fetch(void)
+fastmem_hooks_retry(int ret)
 {
+	if (ret != -EAGAIN || loading)
+		return false;
 	if (fastmem_hooks_load(__atomic_load_n(&wanted, __ATOMIC_RELAXED)) == NULL)
 		__atomic_store_n(&in_vain, true, __ATOMIC_RELAXED);
 	return true;
@@ -209,7 +213,7 @@ who_asks(const struct rte_fastmem_conf *conf, const char *environment)
 
 /*
  * How much to check. The environment overrides the application's configuration. Under life_lock.
- * Returns 0 or a negative errno; -EAGAIN: after fastmem_hooks_fetch(), without the lock.
+ * Returns 0 or a negative errno; -EAGAIN: see fastmem_hooks_retry().
  */
 int
 fastmem_checking_conf(const struct rte_fastmem_conf *conf, struct fastmem_settings *s)

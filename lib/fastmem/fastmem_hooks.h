@@ -189,7 +189,7 @@ __rte_internal
 void fastmem_hooks_register(const struct fastmem_hooks *hooks);
 __rte_internal
 void fastmem_hooks_unregister(const struct fastmem_hooks *hooks);
-bool fastmem_hooks_fetch(void);
+bool fastmem_hooks_retry(int ret);
 void fastmem_hooks_again(void);
 
 #endif /* FASTMEM_HOOKS_H */

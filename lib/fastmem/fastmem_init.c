@@ -451,8 +451,8 @@ rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
 			return -EBUSY;
 		ret = init(conf);
 		life_end(&life);
-	} while (ret == -EAGAIN && fastmem_hooks_fetch());
-	return ret;
+	} while (fastmem_hooks_retry(ret));
+	return ret != -EAGAIN ? ret : -EBUSY; /* that is from within the loading for another call */
 }
 
 int
@@ -479,7 +479,7 @@ fastmem_ctl_attach(void)
 			else if (rte_eal_process_type() == RTE_PROC_SECONDARY)
 				ret = secondary_attach(NULL);
 			life_end(&life);
-		} while (ret == -EAGAIN && fastmem_hooks_fetch());
+		} while (fastmem_hooks_retry(ret));
 	}
 	return fastmem_process_state() == FASTMEM_PROCESS_OPEN ? fastmem_ctl() : NULL;
 }

@@ -828,6 +828,7 @@ void fastmem_forget(void);
 void fastmem_log_ignored(void);
 void fastmem_forked(void);
 void fastmem_end_serving(void);
+void fastmem_end(void);
 
 /* The shared state, in a secondary attached to if need be; NULL: none. */
 static inline struct fastmem_ctl *
@@ -836,7 +837,6 @@ fastmem_ctl_get(void)
 	return likely(fastmem_process_state() == FASTMEM_PROCESS_OPEN) ? fastmem_ctl() :
 		fastmem_ctl_attach();
 }
-void fastmem_end(void);
 
 /* process_unload.c */
 void fastmem_unload_watch(void);

@@ -226,7 +226,7 @@ direct_tally(const struct fastmem_bin *bin, struct tally *sum)
 #define KEY_EVERYONE (-2)
 #define KEY_SHARED (-1)
 
-static const struct fastmem_tcache *
+static struct fastmem_tcache *
 first_tcache(const struct fastmem_ctl *ctl)
 {
 	/* Pairs with the release in tcache_make(). */
@@ -565,8 +565,7 @@ rte_fastmem_stats_reset(void)
 
 	if (ctl == NULL)
 		return;
-	/* Pairs with the release in tcache_make(). */
-	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
+	for (t = first_tcache(ctl); t != NULL; t = t->next) {
 		for (i = 1; i < ctl->n_bins; i++) {
 			struct fastmem_counts *counts = fastmem_counts(t, i);
 			struct tally now;

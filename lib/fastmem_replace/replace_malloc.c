@@ -59,7 +59,7 @@ rte_fastmem_replace_check_env(void)
 
 	do
 		ret = fastmem_checking_conf(NULL, &settings);
-	while (ret == -EAGAIN && fastmem_hooks_fetch());
+	while (fastmem_hooks_retry(ret));
 	return ret;
 }
 
