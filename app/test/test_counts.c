@@ -14,6 +14,8 @@
  *   and comes back, empty. They count by where they write: in the depot, whose lines all lcores
  *   share, they wait for each other; in the magazines and a pool's lock they may; on the thread's
  *   own stack and in its control block they do not. At most as many as today.
+ * - Instructions of a miss that another socket serves, as the thread's own has no memory or is at
+ *   its limit: at most twice those of a miss that its own socket serves.
  */
 
 #include <errno.h>
@@ -365,6 +367,104 @@ count_exchange(const struct load *load)
 	report(load->name, ok);
 }
 
+/* Objects of which a cache holds one: almost every call is a miss. */
+#define LARGE ((size_t)1 << 20)
+#define LIVE 8
+#define FILLER ((size_t)60000)
+#define MAX_FILLERS 128
+
+static int told;
+
+static int
+told_socket(void)
+{
+	return told;
+}
+
+static bool
+run_misses(void)
+{
+	static void *objects[LIVE];
+	bool done = true;
+	unsigned int i;
+
+	MARK();
+	for (i = 0; i < LIVE; i++)
+		objects[i] = rte_fastmem_alloc(LARGE, 0, 0);
+	for (i = 0; i < LIVE; i++) {
+		done = done && objects[i] != NULL;
+		rte_fastmem_free(objects[i]);
+	}
+	MARK();
+	return done;
+}
+
+/* Of a thread that EAL says to be on a socket. 0: one has failed. */
+static uint64_t
+count_misses(int socket_id)
+{
+	bool ok = true;
+	unsigned int i;
+
+	told = socket_id;
+	/* Whatever is made on first use is there. */
+	for (i = 0; i < 8; i++)
+		ok = ok && run_misses();
+	shared->counting = true;
+	ok = ok && run_misses();
+	shared->counting = false;
+	return ok ? shared->instructions : 0;
+}
+
+static void
+count_elsewhere(const char *name, int socket_id, uint64_t own)
+{
+	uint64_t n = count_misses(socket_id);
+
+	printf("  %s: %" PRIu64 " instructions of a pair, on the own socket %" PRIu64
+		" (at most 2 x)\n", name, n / LIVE, own / LIVE);
+	report(name, n != 0 && own != 0 && n <= 2 * own);
+}
+
+/* With a socket that is made up: ordinary pages are of all sockets. */
+static void
+count_sockets(void)
+{
+	static void *fillers[MAX_FILLERS];
+	unsigned int n = 0;
+	uint64_t own;
+	struct fastmem_arena *arena;
+	int here, absent;
+
+	if (!is_wanted("elsewhere"))
+		return;
+	fastmem_absent_sockets = 1;
+	fastmem_socket_of_thread = told_socket;
+	/* Single steps take long. */
+	fastmem_refusal_min_us = UINT32_C(3600000000);
+	fastmem_refusal_max_us = UINT32_C(3600000000);
+	here = (int)rte_socket_id();
+	told = here;
+	if (rte_fastmem_init() != 0) {
+		report("elsewhere", false);
+		return;
+	}
+	arena = &fastmem_ctl()->arenas[fastmem_ctl()->n_sockets - 1];
+	absent = arena->socket_id;
+	rte_fastmem_set_limit(absent, 0);
+	own = count_misses(here);
+	count_elsewhere("elsewhere_without_memory", absent, own);
+	rte_fastmem_set_limit(absent, 4 << 20);
+	while (n < MAX_FILLERS &&
+			(fillers[n] = rte_fastmem_alloc_socket(FILLER, 0, 0, absent)) != NULL)
+		n++;
+	/* Something has come back since the last look for memory to spare, and is in use again. */
+	fastmem_drain_undo(arena);
+	count_elsewhere("elsewhere_at_limit", absent, n > 0 && n < MAX_FILLERS ? own : 0);
+	rte_fastmem_free_bulk(fillers, n);
+	rte_fastmem_deinit();
+}
+
 static int
 be_counted(int argc, char **argv)
 {
@@ -385,6 +485,8 @@ be_counted(int argc, char **argv)
 		if (is_wanted(loads[i].name))
 			count_exchange(&loads[i]);
 	rte_fastmem_pool_free(pool);
+	rte_fastmem_deinit();
+	count_sockets();
 	printf("%u passed, %u failed\n", shared->passed, shared->failed);
 	return shared->failed == 0 && shared->passed > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

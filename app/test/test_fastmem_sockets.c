@@ -113,6 +113,143 @@ a_thread_on_a_socket_without_memory_takes_that_of_another(void)
 	return TEST_SUCCESS;
 }
 
+/* No caches and depots there, which would be memory for what cannot come. */
+static int
+a_socket_without_memory_has_no_classes_of_its_own(void)
+{
+	const struct fastmem_arena *arena = &fastmem_ctl()->arenas[fastmem_ctl()->n_sockets - 1];
+	void *bulk[100];
+	unsigned int i;
+
+	remember_refusals();
+	refuse_socket(absent_socket());
+	/* The other socket has enough free objects for what follows: nothing grows. */
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, MANY, SIZE, 0, 0), 0);
+	rte_fastmem_free_bulk(ptrs, MANY);
+	rte_fastmem_cache_flush();
+	fastmem_socket_of_thread = told_socket;
+	for (i = 0; i < MANY / 2; i++) {
+		ptrs[i] = rte_fastmem_alloc(SIZE, 0, 0);
+		TEST_ASSERT(ptrs[i] != NULL);
+	}
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(bulk, RTE_DIM(bulk), SIZE, 0, 0), 0);
+	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++)
+		TEST_ASSERT(fastmem_ctl()->bins[arena->first_bin + i].full == NULL);
+	rte_fastmem_free_bulk(ptrs, MANY / 2);
+	rte_fastmem_free_bulk(bulk, RTE_DIM(bulk));
+	return TEST_SUCCESS;
+}
+
+/* Objects of which no cache holds two, so that each allocation is a miss. */
+#define LARGE ((size_t)1 << 20)
+#define LESS ((size_t)700 << 10) /* another class */
+#define AT_HOME 8 /* of the large ones, at most */
+#define ELSEWHERE 8
+
+static void *at_home[AT_HOME];
+static void *elsewhere[ELSEWHERE];
+static unsigned int n_home, n_elsewhere;
+
+/*
+ * The thread is on a socket that is at its limit, and all that it has is in use. The other one has
+ * enough: where that would have to grow, the first one would be asked once more.
+ */
+static int
+sockets_up_with_one_at_its_limit(void)
+{
+	remember_refusals();
+	n_elsewhere = 0;
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(absent_socket(), 4 * LARGE), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(2 * ELSEWHERE * LARGE, rte_socket_id_by_idx(0)), 0);
+	fastmem_socket_of_thread = told_socket;
+	for (n_home = 0; n_home < AT_HOME; n_home++) {
+		at_home[n_home] = rte_fastmem_alloc_socket(LARGE, 0, 0, absent_socket());
+		if (at_home[n_home] == NULL)
+			break;
+	}
+	TEST_ASSERT(n_home > 1 && n_home < AT_HOME, "%u objects", n_home);
+	return TEST_SUCCESS;
+}
+
+static int
+expect_elsewhere(size_t size)
+{
+	void *obj = rte_fastmem_alloc(size, 0, 0);
+
+	TEST_ASSERT(obj != NULL && n_elsewhere < ELSEWHERE);
+	elsewhere[n_elsewhere++] = obj;
+	TEST_ASSERT(socket_of(obj) != socket_here);
+	return TEST_SUCCESS;
+}
+
+/* What has come back serves the next call, and then there is nothing again. */
+static int
+expect_at_home(size_t size)
+{
+	void *obj = rte_fastmem_alloc(size, 0, 0);
+
+	TEST_ASSERT(obj != NULL);
+	TEST_ASSERT_EQUAL(socket_of(obj), socket_here);
+	at_home[n_home++] = obj;
+	return expect_elsewhere(size);
+}
+
+static int
+free_all(void)
+{
+	rte_fastmem_free_bulk(elsewhere, n_elsewhere);
+	rte_fastmem_free_bulk(at_home, n_home);
+	return TEST_SUCCESS;
+}
+
+static int
+what_comes_back_to_a_socket_that_had_nothing_is_taken_at_once(void)
+{
+	if (rte_eal_has_hugepages() != 0)
+		return test_skip("only without huge pages, memory of an absent socket can be had");
+	TEST_CALL(sockets_up_with_one_at_its_limit());
+	TEST_CALL(expect_elsewhere(LARGE));
+	/* To the thread's cache. */
+	rte_fastmem_free(at_home[--n_home]);
+	TEST_CALL(expect_at_home(LARGE));
+	/* To the depot. */
+	rte_fastmem_free(at_home[--n_home]);
+	rte_fastmem_thread_idle();
+	TEST_CALL(expect_at_home(LARGE));
+	/* To its slab. */
+	rte_fastmem_free(at_home[--n_home]);
+	rte_fastmem_cache_flush();
+	TEST_CALL(expect_at_home(LARGE));
+	/* As a run. */
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(socket_here, 8 * LARGE), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(6 * LARGE, socket_here), 0);
+	TEST_ASSERT(n_home < AT_HOME);
+	at_home[n_home] = rte_fastmem_alloc(LARGE, 0, 0);
+	TEST_ASSERT(at_home[n_home] != NULL);
+	TEST_ASSERT_EQUAL(socket_of(at_home[n_home++]), socket_here);
+	return free_all();
+}
+
+/* The same for what objects of another size have given back, but not to the arena. */
+static int
+a_socket_that_had_nothing_is_asked_again_after_a_while(void)
+{
+	if (rte_eal_has_hugepages() != 0)
+		return test_skip("only without huge pages, memory of an absent socket can be had");
+	TEST_CALL(sockets_up_with_one_at_its_limit());
+	while (n_home < AT_HOME &&
+			(at_home[n_home] = rte_fastmem_alloc_socket(LESS, 0, 0, socket_here)) != NULL)
+		n_home++;
+	fastmem_refusal_min_us = 0; /* which is over at once */
+	TEST_CALL(expect_elsewhere(LESS));
+	rte_fastmem_free(at_home[0]);
+	rte_fastmem_cache_flush();
+	at_home[0] = rte_fastmem_alloc(LESS, 0, 0);
+	TEST_ASSERT(at_home[0] != NULL);
+	TEST_ASSERT_EQUAL(socket_of(at_home[0]), socket_here);
+	return free_all();
+}
+
 static int
 what_another_socket_has_is_taken_before_growth(void)
 {
@@ -257,6 +394,9 @@ a_refusal_of_much_does_not_prolong_one_of_little(void)
 
 static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(a_thread_on_a_socket_without_memory_takes_that_of_another),
+	TEST_CASE_UNCHECKED(a_socket_without_memory_has_no_classes_of_its_own),
+	TEST_CASE_UNCHECKED(what_comes_back_to_a_socket_that_had_nothing_is_taken_at_once),
+	TEST_CASE_UNCHECKED(a_socket_that_had_nothing_is_asked_again_after_a_while),
 	TEST_CASE_UNCHECKED(what_another_socket_has_is_taken_before_growth),
 	TEST_CASE_UNCHECKED(a_thread_that_moves_takes_memory_of_its_new_socket),
 	TEST_CASE_UNCHECKED(a_thread_without_a_socket_is_where_eal_has_memory),

@@ -123,16 +123,39 @@ request_reclaim(const struct request *r)
 	return true;
 }
 
+/*
+ * Of several sockets, before one is tried: its epoch. 0: it is known to have nothing of this size. A
+ * socket without memory needs no note of that, and gets no caches and depots.
+ */
+static uint64_t
+request_socket_epoch(const struct request *r, const struct fastmem_bin *bin)
+{
+	const struct fastmem_arena *arena = &r->ctl->arenas[bin->socket];
+	const struct rte_fastmem_cache *c = r->t != NULL ? &r->t->caches[bin->id] : NULL;
+	uint64_t epoch;
+
+	if (fastmem_arena_bytes(arena) == 0)
+		return 0;
+	epoch = fastmem_vain_epoch(arena, bin);
+	if (c != NULL && (c->top != c->base || c->spare_n > 0))
+		return epoch;
+	return fastmem_is_vain(bin, epoch) ? 0 : epoch;
+}
+
 /* n objects of the first socket that has them, or can grow if flags allow. */
 static __rte_always_inline bool
 request_try(const struct request *r, void **objs, unsigned int n, unsigned int flags)
 {
 	FASTMEM_LOG_LATER; /* a stream that allocates would change the cache that is at work */
+	const bool passes = (flags & FASTMEM_F_NO_CHUNK) != 0; /* others are tried, and then growth */
+	uint64_t epoch = 0;
 	unsigned int i;
 
 	for (i = 0; i < r->n_sockets; i++) {
 		struct fastmem_bin *bin = fastmem_request_bin(r, i);
 
+		if (passes && (epoch = request_socket_epoch(r, bin)) == 0)
+			continue;
 		if (n == 1)
 			objs[0] = fastmem_cache_alloc(r->t, bin, flags);
 		if (n == 1 ? objs[0] != NULL :
@@ -141,6 +164,8 @@ request_try(const struct request *r, void **objs, unsigned int n, unsigned int f
 				fastmem_thread_use(r->t, bin->socket);
 			return true;
 		}
+		if (passes)
+			fastmem_vain_note(bin, epoch);
 	}
 	return false;
 }

@@ -6,8 +6,9 @@
 #define FASTMEM_FAILURE_H
 
 /*
- * What a thread has tried to allocate in vain.
+ * What has been tried in vain.
  *
+ * A failure is of a thread, and of all sockets that its call could take.
  * Where memory is exhausted, each call that fails would take all locks again, to find what the last
  * one has found: nothing. So a thread remembers the sizes that it could not have, and when it began
  * to try: the epoch. It fails at once as long as the epoch is the same, its own caches are empty
@@ -21,7 +22,14 @@
  * drained the arena again. That thread has counted itself in arena.n_drains since; or earlier, if
  * it was delayed, but then it has found what came, and its moves change the last two.
  *
- * Inline, as a call that fails is to cost no more than one of rte_malloc().
+ * Where another socket can serve, a bin notes that it has nothing: then a call passes it by, as a
+ * look takes locks and goes through all sizes for memory to spare. That holds until a slot or a
+ * run comes, by the same two counters, a magazine comes to the bin's depot, or for some time, as
+ * what other sizes have to spare is not seen. Only the first round of a call passes by: nothing
+ * fails for it.
+ *
+ * Inline, as a call that fails is to cost no more than one of rte_malloc(), and one that another
+ * socket serves little more than a miss.
  */
 
 #include <rte_cycles.h>
@@ -44,6 +52,35 @@ fastmem_failure_epoch(const struct fastmem_arena *arena, const struct fastmem_bi
 	return (uint64_t)__atomic_load_n(&arena->n_drains, __ATOMIC_RELAXED) +
 		__atomic_load_n(&arena->n_given, __ATOMIC_RELAXED) +
 		__atomic_load_n(&bin->n_joined, __ATOMIC_RELAXED);
+}
+
+/* Before a look at a bin: what is passed to fastmem_vain_note() if it has nothing. Not 0. */
+static inline uint64_t
+fastmem_vain_epoch(const struct fastmem_arena *arena, const struct fastmem_bin *bin)
+{
+	return 1 + (uint64_t)__atomic_load_n(&arena->n_given, __ATOMIC_RELAXED) +
+		__atomic_load_n(&bin->n_joined, __ATOMIC_RELAXED);
+}
+
+/* A hint: others may note at the same time, and each field is of one of them. */
+static inline void
+fastmem_vain_note(struct fastmem_bin *bin, uint64_t epoch)
+{
+	__atomic_store_n(&bin->vain_until, rte_get_timer_cycles() +
+		fastmem_refusal_min_us * rte_get_timer_hz() / 1000000, __ATOMIC_RELAXED);
+	__atomic_store_n(&bin->vain_epoch, epoch, __ATOMIC_RELAXED);
+}
+
+/* Whether a bin is known to have nothing, but for what is in the calling thread's cache. */
+static inline bool
+fastmem_is_vain(const struct fastmem_bin *bin, uint64_t epoch)
+{
+	/* Pairs with the release in fastmem_bin_make_depots(). */
+	const struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
+
+	return __atomic_load_n(&bin->vain_epoch, __ATOMIC_RELAXED) == epoch &&
+		(full == NULL || fastmem_depot_guess(full) == 0) &&
+		rte_get_timer_cycles() < __atomic_load_n(&bin->vain_until, __ATOMIC_RELAXED);
 }
 
 static inline struct fastmem_failure *

@@ -99,7 +99,7 @@
  * fastmem_debug.h, fastmem_stack.h and fastmem_stack_private.h, and in messages; with how it is
  * found; and with struct fastmem_hooks, by which two libraries of different builds are told apart.
  */
-#define FASTMEM_LAYOUT_VERSION 12
+#define FASTMEM_LAYOUT_VERSION 13
 
 #define FASTMEM_GRANULE ((size_t)1 << RTE_FASTMEM_GRANULE_SHIFT)
 
@@ -368,6 +368,9 @@ struct fastmem_bin {
 	uint64_t direct_nomem;
 	uint64_t misfreed; /* frees counted here that freed nothing, or a slot of another bin */
 	uint64_t exchanges_seen; /* depot positions at the last maintain. Atomic, a hint */
+	/* When the last allocation in vain began, and how long that holds: see fastmem_failure.h. */
+	uint64_t vain_epoch;
+	uint64_t vain_until; /* cycles of EAL's timer */
 	/* Counters at the last reset. Atomic. */
 	uint64_t base_alloc;
 	uint64_t base_free;
