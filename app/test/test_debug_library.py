@@ -64,6 +64,21 @@ __attribute__((constructor)) static void begin(void)
 }
 """
 
+# What has to be loaded with the library begins fastmem as well: LIBRARY is the true one.
+FIRST = """
+#include <dlfcn.h>
+#include <stdio.h>
+
+int rte_fastmem_init(void);
+
+__attribute__((constructor)) static void begin(void)
+{
+    printf("within: %d\\n", rte_fastmem_init());
+    if (dlopen(LIBRARY, RTLD_NOW | RTLD_NODELETE) == NULL)
+        puts(dlerror());
+}
+"""
+
 
 def nm(*arguments):
     return subprocess.run(["nm", *arguments], check=True, capture_output=True,
@@ -137,6 +152,13 @@ class Loading(unittest.TestCase):
             shutil.copy(os.path.join(BUILD, file), folder.name)
         return folder.name
 
+    def compile(self, folder, output, source, *arguments):
+        path = os.path.join(folder, output)
+        with open(path + ".c", "w", encoding="utf-8") as file:
+            file.write(source)
+        subprocess.run(["cc", "-w", "-shared", "-fPIC", "-o", path, path + ".c", *arguments], check=True)
+        return path
+
     def without_library(self):
         installed = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=False,
                                    env={**os.environ, "PATH": os.environ["PATH"] + ":/sbin"})
@@ -192,22 +214,54 @@ class Loading(unittest.TestCase):
 
     def test_one_of_another_build_is_refused(self):
         folder = self.folder(CORE)
-        source = os.path.join(folder, "other.c")
-        with open(source, "w", encoding="utf-8") as file:
-            file.write(OTHER_BUILD)
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", os.path.join(folder, LIBRARY), source,
-                        os.path.join(folder, CORE)], check=True)
+        self.compile(folder, LIBRARY, OTHER_BUILD, os.path.join(folder, CORE))
         output = run(SHARED, debug="full", libraries=folder)
         self.says(output, "^init: -2$", "librte_fastmem_debug is of another build")
 
     def test_it_is_loaded_while_a_plugin_that_begins_as_well_is_loaded(self):
-        folder = self.folder()
-        plugin, source = os.path.join(folder, "plugin.so"), os.path.join(folder, "plugin.c")
-        with open(source, "w", encoding="utf-8") as file:
-            file.write(PLUGIN)
-        subprocess.run(["cc", "-w", "-shared", "-fPIC", "-o", plugin, source], check=True)
+        plugin = self.compile(self.folder(), "plugin.so", PLUGIN)
         output = run(SHARED, "plugin", plugin, debug="full,leaks=no")
         self.says(output, "^plugin: loaded$", "^init: (0|-16)$")
+
+    def test_what_begins_while_it_is_loaded_is_told_so_and_spoils_nothing(self):
+        folder, library = self.folder(CORE), os.path.join(self.folder(LIBRARY), LIBRARY)
+        self.compile(folder, LIBRARY, FIRST, '-DLIBRARY="%s"' % library)
+        output = run(SHARED, debug="full,on-error=continue", libraries=folder)
+        self.says(output, "^within: -16$", "^init: 0$", "^level: 3$", "write behind an object")
+        self.says_not(output, "cannot be loaded")
+
+    def test_what_was_missing_is_loaded_at_the_next_init(self):
+        folder = self.without_library()
+        output = run(SHARED, "again", os.path.join(BUILD, LIBRARY), os.path.join(folder, LIBRARY),
+                     debug="full,leaks=no", libraries=folder)
+        self.says(output, "^init: -2$", "^init again: 0$", "^level: 3$")
+
+    def plugin_with_checking(self):
+        """It plugs into the librte_fastmem of the program."""
+        return self.compile(self.folder(), "plugin.so", "", "-Wl,--whole-archive",
+                            os.path.join(BUILD, "librte_fastmem_debug.a"), "-Wl,--no-whole-archive",
+                            "-ldw", "-lelf")
+
+    def test_a_plugin_that_contains_it_takes_it_along_when_it_is_closed(self):
+        output = run(SHARED, "closed", self.plugin_with_checking(), debug="full,on-error=continue")
+        self.says(output, "^plugin: loaded$", "^plugin: unloaded$", "^init: 0$", "^level: 3$",
+                  "^library: loaded$", "write behind an object")
+
+    def test_a_plugin_that_contains_it_does_not_take_the_place_of_what_is_there(self):
+        output = run(SHARED, "between", self.plugin_with_checking(), debug="full,on-error=continue")
+        self.says(output, "^plugin: loaded$", "^plugin: unloaded$", "^init: 0$", "^level: 3$",
+                  "^library: loaded$", "write behind an object")
+
+    def test_a_relative_path_is_not_taken_for_one_of_another_folder(self):
+        folder, other = self.folder(CORE, LIBRARY), self.folder()
+        self.compile(other, LIBRARY, OTHER_BUILD, os.path.join(folder, CORE))
+        program = os.path.join(folder, "program")
+        with open(program, "w", encoding="utf-8") as file:
+            file.write('#!/bin/sh\nLD_PRELOAD=./%s exec %s "$@"\n' % (CORE, SHARED))
+        os.chmod(program, 0o755)
+        output = run(program, "folder", other, debug="full,on-error=continue", libraries=folder,
+                     cwd=folder)
+        self.says(output, "^init: 0$", "^level: 3$", "^library: loaded$", "write behind an object")
 
     def test_a_static_program_checks_if_it_contains_it(self):
         output = run(STATIC, debug="full,on-error=continue")
@@ -215,6 +269,10 @@ class Loading(unittest.TestCase):
         output = run(STATIC)
         self.says(output, "^init: 0$", "^level: 1$", "^library: not loaded$")
         self.says_not(output, "write behind")
+
+    def test_constructors_of_a_static_program_find_it(self):
+        output = run(STATIC, "constructor", debug="full,leaks=no")
+        self.says(output, "^early: 0$", "^level: 3$")
 
     def test_a_static_program_without_it_says_how_to_link_it(self):
         output = run(PLAIN, debug="full")

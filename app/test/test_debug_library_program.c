@@ -61,6 +61,61 @@ begin_beside_a_plugin(char *path)
 	return 0;
 }
 
+/* The library is missing at first. */
+static int
+begin_again(const char *library, const char *missing)
+{
+	printf("init: %d\n", rte_fastmem_init());
+	if (symlink(library, missing) != 0)
+		return 1;
+	printf("init again: %d\n", rte_fastmem_init());
+	printf("level: %d\n", rte_fastmem_debug_level());
+	return 0;
+}
+
+/* A plug-in that contains checking, which is closed again. */
+static void *plugin;
+
+static void
+plugin_open(const char *path)
+{
+	plugin = dlopen(path, RTLD_NOW);
+	printf("plugin: %s\n", plugin != NULL ? "loaded" : dlerror());
+}
+
+static void
+plugin_close(const char *path)
+{
+	dlclose(plugin);
+	printf("plugin: %s\n", is_mapped(path) ? "still there" : "unloaded");
+}
+
+/* Who has plugged in first stays, whatever comes and goes. */
+static int
+plugin_between(const char *path)
+{
+	int ret = rte_fastmem_init();
+
+	if (ret == 0) {
+		plugin_open(path);
+		rte_fastmem_deinit();
+		ret = rte_fastmem_init();
+		plugin_close(path);
+	}
+	return ret;
+}
+
+/* Begins in a constructor, if the last argument says so. */
+__attribute__((constructor)) static void
+begin_early(int argc, char **argv)
+{
+	if (argc < 2 || strcmp(argv[argc - 1], "constructor") != 0)
+		return;
+	printf("early: %d\n", rte_eal_init(argc, argv) < 0 ? -1 : rte_fastmem_init());
+	printf("level: %d\n", rte_fastmem_debug_level());
+	exit(0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -74,7 +129,18 @@ main(int argc, char **argv)
 		return 2;
 	if (strcmp(how, "plugin") == 0)
 		return begin_beside_a_plugin(argv[n + 2]);
-	ret = strcmp(how, "conf") == 0 ? rte_fastmem_init_conf(&full) : rte_fastmem_init();
+	if (strcmp(how, "again") == 0)
+		return begin_again(argv[n + 2], argv[n + 3]);
+	if (strcmp(how, "folder") == 0 && chdir(argv[n + 2]) != 0)
+		return 1;
+	if (strcmp(how, "closed") == 0) {
+		plugin_open(argv[n + 2]);
+		plugin_close(argv[n + 2]);
+	}
+	if (strcmp(how, "between") == 0)
+		ret = plugin_between(argv[n + 2]);
+	else
+		ret = strcmp(how, "conf") == 0 ? rte_fastmem_init_conf(&full) : rte_fastmem_init();
 	printf("init: %d\n", ret);
 	if (ret == 0) {
 		printf("level: %d\n", rte_fastmem_debug_level());
