@@ -10,9 +10,9 @@ usage() {
 	cat <<-END
 	usage: tools/test-models.sh [model...]
 
-	Checks models/*.pml, or those named (depot, steal, take, repair, attach, grow), with spin: as they are, no error
-	may be found in any state; and once with each of the errors that a model has in store
-	(BUG), which must be found.
+	Checks models/*.pml, or those named (depot, steal, take, repair, attach, grow, book), with spin: as they
+	are, no error may be found in any state; and once with each of the errors that a model has in
+	store (BUG), which must be found.
 	END
 }
 
@@ -55,7 +55,7 @@ states() {
 }
 
 models=("$@")
-[ $# -gt 0 ] || models=(depot steal take repair attach grow)
+[ $# -gt 0 ] || models=(depot steal take repair attach grow book)
 for model in "${models[@]}"; do
 	[ -e "models/$model.pml" ] || die "no model '$model': see --help"
 	if check "$model" 0 && grep -q 'errors: 0' "$dir/log" &&
