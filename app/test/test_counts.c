@@ -16,6 +16,7 @@
  *   own stack and in its control block they do not. At most as many as today.
  * - Instructions of a miss that another socket serves, as the thread's own has no memory or is at
  *   its limit: at most twice those of a miss that its own socket serves.
+ * - Instructions of a call that no socket can serve: at most as many as today, and none is locked.
  */
 
 #include <errno.h>
@@ -426,6 +427,34 @@ count_elsewhere(const char *name, int socket_id, uint64_t own)
 	report(name, n != 0 && own != 0 && n <= 2 * own);
 }
 
+/* All of both sockets is in use, and neither may grow. */
+static void
+count_nobody(void)
+{
+	const unsigned int at_most = AT_MOST(513, 545);
+	static void *objects[MAX_FILLERS];
+	unsigned int i, n = 0;
+	bool ok;
+
+	rte_fastmem_set_limit(SOCKET_ID_ANY, 1);
+	while (n < MAX_FILLERS && (objects[n] = rte_fastmem_alloc(LARGE, 0, 0)) != NULL)
+		n++;
+	ok = n > 0 && n < MAX_FILLERS;
+	for (i = 0; i < 5; i++) {
+		shared->counting = i == 4; /* the thread knows by then */
+		MARK();
+		objects[n] = rte_fastmem_alloc(LARGE, 0, 0);
+		MARK();
+		ok = ok && objects[n] == NULL;
+	}
+	shared->counting = false;
+	printf("  nobody: %" PRIu64 " instructions (at most %u), %" PRIu64 " atomic\n",
+		shared->instructions, at_most, shared->locked);
+	report("nobody", ok && shared->locked == 0 && shared->instructions >= 10 &&
+		(at_most == 0 || shared->instructions <= at_most));
+	rte_fastmem_free_bulk(objects, n);
+}
+
 /* With a socket that is made up: ordinary pages are of all sockets. */
 static void
 count_sockets(void)
@@ -436,7 +465,7 @@ count_sockets(void)
 	struct fastmem_arena *arena;
 	int here, absent;
 
-	if (!is_wanted("elsewhere"))
+	if (!is_wanted("elsewhere") && !is_wanted("nobody"))
 		return;
 	fastmem_absent_sockets = 1;
 	fastmem_socket_of_thread = told_socket;
@@ -461,6 +490,7 @@ count_sockets(void)
 	/* Something has come back since the last look for memory to spare, and is in use again. */
 	fastmem_drain_undo(arena);
 	count_elsewhere("elsewhere_at_limit", absent, n > 0 && n < MAX_FILLERS ? own : 0);
+	count_nobody();
 	rte_fastmem_free_bulk(fillers, n);
 	rte_fastmem_deinit();
 }

@@ -130,6 +130,7 @@ play(const char *part)
 		{ "count", preload_call_a_known_number },
 		{ "primary", preload_as_primary },
 		{ "secondary", preload_as_secondary },
+		{ "callbacks", preload_allocate_in_callbacks },
 		{ "leak", leak },
 		{ "peak", preload_peak },
 		{ "careless", preload_rely_on_zeroes },

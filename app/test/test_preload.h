@@ -30,6 +30,7 @@ extern const struct test_suite preload_suite_life;
 int preload_before_eal(void);
 int preload_as_primary(void);
 int preload_as_secondary(void);
+int preload_allocate_in_callbacks(void);
 int preload_call_a_known_number(void);
 int preload_end(void);
 int preload_keep_eal_busy(void);

@@ -297,12 +297,16 @@ start_primary() {
 	return 1
 }
 
-# secondary VARIABLE=VALUE...
-secondary() {
+# run_secondary PART VARIABLE=VALUE...
+run_secondary() {
+	local part=$1
+
+	shift
 	env PRELOAD_LIBRARY="$library" PRELOAD_PROGRAM="$program" "$@" "$here/with_preload.sh" \
-		--no-pci --file-prefix "$prefix" --proc-type=secondary -l 0 -- secondary \
+		--no-pci --file-prefix "$prefix" --proc-type=secondary -l 0 -- "$part" \
 		>"$scratch/secondary.out" 2>"$scratch/secondary.err"
 }
+secondary() { run_secondary secondary "$@"; }
 
 # Returns the primary's exit status; what it has printed is in primary.out.
 end_primary() {
@@ -366,6 +370,20 @@ serves_eals_heap_in_a_secondary_of_a_primary_without_it() {
 	cat "$scratch/primary.err" "$scratch/primary.out" "$scratch/secondary.err"
 	[ $status = 0 ] && grep -qx EAL "$scratch/secondary.out" && no_more_objects &&
 		grep 'the primary process has no fastmem: preload the library there' "$scratch/secondary.err"
+}
+
+# callbacks VALUE LIBRARY: RTE_FASTMEM_MALLOC of a secondary, and what its primary preloads.
+callbacks() {
+	local status=0
+
+	start_primary PRELOAD_LIBRARY="$2" || status=1
+	run_secondary callbacks RTE_FASTMEM_MALLOC="$1" || status=$?
+	end_primary || status=$?
+	cat "$scratch/primary.err" "$scratch/primary.out" "$scratch/secondary.err"
+	[ $status = 0 ] && no_more_objects && ! grep 'cannot ask the primary' "$scratch/secondary.err"
+}
+callbacks_wait_for_no_answer() {
+	callbacks on "$library" && callbacks off "$library" && callbacks on ''
 }
 
 # A secondary that ends at once, as well as one that stays. Any program of DPDK will do.
@@ -443,6 +461,7 @@ promise symbolic_links_are_not_followed does_not_follow_symbolic_links
 if [ $pages = --huge ]; then
 	prefix=fastmem-preload-$$
 	promise a_secondary_shares_objects shares_with_a_secondary
+	promise callbacks_of_a_secondary_wait_for_no_answer callbacks_wait_for_no_answer
 	promise a_secondary_that_is_off_frees_objects shares_with_a_secondary_that_is_off
 	promise a_primary_without_it_has_eals_heap_alone \
 		serves_eals_heap_in_a_secondary_of_a_primary_without_it

@@ -264,6 +264,13 @@ preload_as_secondary(void)
 	shared->from_primary[0] = moved;
 	shared->n_taken = N;
 	TEST_CALL(check_and_free(shared->from_primary, 0x11));
+	return EXIT_SUCCESS;
+}
+
+/* Allocates where EAL could not hear the primary's answer, and where it could. */
+int
+preload_allocate_in_callbacks(void)
+{
 	TEST_CALL(hold_growth_in_callbacks());
 	TEST_CALL(allocate_in_a_message_callback());
 	TEST_CALL(allocate_in_an_interrupt_callback());
