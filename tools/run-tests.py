@@ -39,7 +39,8 @@ class Selection:
                 self.unknown(part, names)
 
     def unknown(self, name, names):
-        near = catalogue.nearest(name, [*names, *self.variant_names, "test", "check"])
+        # What a build at hand lacks may be known of others.
+        near = catalogue.nearest(name, {*names, *self.variant_names, "test", "check"} - {name})
         raise Unknown("no variant, test, suite or case '%s'; nearest: %s. tools/test.sh --list lists all"
                       % (name, ", ".join(near)))
 
@@ -174,7 +175,7 @@ class Run:
                     break
             else:
                 names = {t["name"] for _, t in tests}
-                selection.check(names.__contains__, [*self.known.names(), *names])
+                selection.check(names.__contains__, [*self.known.suites, *names])
                 raise Unknown("no test fits all of '%s'" % ":".join(parts))
         jobs = []
         for variant in all_variants:
