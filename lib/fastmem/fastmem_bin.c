@@ -337,8 +337,7 @@ bin_repair(struct fastmem_bin *bin)
 		for (i = first; i < first + fastmem_granule(first)->chunk_n; i++) {
 			struct fastmem_granule *slab = fastmem_granule(i);
 
-			if (fastmem_state(slab) != FASTMEM_SLAB || slab->head != i ||
-					rte_fastmem_map.bins[i] != bin->id)
+			if (!fastmem_is_slab_head(i) || rte_fastmem_map.bins[i] != bin->id)
 				continue;
 			slab_recount(slab);
 			fastmem_bin_pool_list_push(bin, slab);

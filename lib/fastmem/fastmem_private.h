@@ -211,7 +211,11 @@ struct fastmem_granule {
 	/* Of each granule of a chunk. Under arena.lock; iova and chunk do not change. */
 	rte_iova_t iova;
 	uint32_t chunk;
-	uint32_t head; /* of the slab, while in one: does not change */
+	/*
+	 * Of the slab, while in one: does not change. Stored atomically, for those who look
+	 * without a lock: see fastmem_is_slab_head().
+	 */
+	uint32_t head;
 	/*
 	 * Atomic: between TAKEN and SLAB it changes under bin.lock alone, and whoever
 	 * has arena.lock only wants to know whether it is FREE.
@@ -763,6 +767,16 @@ fastmem_slab_of(const void *obj)
 	struct fastmem_granule *g = fastmem_granule(index);
 
 	return g->head == index ? g : fastmem_granule(g->head);
+}
+
+/* Whether a slab begins here: without arena.lock it may come or go meanwhile. */
+static inline bool
+fastmem_is_slab_head(uint32_t index)
+{
+	const struct fastmem_granule *g = fastmem_granule(index);
+
+	return fastmem_state(g) == FASTMEM_SLAB &&
+		__atomic_load_n(&g->head, __ATOMIC_RELAXED) == index;
 }
 
 static inline char *

@@ -121,7 +121,7 @@ run_take(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 		struct fastmem_granule *g = fastmem_granule(head + i);
 
 		RTE_ASSERT(fastmem_state(g) == FASTMEM_FREE);
-		g->head = head;
+		__atomic_store_n(&g->head, head, __ATOMIC_RELAXED);
 		g->taker = fastmem_process.peer;
 		fastmem_set_state(g, FASTMEM_TAKEN);
 	}

@@ -134,8 +134,8 @@ is_there(struct walk_slab *at, unsigned int *bin)
 	struct fastmem_record *records = __atomic_load_n(&slab->records, __ATOMIC_ACQUIRE);
 
 	*bin = __atomic_load_n(&rte_fastmem_map.bins[at->head], __ATOMIC_RELAXED);
-	if (fastmem_state(slab) != FASTMEM_SLAB || slab->head != at->head || records == NULL ||
-			*bin == 0 || (at->records != NULL && at->records != records))
+	if (!fastmem_is_slab_head(at->head) || records == NULL || *bin == 0 ||
+			(at->records != NULL && at->records != records))
 		return false;
 	at->records = records;
 	return true;
@@ -170,8 +170,7 @@ walk_slab(const struct fastmem_records_visit *walk, uint32_t head)
 	bool more;
 
 	/* Most granules are none of a slab's first: save the lock. */
-	if (fastmem_state(fastmem_granule(head)) != FASTMEM_SLAB ||
-			fastmem_granule(head)->head != head)
+	if (!fastmem_is_slab_head(head))
 		return;
 	do {
 		fastmem_debug_slabs_hold();
