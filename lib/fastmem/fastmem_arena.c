@@ -71,6 +71,9 @@ fastmem_arena_init(struct fastmem_arena *arena, int socket_id)
 static void
 set_size(struct fastmem_arena *arena, uint64_t n)
 {
+	uint64_t *n_times = n > arena->n_granules ? &arena->n_growths : &arena->n_shrinks;
+
+	__atomic_store_n(n_times, *n_times + 1, __ATOMIC_RELAXED);
 	if (n > arena->n_granules) {
 		arena->n_missed = 0;
 		arena->missed_run = 0;

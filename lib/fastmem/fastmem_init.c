@@ -29,10 +29,6 @@ static pthread_mutex_t life_lock = PTHREAD_MUTEX_INITIALIZER;
 static __thread bool has_life_lock;
 static uint32_t close_due; /* atomic: the message that tells so came while another had the lock */
 
-struct life {
-	int cancel_state; /* as it was before */
-};
-
 /* In a secondary, under life_lock. Whether there was such a message, memory tells. */
 static void
 close_if_ended(void)
@@ -56,7 +52,7 @@ life_lock_take(void)
 
 /* False: this is called from within, by a callback of the program's. */
 static bool
-life_begin(struct life *life)
+life_begin(struct fastmem_life *life)
 {
 	if (has_life_lock)
 		return false;
@@ -68,7 +64,7 @@ life_begin(struct life *life)
 }
 
 static void
-life_end(const struct life *life)
+life_end(const struct fastmem_life *life)
 {
 	fastmem_local_unlock(&life_lock);
 	/*
@@ -235,6 +231,7 @@ primary_init(const struct fastmem_settings *settings)
 	FASTMEM_HOOK(attach, ctl, settings);
 	fastmem_fork_begin();
 	fastmem_unload_watch();
+	fastmem_telemetry_start(&(const struct fastmem_life_guard){ life_begin, life_end });
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	if (fastmem_mp_start() != 0)
 		FASTMEM_LOG(WARNING, "no secondary process can ask for memory: %s",
@@ -442,7 +439,7 @@ init(const struct rte_fastmem_conf *conf)
 int
 rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
 {
-	struct life life;
+	struct fastmem_life life;
 	int ret;
 
 	fastmem_hooks_again();
@@ -466,7 +463,7 @@ struct fastmem_ctl *
 fastmem_ctl_attach(void)
 {
 	enum fastmem_process_state state = fastmem_process_state();
-	struct life life;
+	struct fastmem_life life;
 	int ret = 0;
 
 	if (state == FASTMEM_PROCESS_FORKED || (state == FASTMEM_PROCESS_NONE &&
@@ -528,7 +525,7 @@ void
 rte_fastmem_deinit(void)
 {
 	enum fastmem_process_state state;
-	struct life life;
+	struct fastmem_life life;
 
 	/* The call that is reported goes on, and needs what it has found. */
 	if (FASTMEM_HOOK_OR(false, is_reporting)) {
@@ -577,7 +574,7 @@ forget(void)
 void
 fastmem_forget(void)
 {
-	struct life life;
+	struct fastmem_life life;
 
 	if (!life_begin(&life))
 		return;
@@ -621,7 +618,7 @@ void
 fastmem_end_serving(void)
 {
 	enum fastmem_process_state state;
-	struct life life;
+	struct fastmem_life life;
 
 	if (!life_begin(&life))
 		return;
@@ -639,7 +636,7 @@ fastmem_end_serving(void)
 void
 fastmem_end(void)
 {
-	struct life life;
+	struct fastmem_life life;
 
 	if (!life_begin(&life))
 		return;

@@ -53,6 +53,7 @@
  *   process/process_alive.c  which of them live
  *   fastmem_stats.c          reads all of the above, for the statistics and the dump
  *   fastmem_kept.c           the same: what keeps memory
+ *   fastmem_telemetry.c      the same: for DPDK's telemetry
  *   fastmem_verify.c         reads all of the above, for tests
  *
  * Checking is in lib/fastmem_debug, of which fastmem_debug.h tells: it plugs into the hooks of
@@ -278,6 +279,8 @@ struct fastmem_arena {
 	uint32_t drain; /* whether it is drained: see fastmem_drain.c. Atomic */
 	uint32_t n_drains; /* tickets so far. Atomic */
 	uint64_t n_granules; /* written under grow and lock; atomic for others to read */
+	uint64_t n_growths; /* times that it became more, and less. The same */
+	uint64_t n_shrinks;
 	/* Under lock. */
 	uint64_t n_free;
 	uint64_t min_free; /* since the last maintain */
@@ -845,6 +848,19 @@ void fastmem_forget(void);
 void fastmem_log_ignored(void);
 void fastmem_forked(void);
 void fastmem_end_serving(void);
+
+struct fastmem_life {
+	int cancel_state; /* as it was before */
+};
+
+/* For a thread that serves others: fastmem neither begins nor ends here between these. */
+struct fastmem_life_guard {
+	bool (*begin)(struct fastmem_life *life); /* false: the thread is within such a pair */
+	void (*end)(const struct fastmem_life *life);
+};
+
+/* fastmem_telemetry.c */
+void fastmem_telemetry_start(const struct fastmem_life_guard *life_guard);
 void fastmem_end(void);
 
 /* The shared state, in a secondary attached to if need be; NULL: none. */

@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+"""Tests what a process tells by DPDK's telemetry socket.
+
+usage: test_telemetry.py --huge|--no-huge PROGRAM
+
+The program is test_telemetry_program.c.
+"""
+
+import glob
+import json
+import os
+import socket
+import subprocess
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tools"))
+from testrun import unit  # noqa: E402  pylint: disable=wrong-import-position
+
+SUITE = "telemetry"
+WITH_EAL = os.path.join(TOP, "tools/with-eal.sh")
+PAGES, PROGRAM = sys.argv[1], os.path.abspath(sys.argv[2])
+LONGEST = 1 << 20
+
+
+class Process:
+    """A process with fastmem, and perhaps a client of its telemetry."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True)
+        for line in self.process.stdout:
+            words = line.split()
+            if len(words) == 2 and words[0].isdigit() and words[1].startswith("/"):
+                break
+        self.socket = None
+        self.pid, self.runtime = int(words[0]), words[1]
+
+    def connect(self):
+        """Processes of one prefix have sockets side by side: EAL greets with its own pid."""
+        for path in glob.glob(os.path.join(self.runtime, "dpdk_telemetry.v2*")):
+            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self.socket.connect(path)
+            if json.loads(self.socket.recv(LONGEST))["pid"] == self.pid:
+                return
+            self.socket.close()
+        raise FileNotFoundError("no telemetry socket of process %d" % self.pid)
+
+    def tell(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().rstrip("\n")
+
+    def figures(self, line):
+        return json.loads(self.tell(line))
+
+    def ask(self, command):
+        """What is the answer to a command: EAL names the command in it."""
+        self.socket.send(command.encode())
+        answer = json.loads(self.socket.recv(LONGEST))
+        return answer[command.partition(",")[0]]
+
+    def end(self):
+        if self.socket is not None:
+            self.socket.close()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        return self.process.wait(60)
+
+
+def primary(level="off"):
+    process = Process(["env", "RTE_FASTMEM_DEBUG=" + level, WITH_EAL, PAGES, "--memory", "128", PROGRAM])
+    process.connect()
+    return process
+
+
+class Telemetry(unittest.TestCase):
+    def setUp(self):
+        self.primary = primary()
+
+    def tearDown(self):
+        self.assertEqual(self.primary.end(), 0)
+
+    def agrees(self, told, figures):
+        self.assertTrue(figures)
+        self.assertEqual({name: told[name] for name in figures}, figures)
+
+    def test_each_command_has_a_help_text(self):
+        listed = [name for name in self.primary.ask("/") if name.startswith("/fastmem/")]
+        self.assertEqual(sorted(listed), sorted("/fastmem/" + name for name in (
+            "info", "classes", "class", "pools", "pool", "threads", "thread", "processes",
+            "chunks")))
+        for name in listed:
+            # Before 23.03 the answer is the text, then an object with it.
+            text = self.primary.ask("/help," + name)
+            self.assertIn("arameters", text if isinstance(text, str) else text[name])
+
+    def test_info_has_the_totals(self):
+        told = self.primary.ask("/fastmem/info")
+        self.agrees(told, self.primary.figures("stats"))
+        self.assertEqual(told["debug_level"], "off")
+        self.assertEqual(told["alloc_total"], 1017)
+        sockets = [told[name] for name in told if name.startswith("socket_")]
+        self.assertEqual(sum(s["bytes_backing"] for s in sockets), told["bytes_backing"])
+        self.assertGreater(sum(s["n_growths"] for s in sockets), 0)
+        self.assertNotIn("bytes_limit", sockets[0])
+
+    def test_info_tells_the_level_of_checking(self):
+        for level in ("light", "full", "sample=1000", "off"):
+            checked = primary(level)
+            self.assertEqual(checked.ask("/fastmem/info")["debug_level"], level.partition("=")[0])
+            self.assertEqual(checked.end(), 0)
+
+    def test_info_has_the_limit(self):
+        self.assertEqual(self.primary.tell("limit 50000000"), "0")
+        told = self.primary.ask("/fastmem/info")
+        limits = [told[n]["bytes_limit"] for n in told if n.startswith("socket_")]
+        self.assertTrue(all(0 < limit <= 50000000 for limit in limits), limits)
+
+    def test_a_class_has_its_statistics(self):
+        sizes = self.primary.ask("/fastmem/classes")
+        self.assertEqual(sizes[0], 8)
+        self.assertIn(4096, sizes)
+        for size, in_use in ((64, 1000), (4096, 10), (128, 0)):
+            told = self.primary.ask("/fastmem/class,%d" % size)
+            self.agrees(told, self.primary.figures("class %d" % size))
+            self.assertEqual(told["in_use"], in_use)
+
+    def test_a_pool_has_its_statistics(self):
+        self.assertEqual(self.primary.ask("/fastmem/pools"), ["sessions"])
+        told = self.primary.ask("/fastmem/pool,sessions")
+        self.agrees(told, self.primary.figures("pool sessions"))
+        self.assertEqual([told[n] for n in ("size", "min", "max", "in_use")], [200, 100, 500, 7])
+        self.assertEqual(told["in_use"], told["get_total"] - told["put_total"])
+
+    def test_a_long_list_comes_in_parts(self):
+        self.assertEqual(self.primary.tell("pools 100"), "100")
+        names, part = [], None
+        while part is None or part:
+            part = self.primary.ask("/fastmem/pools,%d" % len(names))
+            self.assertLessEqual(len(part), 64)
+            names += part
+        self.assertEqual(names, ["sessions"] + ["extra-%d" % i for i in range(100)])
+
+    def test_a_thread_has_what_it_has_cached(self):
+        threads = self.primary.ask("/fastmem/threads")
+        self.assertEqual(threads, [self.primary.pid])
+        told = self.primary.ask("/fastmem/thread,%d" % threads[0])
+        self.assertEqual(told["pid"], self.primary.pid)
+        cached = {int(n.rpartition("_")[2]): told[n] for n in told if n.startswith("objects_of_")}
+        self.assertEqual(set(cached), {64, 4096})
+        self.assertEqual(sum(size * n for size, n in cached.items()), told["bytes_cached"])
+        self.assertEqual(cached[64], self.primary.ask("/fastmem/class,64")["in_caches"])
+        self.assertEqual(told["bytes_cached"], self.primary.ask("/fastmem/info")["bytes_cached"])
+
+    def test_the_processes_are_there(self):
+        told = self.primary.ask("/fastmem/processes")
+        self.assertEqual(list(told), ["process_%d" % self.primary.pid])
+        told, = told.values()
+        self.assertEqual([told[n] for n in ("pid", "alive", "n_threads", "n_objects")],
+                         [self.primary.pid, 1, 1, 1017])
+        self.assertEqual(told["n_bytes"], self.primary.figures("stats")["bytes_in_use"])
+
+    def test_the_chunks_are_all_of_the_memory(self):
+        info = self.primary.ask("/fastmem/info")
+        for name in (n for n in info if n.startswith("socket_")):
+            chunks = self.primary.ask("/fastmem/chunks,%s" % name.rpartition("_")[2]).values()
+            self.assertEqual(len(chunks), info[name]["n_chunks"])
+            self.assertEqual(sum(c["bytes"] for c in chunks), info[name]["bytes_backing"])
+            self.assertEqual(sum(c["bytes"] - c["bytes_used"] for c in chunks),
+                             info["bytes_free"])
+
+    def test_the_dump_has_the_same_figures(self):
+        lines = [self.primary.tell("dump")]
+        while lines[-1] != "end":
+            lines.append(self.primary.process.stdout.readline().rstrip("\n"))
+        told = self.primary.ask("/fastmem/class,64")
+        row = next(line.split() for line in lines if line.split()[:1] == ["64"])
+        self.assertEqual([int(row[i]) for i in (1, 2)], [told["in_use"], told["in_caches"]])
+
+    def test_a_bad_parameter_is_named(self):
+        for command, named in (
+                ("/fastmem/class", "''"), ("/fastmem/class,63", "'63'"),
+                ("/fastmem/class,64x", "'64x'"), ("/fastmem/class,-64", "'-64'"),
+                ("/fastmem/class,99999999999999999999", "99999999999999999999"),
+                ("/fastmem/pool", "''"), ("/fastmem/pool,none", "'none'"),
+                ("/fastmem/pools,x", "'x'"), ("/fastmem/threads,1x", "'1x'"),
+                ("/fastmem/thread", "''"), ("/fastmem/thread,0", "'0'"),
+                ("/fastmem/thread,4294967295", "4294967295"),
+                ("/fastmem/chunks", "''"), ("/fastmem/chunks,77", "'77'"),
+                ("/fastmem/chunks,0,x", "'x'"), ("/fastmem/info,x", "'x'"),
+                ("/fastmem/classes,x", "'x'"), ("/fastmem/processes,x", "'x'")):
+            told = self.primary.ask(command)
+            self.assertEqual(list(told), ["error"], command)
+            self.assertIn(named, told["error"], command)
+
+    def test_after_deinit_there_is_an_error_and_after_init_an_answer(self):
+        self.assertEqual(self.primary.tell("deinit"), "0")
+        told = self.primary.ask("/fastmem/info")
+        self.assertEqual(list(told), ["error"])
+        self.assertIn("not initialised", told["error"])
+        self.assertEqual(self.primary.tell("init"), "0")
+        self.assertEqual(self.primary.ask("/fastmem/info")["alloc_total"], 0)
+
+    def test_it_ends_and_begins_while_it_is_asked(self):
+        for _ in range(50):
+            self.primary.socket.send(b"/fastmem/info")
+            self.assertEqual(self.primary.tell("deinit"), "0")
+            self.primary.socket.recv(LONGEST)
+            self.primary.socket.send(b"/fastmem/class,64")
+            self.assertEqual(self.primary.tell("init"), "0")
+            self.primary.socket.recv(LONGEST)
+
+    @unittest.skipIf(PAGES == "--no-huge", "no secondaries without huge pages")
+    def test_the_primary_tells_of_its_secondaries(self):
+        # EAL opens no socket in a secondary.
+        prefix = os.path.basename(self.primary.runtime)
+        secondary = Process([PROGRAM, "--proc-type=secondary", "--file-prefix", prefix, "--no-pci"])
+        try:
+            self.assertEqual(self.primary.ask("/fastmem/class,256")["in_use"], 5)
+            self.assertIn(secondary.pid, self.primary.ask("/fastmem/threads"))
+            told = self.primary.ask("/fastmem/thread,%d" % secondary.pid)
+            self.assertEqual(told["pid"], secondary.pid)
+            self.assertGreater(told["objects_of_256"], 0)
+            told = self.primary.ask("/fastmem/processes")["process_%d" % secondary.pid]
+            self.assertEqual([told[n] for n in ("alive", "n_threads", "n_objects", "n_bytes")],
+                             [1, 1, 5, 1280])
+        finally:
+            self.assertEqual(secondary.end(), 0)
+
+
+if __name__ == "__main__":
+    del sys.argv[1:]
+    sys.exit(unit.main())

@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * What this process tells by DPDK's telemetry socket: /fastmem/... The figures are those of the
+ * statistics, of all processes; nothing is counted here. EAL calls in threads of its own, one for
+ * each client, and has a socket in the primary only.
+ *
+ * A command cannot be taken back from EAL. So the object that has this code stays loaded from then
+ * on, and a plug-in that has it by the static library, and may be unloaded, has no commands.
+ */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <link.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_telemetry.h>
+#include <rte_version.h>
+
+#include "fastmem_hooks.h"
+#include "fastmem_private.h"
+
+/*
+ * Entries of a list in one reply, of the 16 KiB that EAL sends at most. Lists of objects are
+ * objects with a name for each: arrays cannot have them in 22.11.
+ */
+#define AT_ONCE 64
+#define MAX_THREADS 65536
+
+/* What the names of all libraries that have this code begin with. */
+#define LIBRARIES "librte_fastmem"
+
+/* Numbers had no sign as "u64" until 22.11, and as "uint" since 23.03, when "int" got 64 bits. */
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
+#define TEL_UINT RTE_TEL_UINT_VAL
+#define tel_dict_uint rte_tel_data_add_dict_uint
+#define tel_array_uint rte_tel_data_add_array_uint
+#else
+#define TEL_UINT RTE_TEL_U64_VAL
+#define tel_dict_uint rte_tel_data_add_dict_u64
+#define tel_array_uint rte_tel_data_add_array_u64
+#endif
+
+/* Set once, before the first command is registered. */
+static struct fastmem_life_guard guard;
+
+static void
+add(struct rte_tel_data *d, const char *name, uint64_t value)
+{
+	tel_dict_uint(d, name, value);
+}
+
+static void
+add_signed(struct rte_tel_data *d, const char *name, int64_t value)
+{
+	if (value >= 0)
+		add(d, name, value);
+	else
+		rte_tel_data_add_dict_int(d, name, (int)RTE_MAX(value, (int64_t)INT32_MIN));
+}
+
+/* Before anything else is in d. Returns 0, as for EAL this is an answer. */
+static int
+refuse(struct rte_tel_data *d, const char *format, ...)
+{
+	char text[RTE_TEL_MAX_STRING_LEN];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "error", text);
+	return 0;
+}
+
+/* The number at *params, and what comes behind a comma. False: there is no number. */
+static bool
+next_number(const char **params, uint64_t *n)
+{
+	const char *at = *params;
+	char *end;
+
+	if (at == NULL || *at < '0' || *at > '9')
+		return false;
+	errno = 0;
+	*n = strtoull(at, &end, 10);
+	if (errno != 0 || (*end != '\0' && *end != ','))
+		return false;
+	*params = *end == ',' ? end + 1 : NULL;
+	return true;
+}
+
+/* The only parameter: a number, from which on a list goes. Without it: 0. */
+static bool
+first_of_list(const char *params, uint64_t *first)
+{
+	*first = 0;
+	return params == NULL || *params == '\0' || (next_number(&params, first) && params == NULL);
+}
+
+static int
+refuse_first(struct rte_tel_data *d, const char *params)
+{
+	return refuse(d, "'%s' is no number of a first entry", params);
+}
+
+static const struct fastmem_arena *
+arena_by_socket(uint64_t socket_id)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+	unsigned int i;
+
+	for (i = 0; i < ctl->n_sockets; i++)
+		if (ctl->arenas[i].socket_id == (int64_t)socket_id)
+			return &ctl->arenas[i];
+	return NULL;
+}
+
+static const char *
+level_name(void)
+{
+	if (!fastmem_checks_all())
+		return fastmem_checks_some() ? "sample" : "off";
+	return fastmem_checking.level == RTE_FASTMEM_DEBUG_FULL ? "full" : "light";
+}
+
+static void
+add_socket(struct rte_tel_data *d, const struct fastmem_arena *arena)
+{
+	struct fastmem_socket_figures figures;
+	struct rte_tel_data *socket = rte_tel_data_alloc();
+	uint64_t limit = __atomic_load_n(&arena->limit, __ATOMIC_RELAXED);
+	char name[32];
+
+	if (socket == NULL)
+		return;
+	snprintf(name, sizeof(name), "socket_%d", arena->socket_id);
+	rte_tel_data_start_dict(socket);
+	fastmem_socket_read(arena->socket_id, &figures);
+	add(socket, "bytes_backing", fastmem_arena_bytes(arena));
+	add(socket, "bytes_used", figures.used_bytes);
+	add(socket, "n_chunks", __atomic_load_n(&arena->n_chunks, __ATOMIC_RELAXED));
+	add(socket, "n_growths", __atomic_load_n(&arena->n_growths, __ATOMIC_RELAXED));
+	add(socket, "n_shrinks", __atomic_load_n(&arena->n_shrinks, __ATOMIC_RELAXED));
+	if (limit != SIZE_MAX)
+		add(socket, "bytes_limit", limit);
+	rte_tel_data_add_dict_container(d, name, socket, 0);
+}
+
+static int
+answer_info(const char *params, struct rte_tel_data *d)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+	struct rte_fastmem_stats s;
+	struct rte_fastmem_kept kept;
+	unsigned int i;
+
+	if (params != NULL)
+		return refuse(d, "no parameter is known: '%s'", params);
+	if (rte_fastmem_stats(&s) != 0 || rte_fastmem_kept(&kept) != 0)
+		return -ENODEV;
+	rte_tel_data_start_dict(d);
+	add(d, "layout_version", FASTMEM_LAYOUT_VERSION);
+	rte_tel_data_add_dict_string(d, "debug_level", level_name());
+	add(d, "bytes_backing", s.bytes_backing);
+	add(d, "bytes_in_use", s.bytes_in_use);
+	add(d, "bytes_free", s.bytes_free);
+	add(d, "bytes_cached", kept.bytes_cached);
+	add(d, "bytes_pools", kept.bytes_pools);
+	add(d, "bytes_metadata", s.bytes_metadata);
+	add(d, "alloc_total", s.alloc_total);
+	add(d, "free_total", s.free_total);
+	add(d, "alloc_nomem", s.alloc_nomem);
+	add(d, "n_classes", s.n_classes);
+	for (i = 0; i < ctl->n_sockets; i++)
+		add_socket(d, &ctl->arenas[i]);
+	return 0;
+}
+
+static int
+answer_classes(const char *params, struct rte_tel_data *d)
+{
+	size_t sizes[RTE_FASTMEM_N_CLASSES];
+	unsigned int i, n = rte_fastmem_classes(sizes);
+
+	if (params != NULL)
+		return refuse(d, "no parameter is known: '%s'", params);
+	rte_tel_data_start_array(d, TEL_UINT);
+	for (i = 0; i < n; i++)
+		tel_array_uint(d, sizes[i]);
+	return 0;
+}
+
+/* Objects of a size, or of the pool of a bin, that threads and depots have. */
+static void
+add_cached(struct rte_tel_data *d, size_t size, unsigned int bin)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+	uint64_t in_caches = 0, in_depots = 0;
+	const struct fastmem_tcache *t;
+	unsigned int i;
+
+	for (i = 1; i < ctl->n_bins; i++) {
+		const struct fastmem_depot *full;
+
+		if (bin != 0 ? i != bin : i >= ctl->first_pool_bin || ctl->bins[i].slot_size != size)
+			continue;
+		/* Pairs with the release where the bin gets it. */
+		full = __atomic_load_n(&ctl->bins[i].full, __ATOMIC_ACQUIRE);
+		in_depots += full != NULL ? fastmem_depot_objects(full) : 0;
+		/* Pairs with the release in tcache_make(). */
+		for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next)
+			in_caches += fastmem_cache_objects(t, i);
+	}
+	add(d, "in_caches", in_caches);
+	add(d, "in_depots", in_depots);
+}
+
+static int
+answer_class(const char *params, struct rte_tel_data *d)
+{
+	const char *rest = params;
+	struct rte_fastmem_class_stats s;
+	uint64_t size;
+
+	if (!next_number(&rest, &size) || rest != NULL || rte_fastmem_stats_class(size, &s) != 0)
+		return refuse(d, "'%s' is no size of a class: see /fastmem/classes",
+			params != NULL ? params : "");
+	rte_tel_data_start_dict(d);
+	add(d, "class_size", s.class_size);
+	add(d, "in_use", s.in_use);
+	add_cached(d, size, 0);
+	add(d, "bytes_backing", s.bytes_backing);
+	add(d, "slabs_partial", s.slabs_partial);
+	add(d, "slabs_full", s.slabs_full);
+	add(d, "slab_acquires", s.slab_acquires);
+	add(d, "slab_releases", s.slab_releases);
+	add(d, "alloc_cache_hits", s.alloc_cache_hits);
+	add(d, "alloc_cache_misses", s.alloc_cache_misses);
+	add(d, "alloc_nomem", s.alloc_nomem);
+	add(d, "free_cache_hits", s.free_cache_hits);
+	add(d, "free_cache_misses", s.free_cache_misses);
+	return 0;
+}
+
+struct pool_list {
+	struct rte_tel_data *d;
+	uint64_t skip;
+	unsigned int n;
+};
+
+static void
+add_name(struct rte_fastmem_pool *pool, void *arg)
+{
+	struct pool_list *list = arg;
+
+	if (list->skip > 0)
+		list->skip--;
+	else if (list->n++ < AT_ONCE)
+		rte_tel_data_add_array_string(list->d, rte_fastmem_pool_name(pool));
+}
+
+static int
+answer_pools(const char *params, struct rte_tel_data *d)
+{
+	struct pool_list list = { .d = d };
+
+	if (!first_of_list(params, &list.skip))
+		return refuse_first(d, params);
+	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
+	rte_fastmem_pool_walk(add_name, &list);
+	return 0;
+}
+
+static int
+answer_pool(const char *params, struct rte_tel_data *d)
+{
+	struct rte_fastmem_pool *user = params != NULL ? rte_fastmem_pool_lookup(params) : NULL;
+	const struct fastmem_pool *pool = fastmem_pool(user);
+	struct rte_fastmem_pool_stats s;
+
+	if (user == NULL || rte_fastmem_pool_stats(user, &s) != 0)
+		return refuse(d, "'%s' is no name of a pool: see /fastmem/pools",
+			params != NULL ? params : "");
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "name", params);
+	add(d, "size", pool->size);
+	add(d, "min", pool->min);
+	if (pool->max != UINT32_MAX)
+		add(d, "max", pool->max);
+	add(d, "objects", s.objects);
+	add(d, "in_use", s.in_use);
+	add_cached(d, 0, pool->bin);
+	add(d, "deferred", s.deferred);
+	add(d, "get_total", s.get_total);
+	add(d, "put_total", s.put_total);
+	add(d, "get_failed", s.get_failed);
+	add(d, "bytes_backing", s.bytes_backing);
+	add(d, "bytes_in_use", s.bytes_in_use);
+	add(d, "bytes_wasted", s.bytes_wasted);
+	add(d, "bytes_metadata", s.bytes_metadata);
+	return 0;
+}
+
+static int
+answer_threads(const char *params, struct rte_tel_data *d)
+{
+	struct rte_fastmem_thread *list;
+	unsigned int n;
+	uint64_t i;
+
+	if (!first_of_list(params, &i))
+		return refuse_first(d, params);
+	n = RTE_MIN(rte_fastmem_threads(NULL, 0), (unsigned int)MAX_THREADS);
+	list = calloc(n + 1, sizeof(*list));
+	if (list == NULL)
+		return -ENOMEM;
+	n = RTE_MIN(rte_fastmem_threads(list, n), n);
+	rte_tel_data_start_array(d, TEL_UINT);
+	for (n = RTE_MIN(n, i + AT_ONCE); i < n; i++)
+		tel_array_uint(d, list[i].tid);
+	free(list);
+	return 0;
+}
+
+static int
+answer_thread(const char *params, struct rte_tel_data *d)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+	const struct fastmem_tcache *t;
+	size_t sizes[RTE_FASTMEM_N_CLASSES];
+	unsigned int i, bin, n = rte_fastmem_classes(sizes);
+	const char *rest = params;
+	uint64_t tid, owner = 0, bytes = 0;
+
+	if (!next_number(&rest, &tid) || rest != NULL || tid == 0 || tid > UINT32_MAX)
+		return refuse(d, "'%s' is no id of a thread: see /fastmem/threads",
+			params != NULL ? params : "");
+	/* Pairs with the release in tcache_make(). */
+	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
+		owner = __atomic_load_n(&t->owner, __ATOMIC_RELAXED);
+		if ((uint32_t)owner == tid)
+			break;
+	}
+	if (t == NULL)
+		return refuse(d, "thread %" PRIu64 " has no caches: see /fastmem/threads", tid);
+	rte_tel_data_start_dict(d);
+	add(d, "tid", tid);
+	add(d, "pid", ctl->peers[((owner >> 32) - 1) % FASTMEM_MAX_PEERS].pid);
+	if (t->lcore >= 0)
+		add(d, "lcore_id", t->lcore);
+	for (i = 0; i < n; i++) {
+		uint64_t objects = 0;
+		char name[32];
+
+		for (bin = 1; bin < ctl->first_pool_bin; bin++)
+			if (ctl->bins[bin].slot_size == sizes[i])
+				objects += fastmem_cache_objects(t, bin);
+		snprintf(name, sizeof(name), "objects_of_%zu", sizes[i]);
+		if (objects != 0)
+			add(d, name, objects);
+		bytes += objects * sizes[i];
+	}
+	add(d, "bytes_cached", bytes);
+	return 0;
+}
+
+static int
+answer_processes(const char *params, struct rte_tel_data *d)
+{
+	struct rte_fastmem_process list[FASTMEM_MAX_PEERS];
+	unsigned int i, n = rte_fastmem_processes(list, RTE_DIM(list));
+
+	if (params != NULL)
+		return refuse(d, "no parameter is known: '%s'", params);
+	rte_tel_data_start_dict(d);
+	for (i = 0; i < RTE_MIN(n, RTE_DIM(list)); i++) {
+		struct rte_tel_data *process = rte_tel_data_alloc();
+		char name[32];
+
+		if (process == NULL)
+			return -ENOMEM;
+		rte_tel_data_start_dict(process);
+		add(process, "pid", list[i].pid);
+		add(process, "alive", list[i].alive);
+		add(process, "n_threads", list[i].n_threads);
+		add_signed(process, "n_objects", list[i].n_objects);
+		add_signed(process, "n_bytes", list[i].n_bytes);
+		snprintf(name, sizeof(name), "process_%u", list[i].pid);
+		rte_tel_data_add_dict_container(d, name, process, 0);
+	}
+	return 0;
+}
+
+/* What is told of a chunk. */
+struct chunk {
+	uint32_t first;
+	uint32_t n;
+	uint32_t n_used;
+	uint64_t bytes_zone;
+};
+
+/* Chunks of an arena from a number on: returns how many, AT_ONCE at most. */
+static unsigned int
+read_chunks(const struct fastmem_arena *of, uint64_t skip, struct chunk *chunks)
+{
+	struct fastmem_arena *arena = &fastmem_ctl()->arenas[of - fastmem_ctl()->arenas];
+	unsigned int n = 0;
+	uint32_t first;
+
+	fastmem_arena_lock(arena);
+	for (first = arena->chunks; first != 0 && n < AT_ONCE;
+			first = fastmem_granule(first)->chunk_next) {
+		const struct fastmem_granule *g = fastmem_granule(first);
+
+		if (skip > 0)
+			skip--;
+		else
+			chunks[n++] = (struct chunk){
+				.first = first, .n = g->chunk_n, .n_used = g->chunk_used,
+				.bytes_zone = g->zone->len,
+			};
+	}
+	fastmem_mutex_unlock(&arena->lock);
+	return n;
+}
+
+static int
+answer_chunks(const char *params, struct rte_tel_data *d)
+{
+	const struct fastmem_arena *arena;
+	struct chunk chunks[AT_ONCE];
+	const char *rest = params;
+	uint64_t socket_id, skip;
+	unsigned int i, n;
+	char text[32];
+
+	if (!next_number(&rest, &socket_id) || (arena = arena_by_socket(socket_id)) == NULL)
+		return refuse(d, "'%s' begins with no NUMA socket that has memory",
+			params != NULL ? params : "");
+	if (!first_of_list(rest, &skip))
+		return refuse_first(d, rest);
+	n = read_chunks(arena, skip, chunks);
+	rte_tel_data_start_dict(d);
+	for (i = 0; i < n; i++) {
+		struct rte_tel_data *chunk = rte_tel_data_alloc();
+
+		if (chunk == NULL)
+			return -ENOMEM;
+		snprintf(text, sizeof(text), "%p", fastmem_granule_addr(chunks[i].first));
+		rte_tel_data_start_dict(chunk);
+		rte_tel_data_add_dict_string(chunk, "address", text);
+		add(chunk, "bytes", (uint64_t)chunks[i].n << RTE_FASTMEM_GRANULE_SHIFT);
+		add(chunk, "bytes_used", (uint64_t)chunks[i].n_used << RTE_FASTMEM_GRANULE_SHIFT);
+		add(chunk, "bytes_held_back", chunks[i].bytes_zone -
+			((uint64_t)chunks[i].n << RTE_FASTMEM_GRANULE_SHIFT));
+		snprintf(text, sizeof(text), "chunk_%" PRIu64, skip + i);
+		rte_tel_data_add_dict_container(d, text, chunk, 0);
+	}
+	return 0;
+}
+
+static const struct command {
+	const char *name;
+	int (*answer)(const char *params, struct rte_tel_data *d);
+	const char *help;
+} commands[] = {
+	{ "/fastmem/info", answer_info,
+		"Totals and sockets of fastmem. Takes no parameters" },
+	{ "/fastmem/classes", answer_classes,
+		"Sizes of fastmem's classes, in bytes. Takes no parameters" },
+	{ "/fastmem/class", answer_class,
+		"Figures of a size class. Parameters: size" },
+	{ "/fastmem/pools", answer_pools,
+		"Names of fastmem's pools, 64 at most. Parameters: number of the first (default 0)" },
+	{ "/fastmem/pool", answer_pool,
+		"Figures of a pool. Parameters: name" },
+	{ "/fastmem/threads", answer_threads,
+		"Ids of threads with caches, 64 at most. Parameters: number of the first (default 0)" },
+	{ "/fastmem/thread", answer_thread,
+		"What a thread has cached, by size. Parameters: thread id" },
+	{ "/fastmem/processes", answer_processes,
+		"Processes that use fastmem, and their accounts. Takes no parameters" },
+	{ "/fastmem/chunks", answer_chunks,
+		"Chunks of a socket, 64 at most. Parameters: socket, number of the first (default 0)" },
+};
+
+/* In a thread of EAL's. While it is at work, fastmem does not end. */
+static int
+serve(const char *name, const char *params, struct rte_tel_data *d)
+{
+	struct fastmem_life life;
+	unsigned int i;
+	int ret;
+
+	if (params != NULL && *params == '\0')
+		params = NULL;
+	if (!guard.begin(&life))
+		return -EBUSY;
+	if (fastmem_process_state() != FASTMEM_PROCESS_OPEN) {
+		ret = refuse(d, "fastmem is not initialised in this process");
+	} else {
+		for (i = 0; i < RTE_DIM(commands) - 1 && strcmp(name, commands[i].name) != 0; i++)
+			;
+		ret = commands[i].answer(params, d);
+	}
+	guard.end(&life);
+	return ret;
+}
+
+/* Make this code stay loaded from here on. False: it is a plug-in's, which may want to go. */
+static bool
+stay_loaded(void)
+{
+	struct link_map *map;
+	const char *file;
+	Dl_info info;
+	void *object;
+
+	if (dladdr1((void *)(uintptr_t)serve, &info, (void **)&map, RTLD_DL_LINKMAP) == 0 ||
+			map->l_name[0] == '\0')
+		return true; /* the program itself */
+	file = strrchr(map->l_name, '/');
+	file = file != NULL ? file + 1 : map->l_name;
+	if (strncmp(file, LIBRARIES, strlen(LIBRARIES)) != 0)
+		return false;
+	object = dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+	if (object == NULL)
+		return false;
+	dlclose(object);
+	return true;
+}
+
+/* At each begin of fastmem in the primary. Under life_lock. */
+void
+fastmem_telemetry_start(const struct fastmem_life_guard *life_guard)
+{
+	static bool started;
+	unsigned int i;
+
+	if (started)
+		return;
+	started = true;
+	guard = *life_guard;
+	if (!stay_loaded()) {
+		FASTMEM_LOG(DEBUG, "no telemetry: this code may be unloaded");
+		return;
+	}
+	for (i = 0; i < RTE_DIM(commands); i++)
+		if (rte_telemetry_register_cmd(commands[i].name, serve, commands[i].help) != 0)
+			FASTMEM_LOG(DEBUG, "%s is not served", commands[i].name);
+}
