@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 MIB = 1 << 20
+PLUG_IN = "rte_fastmem_debug"  # programs load it when they are told to check: no test depends on it
 
 
 class Variant:
@@ -51,14 +52,20 @@ class Variant:
 
     def tests(self):
         """As meson introspects them, with the files that each needs to be built: none means all."""
-        built = {target["id"]: [os.path.relpath(f, self.folder) for f in target["filename"]]
-                 for target in self.introspect("--targets")}
+        built, plugged_in = {}, []
+        for target in self.introspect("--targets"):
+            files = [os.path.relpath(f, self.folder) for f in target["filename"]]
+            built[target["id"]] = files
+            if target["name"] == PLUG_IN and target["type"] == "shared library":
+                plugged_in += files
         for test in self.introspect("--tests"):
             test["suite"] = [s.split(":")[-1] for s in test["suite"]]
             if self.only and self.only not in test["suite"] or \
                     set(self.without) & set(test["suite"]):
                 continue
             test["files"] = [f for target in test["depends"] for f in built.get(target, [])]
+            if test["files"]:
+                test["files"] += plugged_in
             test["all"] = not test["files"] and self.folder in " ".join(test["cmd"])
             yield test
 
