@@ -375,6 +375,7 @@ count_exchange(const struct load *load)
 #define MAX_FILLERS 128
 
 static int told;
+static struct fastmem_arena *busy; /* of which other threads give memory back all the time */
 
 static int
 told_socket(void)
@@ -390,8 +391,11 @@ run_misses(void)
 	unsigned int i;
 
 	MARK();
-	for (i = 0; i < LIVE; i++)
+	for (i = 0; i < LIVE; i++) {
+		if (busy != NULL)
+			busy->n_given++;
 		objects[i] = rte_fastmem_alloc(LARGE, 0, 0);
+	}
 	for (i = 0; i < LIVE; i++) {
 		done = done && objects[i] != NULL;
 		rte_fastmem_free(objects[i]);
@@ -490,6 +494,8 @@ count_sockets(void)
 	/* Something has come back since the last look for memory to spare, and is in use again. */
 	fastmem_drain_undo(arena);
 	count_elsewhere("elsewhere_at_limit", absent, n > 0 && n < MAX_FILLERS ? own : 0);
+	busy = arena;
+	count_elsewhere("elsewhere_at_limit_where_others_work", absent, own);
 	count_nobody();
 	rte_fastmem_free_bulk(fillers, n);
 	rte_fastmem_deinit();

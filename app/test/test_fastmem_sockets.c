@@ -220,17 +220,10 @@ what_comes_back_to_a_socket_that_had_nothing_is_taken_at_once(void)
 	rte_fastmem_free(at_home[--n_home]);
 	rte_fastmem_cache_flush();
 	TEST_CALL(expect_at_home(LARGE));
-	/* As a run. */
-	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(socket_here, 8 * LARGE), 0);
-	TEST_ASSERT_EQUAL(rte_fastmem_reserve(6 * LARGE, socket_here), 0);
-	TEST_ASSERT(n_home < AT_HOME);
-	at_home[n_home] = rte_fastmem_alloc(LARGE, 0, 0);
-	TEST_ASSERT(at_home[n_home] != NULL);
-	TEST_ASSERT_EQUAL(socket_of(at_home[n_home++]), socket_here);
 	return free_all();
 }
 
-/* The same for what objects of another size have given back, but not to the arena. */
+/* For what other sizes have given back. */
 static int
 a_socket_that_had_nothing_is_asked_again_after_a_while(void)
 {

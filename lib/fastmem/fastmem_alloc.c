@@ -132,11 +132,10 @@ request_socket_epoch(const struct request *r, const struct fastmem_bin *bin)
 {
 	const struct fastmem_arena *arena = &r->ctl->arenas[bin->socket];
 	const struct rte_fastmem_cache *c = r->t != NULL ? &r->t->caches[bin->id] : NULL;
-	uint64_t epoch;
+	const uint64_t epoch = fastmem_vain_epoch(bin);
 
 	if (fastmem_arena_bytes(arena) == 0)
 		return 0;
-	epoch = fastmem_vain_epoch(arena, bin);
 	if (c != NULL && (c->top != c->base || c->spare_n > 0))
 		return epoch;
 	return fastmem_is_vain(bin, epoch) ? 0 : epoch;

@@ -23,10 +23,10 @@
  * it was delayed, but then it has found what came, and its moves change the last two.
  *
  * Where another socket can serve, a bin notes that it has nothing: then a call passes it by, as a
- * look takes locks and goes through all sizes for memory to spare. That holds until a slot or a
- * run comes, by the same two counters, a magazine comes to the bin's depot, or for some time, as
- * what other sizes have to spare is not seen. Only the first round of a call passes by: nothing
- * fails for it.
+ * look takes locks and goes through all sizes for memory to spare. That holds until a slot comes
+ * to a slab that had none (bin.n_joined) or a magazine to the bin's depot. What other sizes give
+ * back, which they may do all the time, is found when some time is over. Only the first round of
+ * a call passes by, so that nothing fails for it.
  *
  * Inline, as a call that fails is to cost no more than one of rte_malloc(), and one that another
  * socket serves little more than a miss.
@@ -56,10 +56,9 @@ fastmem_failure_epoch(const struct fastmem_arena *arena, const struct fastmem_bi
 
 /* Before a look at a bin: what is passed to fastmem_vain_note() if it has nothing. Not 0. */
 static inline uint64_t
-fastmem_vain_epoch(const struct fastmem_arena *arena, const struct fastmem_bin *bin)
+fastmem_vain_epoch(const struct fastmem_bin *bin)
 {
-	return 1 + (uint64_t)__atomic_load_n(&arena->n_given, __ATOMIC_RELAXED) +
-		__atomic_load_n(&bin->n_joined, __ATOMIC_RELAXED);
+	return UINT64_C(1) + __atomic_load_n(&bin->n_joined, __ATOMIC_RELAXED);
 }
 
 /* A hint: others may note at the same time, and each field is of one of them. */
