@@ -128,6 +128,28 @@ one_page_serves_objects(void)
 	return TEST_SUCCESS;
 }
 
+/* Which would map another page for its own, and for zones of the program's. */
+static int
+the_first_objects_leave_eal_a_part_of_the_page(void)
+{
+	const struct rte_memzone *zone;
+	struct rte_fastmem_stats stats;
+	void *obj;
+
+	rte_memzone_free(the_page);
+	the_page = NULL;
+	TEST_ASSERT_EQUAL(rte_fastmem_init(), 0);
+	obj = rte_fastmem_alloc(64, 0, 0);
+	TEST_ASSERT(obj != NULL);
+	TEST_ASSERT_EQUAL(rte_fastmem_stats(&stats), 0);
+	TEST_ASSERT(stats.bytes_metadata <= 704 * KIB, "%" PRIu64, stats.bytes_metadata);
+	zone = rte_memzone_reserve("test_rest", 512 * KIB, SOCKET_ID_ANY, 0);
+	TEST_ASSERT(zone != NULL, "%" PRIu64 " KiB are fastmem's", stats.bytes_backing / KIB);
+	rte_memzone_free(zone);
+	rte_fastmem_free(obj);
+	return check_live(0);
+}
+
 static int
 memory_that_comes_free_later_is_used(void)
 {
@@ -161,6 +183,7 @@ memory_that_comes_free_later_is_used(void)
 static const struct test_case cases[] = {
 	TEST_CASE(without_memory_init_is_enomem),
 	TEST_CASE(one_page_serves_objects),
+	TEST_CASE(the_first_objects_leave_eal_a_part_of_the_page),
 	TEST_CASE(memory_that_comes_free_later_is_used),
 	TEST_CASES_END
 };

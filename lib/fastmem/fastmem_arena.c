@@ -12,8 +12,8 @@
  * enough for much memory, and a few live objects keep little: see chunk_size(). Where EAL
  * refuses, any size that holds what is asked for will do. Where a limit leaves less than a
  * chunk, the rest of the zone is held back, and joins when the limit rises. A small arena
- * takes what EAL has left over in its pages. EAL gives a zone that is one granule short of
- * a page in just that page, next to EAL's header.
+ * takes of what EAL has left over in its pages, by halves. EAL gives a zone that is one
+ * granule short of a page in just that page, next to EAL's header.
  *
  * arena.lock is held for a bounded time; arena.grow serialises growth and
  * trimming and is held across calls into EAL. Growth and trimming are done by the
@@ -40,6 +40,8 @@
 #define PAGE_GRANULES 32u /* of a 2 MiB page */
 #define SMALL_ARENA (4 * PAGE_GRANULES) /* granules: 8 MiB */
 #define CHUNK_HARD_MAX (1u << 16) /* granules: 4 GiB */
+/* Of what EAL has left over in its pages, a chunk takes this part: the program needs some, too. */
+#define MAPPED_SHARE 2u
 /*
  * All zones share EAL's: so many of them begin as chunks of a page, then it takes so many more
  * until they are twice as large. That makes 200 MiB of some 95 zones, and 16 GiB of some 210.
@@ -443,6 +445,7 @@ arena_extend(struct fastmem_arena *arena, bool populate)
 static int
 chunk_add_mapped(struct fastmem_arena *arena, uint32_t min)
 {
+	const uint32_t least = RTE_MAX(min, PAGE_GRANULES / 8);
 	struct rte_malloc_socket_stats heap;
 	uint64_t n;
 
@@ -455,8 +458,10 @@ chunk_add_mapped(struct fastmem_arena *arena, uint32_t min)
 	/* One granule is lost to the alignment and EAL's header. Many small chunks are of no use. */
 	n = heap.greatest_free_size >> RTE_FASTMEM_GRANULE_SHIFT;
 	n = RTE_MIN(n - (n > 0), (uint64_t)PAGE_GRANULES - 1);
-	return n < RTE_MAX(min, PAGE_GRANULES / 8) ? -ENOMEM :
-			chunk_add(arena, n, n, false, 0, false);
+	if (n < least)
+		return -ENOMEM;
+	n = RTE_MAX(n / MAPPED_SHARE, (uint64_t)least);
+	return chunk_add(arena, n, n, false, 0, false);
 }
 
 /* The interface: takes the locks that it needs, and asks the primary to do its part. */

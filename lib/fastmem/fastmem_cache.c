@@ -666,7 +666,7 @@ cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
 static void
 count_held(const struct fastmem_bin *bin, int64_t n)
 {
-	__atomic_fetch_add(&fastmem_ctl()->peers[fastmem_process.peer].held[bin->id], n,
+	__atomic_fetch_add(&fastmem_held(fastmem_ctl(), fastmem_process.peer)[bin->id], n,
 		__ATOMIC_RELAXED);
 }
 

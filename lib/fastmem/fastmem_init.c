@@ -147,16 +147,6 @@ socket_init(struct fastmem_ctl *ctl, unsigned int socket)
 	}
 }
 
-static void
-peers_init(struct fastmem_ctl *ctl)
-{
-	int64_t *held = (int64_t *)&ctl->bins[ctl->n_bins];
-	unsigned int i;
-
-	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
-		ctl->peers[i].held = held + i * ctl->n_bins;
-}
-
 static void destroy(struct fastmem_ctl *ctl);
 
 static int
@@ -167,8 +157,7 @@ primary_init(const struct fastmem_settings *settings)
 				FASTMEM_BINS_PER_SOCKET);
 	unsigned int first_pool_bin = 1 + n_sockets * FASTMEM_BINS_PER_SOCKET, i;
 	unsigned int n_bins = first_pool_bin + RTE_FASTMEM_MAX_POOLS;
-	size_t size = sizeof(struct fastmem_ctl) + n_bins * sizeof(struct fastmem_bin) +
-		FASTMEM_MAX_PEERS * n_bins * sizeof(int64_t);
+	size_t size = sizeof(struct fastmem_ctl) + n_bins * sizeof(struct fastmem_bin);
 	const struct rte_memzone *mz;
 	struct fastmem_ctl *ctl;
 	uintptr_t first_granule;
@@ -202,7 +191,6 @@ primary_init(const struct fastmem_settings *settings)
 	ctl->n_bins = n_bins;
 	ctl->first_pool_bin = first_pool_bin;
 	fastmem_meta_init(&ctl->meta, mz, size);
-	peers_init(ctl);
 	ctl->first_granule = first_granule;
 	ctl->n_granules = n_granules;
 	if (fastmem_peers_create(ctl) != 0) {

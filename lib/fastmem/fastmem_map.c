@@ -10,6 +10,9 @@
  * page where there are chunks. (An fbarray of EAL's would be written to as a whole.) It is written
  * when slabs come and go, under bin.lock, and leaves are added under arena.grow
  * of their socket.
+ *
+ * Behind it lies what each process holds by bin (process.c): memory of EAL's would be taken for as
+ * many processes as there may be.
  */
 
 #include <errno.h>
@@ -26,7 +29,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-#define MAP_PAGE 4096u /* bytes; leaves begin on a page of their own */
+#define MAP_PAGE 4096u /* bytes; each part begins on a page of its own */
 
 struct span {
 	uintptr_t start, end;
@@ -64,12 +67,21 @@ map_bins_bytes(uint64_t n_granules)
 	return RTE_ALIGN_CEIL(n_granules * sizeof(uint16_t), (size_t)MAP_PAGE);
 }
 
+static size_t
+map_leaves_bytes(uint64_t n_granules)
+{
+	return RTE_ALIGN_CEIL(((n_granules >> FASTMEM_LEAF_SHIFT) + 1) *
+			sizeof(struct fastmem_leaf *), (size_t)MAP_PAGE);
+}
+
 static void
 map_use(const struct fastmem_ctl *ctl)
 {
 	fastmem_process.bins = fastmem_process.map;
 	fastmem_process.leaves = RTE_PTR_ADD(fastmem_process.map,
 			map_bins_bytes(ctl->n_granules));
+	fastmem_process.held = RTE_PTR_ADD(fastmem_process.leaves,
+			map_leaves_bytes(ctl->n_granules));
 	__atomic_store_n(&rte_fastmem_map.first, ctl->first_granule, __ATOMIC_RELAXED);
 	rte_fastmem_map.bins = fastmem_process.bins;
 	__atomic_store_n(&rte_fastmem_map.n_sockets,
@@ -82,9 +94,8 @@ map_use(const struct fastmem_ctl *ctl)
 static size_t
 map_bytes(const struct fastmem_ctl *ctl)
 {
-	size_t n_leaves = (ctl->n_granules >> FASTMEM_LEAF_SHIFT) + 1;
-
-	return map_bins_bytes(ctl->n_granules) + n_leaves * sizeof(struct fastmem_leaf *);
+	return map_bins_bytes(ctl->n_granules) + map_leaves_bytes(ctl->n_granules) +
+		(size_t)FASTMEM_MAX_PEERS * ctl->n_bins * sizeof(fastmem_process.held[0]);
 }
 
 /*
@@ -116,6 +127,44 @@ map_memory(const struct fastmem_ctl *ctl)
 	return 0;
 }
 
+/*
+ * Have the file system allocate a part of the map: where there is no room, the first write would
+ * end the process by SIGBUS. Returns 0 or a negative errno.
+ */
+static int
+map_populate(const void *part, size_t bytes)
+{
+	uintptr_t begin = RTE_ALIGN_FLOOR((uintptr_t)part, MAP_PAGE);
+	uintptr_t end = RTE_ALIGN_CEIL((uintptr_t)part + bytes, MAP_PAGE);
+	size_t page = sysconf(_SC_PAGESIZE);
+	int ret;
+
+	begin = RTE_ALIGN_FLOOR(begin, page);
+	end = RTE_ALIGN_CEIL(end, page);
+	if (madvise((void *)begin, end - begin, MADV_POPULATE_WRITE) == 0)
+		return 0;
+	/* Linux before 5.14 does not know that. Not every file system can do the other. */
+	ret = errno == EFAULT ? ENOSPC : errno;
+	if (ret == EINVAL)
+		ret = fallocate(fastmem_alive_fd(), 0, FASTMEM_MAP_OFFSET + begin -
+				(uintptr_t)fastmem_process.map, end - begin) == 0 ? 0 : errno;
+	return ret == ENOSPC || ret == EDQUOT || ret == ENOMEM ? -ret : 0;
+}
+
+/* A process with that number begins: it holds nothing yet. Returns 0 or a negative errno. */
+int
+fastmem_map_add_held(const struct fastmem_ctl *ctl, unsigned int peer)
+{
+	int64_t *held = fastmem_held(ctl, peer);
+	uint32_t bin;
+
+	if (fastmem_process.is_shared && map_populate(held, ctl->n_bins * sizeof(held[0])) != 0)
+		return -ENOMEM;
+	for (bin = 0; bin < ctl->n_bins; bin++)
+		__atomic_store_n(&held[bin], 0, __ATOMIC_RELAXED);
+	return 0;
+}
+
 /* After fastmem_peers_create(). */
 int
 fastmem_map_create(struct fastmem_ctl *ctl)
@@ -128,7 +177,13 @@ fastmem_map_create(struct fastmem_ctl *ctl)
 			strerror(errno));
 		return -ENOMEM;
 	}
-	return map_memory(ctl);
+	if (map_memory(ctl) != 0)
+		return -ENOMEM;
+	if (fastmem_map_add_held(ctl, 0) == 0)
+		return 0;
+	fastmem_map_detach();
+	FASTMEM_LOG(ERR, "no room in %s. Make room there", rte_eal_get_runtime_dir());
+	return -ENOMEM;
 }
 
 /* After fastmem_alive_enter(). */
@@ -161,30 +216,7 @@ fastmem_map_detach(void)
 	fastmem_process.map = NULL;
 	fastmem_process.bins = NULL;
 	fastmem_process.leaves = NULL;
-}
-
-/*
- * Have the file system allocate a part of the map: where there is no room, the first write would
- * end the process by SIGBUS. Returns 0 or a negative errno.
- */
-static int
-map_populate(const void *part, size_t bytes)
-{
-	uintptr_t begin = RTE_ALIGN_FLOOR((uintptr_t)part, MAP_PAGE);
-	uintptr_t end = RTE_ALIGN_CEIL((uintptr_t)part + bytes, MAP_PAGE);
-	size_t page = sysconf(_SC_PAGESIZE);
-	int ret;
-
-	begin = RTE_ALIGN_FLOOR(begin, page);
-	end = RTE_ALIGN_CEIL(end, page);
-	if (madvise((void *)begin, end - begin, MADV_POPULATE_WRITE) == 0)
-		return 0;
-	/* Linux before 5.14 does not know that. Not every file system can do the other. */
-	ret = errno == EFAULT ? ENOSPC : errno;
-	if (ret == EINVAL)
-		ret = fallocate(fastmem_alive_fd(), 0, FASTMEM_MAP_OFFSET + begin -
-				(uintptr_t)fastmem_process.map, end - begin) == 0 ? 0 : errno;
-	return ret == ENOSPC || ret == EDQUOT || ret == ENOMEM ? -ret : 0;
+	fastmem_process.held = NULL;
 }
 
 /* Allocate what of the map tells of n granules from first on. */

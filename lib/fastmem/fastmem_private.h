@@ -517,7 +517,7 @@ struct fastmem_meta {
 enum fastmem_peer_state {
 	FASTMEM_PEER_NONE,
 	FASTMEM_PEER_ATTACHED, /* whether it lives, the kernel knows: see process_alive.c */
-	FASTMEM_PEER_GONE, /* nothing is left of it but pid and held */
+	FASTMEM_PEER_GONE, /* nothing is left of it but pid and fastmem_held() */
 };
 
 /* A process. Under peers_lock, but for what is said to be atomic. */
@@ -528,8 +528,6 @@ struct fastmem_peer {
 	uint64_t start; /* of the process, as /proc/PID/stat tells */
 	uint64_t pid_ns; /* where pid is known; 0: nobody can look */
 	uint64_t nonce; /* which attachment: numbers and pids are used again. From 1 on */
-	/* By bin: objects that its former threads allocated, less those they freed. Atomic. */
-	int64_t *held;
 };
 
 /* The root of all that is shared, in memzone FASTMEM_CTL_NAME. */
@@ -597,7 +595,8 @@ struct fastmem_process {
 	const struct rte_memzone *ctl_zone;
 	uint16_t *bins; /* rte_fastmem_map.bins, to write to */
 	struct fastmem_leaf **leaves; /* NULL: no chunk there yet */
-	void *map; /* bins by granule, then leaves */
+	int64_t *held; /* see fastmem_held() */
+	void *map; /* bins by granule, then leaves, then held */
 	size_t map_bytes;
 	bool iova_is_va;
 	bool can_steal; /* by membarrier(2); if not, threads have no caches of pools */
@@ -687,6 +686,16 @@ static inline struct fastmem_ctl *
 fastmem_ctl(void)
 {
 	return fastmem_process.ctl;
+}
+
+/*
+ * By bin: objects that former threads of a process allocated, less those they freed. Atomic. There
+ * is memory for it as soon as a process has had that number.
+ */
+static inline int64_t *
+fastmem_held(const struct fastmem_ctl *ctl, unsigned int peer)
+{
+	return fastmem_process.held + (size_t)peer * ctl->n_bins;
 }
 
 static inline struct fastmem_counts *
@@ -924,6 +933,7 @@ int fastmem_map_attach(const struct fastmem_ctl *ctl);
 void fastmem_map_hide(void);
 void fastmem_map_detach(void);
 int fastmem_map_add_leaves(uint32_t first, uint32_t n);
+int fastmem_map_add_held(const struct fastmem_ctl *ctl, unsigned int peer);
 
 /* fastmem_refusal.c */
 extern unsigned int fastmem_refusal_min_us, fastmem_refusal_max_us;

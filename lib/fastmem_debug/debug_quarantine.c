@@ -64,7 +64,7 @@ count(struct fastmem_debug *debug, const struct fastmem_bin *bin, int n)
 static void
 book(const struct fastmem_bin *bin, int n)
 {
-	int64_t *held = fastmem_ctl()->peers[fastmem_process.peer].held;
+	int64_t *held = fastmem_held(fastmem_ctl(), fastmem_process.peer);
 
 	__atomic_fetch_sub(&held[bin->id], n, __ATOMIC_RELAXED);
 }

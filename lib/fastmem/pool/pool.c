@@ -394,8 +394,10 @@ pool_end(struct fastmem_ctl *ctl, struct fastmem_pool *pool, bool functions)
 	for (fastmem_bin_extent(bin, &extent); extent.slabs != 0; fastmem_bin_extent(bin, &extent))
 		fastmem_pool_slab_finish(pool, fastmem_granule(extent.slabs), functions);
 	fastmem_mutex_unlock(&pool->grow);
+	/* Of a number that no process has had, there is nothing, nor memory to write to. */
 	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
-		__atomic_store_n(&ctl->peers[i].held[pool->bin], 0, __ATOMIC_RELAXED);
+		if (__atomic_load_n(&ctl->peers[i].state, __ATOMIC_RELAXED) != FASTMEM_PEER_NONE)
+			__atomic_store_n(&fastmem_held(ctl, i)[pool->bin], 0, __ATOMIC_RELAXED);
 	fastmem_bin_clear(bin);
 }
 

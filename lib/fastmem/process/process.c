@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include <rte_cycles.h>
+#include <rte_eal.h>
 
 #include "fastmem_private.h"
 
@@ -26,10 +27,7 @@ static void
 peer_enter(struct fastmem_ctl *ctl, unsigned int i)
 {
 	struct fastmem_peer *peer = &ctl->peers[i];
-	uint32_t bin;
 
-	for (bin = 0; bin < ctl->n_bins; bin++)
-		__atomic_store_n(&peer->held[bin], 0, __ATOMIC_RELAXED);
 	fastmem_alive_describe(peer);
 	peer->closed = 0;
 	peer->nonce = ++ctl->n_attached;
@@ -64,7 +62,7 @@ count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer,
 	int64_t live = t->caches[bin].n_in, change = live - get(&counts->held_before);
 
 	__atomic_store_n(&counts->held_before, live, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&ctl->peers[peer].held[bin], change, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&fastmem_held(ctl, peer)[bin], change, __ATOMIC_RELAXED);
 }
 
 /* Book what an emptied thread cache has given out, less what came back, for its process. */
@@ -159,7 +157,7 @@ peer_take_back(struct fastmem_ctl *ctl, unsigned int i)
 	threads_take_back(ctl, i);
 	for (socket = 0; socket < ctl->n_sockets; socket++) /* it may have died as it put something */
 		fastmem_drain_undo(&ctl->arenas[socket]);
-	bytes = held_bytes(ctl, peer->held, &n);
+	bytes = held_bytes(ctl, fastmem_held(ctl, i), &n);
 	MOVE(peer->state, FASTMEM_PEER_GONE);
 	if (n == 0 && bytes == 0)
 		FASTMEM_LOG(INFO, "process %u has ended: its caches are taken back", peer->pid);
@@ -208,7 +206,7 @@ is_remembered(const struct fastmem_ctl *ctl, unsigned int i)
 
 	return ctl->peers[i].state == FASTMEM_PEER_ATTACHED ||
 		(ctl->peers[i].state == FASTMEM_PEER_GONE &&
-			(held_bytes(ctl, ctl->peers[i].held, &n) != 0 || n != 0));
+			(held_bytes(ctl, fastmem_held(ctl, i), &n) != 0 || n != 0));
 }
 
 /*
@@ -254,13 +252,17 @@ join(struct fastmem_ctl *ctl)
 	fastmem_process.peer = i;
 	if (ctl->peers[i].state == FASTMEM_PEER_ATTACHED)
 		peer_take_back(ctl, i);
+	if (fastmem_map_add_held(ctl, i) != 0) {
+		fastmem_mutex_unlock(&ctl->peers_lock);
+		return -ENOMEM;
+	}
 	peer_enter(ctl, i);
 	take_back_all(ctl);
 	fastmem_mutex_unlock(&ctl->peers_lock);
 	return 0;
 }
 
-/* In a secondary. Returns 0 or -ENOSPC. */
+/* In a secondary. Returns 0, -ENOSPC or -ENOMEM. */
 int
 fastmem_peers_join(struct fastmem_ctl *ctl)
 {
@@ -273,11 +275,14 @@ fastmem_peers_join(struct fastmem_ctl *ctl)
 		rte_delay_us_sleep(100);
 	if (ret == 0)
 		return 0;
-	if (!told) /* each call comes here, and one line will do */
+	if (!told && ret == -ENOMEM) /* each call comes here, and one line will do */
+		FASTMEM_LOG(ERR, "no room in %s for another process. Make room there",
+			rte_eal_get_runtime_dir());
+	else if (!told)
 		FASTMEM_LOG(ERR, "no more than %u processes can share fastmem",
 			FASTMEM_MAX_PEERS);
 	told = true;
-	return -ENOSPC;
+	return ret == -ENOMEM ? -ENOMEM : -ENOSPC;
 }
 
 /* In a secondary, whose threads have no caches any more: nothing of ctl is accessed after this. */
@@ -319,14 +324,14 @@ fastmem_peers_succeed(struct fastmem_ctl *ctl)
 static void
 peer_held(const struct fastmem_ctl *ctl, unsigned int i, int64_t *held, uint32_t *n_threads)
 {
-	const struct fastmem_peer *peer = &ctl->peers[i];
+	const int64_t *booked = fastmem_held(ctl, i);
 	const struct fastmem_tcache *t;
 	const uint32_t n_bins = ctl->n_bins;
 	uint32_t bin;
 
 	*n_threads = 0;
 	for (bin = 0; bin < n_bins; bin++)
-		held[bin] = get(&peer->held[bin]);
+		held[bin] = get(&booked[bin]);
 	/* Pairs with the release in tcache_make(). */
 	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
 		if (!is_of(t, i))

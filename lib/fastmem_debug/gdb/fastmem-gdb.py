@@ -880,7 +880,9 @@ def process_lines(fm):
         attached = peer.state == fm.constant("PEER_ATTACHED")
         if not attached and peer.state != fm.constant("PEER_GONE"):
             continue
-        held = list(struct.unpack("<%dq" % fm.n_bins, fm.memory.read(peer.held, fm.n_bins * WORD)))
+        bytes_each = fm.n_bins * WORD
+        held = list(struct.unpack("<%dq" % fm.n_bins, fm.memory.read(
+            fm.process.held + i * bytes_each, bytes_each)))
         if not attached and not any(held):
             continue
         mine = [t for t in fm.threads if t.peer == i]
