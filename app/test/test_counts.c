@@ -375,6 +375,7 @@ count_exchange(const struct load *load)
 #define MAX_FILLERS 128
 
 static int told;
+static unsigned int bulk = 1; /* objects of a call */
 static struct fastmem_arena *busy; /* of which other threads give memory back all the time */
 
 static int
@@ -391,15 +392,16 @@ run_misses(void)
 	unsigned int i;
 
 	MARK();
-	for (i = 0; i < LIVE; i++) {
+	for (i = 0; i < LIVE; i += bulk) {
 		if (busy != NULL)
 			busy->n_given++;
-		objects[i] = rte_fastmem_alloc(LARGE, 0, 0);
+		if (bulk == 1)
+			done = (objects[i] = rte_fastmem_alloc(LARGE, 0, 0)) != NULL && done;
+		else
+			done = rte_fastmem_alloc_bulk(objects + i, bulk, LARGE, 0, 0) == 0 && done;
 	}
-	for (i = 0; i < LIVE; i++) {
-		done = done && objects[i] != NULL;
+	for (i = 0; done && i < LIVE; i++)
 		rte_fastmem_free(objects[i]);
-	}
 	MARK();
 	return done;
 }
@@ -435,7 +437,7 @@ count_elsewhere(const char *name, int socket_id, uint64_t own)
 static void
 count_nobody(void)
 {
-	const unsigned int at_most = AT_MOST(513, 547);
+	const unsigned int at_most = AT_MOST(509, 539);
 	static void *objects[MAX_FILLERS];
 	unsigned int i, n = 0;
 	bool ok;
@@ -465,9 +467,10 @@ count_sockets(void)
 {
 	static void *fillers[MAX_FILLERS];
 	unsigned int n = 0;
-	uint64_t own;
+	uint64_t own, own_in_bulk;
 	struct fastmem_arena *arena;
 	int here, absent;
+	void *one;
 
 	if (!is_wanted("elsewhere") && !is_wanted("nobody"))
 		return;
@@ -486,8 +489,12 @@ count_sockets(void)
 	absent = arena->socket_id;
 	rte_fastmem_set_limit(absent, 0);
 	own = count_misses(here);
+	bulk = 2;
+	own_in_bulk = count_misses(here);
+	bulk = 1;
 	count_elsewhere("elsewhere_without_memory", absent, own);
 	rte_fastmem_set_limit(absent, 4 << 20);
+	one = rte_fastmem_alloc_socket(LARGE, 0, 0, absent);
 	while (n < MAX_FILLERS &&
 			(fillers[n] = rte_fastmem_alloc_socket(FILLER, 0, 0, absent)) != NULL)
 		n++;
@@ -496,6 +503,10 @@ count_sockets(void)
 	count_elsewhere("elsewhere_at_limit", absent, n > 0 && n < MAX_FILLERS ? own : 0);
 	busy = arena;
 	count_elsewhere("elsewhere_at_limit_where_others_work", absent, own);
+	rte_fastmem_free(one); /* to the thread's cache: half of what a call asks for */
+	bulk = 2;
+	count_elsewhere("elsewhere_in_bulk_at_limit", absent, one != NULL ? own_in_bulk : 0);
+	bulk = 1;
 	count_nobody();
 	rte_fastmem_free_bulk(fillers, n);
 	rte_fastmem_deinit();

@@ -124,11 +124,12 @@ request_reclaim(const struct request *r)
 }
 
 /*
- * Of several sockets, before one is tried: its epoch. 0: it is known to have nothing of this size. A
- * socket without memory needs no note of that, and gets no caches and depots.
+ * Of several sockets, before one is tried for n objects: its epoch. 0: it is known to have nothing
+ * of this size, or in the thread's cache too few. A socket without memory needs no note of that, and
+ * gets no caches and depots.
  */
 static uint64_t
-request_socket_epoch(const struct request *r, const struct fastmem_bin *bin)
+request_socket_epoch(const struct request *r, const struct fastmem_bin *bin, unsigned int n)
 {
 	const struct fastmem_arena *arena = &r->ctl->arenas[bin->socket];
 	const struct rte_fastmem_cache *c = r->t != NULL ? &r->t->caches[bin->id] : NULL;
@@ -136,7 +137,7 @@ request_socket_epoch(const struct request *r, const struct fastmem_bin *bin)
 
 	if (fastmem_arena_bytes(arena) == 0)
 		return 0;
-	if (c != NULL && (c->top != c->base || c->spare_n > 0))
+	if (c != NULL && fastmem_cache_len(c) + c->spare_n >= n)
 		return epoch;
 	return fastmem_is_vain(bin, epoch) ? 0 : epoch;
 }
@@ -153,7 +154,7 @@ request_try(const struct request *r, void **objs, unsigned int n, unsigned int f
 	for (i = 0; i < r->n_sockets; i++) {
 		struct fastmem_bin *bin = fastmem_request_bin(r, i);
 
-		if (passes && (epoch = request_socket_epoch(r, bin)) == 0)
+		if (passes && (epoch = request_socket_epoch(r, bin, n)) == 0)
 			continue;
 		if (n == 1)
 			objs[0] = fastmem_cache_alloc(r->t, bin, flags);
