@@ -216,6 +216,43 @@ freed_large_objects_serve_other_sizes_first(void)
 	return check_live(0);
 }
 
+/* Of 300 KiB: with every second of the objects of 512 KiB that fill a limit freed, or with all. */
+static unsigned int
+fit_after_large_ones(bool all, bool trim)
+{
+	unsigned int i, n, kept = 0, fit;
+
+	n = fill_up(ptrs, MAX_OBJECTS, 512 * KIB);
+	for (i = 0; i < n; i++) {
+		if (all || i % 2 != 0)
+			rte_fastmem_free(ptrs[i]);
+		else
+			ptrs[kept++] = ptrs[i];
+	}
+	if (trim) /* what caches and depots hold, and no chunk */
+		rte_fastmem_trim(SIZE_MAX, SOCKET_ID_ANY);
+	fit = fill_up(ptrs + kept, MAX_OBJECTS - kept, 300 * KIB);
+	rte_fastmem_free_bulk(ptrs, kept + fit);
+	rte_fastmem_trim(SIZE_MAX, SOCKET_ID_ANY);
+	return fit;
+}
+
+static int
+freed_large_objects_take_no_room_from_others_at_a_limit(void)
+{
+	unsigned int all, fit;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, 64 * MIB), 0);
+	for (all = 0; all < 2; all++) {
+		unsigned int most = fit_after_large_ones(all, true);
+
+		fit = fit_after_large_ones(all, false);
+		/* The thread's own caches may hold some. */
+		TEST_ASSERT(fit + 2 >= most, "%u of %u", fit, most);
+	}
+	return check_live(0);
+}
+
 static int
 freed_large_objects_serve_pools_before_memory_grows(void)
 {
@@ -476,6 +513,7 @@ static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(empty_slabs_go_back_by_themselves),
 	TEST_CASE_UNCHECKED(freed_large_objects_stay_with_their_size),
 	TEST_CASE_UNCHECKED(freed_large_objects_serve_other_sizes_first),
+	TEST_CASE_UNCHECKED(freed_large_objects_take_no_room_from_others_at_a_limit),
 	TEST_CASE_UNCHECKED(freed_large_objects_serve_pools_before_memory_grows),
 	TEST_CASE_UNCHECKED(maintain_gives_freed_large_objects_back),
 	TEST_CASE(trim_leaves_live_objects_alone),

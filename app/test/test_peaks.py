@@ -58,7 +58,7 @@ class Peaks(unittest.TestCase):
         self.check("testpmd")
 
     def test_testpmd_with_malloc_takes_little_more_than_on_eal(self):
-        self.check("testpmd-libc", 1.15)
+        self.check("testpmd-libc")
 
 
 if __name__ == "__main__":

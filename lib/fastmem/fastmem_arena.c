@@ -457,10 +457,11 @@ chunk_add_mapped(struct fastmem_arena *arena, uint32_t min)
 		return -ENOMEM;
 	/* One granule is lost to the alignment and EAL's header. Many small chunks are of no use. */
 	n = heap.greatest_free_size >> RTE_FASTMEM_GRANULE_SHIFT;
-	n = RTE_MIN(n - (n > 0), (uint64_t)PAGE_GRANULES - 1);
-	if (n < least)
+	n -= n > 0;
+	if (n < least || least >= PAGE_GRANULES)
 		return -ENOMEM;
-	n = RTE_MAX(n / MAPPED_SHARE, (uint64_t)least);
+	n = RTE_MIN(n / MAPPED_SHARE, (uint64_t)PAGE_GRANULES - 1);
+	n = RTE_MAX(n, (uint64_t)least);
 	return chunk_add(arena, n, n, false, 0, false);
 }
 

@@ -524,6 +524,9 @@ slab_more(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags,
 {
 	if (bin->pool != NULL) /* grows elsewhere, and not under this lock */
 		return false;
+	/* Where the arena cannot grow, no long run is cut up while what would join it is held back. */
+	if (fastmem_bin_is_large(bin) && !fastmem_slab_may_grow(bin, rte_get_timer_cycles()))
+		fastmem_reclaim_large(arena_of(bin));
 	/* The bookkeeping may grow: a slab of tiny objects without all its bits wastes the run. */
 	if (fastmem_slab_acquire(bin, flags | FASTMEM_F_NO_CHUNK) == 0)
 		return true;

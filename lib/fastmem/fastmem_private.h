@@ -1067,6 +1067,7 @@ bool fastmem_tcache_is_open(struct fastmem_tcache *t, const struct fastmem_bin *
 
 /* fastmem_reclaim.c */
 bool fastmem_bin_gather(struct fastmem_bin *bin);
+bool fastmem_bin_is_large(const struct fastmem_bin *bin);
 bool fastmem_reclaim_large(struct fastmem_arena *arena);
 void fastmem_depots_drain(struct fastmem_arena *arena);
 bool fastmem_tcache_holds(const struct fastmem_tcache *t, const struct fastmem_arena *arena);

@@ -198,8 +198,8 @@ fastmem_reclaim_hoard(struct fastmem_tcache *t, const struct fastmem_bin *keep)
  * Whether a bin's depot may hold more bytes than those of others: up to 64 objects, each of which
  * takes a run of granules that is long in making. So they are the first to go.
  */
-static bool
-is_large(const struct fastmem_bin *bin)
+bool
+fastmem_bin_is_large(const struct fastmem_bin *bin)
 {
 	return bin->slot_size > FASTMEM_GRANULE;
 }
@@ -217,7 +217,7 @@ fastmem_reclaim_large(struct fastmem_arena *arena)
 	if (fastmem_is_drained(arena))
 		return false;
 	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
-		if (!is_large(&bins[i]))
+		if (!fastmem_bin_is_large(&bins[i]))
 			continue;
 		n += bin_drain(fastmem_tcache_current(), &bins[i]);
 		n += __atomic_load_n(&bins[i].n_empty, __ATOMIC_RELAXED);
@@ -298,7 +298,7 @@ fastmem_depots_drain_idle(struct fastmem_arena *arena)
 			continue;
 		moves = __atomic_load_n(&full->head, __ATOMIC_RELAXED) +
 			__atomic_load_n(&full->tail, __ATOMIC_RELAXED);
-		if (is_large(bin) ||
+		if (fastmem_bin_is_large(bin) ||
 				moves == __atomic_load_n(&bin->exchanges_seen, __ATOMIC_RELAXED)) {
 			bin_drain(fastmem_tcache_current(), bin);
 			fastmem_slab_release_empty(bin);
