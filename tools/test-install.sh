@@ -45,7 +45,8 @@ installs() { DESTDIR=$scratch/root meson install -C "$build" --no-rebuild; }
 has_files() {
 	local f
 
-	for f in include/rte_fastmem.h include/rte_fastmem_replace.h bin/dpdk-fastmem-perf bin/dpdk-fastmem-record; do
+	for f in include/rte_fastmem.h include/rte_fastmem_replace.h bin/dpdk-fastmem-perf bin/dpdk-fastmem-record \
+		bin/fastmem-top; do
 		[ -e "$prefix/$f" ] || { echo "not installed: $f"; return 1; }
 	done
 	for f in librte_fastmem.so librte_fastmem.a librte_fastmem.pc librte_fastmem_debug.so \
