@@ -130,11 +130,41 @@ worker_start(struct worker *w, unsigned int *lcore)
 	return -1;
 }
 
+static void *
+register_once(void *arg)
+{
+	int *ret = arg;
+
+	*ret = rte_thread_register();
+	if (*ret == 0)
+		rte_thread_unregister();
+	return NULL;
+}
+
+/* EAL registers no thread once it has seen a secondary process: others would wait for it for ever. */
+static int
+can_register(const struct worker *workers, unsigned int n)
+{
+	pthread_t thread;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < n && workers[i].kind != WORKER_REGISTERED; i++)
+		;
+	if (i == n)
+		return TEST_SUCCESS;
+	TEST_ASSERT_EQUAL(pthread_create(&thread, NULL, register_once, &ret), 0);
+	pthread_join(thread, NULL);
+	return ret == 0 ? TEST_SUCCESS :
+		test_skip("EAL registers no thread any more: a secondary process was there");
+}
+
 int
 workers_start(struct worker *workers, unsigned int n)
 {
 	unsigned int i, lcore = -1;
 
+	TEST_CALL(can_register(workers, n));
 	for (i = 0; i < n; i++)
 		TEST_ASSERT_EQUAL(worker_start(&workers[i], &lcore), 0, "worker %u", i);
 	return TEST_SUCCESS;
