@@ -7,7 +7,7 @@
 
 /**
  * @file
- * RTE fastmem: the fast path
+ * RTE fastmem: from a call to the cache that serves it
  *
  * Everything in this file is internal to fastmem; only the functions of
  * rte_fastmem.h are its interface. What is here is compiled into applications,
@@ -15,7 +15,7 @@
  *
  * A bin is a set of equal slots on one NUMA socket. Each thread has, for each
  * bin, a cache: a stack of free objects. A pop or a push on it is the fast
- * path. When it is empty or full, and in every case that is out of the
+ * path (rte_fastmem_cache.h). When it is empty or full, and in every case that is out of the
  * ordinary, the functions named *_slow do the work:
  *  - a thread that has no caches yet uses caches that are shared by all such threads, whose stacks
  *    are empty and full at the same time;
@@ -34,13 +34,12 @@
 #include <rte_common.h>
 #include <rte_config.h>
 
+#include "rte_fastmem_cache.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 RTE_FASTMEM_BEGIN_C
-
-#define __rte_fastmem_always_inline \
-	extern __inline__ __attribute__((gnu_inline, always_inline, artificial))
 
 #define RTE_FASTMEM_GRANULE_SHIFT 16 /* 64 KiB: the unit of the granule map */
 #define RTE_FASTMEM_N_TINY 4 /* classes of 8, 16, 32 and 48 bytes */
@@ -50,28 +49,6 @@ RTE_FASTMEM_BEGIN_C
 #define RTE_FASTMEM_MAX_BINS 4096
 #define RTE_FASTMEM_HANDLE_BIN UINT32_C(0xffff) /* the bin of a handle */
 #define RTE_FASTMEM_HANDLE_ANY UINT32_C(0x10000) /* objects may be of other bins, too */
-
-/*
- * A thread's cache of one bin. All fields are written by the owner only, top,
- * n_alloc and popping on the fast path, the others between two changes of the
- * thread cache's sequence counter. Other threads read them for the statistics.
- *
- * Of a typed pool, another thread may forbid its owner to pop and to push, by a base
- * above any top and an end below: then base > end, and the objects that are gone are
- * NULL. See pool_steal.c.
- */
-struct rte_fastmem_cache {
-	void **top; /* top[-1] is the next object to hand out */
-	void **base; /* top == base: empty */
-	void **end; /* top == end: full */
-	uint64_t n_alloc; /* objects handed out, ever */
-	struct fastmem_magazine *loaded; /* holds base..end; NULL at first */
-	struct fastmem_magazine *spare; /* empty or full; NULL at first */
-	int64_t n_in; /* objects moved in from the depot and slabs, less those moved out */
-	uint32_t popping; /* of a pool: where top is about to be, its lower half; 0: nowhere */
-	uint16_t capacity; /* end - base: grows up to the bin's magazine size */
-	uint16_t spare_n; /* objects in spare when it became that */
-} __attribute__((aligned(64)));
 
 /*
  * A core takes a load for dependent on an earlier store to the same offset in another page, and
@@ -165,17 +142,6 @@ rte_fastmem_class(size_t size, size_t align)
 	return rte_fastmem_class_by_line(size);
 }
 
-/*
- * A field that another thread may write to, say to forbid a pop or push. Compilers do not
- * make an atomic load an operand of the comparison; and RTE_FASTMEM_IN_REGISTER() keeps
- * them from using a value for more than one call.
- */
-#ifdef RTE_FASTMEM_TSAN
-#define RTE_FASTMEM_LIMIT(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
-#else
-#define RTE_FASTMEM_LIMIT(field) (field)
-#endif
-
 __rte_fastmem_always_inline unsigned int
 rte_fastmem_bin_of(const void *ptr)
 {
@@ -193,87 +159,8 @@ rte_fastmem_bin_of(const void *ptr)
 	return __atomic_load_n(&rte_fastmem_map.bins[i], __ATOMIC_RELAXED);
 }
 
-/*
- * Keep the address of a cache in one register, so that its fields are accessed
- * as register plus offset. Recent cores forward a store to a later load of the
- * same register and offset at no cost: a pop and a push take 5 cycles, and 11
- * where the compiler uses an index. No instruction comes from this.
- */
-#define RTE_FASTMEM_IN_REGISTER(cache) __asm__("" : "+r"(cache))
-
-/*
- * Counters and stack tops are read by other threads for the statistics: see
- * cache_read_fields() in fastmem_stats.c.
- */
-#define RTE_FASTMEM_SET(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELAXED)
-
-/*
- * If this process is killed, and also if objects of a pool are taken away, others find
- * what is below top, and nothing else: so it must be there before top says so. Pairs
- * with the acquires in cache_limit(), pool_steal.c, and fastmem_cache_len().
- */
-#define RTE_FASTMEM_SET_TOP(c, value) __atomic_store_n(&(c)->top, value, __ATOMIC_RELEASE)
-
-/* As RTE_FASTMEM_SET(field, field + n), by one instruction where compilers take three. */
-#if defined(__x86_64__)
-#define RTE_FASTMEM_ADD(field, n) __asm__("addq %1, %0" : "+m"(field) : "er"((uint64_t)(n)) : "cc")
-#else
-#define RTE_FASTMEM_ADD(field, n) RTE_FASTMEM_SET(field, (field) + (n))
-#endif
-
-__rte_fastmem_always_inline void *
-rte_fastmem_pop(struct rte_fastmem_cache *c)
-{
-	void **top;
-
-	RTE_FASTMEM_IN_REGISTER(c);
-	top = c->top;
-	if (unlikely(top == c->base))
-		return NULL;
-	RTE_FASTMEM_ADD(c->n_alloc, 1);
-	RTE_FASTMEM_SET(c->top, top - 1);
-	if (top[-1] == NULL)
-		__builtin_unreachable(); /* saves the caller's test of what is in a cache */
-	return top[-1];
-}
-
-__rte_fastmem_always_inline bool
-rte_fastmem_push(struct rte_fastmem_cache *c, void *ptr)
-{
-	void **top;
-
-	RTE_FASTMEM_IN_REGISTER(c);
-	top = c->top;
-	if (unlikely(top >= RTE_FASTMEM_LIMIT(c->end)))
-		return false;
-	RTE_FASTMEM_SET(*top, ptr);
-	RTE_FASTMEM_SET_TOP(c, top + 1);
-	return true;
-}
-
-/*
- * Pops and pushes move two addresses at a time, and compilers must not merge two such moves into a
- * wider one: a load that spans two earlier stores waits until both are in the cache, where one
- * that finds all it loads in a single store is served from it. No instruction comes from this.
- */
-#define RTE_FASTMEM_PAIR_STORED(dst) \
-	__asm__("" : "+m"(*(char (*)[2 * sizeof(void *)])(dst)))
-
-/*
- * The statistics look into the places of a cache while its owner overwrites them: see
- * loaded_objects() in fastmem_stats.c. The wide moves store each place whole, which
- * ThreadSanitizer does not believe.
- */
+/* Copy, and tell in which bits any address differs from the first one. */
 #ifdef RTE_FASTMEM_TSAN
-__rte_fastmem_always_inline void
-rte_fastmem_copy(void **dst, void *const *src, unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		RTE_FASTMEM_SET(dst[i], src[i]);
-}
-
 __rte_fastmem_always_inline uintptr_t
 rte_fastmem_copy_differ(void **dst, void *const *src, unsigned int n)
 {
@@ -286,31 +173,8 @@ rte_fastmem_copy_differ(void **dst, void *const *src, unsigned int n)
 	return differ;
 }
 #else
-__rte_fastmem_always_inline void
-rte_fastmem_copy(void **dst, void *const *src, unsigned int n)
-{
-	void **last = dst + (n & ~3u);
-
-	/* A loop, also where n is known: unrolled, it is slower (AMD), and larger everywhere. */
-	RTE_FASTMEM_IN_REGISTER(last);
-	for (; dst != last; dst += 4, src += 4) {
-		memcpy(dst, src, 2 * sizeof(*dst));
-		RTE_FASTMEM_PAIR_STORED(dst);
-		memcpy(dst + 2, src + 2, 2 * sizeof(*dst));
-		RTE_FASTMEM_PAIR_STORED(dst + 2);
-	}
-	if (n & 2) {
-		memcpy(dst, src, 2 * sizeof(*dst));
-		dst += 2;
-		src += 2;
-	}
-	if (n & 1)
-		*dst = *src;
-}
-
 typedef uintptr_t rte_fastmem_pair __attribute__((vector_size(2 * sizeof(uintptr_t))));
 
-/* Copy, and tell in which bits any address differs from the first one. */
 __rte_fastmem_always_inline uintptr_t
 rte_fastmem_copy_differ(void **dst, void *const *src, unsigned int n)
 {
@@ -331,37 +195,6 @@ rte_fastmem_copy_differ(void **dst, void *const *src, unsigned int n)
 	return differ[0] | differ[1];
 }
 #endif /* RTE_FASTMEM_TSAN */
-
-__rte_fastmem_always_inline bool
-rte_fastmem_pop_bulk(struct rte_fastmem_cache *c, void **ptrs, unsigned int n)
-{
-	void **top;
-
-	RTE_FASTMEM_IN_REGISTER(c);
-	top = c->top;
-	/* Not even for none: top of a cache that was never used is NULL. */
-	if (unlikely((size_t)n - 1 >= (size_t)(top - c->base)))
-		return false;
-	rte_fastmem_copy(ptrs, top - n, n);
-	RTE_FASTMEM_ADD(c->n_alloc, n);
-	RTE_FASTMEM_SET(c->top, top - n);
-	return true;
-}
-
-__rte_fastmem_always_inline bool
-rte_fastmem_push_bulk(struct rte_fastmem_cache *c, void *const *ptrs, unsigned int n)
-{
-	void **top;
-
-	RTE_FASTMEM_IN_REGISTER(c);
-	top = c->top;
-	/* Not even for none: top of a cache that was never used is NULL. */
-	if (unlikely(n == 0 || RTE_FASTMEM_LIMIT(c->end) - top < (ptrdiff_t)n))
-		return false;
-	rte_fastmem_copy(top, ptrs, n);
-	RTE_FASTMEM_SET_TOP(c, top + n);
-	return true;
-}
 
 /*
  * Push objects of which the first is of this bin, if all are. Objects of one bulk
