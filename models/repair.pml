@@ -7,8 +7,8 @@
  * process may be killed between any two steps, and so may be whoever takes its
  * cache back. lib/fastmem/fastmem_bin.c: fastmem_bin_lock(), bin_repair(); fastmem_slab.c:
  * slab_claim() and put_batch(), with struct fastmem_transfer; fastmem_cache.c:
- * cache_refill(), cache_spill_to_slabs() and fastmem_cache_close(); process.c:
- * peer_take_back().
+ * cache_refill() and cache_spill_to_slabs(); fastmem_cache_lock.c: fastmem_cache_close();
+ * process.c: peer_take_back().
  *
  * Checked: no slot is in two places; none is lost but those that the application
  * of the dead process held; nobody waits for a dead process. See README.md.

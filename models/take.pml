@@ -5,11 +5,11 @@
 /*
  * Taking objects of a pool out of the loaded magazine of another thread:
  * rte_fastmem_pool_get() and rte_fastmem_push() against sweep(), cache_limit() and
- * cache_collect() of lib/fastmem/pool/pool_steal.c, and cache_restore() and swap_spare() of
- * fastmem_cache.c, step by step. An owner pops and pushes; thieves take. The owner or the first
- * thief may be killed between any two steps: then the next to take the lock repairs, repair() of
- * pool_steal.c, and another process takes back what the dead owner had cached,
- * fastmem_tcache_close().
+ * cache_collect() of lib/fastmem/pool/pool_steal.c, and fastmem_cache_restore() and swap_spare() of
+ * fastmem_cache.h and fastmem_cache.c, step by step. An owner pops and pushes; thieves take. The
+ * owner or the first thief may be killed between any two steps: then the next to take the lock
+ * repairs, repair() of fastmem_cache_lock.c, and another process takes back what the dead owner had
+ * cached, fastmem_tcache_close().
  *
  * As the fast path has no fence, stores are not seen at once here: each of them has a
  * buffer of stores, first in first out, which goes to memory at any time later, in a
@@ -236,7 +236,7 @@ inline magazine_free(m)
 	}
 }
 
-/* cache_restore() */
+/* fastmem_cache_restore() */
 inline cache_restore()
 {
 	moving = true;

@@ -89,6 +89,27 @@ class Planted(unittest.TestCase):
         self.assertEqual(self.check(calls={"b.c": ["c"], "c.c": ["a"]},
                                     layers=LAYERS + "upward c.c a.c: a\n"), (0, []))
 
+    def test_a_symbol_for_one_file_alone_is_found_elsewhere(self):
+        layers = LAYERS + "only bottom.c *.c: eal_* read\n"
+        self.assertEqual(self.check(calls={"bottom.c": ["eal_zone", "read"], "c.c": ["write"]},
+                                    layers=layers), (0, []))
+        self.finds("c.c: uses eal_zone, read, which is for bottom.c alone",
+                   calls={"c.c": ["eal_zone", "read", "write"]}, layers=layers)
+        self.assertEqual(self.check(calls={"c.c": ["eal_zone"]},
+                                    layers=LAYERS + "only bottom.c a*.c: eal_*\n"), (0, []))
+
+    def test_a_symbol_of_ours_is_for_all(self):
+        self.assertEqual(self.check(calls={"a.c": ["b", "eal"], "eal.c": []},
+                                    layers=LAYERS + "layer eal: eal.c\nonly bottom.c *.c: eal*\n"),
+                         (0, []))
+
+    def test_an_exception_is_made_and_found_when_nothing_needs_it(self):
+        layers = LAYERS + "only bottom.c *.c: eal_*\nexcept eal_log*: it is no call\n"
+        self.assertEqual(self.check(calls={"c.c": ["eal_log_it"]}, layers=layers), (0, []))
+        self.finds("except eal_log*: listed, and not so any more", layers=layers)
+        self.finds("c.c: uses eal_zone, which is for bottom.c alone",
+                   calls={"c.c": ["eal_zone", "eal_log_it"]}, layers=layers)
+
     def test_a_file_in_no_layer_is_found(self):
         self.finds("other.c: in no layer", calls={"other.c": []})
 

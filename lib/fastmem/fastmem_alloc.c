@@ -119,7 +119,7 @@ request_reclaim(const struct request *r)
 	if (r->t != NULL)
 		fastmem_tcache_flush(r->t, false);
 	for (i = 0; i < r->n_sockets; i++)
-		fastmem_depots_drain(&r->ctl->arenas[fastmem_request_bin(r, i)->socket]);
+		fastmem_depots_drain(r->t, &r->ctl->arenas[fastmem_request_bin(r, i)->socket]);
 	return true;
 }
 

@@ -3,7 +3,7 @@
  */
 
 /*
- * Bins: lists and counts of the slabs of a size or pool, all under bin.lock.
+ * Bins: bits, lists and counts of the slabs of a size or pool, all under bin.lock.
  *
  * The bits of slabs are what is true, and the state of granules: lists and counts follow
  * from them, and are made anew when the holder of bin.lock dies. For objects on
@@ -213,6 +213,42 @@ fastmem_bin_count_empty(struct fastmem_bin *bin, int n)
 	__atomic_store_n(&bin->n_empty, bin->n_empty + n, __ATOMIC_RELAXED);
 	if (n > 0)
 		fastmem_drain_undo(&fastmem_ctl()->arenas[bin->socket]);
+}
+
+/* The number of an object's slot; UINT32_MAX: that is no object. */
+uint32_t
+fastmem_slab_slot(const struct fastmem_bin *bin, const struct fastmem_granule *slab,
+		const void *obj)
+{
+	uint32_t offset = (uintptr_t)obj - bin->header -
+			(uintptr_t)fastmem_granule_addr(slab->head);
+	uint32_t i = rte_reciprocal_divide(offset, bin->slot_recip);
+
+	return i * bin->slot_size == offset && i < slab->n_slots ? i : UINT32_MAX;
+}
+
+/* Set the bit of an object of a slab of the bin. Under bin.lock. */
+enum put_result
+fastmem_slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab, const void *obj)
+{
+	uint32_t i = fastmem_slab_slot(bin, slab, obj);
+	uint64_t bit = UINT64_C(1) << i % 64;
+
+	if (i == UINT32_MAX)
+		return PUT_INSIDE;
+	if (slab->bits[i / 64] & bit)
+		return PUT_TWICE;
+	slab->bits[i / 64] |= bit;
+	slab->first_word = RTE_MIN(slab->first_word, i / 64);
+	fastmem_bin_count_out(bin, -1);
+	if (slab->n_free++ == 0)
+		fastmem_bin_list_push_head(bin, slab);
+	if (slab->n_free == slab->n_slots) {
+		fastmem_bin_count_empty(bin, 1);
+		fastmem_bin_list_remove(bin, slab);
+		fastmem_bin_list_push_tail(bin, slab);
+	}
+	return PUT_DONE;
 }
 
 void

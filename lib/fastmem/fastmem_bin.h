@@ -6,7 +6,8 @@
 #define FASTMEM_BIN_H
 
 /*
- * What fastmem_bin.c and fastmem_slab.c share: lists and counts of a bin, all under bin.lock.
+ * What fastmem_bin.c, fastmem_slab.c and fastmem_slab_make.c share: lists and counts of a bin,
+ * all under bin.lock.
  */
 
 #include "fastmem_private.h"
@@ -18,11 +19,12 @@ enum put_result {
 	PUT_TWICE,
 };
 
-/* fastmem_slab.c */
-enum put_result fastmem_slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab,
-		const void *obj);
+/* fastmem_slab_make.c */
+void fastmem_slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab);
 
 /* fastmem_bin.c */
+enum put_result fastmem_slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab,
+		const void *obj);
 uint32_t fastmem_slab_granules(uint32_t slot_size, uint32_t tail_share);
 void fastmem_bin_count_slab(struct fastmem_bin *bin, const struct fastmem_granule *slab);
 void fastmem_bin_count_out(struct fastmem_bin *bin, int64_t n);

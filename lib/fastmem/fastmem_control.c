@@ -12,17 +12,6 @@
 #include "fastmem_private.h"
 #include "fastmem_request.h"
 
-struct fastmem_arena *
-fastmem_arena_of(struct fastmem_ctl *ctl, int socket_id)
-{
-	unsigned int i;
-
-	for (i = 0; i < ctl->n_sockets; i++)
-		if (ctl->arenas[i].socket_id == socket_id)
-			return &ctl->arenas[i];
-	return NULL;
-}
-
 /* Two functions have size and socket in opposite orders: who swaps them is told. */
 static int
 no_such_socket(const char *function, int socket_id)
@@ -150,7 +139,7 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id)
 	for (i = 0; i < ctl->n_sockets; i++) {
 		if (socket_id != SOCKET_ID_ANY && socket_id != ctl->arenas[i].socket_id)
 			continue;
-		fastmem_depots_drain(&ctl->arenas[i]);
+		fastmem_depots_drain(fastmem_tcache_current(), &ctl->arenas[i]);
 		given += fastmem_arena_trim(&ctl->arenas[i], keep_bytes, true);
 	}
 	return given;
@@ -190,7 +179,7 @@ arena_maintain(struct fastmem_arena *arena, bool grow)
 	uint32_t run = 0, align = 0;
 	int ret;
 
-	fastmem_depots_drain_idle(arena);
+	fastmem_depots_drain_idle(fastmem_tcache_current(), arena);
 
 	fastmem_arena_lock(arena);
 	n_free = arena->n_free;
@@ -217,15 +206,16 @@ int
 fastmem_maintain(bool grow)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct fastmem_tcache *t;
 	unsigned int i;
 	int ret = 0;
 
 	if (ctl == NULL)
 		return -ENODEV;
-	fastmem_tcache_self(true);
+	t = fastmem_tcache_self(true);
 	fastmem_peers_take_back(ctl);
 	fastmem_pools_shrink(ctl, SOCKET_ID_ANY, NULL);
-	fastmem_tcaches_maintain();
+	fastmem_tcaches_maintain(t);
 	if (grow && fastmem_meta_stock() != 0)
 		ret = -ENOMEM;
 	for (i = 0; i < ctl->n_sockets; i++)

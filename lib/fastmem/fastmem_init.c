@@ -10,15 +10,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include <rte_eal.h>
-#include <rte_errno.h>
-#include <rte_lcore.h>
-#include <rte_malloc.h>
-
+#include "fastmem_eal.h"
 #include "fastmem_hooks.h"
-#include "fastmem_layout.h"
 #include "fastmem_private.h"
-#include "fastmem_replace_heap.h"
 
 /*
  * Held while this process begins, attaches, ends, or learns that the primary has ended. The thread
@@ -93,139 +87,23 @@ fastmem_close_attached(void)
 	fastmem_local_unlock(&life_lock);
 }
 
-/* For tests: so many sockets more than EAL has, which have no memory. */
-unsigned int fastmem_absent_sockets;
-
-static int
-socket_id_by_index(unsigned int i)
-{
-	unsigned int n = rte_socket_count();
-
-	return i < n ? rte_socket_id_by_idx(i) : rte_socket_id_by_idx(n - 1) + (int)(i - n) + 1;
-}
-
-/*
- * Where threads without a socket allocate. As EAL's heap does it: the first socket that has
- * memory, or else the main lcore's.
- */
-static unsigned int
-first_socket(const struct fastmem_ctl *ctl)
-{
-	struct rte_malloc_socket_stats stats;
-	unsigned int i;
-	int main_socket;
-
-	for (i = 0; i < ctl->n_sockets; i++)
-		if (rte_fastmem_replace_get_heap()->get_socket_stats(ctl->arenas[i].socket_id,
-				&stats) == 0 && stats.heap_totalsz_bytes > 0)
-			return i;
-	main_socket = (int)rte_lcore_to_socket_id(rte_get_main_lcore());
-	for (i = 0; i < ctl->n_sockets; i++)
-		if (ctl->arenas[i].socket_id == main_socket)
-			return i;
-	return 0;
-}
-
-static void
-socket_init(struct fastmem_ctl *ctl, unsigned int socket)
-{
-	struct fastmem_arena *arena = &ctl->arenas[socket];
-	unsigned int i;
-
-	fastmem_arena_init(arena, socket_id_by_index(socket));
-	arena->first_bin = 1 + socket * FASTMEM_BINS_PER_SOCKET;
-	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
-		size_t align = FASTMEM_GRANULE;
-		size_t size = i < RTE_FASTMEM_N_CLASSES ? fastmem_class_size(i) :
-			i < FASTMEM_FIRST_SAMPLED ?
-				fastmem_overaligned_size(i - RTE_FASTMEM_N_CLASSES, &align) :
-				(size_t)256 << 2 * (i - FASTMEM_FIRST_SAMPLED);
-
-		fastmem_bin_init(&ctl->bins[arena->first_bin + i], arena->first_bin + i, socket,
-			size, align >> RTE_FASTMEM_GRANULE_SHIFT);
-		ctl->bins[arena->first_bin + i].sampled = i >= FASTMEM_FIRST_SAMPLED;
-	}
-}
-
-static void destroy(struct fastmem_ctl *ctl);
-
 static int
 primary_init(const struct fastmem_settings *settings)
 {
-	unsigned int n_sockets = RTE_MIN(rte_socket_count() + fastmem_absent_sockets,
-			(RTE_FASTMEM_MAX_BINS - RTE_FASTMEM_MAX_POOLS - 1u) /
-				FASTMEM_BINS_PER_SOCKET);
-	unsigned int first_pool_bin = 1 + n_sockets * FASTMEM_BINS_PER_SOCKET, i;
-	unsigned int n_bins = first_pool_bin + RTE_FASTMEM_MAX_POOLS;
-	size_t size = sizeof(struct fastmem_ctl) + n_bins * sizeof(struct fastmem_bin);
-	const struct rte_memzone *mz;
-	struct fastmem_ctl *ctl;
-	uintptr_t first_granule;
-	uint64_t n_granules;
+	int ret = fastmem_create(settings);
 
-	if (fastmem_map_span(&first_granule, &n_granules) != 0) {
-		FASTMEM_LOG(ERR, "EAL has no memory: call rte_eal_init() first");
-		return -ENOMEM;
-	}
-	/* The rest of its memory serves the first thread, leaf and magazines. */
-	mz = rte_memzone_reserve_aligned(FASTMEM_CTL_NAME, size + (256 << 10), SOCKET_ID_ANY, 0,
-			RTE_CACHE_LINE_SIZE);
-	if (mz == NULL)
-		mz = rte_memzone_reserve_aligned(FASTMEM_CTL_NAME, size, SOCKET_ID_ANY, 0,
-				RTE_CACHE_LINE_SIZE);
-	if (mz == NULL && rte_errno == EEXIST) {
-		FASTMEM_LOG(ERR, "another fastmem is in this process: the program, a plug-in or a "
-			"preloaded library brings a second one");
-		return -ENOMEM;
-	}
-	if (mz == NULL) {
-		FASTMEM_LOG(ERR, "no memory for the bookkeeping (%zu bytes): %s. "
-			"Give EAL more memory (-m, huge pages)", size, rte_strerror(rte_errno));
-		return -ENOMEM;
-	}
-	memset(mz->addr, 0, mz->len);
-	ctl = mz->addr;
-	ctl->version = FASTMEM_LAYOUT_VERSION;
-	ctl->size_of_ctl = sizeof(*ctl);
-	ctl->n_sockets = n_sockets;
-	ctl->n_bins = n_bins;
-	ctl->first_pool_bin = first_pool_bin;
-	fastmem_meta_init(&ctl->meta, mz, size);
-	ctl->first_granule = first_granule;
-	ctl->n_granules = n_granules;
-	if (fastmem_peers_create(ctl) != 0) {
-		rte_memzone_free(mz);
-		return -ENOMEM;
-	}
-	if (fastmem_map_create(ctl) != 0) {
-		fastmem_alive_remove();
-		rte_memzone_free(mz);
-		return -ENOMEM;
-	}
-	for (i = 0; i < n_sockets; i++)
-		socket_init(ctl, i);
-	ctl->first_socket = first_socket(ctl);
-	fastmem_pools_init(ctl);
-	fastmem_steal_init();
-	fastmem_process.ctl_zone = mz;
-	fastmem_process.layout = &fastmem_layout;
-	fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
-	fastmem_process.ctl = ctl;
-	if (FASTMEM_HOOK_OR(0, create, ctl, settings) != 0) {
-		FASTMEM_LOG(ERR, "no memory for what checking needs");
-		destroy(ctl);
-		return -ENOMEM;
-	}
-	FASTMEM_HOOK(attach, ctl, settings);
+	if (ret != 0)
+		return ret;
 	fastmem_fork_begin();
 	fastmem_unload_watch();
 	fastmem_telemetry_start(&(const struct fastmem_life_guard){ life_begin, life_end });
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
-	if (fastmem_mp_start() != 0)
+	ret = fastmem_mp_start();
+	if (ret != 0)
 		FASTMEM_LOG(WARNING, "no secondary process can ask for memory: %s",
-			rte_strerror(rte_errno));
-	/* Pairs with the acquire in secondary_attach(). */
-	__atomic_store_n(&ctl->ready, 1, __ATOMIC_RELEASE);
+			strerror(-ret));
+	/* Pairs with the acquire in check_shared(). */
+	__atomic_store_n(&fastmem_ctl()->ready, 1, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -240,9 +118,10 @@ join(struct fastmem_ctl *ctl)
 		return ret;
 	}
 	fastmem_alive_entered();
-	if (fastmem_mp_start() != 0)
+	ret = fastmem_mp_start();
+	if (ret != 0)
 		FASTMEM_LOG(WARNING, "the primary cannot tell this process of its deinit: %s",
-			rte_strerror(rte_errno));
+			strerror(-ret));
 	/*
 	 * The primary's deinit clears ready, and then tells those that have joined. Both
 	 * read and write it, so one comes first: either this sees that it is cleared, or the
@@ -297,7 +176,7 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 		fastmem_alive_leave();
 		return ret;
 	}
-	fastmem_process.iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
+	fastmem_process.iova_is_va = fastmem_eal_iova_is_va();
 	fastmem_steal_init();
 	/* To join, it already takes back what others left. */
 	fastmem_process.ctl = ctl;
@@ -309,7 +188,7 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 	}
 	FASTMEM_HOOK(attach, ctl, &settings);
 	if (FASTMEM_HOOK_OR(false, wants_share, ctl))
-		fastmem_mp_share();
+		fastmem_mp_ask(&(struct fastmem_ask){ .op = FASTMEM_ASK_SHARE });
 	fastmem_fork_begin();
 	fastmem_unload_watch();
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
@@ -336,7 +215,7 @@ succeed(void)
 
 	if (fastmem_fork_succeed() != 0)
 		return;
-	if (rte_eal_process_type() == RTE_PROC_PRIMARY) {
+	if (fastmem_is_primary()) {
 		/* The kernel may still be at taking the parent apart. */
 		do
 			ret = fastmem_peers_succeed(ctl);
@@ -358,36 +237,13 @@ succeed(void)
 	secondary_attach(NULL);
 }
 
-/* Give back all that the primary has set up. */
-static void
-destroy(struct fastmem_ctl *ctl)
-{
-	struct fastmem_meta *meta = &ctl->meta;
-	uint32_t i;
-
-	/* Until now, a secondary that asked for memory had an answer. */
-	fastmem_mp_stop();
-	FASTMEM_HOOK(memory_ends);
-	for (i = 0; i < ctl->n_sockets; i++)
-		fastmem_arena_destroy(&ctl->arenas[i]);
-	FASTMEM_HOOK(detach);
-	fastmem_set_process_state(FASTMEM_PROCESS_NONE);
-	fastmem_process.ctl = NULL;
-	fastmem_map_detach();
-	fastmem_alive_remove();
-	for (i = 0; i < meta->n_zones; i++)
-		rte_memzone_free(meta->zones[i]);
-	rte_memzone_free(fastmem_process.ctl_zone);
-	fastmem_process.ctl_zone = NULL;
-}
-
 /* After a deinit: give back what others still used then. Returns 0 or -EBUSY. */
 static int
 destroy_closed(struct fastmem_ctl *ctl)
 {
 	if (fastmem_alive_shut() != 0)
 		return -EBUSY;
-	destroy(ctl);
+	fastmem_destroy(ctl);
 	return 0;
 }
 
@@ -405,7 +261,7 @@ static int
 init(const struct rte_fastmem_conf *conf)
 {
 	enum fastmem_process_state state = fastmem_process_state();
-	bool primary = rte_eal_process_type() == RTE_PROC_PRIMARY;
+	bool primary = fastmem_is_primary();
 	struct fastmem_settings settings;
 	int ret;
 
@@ -447,21 +303,21 @@ rte_fastmem_init(void)
 }
 
 /* Of a process that has not attached, or not yet: NULL if it cannot. */
-struct fastmem_ctl *
-fastmem_ctl_attach(void)
+static struct fastmem_ctl *
+attach(void)
 {
 	enum fastmem_process_state state = fastmem_process_state();
 	struct fastmem_life life;
 	int ret = 0;
 
 	if (state == FASTMEM_PROCESS_FORKED || (state == FASTMEM_PROCESS_NONE &&
-			rte_eal_process_type() == RTE_PROC_SECONDARY)) {
+			fastmem_is_secondary())) {
 		do {
 			if (!life_begin(&life))
 				break;
 			if (fastmem_process_state() == FASTMEM_PROCESS_FORKED)
 				succeed();
-			else if (rte_eal_process_type() == RTE_PROC_SECONDARY)
+			else if (fastmem_is_secondary())
 				ret = secondary_attach(NULL);
 			life_end(&life);
 		} while (fastmem_hooks_retry(ret));
@@ -531,7 +387,7 @@ rte_fastmem_deinit(void)
 	state = fastmem_process_state();
 	if (state == FASTMEM_PROCESS_OPEN || state == FASTMEM_PROCESS_CLOSED) {
 		fastmem_defer_end_all();
-		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+		if (fastmem_is_primary())
 			primary_deinit(fastmem_ctl());
 		else
 			secondary_deinit(fastmem_ctl());
@@ -552,7 +408,7 @@ forget(void)
 	FASTMEM_HOOK(close);
 	fastmem_threads_forget();
 	/* By the file others find the primary. A child that has not succeeded it is not that. */
-	if (rte_eal_process_type() == RTE_PROC_PRIMARY && state != FASTMEM_PROCESS_FORKED)
+	if (fastmem_is_primary() && state != FASTMEM_PROCESS_FORKED)
 		fastmem_alive_remove();
 	else
 		fastmem_alive_leave();
@@ -570,21 +426,9 @@ fastmem_forget(void)
 	life_end(&life);
 }
 
-/* An object is freed without fastmem. Where EAL has ended first, the program is told, once. */
-void
-fastmem_log_ignored(void)
-{
-	static uint32_t told; /* atomic */
-
-	if (fastmem_process_state() == FASTMEM_PROCESS_FORGOTTEN &&
-			__atomic_exchange_n(&told, 1, __ATOMIC_RELAXED) == 0)
-		FASTMEM_LOG(ERR, "an object is freed after rte_eal_cleanup(): ignored, and so are "
-			"all others. Free them and call rte_fastmem_deinit() before");
-}
-
 /* In a forked child, whose only thread calls this before anything else. */
-void
-fastmem_forked(void)
+static void
+forked(void)
 {
 	enum fastmem_process_state state = fastmem_process_state();
 
@@ -630,7 +474,7 @@ fastmem_end(void)
 		return;
 	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN) {
 		fastmem_defer_end_all();
-		if (rte_eal_process_type() == RTE_PROC_PRIMARY)
+		if (fastmem_is_primary())
 			FASTMEM_HOOK(list_leaks);
 		else
 			secondary_deinit(fastmem_ctl());
@@ -640,3 +484,11 @@ fastmem_end(void)
 	}
 	life_end(&life);
 }
+
+const struct fastmem_upcalls fastmem_upcalls = {
+	.attach = attach,
+	.ask = fastmem_mp_ask,
+	.pools_take_back = fastmem_pools_take_back,
+	.forked = forked,
+	.primary_ended = fastmem_close_attached,
+};

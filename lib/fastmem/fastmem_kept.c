@@ -97,8 +97,7 @@ rte_fastmem_kept(struct rte_fastmem_kept *kept)
 		if (figures.in_use > 0)
 			kept->bytes_live += figures.in_use * ctl->bins[i].slot_size;
 	}
-	/* Pairs with the release in tcache_make(). */
-	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next)
+	FASTMEM_FOREACH_TCACHE(t, ctl)
 		kept->bytes_cached += bytes_cached(ctl, t);
 	in_chunks = kept->bytes_live + kept->bytes_cached + kept->bytes_pools + kept->bytes_empty;
 	kept->bytes_around = kept->bytes_backing - RTE_MIN(in_chunks, kept->bytes_backing);
@@ -114,8 +113,7 @@ rte_fastmem_threads(struct rte_fastmem_thread *list, unsigned int n)
 
 	if (ctl == NULL)
 		return 0;
-	/* Pairs with the release in tcache_make(). */
-	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
+	FASTMEM_FOREACH_TCACHE(t, ctl) {
 		uint64_t owner = __atomic_load_n(&t->owner, __ATOMIC_RELAXED);
 
 		if (owner == 0)

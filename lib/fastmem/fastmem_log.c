@@ -74,3 +74,15 @@ fastmem_log(uint32_t level, const char *format, ...)
 		rte_vlog(level, fastmem_logtype, format, ap);
 	va_end(ap);
 }
+
+/* An object is freed without fastmem. Where EAL has ended first, the program is told, once. */
+void
+fastmem_log_ignored(void)
+{
+	static uint32_t told; /* atomic */
+
+	if (fastmem_process_state() == FASTMEM_PROCESS_FORGOTTEN &&
+			__atomic_exchange_n(&told, 1, __ATOMIC_RELAXED) == 0)
+		FASTMEM_LOG(ERR, "an object is freed after rte_eal_cleanup(): ignored, and so are "
+			"all others. Free them and call rte_fastmem_deinit() before");
+}

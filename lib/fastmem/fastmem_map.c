@@ -21,8 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <rte_eal.h>
-
+#include "fastmem_eal.h"
 #include "fastmem_private.h"
 
 #ifndef MADV_POPULATE_WRITE
@@ -30,36 +29,6 @@
 #endif
 
 #define MAP_PAGE 4096u /* bytes; each part begins on a page of its own */
-
-struct span {
-	uintptr_t start, end;
-};
-
-static int
-span_of_list(const struct rte_memseg_list *msl, void *arg)
-{
-	struct span *s = arg;
-
-	if (msl->external || msl->base_va == NULL)
-		return 0;
-	s->start = RTE_MIN(s->start, (uintptr_t)msl->base_va);
-	s->end = RTE_MAX(s->end, (uintptr_t)msl->base_va + msl->len);
-	return 0;
-}
-
-/* The granules that EAL may ever map memory in; one before them names none. */
-int
-fastmem_map_span(uintptr_t *first, uint64_t *n_granules)
-{
-	struct span s = { UINTPTR_MAX, 0 };
-
-	rte_memseg_list_walk(span_of_list, &s);
-	if (s.end == 0)
-		return -ENOMEM;
-	*first = (s.start >> RTE_FASTMEM_GRANULE_SHIFT) - 1;
-	*n_granules = ((s.end - 1) >> RTE_FASTMEM_GRANULE_SHIFT) - *first + 1;
-	return *n_granules < UINT32_MAX ? 0 : -ENOMEM;
-}
 
 static size_t
 map_bins_bytes(uint64_t n_granules)
@@ -182,7 +151,7 @@ fastmem_map_create(struct fastmem_ctl *ctl)
 	if (fastmem_map_add_held(ctl, 0) == 0)
 		return 0;
 	fastmem_map_detach();
-	FASTMEM_LOG(ERR, "no room in %s. Make room there", rte_eal_get_runtime_dir());
+	FASTMEM_LOG(ERR, "no room in %s. Make room there", fastmem_eal_runtime_dir());
 	return -ENOMEM;
 }
 
@@ -236,7 +205,7 @@ map_allocate(uint32_t first, uint32_t n)
 				n_leaves * sizeof(fastmem_process.leaves[0]));
 	if (ret != 0 && !told)
 		FASTMEM_LOG(ERR, "cannot grow: no room in %s for the granule map: %s. "
-			"Make room there", rte_eal_get_runtime_dir(), strerror(-ret));
+			"Make room there", fastmem_eal_runtime_dir(), strerror(-ret));
 	told = ret != 0;
 	return ret;
 }

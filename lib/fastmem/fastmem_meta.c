@@ -17,13 +17,10 @@
 #include <string.h>
 
 #include <rte_cycles.h>
-#include <rte_eal.h>
 #include <rte_errno.h>
-#include <rte_malloc.h>
 
 #include "fastmem_eal.h"
 #include "fastmem_private.h"
-#include "fastmem_replace_heap.h"
 
 #define META_ZONE_MIN (256 << 10)
 #define META_ZONE_MAX (8 << 20) /* or an eighth of what is there, if that is more */
@@ -83,7 +80,7 @@ mapped_bytes(const struct fastmem_ctl *ctl)
 	unsigned int i;
 
 	for (i = 0; i < ctl->n_sockets; i++)
-		if (rte_fastmem_replace_get_heap()->get_socket_stats(ctl->arenas[i].socket_id,
+		if (fastmem_eal_heap.get_socket_stats(ctl->arenas[i].socket_id,
 				&heap) == 0)
 			most = RTE_MAX(most, heap.greatest_free_size);
 	most -= RTE_MIN(most, EAL_HEADER_BYTES);
@@ -153,8 +150,9 @@ fastmem_meta_grow(size_t size)
 	if (fastmem_refusal_holds(&meta->refusal, size, rte_get_timer_cycles()) ||
 			!fastmem_may_call_eal())
 		return -ENOMEM;
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
-		return fastmem_mp_meta_grow(size);
+	if (!fastmem_is_primary())
+		return fastmem_process.up->ask(&(struct fastmem_ask){
+			.op = FASTMEM_ASK_META_GROW, .n = size });
 	if (fastmem_mutex_lock(&meta->grow, FASTMEM_LOCK_META_GROW))
 		fastmem_mutex_repaired(&meta->grow); /* of a process that was the primary */
 	if (is_low(meta, size)) { /* else another thread was faster */
@@ -202,14 +200,6 @@ fastmem_meta_alloc(size_t size, bool may_grow)
 	return p;
 }
 
-static bool
-is_on_socket(const void *addr, int socket_id)
-{
-	const struct rte_memseg_list *list = rte_mem_virt2memseg_list(addr);
-
-	return list != NULL && list->socket_id == socket_id;
-}
-
 /* The zones of the bookkeeping that lie on a socket. The first one holds the shared state. */
 void
 fastmem_meta_read(int socket_id, struct fastmem_socket_figures *out)
@@ -223,13 +213,13 @@ fastmem_meta_read(int socket_id, struct fastmem_socket_figures *out)
 	first_bytes = meta->bytes;
 	for (i = 0; i < meta->n_zones; i++) {
 		first_bytes -= meta->zones[i]->len;
-		if (!is_on_socket(meta->zones[i]->addr, socket_id))
+		if (!fastmem_eal_is_on_socket(meta->zones[i]->addr, socket_id))
 			continue;
 		out->n_zones++;
 		out->meta_bytes += meta->zones[i]->len;
 	}
 	fastmem_mutex_unlock(&meta->lock);
-	if (is_on_socket(ctl, socket_id)) {
+	if (fastmem_eal_is_on_socket(ctl, socket_id)) {
 		out->n_zones++;
 		out->meta_bytes += first_bytes;
 	}

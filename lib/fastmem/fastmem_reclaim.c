@@ -6,7 +6,7 @@
  * Memory is short: what depots, and the caches of other threads, hold goes back to slabs.
  */
 
-#include "fastmem_reclaim.h"
+#include "fastmem_cache.h"
 
 /*
  * What is worth reclaiming before an arena grows: this many bytes, of a small arena this part, and
@@ -87,8 +87,7 @@ bin_steal(const struct fastmem_tcache *self_t, struct fastmem_bin *bin)
 	struct fastmem_tcache *t;
 	bool any = false;
 
-	/* Pairs with the release in tcache_make(). */
-	for (t = __atomic_load_n(&fastmem_ctl()->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
+	FASTMEM_FOREACH_TCACHE(t, fastmem_ctl()) {
 		struct fastmem_magazine *m;
 
 		if (t == self_t)
@@ -107,11 +106,11 @@ bin_steal(const struct fastmem_tcache *self_t, struct fastmem_bin *bin)
  * in spare magazines of other threads to the slabs. Returns whether there was any.
  */
 bool
-fastmem_bin_gather(struct fastmem_bin *bin)
+fastmem_bin_gather(const struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
-	bool any = bin_drain(fastmem_tcache_current(), bin) > 0;
+	bool any = bin_drain(t, bin) > 0;
 
-	return bin_steal(fastmem_tcache_current(), bin) || any;
+	return bin_steal(t, bin) || any;
 }
 
 /* Bytes of a bin in its depot, at most, in this thread's cache, and in empty slabs. */
@@ -209,7 +208,7 @@ fastmem_bin_is_large(const struct fastmem_bin *bin)
  * Returns whether there was any.
  */
 bool
-fastmem_reclaim_large(struct fastmem_arena *arena)
+fastmem_reclaim_large(const struct fastmem_tcache *t, struct fastmem_arena *arena)
 {
 	struct fastmem_bin *bins = &fastmem_ctl()->bins[arena->first_bin];
 	unsigned int i, n = 0;
@@ -219,7 +218,7 @@ fastmem_reclaim_large(struct fastmem_arena *arena)
 	for (i = 0; i < FASTMEM_BINS_PER_SOCKET; i++) {
 		if (!fastmem_bin_is_large(&bins[i]))
 			continue;
-		n += bin_drain(fastmem_tcache_current(), &bins[i]);
+		n += bin_drain(t, &bins[i]);
 		n += __atomic_load_n(&bins[i].n_empty, __ATOMIC_RELAXED);
 		fastmem_slab_release_empty(&bins[i]);
 	}
@@ -243,7 +242,7 @@ fastmem_depot_drain_one(const struct fastmem_tcache *t, struct fastmem_bin *bin)
  * and then its empty slabs.
  */
 void
-fastmem_depots_drain(struct fastmem_arena *arena)
+fastmem_depots_drain(const struct fastmem_tcache *t, struct fastmem_arena *arena)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
 	uint32_t ticket = fastmem_drain_begin(arena);
@@ -251,8 +250,8 @@ fastmem_depots_drain(struct fastmem_arena *arena)
 
 	for (i = arena->first_bin; i < arena->first_bin + (unsigned int)FASTMEM_BINS_PER_SOCKET;
 			i++) {
-		bin_drain(fastmem_tcache_current(), &ctl->bins[i]);
-		bin_steal(fastmem_tcache_current(), &ctl->bins[i]);
+		bin_drain(t, &ctl->bins[i]);
+		bin_steal(t, &ctl->bins[i]);
 		fastmem_slab_release_empty(&ctl->bins[i]);
 	}
 	fastmem_drain_end(arena, ticket);
@@ -283,7 +282,7 @@ fastmem_tcache_holds(const struct fastmem_tcache *t, const struct fastmem_arena 
  * for large objects: their use may have gone down, and what is still used is soon back.
  */
 void
-fastmem_depots_drain_idle(struct fastmem_arena *arena)
+fastmem_depots_drain_idle(const struct fastmem_tcache *t, struct fastmem_arena *arena)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
 	unsigned int i;
@@ -300,7 +299,7 @@ fastmem_depots_drain_idle(struct fastmem_arena *arena)
 			__atomic_load_n(&full->tail, __ATOMIC_RELAXED);
 		if (fastmem_bin_is_large(bin) ||
 				moves == __atomic_load_n(&bin->exchanges_seen, __ATOMIC_RELAXED)) {
-			bin_drain(fastmem_tcache_current(), bin);
+			bin_drain(t, bin);
 			fastmem_slab_release_empty(bin);
 			moves = __atomic_load_n(&full->head, __ATOMIC_RELAXED) +
 				__atomic_load_n(&full->tail, __ATOMIC_RELAXED);
@@ -311,10 +310,9 @@ fastmem_depots_drain_idle(struct fastmem_arena *arena)
 
 /* Take the spare magazine of each size. */
 static void
-tcache_sweep(struct fastmem_tcache *t)
+tcache_sweep(const struct fastmem_tcache *self_t, struct fastmem_tcache *t)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
-	struct fastmem_tcache *self_t = fastmem_tcache_current();
 	struct fastmem_magazine *m;
 	unsigned int i;
 
@@ -330,14 +328,13 @@ tcache_sweep(struct fastmem_tcache *t)
  * what threads may hold, as a process that was killed has not.
  */
 void
-fastmem_tcaches_maintain(void)
+fastmem_tcaches_maintain(const struct fastmem_tcache *self_t)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
 	struct fastmem_tcache *t;
 	int64_t shared = 0;
 
-	/* Pairs with the release in tcache_make(). */
-	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
+	FASTMEM_FOREACH_TCACHE(t, ctl) {
 		uint32_t seq = __atomic_load_n(&t->seq, __ATOMIC_RELAXED);
 		uint64_t seen = __atomic_load_n(&t->idle_seq, __ATOMIC_RELAXED);
 		uint64_t swept = UINT64_C(1) << 32 | seq;
@@ -345,7 +342,7 @@ fastmem_tcaches_maintain(void)
 		if (t->lcore < 0)
 			shared += __atomic_load_n(&t->bytes, __ATOMIC_RELAXED);
 		if ((uint32_t)seen == seq && seen != swept)
-			tcache_sweep(t);
+			tcache_sweep(self_t, t);
 		if (seen != swept)
 			__atomic_store_n(&t->idle_seq, (uint32_t)seen == seq ? swept : seq,
 				__ATOMIC_RELAXED);

@@ -39,6 +39,18 @@ fastmem_request_bin(const struct request *r, unsigned int i)
 	return &r->ctl->bins[r->ctl->arenas[socket].first_bin + r->offset];
 }
 
+/* The arena of a socket; NULL: there is none. */
+static inline struct fastmem_arena *
+fastmem_arena_of(struct fastmem_ctl *ctl, int socket_id)
+{
+	unsigned int i;
+
+	for (i = 0; i < ctl->n_sockets; i++)
+		if (ctl->arenas[i].socket_id == socket_id)
+			return &ctl->arenas[i];
+	return NULL;
+}
+
 /* fastmem_alloc.c */
 __rte_internal
 int fastmem_request_init(struct request *r, size_t size, size_t align, unsigned int flags,
@@ -53,9 +65,6 @@ int fastmem_request_bulk(const struct request *r, void **ptrs, unsigned int n, s
 		unsigned int flags);
 __rte_internal
 void fastmem_free_bulk_one_by_one(struct fastmem_ctl *ctl, void *const *ptrs, unsigned int n);
-
-/* fastmem_control.c */
-struct fastmem_arena *fastmem_arena_of(struct fastmem_ctl *ctl, int socket_id);
 
 /* fastmem_realloc.c */
 __rte_internal

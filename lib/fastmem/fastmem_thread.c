@@ -25,9 +25,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <rte_eal.h>
 #include <rte_lcore.h>
 
+#include "fastmem_eal.h"
 #include "fastmem_hooks.h"
 
 /*
@@ -106,14 +106,8 @@ lcore_key(void)
 	return lcore < RTE_MAX_LCORE ? (int32_t)lcore : -1;
 }
 
-static int
-eal_socket(void)
-{
-	return (int)rte_socket_id();
-}
-
 /* For tests, which have one socket only. */
-int (*fastmem_socket_of_thread)(void) = eal_socket;
+int (*fastmem_socket_of_thread)(void) = fastmem_eal_socket;
 
 /* The arena of a thread that EAL says to be on this socket, or on none. */
 uint16_t
@@ -130,7 +124,7 @@ fastmem_home_socket(const struct fastmem_ctl *ctl, int socket_id)
 static uint64_t
 owner_word(void)
 {
-	return ((uint64_t)fastmem_process.peer + 1) << 32 | (uint32_t)rte_sys_gettid();
+	return ((uint64_t)fastmem_process.peer + 1) << 32 | fastmem_eal_tid();
 }
 
 static struct fastmem_tcache *
@@ -138,8 +132,7 @@ tcache_reuse(struct fastmem_ctl *ctl, int32_t lcore)
 {
 	struct fastmem_tcache *t;
 
-	/* Pairs with the release in tcache_make(). */
-	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
+	FASTMEM_FOREACH_TCACHE(t, ctl) {
 		uint64_t unused = 0;
 
 		/* Pairs with the release in thread_give_back(): its caches are empty. */
@@ -157,25 +150,6 @@ fastmem_tcache_bytes(const struct fastmem_ctl *ctl)
 	return sizeof(struct fastmem_tcache) + ctl->n_bins * sizeof(struct rte_fastmem_cache) +
 		ctl->first_pool_bin * sizeof(struct fastmem_counts) +
 		ctl->n_sockets * FASTMEM_OPEN_WORDS * sizeof(uint64_t);
-}
-
-/*
- * Of the owner: a bin that has no counts has some from here on. False: there is no memory. If the
- * owner is killed in between, the block is lost, once.
- */
-bool
-fastmem_counts_make(struct fastmem_tcache *t, unsigned int bin)
-{
-	struct fastmem_counts *block;
-
-	/* As for the cache of a pool, EAL is not asked. */
-	block = fastmem_meta_alloc(FASTMEM_COUNTS_BYTES, false);
-	if (block == NULL)
-		return false;
-	/* Pairs with the acquire in fastmem_counts(): who sees it, sees zeroes. */
-	MOVE(t->pool_counts[(bin - fastmem_ctl()->first_pool_bin) / FASTMEM_COUNTS_PER_BLOCK],
-		block);
-	return true;
 }
 
 static struct fastmem_tcache *
@@ -208,6 +182,36 @@ thread_disown(struct thread *thread)
 	__atomic_store_n(&thread->tcache, NULL, __ATOMIC_RELAXED);
 	*thread->tls = no_caches;
 	return t;
+}
+
+/* Under pool.caches, if the bin is a pool's, which may just have been freed: then it is 0. */
+static void
+count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer, uint32_t bin)
+{
+	struct fastmem_counts *counts = fastmem_counts(t, bin);
+	int64_t live = t->caches[bin].n_in;
+	int64_t change = live - __atomic_load_n(&counts->held_before, __ATOMIC_RELAXED);
+
+	__atomic_store_n(&counts->held_before, live, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&fastmem_held(ctl, peer)[bin], change, __ATOMIC_RELAXED);
+}
+
+/* Book what an emptied thread cache has given out, less what came back, for its process. */
+void
+fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer)
+{
+	uint32_t i;
+
+	for (i = 1; i < ctl->n_bins; i++) {
+		struct fastmem_counts *counts = fastmem_counts(t, i);
+
+		if (counts == NULL || (int64_t)t->caches[i].n_in ==
+				__atomic_load_n(&counts->held_before, __ATOMIC_RELAXED))
+			continue;
+		fastmem_caches_lock(&ctl->bins[i]);
+		count_held(ctl, t, peer, i);
+		fastmem_caches_unlock(&ctl->bins[i]);
+	}
 }
 
 /*

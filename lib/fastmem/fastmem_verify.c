@@ -291,7 +291,7 @@ verify_bin(struct verify *v, struct fastmem_bin *bin)
 	/* Each slot is free, cached or in use, and the statistics know the latter. */
 	direct = bin->direct_alloc - bin->direct_free + bin->misfreed;
 	live = direct;
-	for (t = v->ctl->tcaches; t != NULL; t = t->next) {
+	FASTMEM_FOREACH_TCACHE(t, v->ctl) {
 		struct rte_fastmem_cache *c = &t->caches[bin->id];
 
 		live += c->n_in - fastmem_cache_len(c) - c->spare_n;
@@ -347,7 +347,7 @@ verify_all(struct verify *v)
 
 	for (i = 0; i < ctl->n_sockets; i++)
 		verify_arena(v, &ctl->arenas[i]);
-	for (t = ctl->tcaches; t != NULL; t = t->next)
+	FASTMEM_FOREACH_TCACHE(t, ctl)
 		verify_caches(v, t);
 	for (i = 1; i < ctl->n_bins; i++) {
 		if (ctl->bins[i].empty != NULL) {

@@ -7,7 +7,7 @@
  * library that is preloaded (lib/fastmem_malloc) serves its callers by the same functions.
  *
  * An object is fastmem's or that of EAL's heap: its address tells. What is EAL's stays EAL's.
- * EAL's functions are called by eal_heap only, as their names may be that library's.
+ * EAL's functions are called by fastmem_eal_heap only, as their names may be that library's.
  */
 
 #include <assert.h>
@@ -19,37 +19,10 @@
 #include <rte_malloc.h>
 #include <rte_version.h>
 
+#include "fastmem_eal.h"
 #include "fastmem_private.h"
 #include "fastmem_replace.h"
 #include "fastmem_hooks.h"
-
-/* Changed before there is a second thread, if at all. */
-static struct rte_fastmem_replace_heap eal_heap = {
-	.malloc_socket = rte_malloc_socket,
-	.zmalloc_socket = rte_zmalloc_socket,
-	.realloc_socket = rte_realloc_socket,
-	.free = rte_free,
-#if RTE_VERSION >= RTE_VERSION_NUM(25, 7, 0, 0)
-	.free_sensitive = rte_free_sensitive,
-#endif
-	.validate = rte_malloc_validate,
-	.virt2iova = rte_malloc_virt2iova,
-	.get_socket_stats = rte_malloc_get_socket_stats,
-	.dump_stats = rte_malloc_dump_stats,
-	.dump_heaps = rte_malloc_dump_heaps,
-};
-
-void
-rte_fastmem_replace_set_heap(const struct rte_fastmem_replace_heap *heap)
-{
-	eal_heap = *heap;
-}
-
-const struct rte_fastmem_replace_heap *
-rte_fastmem_replace_get_heap(void)
-{
-	return &eal_heap;
-}
 
 int
 rte_fastmem_replace_check_env(void)
@@ -116,8 +89,8 @@ at_least_a_line(unsigned int align)
 static void *
 heap_try(const char *type, size_t size, unsigned int align, unsigned int flags, int socket_id)
 {
-	return flags & RTE_FASTMEM_F_ZERO ? eal_heap.zmalloc_socket(type, size, align, socket_id) :
-		eal_heap.malloc_socket(type, size, align, socket_id);
+	return flags & RTE_FASTMEM_F_ZERO ? fastmem_eal_heap.zmalloc_socket(type, size, align, socket_id) :
+		fastmem_eal_heap.malloc_socket(type, size, align, socket_id);
 }
 
 /* Memory that fastmem holds and has no object in, EAL's heap may have. */
@@ -178,7 +151,7 @@ void
 rte_fastmem_replace_free_slow(void *ptr)
 {
 	if (!is_ours(ptr))
-		eal_heap.free(ptr);
+		fastmem_eal_heap.free(ptr);
 	else if (!is_freed_again(ptr))
 		rte_fastmem_free(ptr);
 }
@@ -203,12 +176,12 @@ rte_fastmem_replace_free_sensitive(void *ptr)
 		/* 0 bytes in a forked child: what it frees stays its parent's. */
 		wipe(ptr, rte_fastmem_usable_size(ptr));
 		rte_fastmem_free(ptr);
-	} else if (eal_heap.free_sensitive != NULL) {
-		eal_heap.free_sensitive(ptr);
+	} else if (fastmem_eal_heap.free_sensitive != NULL) {
+		fastmem_eal_heap.free_sensitive(ptr);
 	} else {
-		if (eal_heap.validate(ptr, &size) == 0)
+		if (fastmem_eal_heap.validate(ptr, &size) == 0)
 			wipe(ptr, size);
-		eal_heap.free(ptr);
+		fastmem_eal_heap.free(ptr);
 	}
 }
 
@@ -238,16 +211,16 @@ static void *
 heap_realloc(void *ptr, size_t size, unsigned int align, int socket_id)
 {
 	struct rte_fastmem_replace_room room = { .size = size, .socket_id = socket_id };
-	void *moved = eal_heap.realloc_socket(ptr, size, align, socket_id);
+	void *moved = fastmem_eal_heap.realloc_socket(ptr, size, align, socket_id);
 	size_t old_size;
 
 	align = RTE_CACHE_LINE_ROUNDUP(align);
-	if (moved != NULL || (align & (align - 1)) != 0 || eal_heap.validate(ptr, &old_size) != 0)
+	if (moved != NULL || (align & (align - 1)) != 0 || fastmem_eal_heap.validate(ptr, &old_size) != 0)
 		return moved;
 	if (size <= rte_fastmem_max_size())
 		moved = move(ptr, old_size, size, align, socket_id);
 	while (moved == NULL && rte_fastmem_replace_make_room(&room))
-		moved = eal_heap.realloc_socket(ptr, size, align, socket_id);
+		moved = fastmem_eal_heap.realloc_socket(ptr, size, align, socket_id);
 	return moved;
 }
 
@@ -279,7 +252,7 @@ int
 rte_fastmem_replace_malloc_validate(const void *ptr, size_t *size)
 {
 	if (!is_ours(ptr))
-		return eal_heap.validate(ptr, size);
+		return fastmem_eal_heap.validate(ptr, size);
 	if (size != NULL) {
 		*size = size_of(ptr);
 		FASTMEM_HOOK(wrote, size, sizeof(*size));
@@ -290,7 +263,7 @@ rte_fastmem_replace_malloc_validate(const void *ptr, size_t *size)
 rte_iova_t
 rte_fastmem_replace_malloc_virt2iova(const void *ptr)
 {
-	return is_ours(ptr) ? rte_fastmem_virt2iova(ptr) : eal_heap.virt2iova(ptr);
+	return is_ours(ptr) ? rte_fastmem_virt2iova(ptr) : fastmem_eal_heap.virt2iova(ptr);
 }
 
 /*
@@ -302,7 +275,7 @@ int
 rte_fastmem_replace_malloc_get_socket_stats(int socket_id, struct rte_malloc_socket_stats *stats)
 {
 	struct fastmem_socket_figures ours;
-	int ret = eal_heap.get_socket_stats(socket_id, stats);
+	int ret = fastmem_eal_heap.get_socket_stats(socket_id, stats);
 	size_t n_free, n_meta;
 
 	if (ret != 0 || !fastmem_socket_read(socket_id, &ours))
@@ -325,13 +298,13 @@ rte_fastmem_replace_malloc_get_socket_stats(int socket_id, struct rte_malloc_soc
 void
 rte_fastmem_replace_malloc_dump_stats(FILE *f, const char *type)
 {
-	eal_heap.dump_stats(f, type);
+	fastmem_eal_heap.dump_stats(f, type);
 	rte_fastmem_dump(f);
 }
 
 void
 rte_fastmem_replace_malloc_dump_heaps(FILE *f)
 {
-	eal_heap.dump_heaps(f);
+	fastmem_eal_heap.dump_heaps(f);
 	rte_fastmem_dump(f);
 }

@@ -15,6 +15,7 @@
 #include <rte_malloc.h>
 #include <rte_memory.h>
 
+#include "fastmem_eal.h"
 #include "fastmem_private.h"
 #include "fastmem_replace.h"
 

@@ -24,7 +24,6 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_rcu_qsbr.h>
-#include <rte_string_fns.h>
 
 #include "fastmem_hooks.h"
 #include "pool_private.h"
@@ -36,14 +35,6 @@
 #define SPREAD_LINES 4
 #define LCORE_MAGAZINES 3 /* that an lcore has or exchanges */
 #define CACHE_SHARE 4 /* a thread caches at most this part of a bounded pool, unless told */
-
-void
-fastmem_pools_lock(struct fastmem_ctl *ctl)
-{
-	/* Each state is one store; what was half made has a maker, who is dead. */
-	if (fastmem_mutex_lock(&ctl->pools_lock, FASTMEM_LOCK_POOLS))
-		fastmem_mutex_repaired(&ctl->pools_lock);
-}
 
 void
 fastmem_pools_init(struct fastmem_ctl *ctl)
@@ -68,13 +59,6 @@ is_shared(const void *addr)
 	const struct rte_memseg_list *list = rte_mem_virt2memseg_list(addr);
 
 	return list != NULL && list->external == 0;
-}
-
-/* Whether this process can read the RCU variable that a pool has. */
-bool
-fastmem_pool_can_read_qsbr(const struct fastmem_pool *pool)
-{
-	return pool->qsbr_shared || fastmem_pool_is_creator(pool);
 }
 
 /* Making and freeing. */
@@ -166,76 +150,6 @@ socket_index(const struct fastmem_ctl *ctl, int socket_id)
 	return -1;
 }
 
-/* Under pools_lock. */
-static struct fastmem_pool *
-find_name(struct fastmem_ctl *ctl, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < RTE_FASTMEM_MAX_POOLS; i++) {
-		struct fastmem_pool *pool = &ctl->pools[i];
-
-		if (pool->state != FASTMEM_POOL_NONE && strcmp(pool->name, name) == 0)
-			return pool;
-	}
-	return NULL;
-}
-
-static uint32_t
-external_slots(const struct rte_fastmem_pool_params *p)
-{
-	return p->flags & RTE_FASTMEM_POOL_F_EXTERNAL ? p->max : 0;
-}
-
-static uint32_t
-contig_words(const struct rte_fastmem_pool_params *p)
-{
-	return p->flags & RTE_FASTMEM_POOL_F_CONTIG ? (p->max + 63) / 64 : 0;
-}
-
-/*
- * Under pools_lock: a place for a pool, which takes it. Best one whose bin still has the
- * arrays of another, as memory of the bookkeeping is not given back. NULL: there is none.
- */
-struct fastmem_pool *
-fastmem_pool_take_place(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *p)
-{
-	struct fastmem_pool *best = NULL;
-	unsigned int i;
-
-	for (i = 0; i < RTE_FASTMEM_MAX_POOLS; i++) {
-		struct fastmem_pool *pool = &ctl->pools[i];
-		const struct fastmem_bin *bin = &ctl->bins[pool->bin];
-
-		if (pool->state != FASTMEM_POOL_NONE)
-			continue;
-		if (best == NULL)
-			best = pool;
-		if (bin->store_size >= external_slots(p) && bin->big_size >= contig_words(p)) {
-			best = pool;
-			break;
-		}
-	}
-	if (best != NULL) {
-		strlcpy(best->name, p->name, sizeof(best->name));
-		best->maker = fastmem_process.peer;
-		/* Atomic: a late request may compare. */
-		__atomic_store_n(&best->generation, RTE_MAX(best->generation + 1, 1u),
-			__ATOMIC_RELAXED);
-		MOVE(best->state, FASTMEM_POOL_MAKING);
-	}
-	return best;
-}
-
-void
-fastmem_pool_set_state(struct fastmem_ctl *ctl, struct fastmem_pool *pool,
-		enum fastmem_pool_state state)
-{
-	fastmem_pools_lock(ctl);
-	MOVE(pool->state, state);
-	fastmem_mutex_unlock(&ctl->pools_lock);
-}
-
 /* Memory for the arrays of a bin, if what it has is too small. Returns 0 or -ENOMEM. */
 static int
 make_arrays(struct fastmem_bin *bin, uint32_t n_external, uint32_t n_words)
@@ -315,13 +229,13 @@ pool_setup(struct fastmem_pool *pool, const struct rte_fastmem_pool_params *p, u
 	pool->user.magic = (UINT64_C(1) << 32) / stride + 1;
 	pool->user.base = NULL;
 
-	if (make_arrays(bin, external_slots(p), contig_words(p)) != 0)
+	if (make_arrays(bin, fastmem_pool_external(p), fastmem_pool_contig_words(p)) != 0)
 		return -ENOMEM;
 	fastmem_bin_lock(bin);
 	bin->socket = socket;
 	fastmem_bin_shape(bin, stride, 1);
 	bin->header = p->header;
-	bin->big_words = contig_words(p);
+	bin->big_words = fastmem_pool_contig_words(p);
 	if (bin->big_words != 0) {
 		uint64_t bytes = (uint64_t)p->max * stride;
 
@@ -337,7 +251,7 @@ pool_setup(struct fastmem_pool *pool, const struct rte_fastmem_pool_params *p, u
 			FASTMEM_MAGAZINE_LARGE : FASTMEM_MAGAZINE_SMALL;
 	bin->first_capacity = RTE_MIN(bin->first_capacity, bin->magazine_size);
 	bin->n_stored = 0;
-	bin->store = external_slots(p) != 0 ? bin->spare_store : NULL;
+	bin->store = fastmem_pool_external(p) != 0 ? bin->spare_store : NULL;
 	MOVE(bin->pool, pool);
 	fastmem_mutex_unlock(&bin->lock);
 
@@ -385,8 +299,7 @@ pool_end(struct fastmem_ctl *ctl, struct fastmem_pool *pool, bool functions)
 	pool->user.cache = 0;
 	FASTMEM_HOOK(forget, bin);
 	fastmem_caches_lock(bin);
-	/* Pairs with the release in tcache_make(). */
-	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next)
+	FASTMEM_FOREACH_TCACHE(t, ctl)
 		fastmem_cache_forget(t, bin);
 	drop_magazines(ctl, bin);
 	fastmem_caches_unlock(bin);
@@ -423,12 +336,6 @@ fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer)
 
 /* The interface. */
 
-uint32_t
-fastmem_pool_generation(const struct fastmem_pool *pool)
-{
-	return __atomic_load_n(&pool->generation, __ATOMIC_RELAXED);
-}
-
 /* A pool of that name that is being made. NULL with rte_errno set: not possible. */
 static struct fastmem_pool *
 pool_begin(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *params)
@@ -438,7 +345,7 @@ pool_begin(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *params
 
 	fastmem_peers_take_back(ctl); /* they may have died making this one */
 	fastmem_pools_lock(ctl);
-	exists = find_name(ctl, params->name) != NULL;
+	exists = fastmem_pool_find(ctl, params->name) != NULL;
 	if (!exists)
 		pool = fastmem_pool_take_place(ctl, params);
 	fastmem_mutex_unlock(&ctl->pools_lock);
@@ -596,7 +503,7 @@ rte_fastmem_pool_lookup(const char *name)
 		return NULL;
 	}
 	fastmem_pools_lock(ctl);
-	pool = name != NULL ? find_name(ctl, name) : NULL;
+	pool = name != NULL ? fastmem_pool_find(ctl, name) : NULL;
 	if (pool != NULL && pool->state != FASTMEM_POOL_LIVE)
 		pool = NULL;
 	fastmem_mutex_unlock(&ctl->pools_lock);

@@ -49,7 +49,7 @@ take_anywhere(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs, un
 	*popping = false;
 	fastmem_caches_lock(bin);
 	done = fastmem_pool_take(t, bin, objs, n);
-	if (!done && all_made && fastmem_bin_gather(bin))
+	if (!done && all_made && fastmem_bin_gather(t, bin))
 		done = fastmem_pool_take(t, bin, objs, n);
 	if (!done && all_made && fastmem_steal(bin, t, popping))
 		done = fastmem_pool_take(t, bin, objs, n);
@@ -78,7 +78,7 @@ pool_reclaim(struct fastmem_ctl *ctl, struct fastmem_pool *pool, struct fastmem_
 		return;
 	if (t != NULL)
 		fastmem_tcache_flush(t, false);
-	fastmem_depots_drain(&ctl->arenas[bin->socket]);
+	fastmem_depots_drain(t, &ctl->arenas[bin->socket]);
 }
 
 static int

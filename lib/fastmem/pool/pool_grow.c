@@ -48,6 +48,13 @@ fastmem_pool_is_creator(const struct fastmem_pool *pool)
 	return pool->creator_nonce == fastmem_process.nonce;
 }
 
+/* Whether this process can read the RCU variable that a pool has. */
+bool
+fastmem_pool_can_read_qsbr(const struct fastmem_pool *pool)
+{
+	return pool->qsbr_shared || fastmem_pool_is_creator(pool);
+}
+
 static struct rte_fastmem_pool_mem
 slab_mem(const struct fastmem_granule *slab)
 {
@@ -215,7 +222,7 @@ fastmem_pool_shrink(struct fastmem_pool *pool, bool grows)
 		return 0;
 	if (!grows) {
 		fastmem_caches_lock(bin);
-		fastmem_bin_gather(bin);
+		fastmem_bin_gather(fastmem_tcache_current(), bin);
 		fastmem_caches_unlock(bin);
 	}
 	fastmem_pool_grow_lock(pool);
@@ -317,7 +324,9 @@ fastmem_pool_grow(struct fastmem_pool *pool, uint32_t generation, uint32_t n)
 	if (has_functions(pool) && !fastmem_pool_is_creator(pool)) {
 		if (pool->creator != 0 || rte_eal_process_type() == RTE_PROC_PRIMARY)
 			return -ENOTSUP;
-		return fastmem_mp_pool_grow(pool - ctl->pools, generation, n);
+		return fastmem_process.up->ask(&(struct fastmem_ask){
+			.op = FASTMEM_ASK_POOL_GROW, .pool = pool - ctl->pools,
+			.generation = generation, .n = n });
 	}
 	ret = pool_grow_to(pool, generation, n, &made);
 	/* What is about to leave this pool, or of no use to others, is better than EAL's. */
@@ -325,7 +334,8 @@ fastmem_pool_grow(struct fastmem_pool *pool, uint32_t generation, uint32_t n)
 			fastmem_pools_shrink(ctl, socket_id, pool) > 0)
 		ret = pool_grow_to(pool, generation, n, &made);
 	if (ret == -ENOMEM &&
-			fastmem_reclaim_large(&ctl->arenas[fastmem_pool_bin(pool)->socket]))
+			fastmem_reclaim_large(fastmem_tcache_current(),
+				&ctl->arenas[fastmem_pool_bin(pool)->socket]))
 		ret = pool_grow_to(pool, generation, n, &made);
 	/* Other threads may be faster to take what there is room for, but not for ever. */
 	while (ret == -ENOMEM && vain < GROW_TRIES && pool_make_room(pool) == 0) {

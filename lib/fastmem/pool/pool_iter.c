@@ -68,8 +68,7 @@ metadata_bytes(const struct fastmem_ctl *ctl, const struct fastmem_pool *pool,
 	uint64_t bytes = sizeof(*pool) + sizeof(*bin) + 2 * sizeof(struct fastmem_depot);
 
 	bytes += n_tcaches * sizeof(struct rte_fastmem_cache);
-	/* Pairs with the release in tcache_make(). */
-	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next)
+	FASTMEM_FOREACH_TCACHE(t, ctl)
 		if (fastmem_counts(t, bin->id) != NULL)
 			bytes += sizeof(struct fastmem_counts);
 	bytes += n_granules * (sizeof(struct fastmem_granule) + sizeof(uint16_t));
@@ -236,7 +235,7 @@ store_iter(const struct fastmem_pool *pool, rte_fastmem_pool_obj_cb cb, void *ar
 	fastmem_peers_take_back(fastmem_ctl()); /* what the dead have cached is free */
 	fastmem_cache_flush(fastmem_tcache_self(false), bin);
 	fastmem_caches_lock(bin);
-	fastmem_bin_gather(bin);
+	fastmem_bin_gather(fastmem_tcache_current(), bin);
 	fastmem_caches_unlock(bin);
 	n = bin->n_stored;
 	for (i = 0; i < n; i++)
@@ -336,8 +335,7 @@ note_cached(struct used *u)
 	const struct fastmem_tcache *t;
 	uint32_t i;
 
-	/* Pairs with the release in tcache_make(). */
-	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
+	FASTMEM_FOREACH_TCACHE(t, ctl) {
 		const struct rte_fastmem_cache *c = &t->caches[bin->id];
 
 		for (i = 0; c->loaded != NULL && i < fastmem_cache_len(c); i++)
@@ -402,7 +400,7 @@ rte_fastmem_pool_used_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_obj_c
 	/* Loaded magazines stay where they are; all others go to the slabs first. */
 	fastmem_cache_flush(fastmem_tcache_self(false), bin);
 	fastmem_caches_lock(bin);
-	fastmem_bin_gather(bin);
+	fastmem_bin_gather(fastmem_tcache_current(), bin);
 	fastmem_bin_lock(bin);
 	ret = used_begin(&u);
 	fastmem_mutex_unlock(&bin->lock);

@@ -11,7 +11,10 @@
 
 #include "fastmem_private.h"
 
-/* pool.c */
+/* pool_state.c */
+struct fastmem_pool *fastmem_pool_find(struct fastmem_ctl *ctl, const char *name);
+uint32_t fastmem_pool_external(const struct rte_fastmem_pool_params *p);
+uint32_t fastmem_pool_contig_words(const struct rte_fastmem_pool_params *p);
 struct fastmem_pool *fastmem_pool_take_place(struct fastmem_ctl *ctl,
 		const struct rte_fastmem_pool_params *p);
 void fastmem_pool_set_state(struct fastmem_ctl *ctl, struct fastmem_pool *pool,

@@ -25,7 +25,7 @@
  * what is taken.
  *
  * The thief gives what it takes to the slabs and writes NULL in its place. The owner
- * sorts that out in its slow path: cache_restore(), fastmem_cache.c. Thieves exclude each
+ * sorts that out in its slow path: fastmem_fastmem_cache_restore(). Thieves exclude each
  * other, and the slow path, by pool.caches. Modelled in models/take.pml.
  */
 
@@ -36,7 +36,7 @@
 
 #include <linux/membarrier.h>
 
-#include "fastmem_private.h"
+#include "fastmem_cache.h"
 
 static int
 membarrier(int cmd)
@@ -67,98 +67,10 @@ fastmem_steal_init(void)
 			"thread caches", strerror(errno));
 }
 
-/*
- * The place of a bin's pool, be there one or not: it may be freed while a thread that
- * does not use it gives back all its caches. NULL: the bin is a size class.
- */
-static struct fastmem_pool *
-place_of(const struct fastmem_bin *bin)
-{
-	struct fastmem_ctl *ctl = fastmem_ctl();
-
-	return bin->id < ctl->first_pool_bin ? NULL :
-		&ctl->pools[bin->id - ctl->first_pool_bin];
-}
-
-static struct fastmem_tcache *
-first_tcache(void)
-{
-	/* Pairs with the release in tcache_make(). */
-	return __atomic_load_n(&fastmem_ctl()->tcaches, __ATOMIC_ACQUIRE);
-}
-
 static bool
 is_forbidden(const struct rte_fastmem_cache *c)
 {
 	return c->base > c->end;
-}
-
-/* Forbid the owner to pop, when it cannot push any more: see forbid(). */
-static void
-forbid_pop(struct rte_fastmem_cache *c, void **objs)
-{
-	MOVE(c->base, objs + fastmem_magazine_capacity(c->loaded->kind) + 1);
-}
-
-/* What a thread took out of a cache before it died is no more there. */
-static void
-stolen_repair(struct fastmem_pool *pool)
-{
-	uint32_t i;
-
-	for (i = pool->stolen_n; i < pool->stolen_total; i++)
-		pool->stolen[i] = NULL;
-	MOVE(pool->stolen_total, 0);
-}
-
-/*
- * Of all threads' caches of a bin, at most one is not as others may read it: that of the dead
- * owner, within a move, or that which a dead thief was about to forbid.
- */
-static void
-caches_repair(struct fastmem_bin *bin)
-{
-	struct fastmem_tcache *t;
-
-	for (t = first_tcache(); t != NULL; t = t->next) {
-		struct rte_fastmem_cache *c = &t->caches[bin->id];
-
-		if (fastmem_cache_is_moving(t, bin))
-			fastmem_cache_close(t, bin);
-		else if (c->loaded != NULL && c->base == c->end)
-			forbid_pop(c, c->end);
-	}
-}
-
-/* The thread that held pool.caches has died. Whoever does this may die as well: the next again. */
-static void
-repair(struct fastmem_bin *bin, struct fastmem_pool *pool)
-{
-	/* First this: what was on its way into magazines, or out of them and of caches. */
-	fastmem_bins_repair(fastmem_ctl());
-	stolen_repair(pool);
-	caches_repair(bin);
-}
-
-/* Before magazines of a bin move. A size class needs no lock for that. */
-void
-fastmem_caches_lock(struct fastmem_bin *bin)
-{
-	struct fastmem_pool *pool = place_of(bin);
-
-	if (pool != NULL && fastmem_mutex_lock(&pool->caches, FASTMEM_LOCK_CACHES)) {
-		repair(bin, pool);
-		fastmem_mutex_repaired(&pool->caches);
-	}
-}
-
-void
-fastmem_caches_unlock(struct fastmem_bin *bin)
-{
-	struct fastmem_pool *pool = place_of(bin);
-
-	if (pool != NULL)
-		fastmem_mutex_unlock(&pool->caches);
 }
 
 /* All from here on: under pool.caches. */
@@ -184,7 +96,7 @@ forbid(struct rte_fastmem_cache *c)
 
 	/* In this order, as the lower one is what the objects begin at. */
 	MOVE(c->end, objs);
-	forbid_pop(c, objs);
+	fastmem_cache_forbid_pop(c, objs);
 }
 
 /* How many objects at the bottom of a forbidden cache are not about to be popped. */
@@ -233,7 +145,7 @@ sweep(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping)
 	struct fastmem_tcache *t;
 	bool any = false;
 
-	for (t = first_tcache(); t != NULL; t = t->next) {
+	FASTMEM_FOREACH_TCACHE(t, fastmem_ctl()) {
 		struct rte_fastmem_cache *c = &t->caches[bin->id];
 
 		if (t == self || c->loaded == NULL || !has_objects(c))
@@ -245,7 +157,7 @@ sweep(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping)
 	if (!any || membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED) != 0)
 		return false;
 	any = false;
-	for (t = first_tcache(); t != NULL; t = t->next) {
+	FASTMEM_FOREACH_TCACHE(t, fastmem_ctl()) {
 		struct rte_fastmem_cache *c = &t->caches[bin->id];
 
 		if (t == self || c->loaded == NULL || !is_forbidden(c))
@@ -264,7 +176,7 @@ sweep(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping)
 bool
 fastmem_steal(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping)
 {
-	bool any = fastmem_bin_gather(bin);
+	bool any = fastmem_bin_gather(self, bin);
 
 	return sweep(bin, self, popping) || any;
 }

@@ -54,34 +54,6 @@ get(const int64_t *figure)
 	return __atomic_load_n(figure, __ATOMIC_RELAXED);
 }
 
-/* Under pool.caches, if the bin is a pool's, which may just have been freed: then it is 0. */
-static void
-count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer, uint32_t bin)
-{
-	struct fastmem_counts *counts = fastmem_counts(t, bin);
-	int64_t live = t->caches[bin].n_in, change = live - get(&counts->held_before);
-
-	__atomic_store_n(&counts->held_before, live, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&fastmem_held(ctl, peer)[bin], change, __ATOMIC_RELAXED);
-}
-
-/* Book what an emptied thread cache has given out, less what came back, for its process. */
-void
-fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer)
-{
-	uint32_t i;
-
-	for (i = 1; i < ctl->n_bins; i++) {
-		struct fastmem_counts *counts = fastmem_counts(t, i);
-
-		if (counts == NULL || (int64_t)t->caches[i].n_in == get(&counts->held_before))
-			continue;
-		fastmem_caches_lock(&ctl->bins[i]);
-		count_held(ctl, t, peer, i);
-		fastmem_caches_unlock(&ctl->bins[i]);
-	}
-}
-
 static bool
 is_of(const struct fastmem_tcache *t, unsigned int peer)
 {
@@ -130,8 +102,7 @@ threads_take_back(struct fastmem_ctl *ctl, unsigned int i)
 
 	/* First, as that may put objects into its magazines, or take them out. */
 	fastmem_bins_repair(ctl);
-	/* Pairs with the release in tcache_make(). */
-	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
+	FASTMEM_FOREACH_TCACHE(t, ctl) {
 		if (!is_of(t, i))
 			continue;
 		fastmem_tcache_close(t);
@@ -143,7 +114,7 @@ threads_take_back(struct fastmem_ctl *ctl, unsigned int i)
 	magazines_take_back(ctl, FASTMEM_OWNER_PEER + i);
 	for (socket = 0; socket < ctl->n_sockets; socket++)
 		fastmem_runs_take_back(&ctl->arenas[socket], i);
-	fastmem_pools_take_back(ctl, i);
+	fastmem_process.up->pools_take_back(ctl, i);
 }
 
 /* Under peers_lock: take back all that a process has that ended without saying so. */
@@ -332,8 +303,7 @@ peer_held(const struct fastmem_ctl *ctl, unsigned int i, int64_t *held, uint32_t
 	*n_threads = 0;
 	for (bin = 0; bin < n_bins; bin++)
 		held[bin] = get(&booked[bin]);
-	/* Pairs with the release in tcache_make(). */
-	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
+	FASTMEM_FOREACH_TCACHE(t, ctl) {
 		if (!is_of(t, i))
 			continue;
 		++*n_threads;

@@ -55,7 +55,7 @@ in_child(void)
 	/* Empty before rte_eal_init(). */
 	if (rte_eal_get_runtime_dir()[0] != '\0')
 		fastmem_process.is_fork = true;
-	fastmem_forked();
+	fastmem_process.up->forked();
 }
 
 RTE_INIT(watch_forks)

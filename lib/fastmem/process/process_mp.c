@@ -29,6 +29,7 @@
 #include <rte_interrupts.h>
 #include <rte_string_fns.h>
 
+#include "fastmem_eal.h"
 #include "fastmem_hooks.h"
 
 #define ASK_NAME "fastmem_ask"
@@ -38,38 +39,16 @@
 /* EAL itself waits for up to 5 for each process that does not answer. Tests wait for less. */
 unsigned int fastmem_mp_ask_seconds = 20;
 
-enum ask_op {
-	ASK_GROW,
-	ASK_RESERVE,
-	ASK_GROW_BY,
-	ASK_TRIM,
-	ASK_META_GROW,
-	ASK_POOL_GROW,
-	ASK_SHARE,
-};
-
-struct ask {
-	uint64_t question; /* its number: no process asks two of the same */
-	uint32_t peer; /* number of the process that asks */
-	uint32_t op; /* enum ask_op */
-	uint32_t socket; /* index */
-	uint64_t n; /* granules or bytes */
-	uint32_t align; /* granules */
-	uint32_t reserved_too;
-	uint32_t pool; /* index */
-	uint32_t generation; /* of that pool */
-};
-
 struct answer {
 	uint64_t question;
 	int64_t value; /* a negative errno, or bytes */
 };
 
-static_assert(sizeof(struct ask) <= RTE_MP_MAX_PARAM_LEN, "fits into a message");
+static_assert(sizeof(struct fastmem_ask) <= RTE_MP_MAX_PARAM_LEN, "fits into a message");
 
 /* A request on its way from the thread that receives to the one that serves. */
 struct bundle {
-	struct ask ask;
+	struct fastmem_ask ask;
 	char peer[];
 };
 
@@ -84,28 +63,29 @@ static pthread_mutex_t ask_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct answer answers[FASTMEM_MAX_PEERS];
 
 static int64_t
-serve(struct fastmem_ctl *ctl, const struct ask *ask)
+serve(struct fastmem_ctl *ctl, const struct fastmem_ask *ask)
 {
 	struct fastmem_arena *arena = &ctl->arenas[ask->socket];
 
 	if (ask->socket >= ctl->n_sockets)
 		return -EINVAL;
 	switch (ask->op) {
-	case ASK_GROW:
+	case FASTMEM_ASK_GROW:
 		return fastmem_arena_grow(arena, ask->n, ask->align);
-	case ASK_RESERVE:
+	case FASTMEM_ASK_RESERVE:
 		return fastmem_arena_reserve(arena, ask->n);
-	case ASK_GROW_BY:
+	case FASTMEM_ASK_GROW_BY:
 		return fastmem_arena_grow_by(arena, ask->n);
-	case ASK_TRIM:
-		return fastmem_arena_trim(arena, ask->n, ask->reserved_too != 0);
-	case ASK_META_GROW:
+	case FASTMEM_ASK_TRIM:
+	case FASTMEM_ASK_TRIM_ALL:
+		return fastmem_arena_trim(arena, ask->n, ask->op == FASTMEM_ASK_TRIM_ALL);
+	case FASTMEM_ASK_META_GROW:
 		return fastmem_meta_grow(ask->n);
-	case ASK_POOL_GROW:
+	case FASTMEM_ASK_POOL_GROW:
 		return ask->pool < RTE_FASTMEM_MAX_POOLS ?
 			fastmem_pool_grow(&ctl->pools[ask->pool], ask->generation, ask->n) :
 			-EINVAL;
-	case ASK_SHARE:
+	case FASTMEM_ASK_SHARE:
 		/* Tools know what this process does with objects, and nothing of others. */
 		FASTMEM_HOOK(share);
 		return 0;
@@ -119,7 +99,7 @@ serve(struct fastmem_ctl *ctl, const struct ask *ask)
  * would grow by twice as much.
  */
 static int64_t
-serve_once(struct fastmem_ctl *ctl, const struct ask *ask)
+serve_once(struct fastmem_ctl *ctl, const struct fastmem_ask *ask)
 {
 	struct answer *last;
 
@@ -132,7 +112,7 @@ serve_once(struct fastmem_ctl *ctl, const struct ask *ask)
 }
 
 static void
-reply(const struct ask *ask, int64_t value, const char *peer)
+reply(const struct fastmem_ask *ask, int64_t value, const char *peer)
 {
 	struct rte_mp_msg msg = { .len_param = sizeof(struct answer) };
 	struct answer answer = { ask->question, value };
@@ -189,7 +169,7 @@ handle_ask(const struct rte_mp_msg *msg, const void *peer)
 	COUNTED_CALLBACK;
 	struct bundle *bundle;
 	int ret = -ENODEV;
-	struct ask ask = { 0 };
+	struct fastmem_ask ask = { 0 };
 
 	if (msg->len_param != sizeof(ask))
 		return -1; /* of no process that has attached: the layout would differ */
@@ -218,7 +198,7 @@ handle_ask(const struct rte_mp_msg *msg, const void *peer)
 
 /* Ask once. Returns 0, or a negative errno if nothing has been heard in time. */
 static int
-exchange(const struct ask *ask, uint64_t end, struct answer *answer)
+exchange(const struct fastmem_ask *ask, uint64_t end, struct answer *answer)
 {
 	const uint64_t hz = rte_get_timer_hz(), now = rte_get_timer_cycles();
 	const uint64_t left = end > now ? end - now : 0;
@@ -256,37 +236,12 @@ next_question(void)
 }
 
 /*
- * Whether the calling thread is the one of EAL's that hears messages, in a callback of one. EAL
- * gives it a name, and no other sign.
- */
-static bool
-hears_messages(void)
-{
-	char name[16] = "";
-
-	pthread_getname_np(pthread_self(), name, sizeof(name));
-	return strcmp(name, "rte_mp_handle") == 0 || /* before DPDK 23.11 */
-		strcmp(name, "dpdk-mp-msg") == 0;
-}
-
-/*
- * Whether the calling thread may have EAL map or unmap memory. In a callback of a message it would
- * wait for itself: in a secondary for the primary's answer, and in the primary for those of the
- * secondaries, which EAL has map and unmap the same.
- */
-bool
-fastmem_may_call_eal(void)
-{
-	return fastmem_growth_held == 0 && !hears_messages();
-}
-
-/*
  * Of a secondary. Returns what the primary answers, or a negative errno. EAL knows an answer by
  * the name of its question alone: one that comes late, when this process has asked the next, is
  * given for that. So answers carry the number of their question, and those of another are dropped.
  */
-static int64_t
-ask_primary(struct ask *ask)
+int64_t
+fastmem_mp_ask(struct fastmem_ask *ask)
 {
 	FASTMEM_UNCANCELLABLE;
 	FASTMEM_LOG_LATER;
@@ -311,66 +266,18 @@ ask_primary(struct ask *ask)
 	fastmem_growth_held--;
 	fastmem_local_unlock(&ask_lock);
 	/* Not at once again, which would be lines in the log by each allocation. */
-	if (ret != 0 && ask->op == ASK_GROW)
+	if (ret != 0 && ask->op == FASTMEM_ASK_GROW)
 		fastmem_refusal_note(&fastmem_ctl()->arenas[ask->socket].refusal,
 			ask->n + ask->align - 1);
-	if (ret != 0 && ask->op == ASK_META_GROW)
+	if (ret != 0 && ask->op == FASTMEM_ASK_META_GROW)
 		fastmem_refusal_note(&fastmem_ctl()->meta.refusal, ask->n);
 	/*
 	 * What has ended there has not ended here: to who calls here, there is no memory. Of a pool,
 	 * it may be that which is gone.
 	 */
-	if (ret == 0 && answer.value == -ENODEV && ask->op != ASK_POOL_GROW)
+	if (ret == 0 && answer.value == -ENODEV && ask->op != FASTMEM_ASK_POOL_GROW)
 		ret = -ENOMEM;
 	return ret == 0 ? answer.value : ret;
-}
-
-int
-fastmem_mp_grow(unsigned int socket, uint32_t n, uint32_t align)
-{
-	return ask_primary(&(struct ask){ .op = ASK_GROW, .socket = socket, .n = n,
-		.align = align });
-}
-
-int
-fastmem_mp_reserve(unsigned int socket, uint64_t bytes)
-{
-	return ask_primary(&(struct ask){ .op = ASK_RESERVE, .socket = socket, .n = bytes });
-}
-
-int
-fastmem_mp_grow_by(unsigned int socket, uint64_t n)
-{
-	return ask_primary(&(struct ask){ .op = ASK_GROW_BY, .socket = socket, .n = n });
-}
-
-size_t
-fastmem_mp_trim(unsigned int socket, size_t keep_bytes, bool reserved_too)
-{
-	int64_t given = ask_primary(&(struct ask){ .op = ASK_TRIM, .socket = socket,
-		.n = keep_bytes, .reserved_too = reserved_too });
-
-	return given > 0 ? given : 0;
-}
-
-int
-fastmem_mp_pool_grow(unsigned int pool, uint32_t generation, uint32_t n)
-{
-	return ask_primary(&(struct ask){ .op = ASK_POOL_GROW, .pool = pool,
-		.generation = generation, .n = n });
-}
-
-/* Tell the primary that objects are about to be shared with this process. */
-int
-fastmem_mp_share(void)
-{
-	return ask_primary(&(struct ask){ .op = ASK_SHARE });
-}
-
-int
-fastmem_mp_meta_grow(size_t size)
-{
-	return ask_primary(&(struct ask){ .op = ASK_META_GROW, .n = size });
 }
 
 /* In a secondary: the primary has ended fastmem. */
@@ -390,7 +297,7 @@ handle_close(const struct rte_mp_msg *msg __rte_unused, const void *peer __rte_u
 	FASTMEM_UNCANCELLABLE;
 	COUNTED_CALLBACK;
 
-	fastmem_close_attached();
+	fastmem_process.up->primary_ended();
 	return 0;
 }
 

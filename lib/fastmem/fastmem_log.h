@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef FASTMEM_LOG_H
+#define FASTMEM_LOG_H
+
+/*
+ * The log, and lines that wait until no lock is held.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+#include <rte_compat.h>
+#include <rte_log.h>
+
+extern int fastmem_logtype;
+#define FASTMEM_LOG(level, fmt, ...) \
+	fastmem_log(RTE_LOG_ ## level, "FASTMEM: " fmt "\n", ## __VA_ARGS__)
+__rte_internal
+FILE *fastmem_log_stream(void);
+__rte_internal
+void fastmem_log(uint32_t level, const char *format, ...) __rte_format_printf(2, 3);
+void fastmem_log_ignored(void);
+
+#define FASTMEM_LATER_BYTES 1000
+
+/* Lines of the log that are written later. Of the calling thread only. */
+struct fastmem_later {
+	bool is_outer; /* not within another one, which has all lines */
+	uint16_t n_bytes; /* of text: for each line its level and a string */
+	uint32_t n_lost; /* lines for which there was no room */
+	char text[FASTMEM_LATER_BYTES];
+};
+
+/* The outermost one; NULL: lines are written at once. Internal, as fastmem_growth_held. */
+extern __thread struct fastmem_later *fastmem_log_pending
+	__attribute__((tls_model("initial-exec")));
+__rte_internal
+void fastmem_log_write(const struct fastmem_later *later);
+
+/* Start to keep lines back. Those that are within another call of this are left to that. */
+static inline void
+fastmem_log_later(struct fastmem_later *later)
+{
+	later->is_outer = fastmem_log_pending == NULL;
+	later->n_bytes = 0;
+	later->n_lost = 0;
+	if (likely(later->is_outer))
+		fastmem_log_pending = later;
+}
+
+static inline void
+fastmem_log_now(struct fastmem_later *later)
+{
+	if (unlikely(!later->is_outer))
+		return;
+	fastmem_log_pending = NULL;
+	if (unlikely(later->n_bytes != 0 || later->n_lost != 0))
+		fastmem_log_write(later);
+}
+
+/*
+ * To the end of a function that takes a lock: what is logged meanwhile is written then. The log's
+ * stream may be the program's, take its time, and use fastmem itself.
+ */
+#define FASTMEM_LOG_LATER \
+	struct fastmem_later log_later __attribute__((cleanup(fastmem_log_now))); \
+	fastmem_log_later(&log_later)
+
+#endif /* FASTMEM_LOG_H */
