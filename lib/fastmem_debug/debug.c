@@ -28,8 +28,6 @@
 /* A red zone in front takes as much as the alignment: not worth it above. */
 #define FRONT_MAX 4096u
 
-struct fastmem_debug_process fastmem_debug;
-
 static void
 set_state(struct fastmem_record *r, enum fastmem_record_state state)
 {
@@ -182,13 +180,6 @@ place_read(struct place *p, struct fastmem_bin *bin, struct fastmem_granule *sla
 	p->end = p->slot + bin->slot_size;
 	return place_shape(p, __atomic_load_n(&r->front, __ATOMIC_RELAXED),
 			__atomic_load_n(&r->size, __ATOMIC_RELAXED));
-}
-
-void
-fastmem_debug_find_damage(struct fastmem_finding *finding, const struct place *p,
-		const struct damage *d)
-{
-	fastmem_finding_damage(finding, d->error, p->bin, p->slab, p->r, p->state, d->first);
 }
 
 /* Objects come. */
@@ -522,24 +513,6 @@ size_t
 fastmem_debug_slab_bytes(const struct fastmem_bin *bin)
 {
 	return fastmem_debug_has_records(bin) ? fastmem_records_bytes(bin->slab_slots) : 0;
-}
-
-/* No slab ends while a thread holds them. Before they end; and while records are read. */
-void
-fastmem_debug_slabs_hold(void)
-{
-	struct fastmem_debug *debug = fastmem_ctl()->debug;
-
-	/* Who only reads leaves nothing to repair, and for who ends a slab bin.lock is repaired. */
-	if (debug != NULL && fastmem_mutex_lock(&debug->walking, FASTMEM_LOCK_WALKING))
-		fastmem_mutex_repaired(&debug->walking);
-}
-
-void
-fastmem_debug_slabs_release(void)
-{
-	if (fastmem_ctl()->debug != NULL)
-		fastmem_mutex_unlock(&fastmem_ctl()->debug->walking);
 }
 
 /* All objects there are. */

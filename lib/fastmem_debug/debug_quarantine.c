@@ -47,16 +47,6 @@ bin_of(const void *slot)
 	return &fastmem_ctl()->bins[rte_fastmem_bin_of(slot)];
 }
 
-static void
-count(struct fastmem_debug *debug, const struct fastmem_bin *bin, int n)
-{
-	/* Atomic for the statistics. */
-	__atomic_store_n(&debug->bytes, debug->bytes + (int64_t)n * bin->slot_size,
-		__ATOMIC_RELAXED);
-	__atomic_store_n(&debug->quarantined[bin->id], debug->quarantined[bin->id] + n,
-		__ATOMIC_RELAXED);
-}
-
 /*
  * To the layers below, an object is freed when it goes back, by whoever does that. So the account
  * of the process that has freed it is corrected meanwhile, and then of that one. n: objects more.
@@ -67,24 +57,6 @@ book(const struct fastmem_bin *bin, int n)
 	int64_t *held = fastmem_held(fastmem_ctl(), fastmem_process.peer);
 
 	__atomic_fetch_sub(&held[bin->id], n, __ATOMIC_RELAXED);
-}
-
-/* The holder of the lock has died: entries are what is true, the counts follow from them. */
-void
-fastmem_quarantine_repair(struct fastmem_debug *debug)
-{
-	unsigned int i;
-	uint64_t at;
-
-	for (i = 0; i < RTE_FASTMEM_MAX_BINS; i++)
-		__atomic_store_n(&debug->quarantined[i], 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&debug->bytes, 0, __ATOMIC_RELAXED);
-	for (at = debug->head; at != debug->tail; at++) {
-		const void *slot = debug->ring[at % debug->ring_size];
-
-		if (slot != NULL)
-			count(debug, bin_of(slot), 1);
-	}
 }
 
 /*
@@ -119,7 +91,7 @@ take_oldest(struct fastmem_debug *debug)
 
 	MOVE(debug->head, debug->head + 1);
 	if (slot != NULL) {
-		count(debug, bin_of(slot), -1);
+		fastmem_quarantine_count(debug, bin_of(slot), -1);
 		book(bin_of(slot), -1);
 	}
 	return slot;
@@ -150,7 +122,7 @@ put_or_take(struct fastmem_debug *debug, const struct fastmem_bin *bin, void *sl
 		/* The entry is there before the ring says so. */
 		MOVE(debug->ring[debug->tail % debug->ring_size], slot);
 		MOVE(debug->tail, debug->tail + 1);
-		count(debug, bin, 1);
+		fastmem_quarantine_count(debug, bin, 1);
 		book(bin, 1);
 	}
 	fastmem_mutex_unlock(&debug->lock);
@@ -195,7 +167,7 @@ take_batch(struct fastmem_debug *debug, const struct fastmem_bin *bin, struct ba
 		if (slot == NULL || (bin != NULL && bin_of(slot) != bin))
 			continue;
 		MOVE(*entry, NULL);
-		count(debug, bin_of(slot), -1);
+		fastmem_quarantine_count(debug, bin_of(slot), -1);
 		book(bin_of(slot), -1);
 		b->slots[b->n++] = slot;
 	}

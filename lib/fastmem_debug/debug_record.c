@@ -27,16 +27,6 @@ records_log2(const struct fastmem_granule *slab)
 	return rte_log2_u32(slab->n_slots);
 }
 
-void
-fastmem_debug_lock(struct fastmem_debug *debug)
-{
-	if (fastmem_mutex_lock(&debug->lock, FASTMEM_LOCK_DEBUG)) {
-		/* A list of arrays changes by one store. */
-		fastmem_quarantine_repair(debug);
-		fastmem_mutex_repaired(&debug->lock);
-	}
-}
-
 size_t
 fastmem_records_bytes(uint32_t n_slots)
 {

@@ -338,9 +338,13 @@ fastmem_report_foreign(enum rte_fastmem_error error, const void *ptr)
 	fastmem_report(&finding);
 }
 
-/* A pool is freed with n objects in use; below 0: more were put than got. Nobody else uses it. */
+/*
+ * A pool is freed with n objects in use, which list writes; below 0: more were put than got.
+ * Nobody else uses it.
+ */
 void
-fastmem_report_pool_in_use(struct fastmem_bin *bin, int64_t n)
+fastmem_report_pool_in_use(struct fastmem_bin *bin, int64_t n,
+		void (*list)(FILE *f, const struct fastmem_bin *bin))
 {
 	struct text t;
 	FILE *f = text_begin(&t, RTE_FASTMEM_ERROR_POOL_IN_USE, &bin->pool->user);
@@ -354,7 +358,7 @@ fastmem_report_pool_in_use(struct fastmem_bin *bin, int64_t n)
 	} else {
 		fprintf(f, "FASTMEM: ERROR: pool %s is freed with %" PRId64 " objects in use:\n",
 			bin->pool->name, n);
-		fastmem_leaks_write_pool(f, bin);
+		list(f, bin);
 	}
 	fastmem_report_text_end(&t);
 }

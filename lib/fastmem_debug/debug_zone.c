@@ -179,6 +179,13 @@ fastmem_debug_mend(const struct place *p)
 	fastmem_debug_rewrite(p, p->bin->pool == NULL && p->state == FASTMEM_RECORD_FREED);
 }
 
+void
+fastmem_debug_find_damage(struct fastmem_finding *finding, const struct place *p,
+		const struct damage *d)
+{
+	fastmem_finding_damage(finding, d->error, p->bin, p->slab, p->r, p->state, d->first);
+}
+
 /* The damage is still there when it is told: a core file has it. */
 void
 fastmem_debug_report_and_mend(const struct place *p, const struct damage *d)

@@ -20,6 +20,8 @@
  *   debug_report.c        tells of it, once no lock is held
  *   debug_sample.c        one in N objects
  *   debug_leaks.c         what is live, by place of allocation
+ *   debug_leaks_write.c   the text of that
+ *   debug_state.c         what this process knows of checking, and locks
  *   debug_tools.c         what sanitizers and Valgrind are told
  *   backtrace.c           backtraces: numbers of stacks
  *   backtrace_cache.c     those that this process has walked before
@@ -226,8 +228,12 @@ size_t fastmem_debug_class_size(const struct fastmem_record *r);
 size_t fastmem_debug_usable(const struct fastmem_bin *bin, const void *ptr);
 size_t fastmem_debug_slab_bytes(const struct fastmem_bin *bin);
 unsigned int fastmem_debug_check(void);
+
+/* debug_state.c */
+void fastmem_debug_lock(struct fastmem_debug *debug);
 void fastmem_debug_slabs_hold(void);
 void fastmem_debug_slabs_release(void);
+void fastmem_quarantine_count(struct fastmem_debug *debug, const struct fastmem_bin *bin, int n);
 
 /* debug_slab.c */
 int fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow);
@@ -275,7 +281,6 @@ void fastmem_debug_close(void);
 void fastmem_debug_detach(void);
 
 /* debug_record.c */
-void fastmem_debug_lock(struct fastmem_debug *debug);
 size_t fastmem_records_bytes(uint32_t n_slots);
 int fastmem_records_make(struct fastmem_granule *slab, bool may_grow);
 void fastmem_records_drop(struct fastmem_granule *slab);
@@ -295,7 +300,6 @@ void fastmem_records_walk(const struct fastmem_records_visit *walk);
 
 /* debug_quarantine.c */
 int fastmem_quarantine_init(struct fastmem_debug *debug);
-void fastmem_quarantine_repair(struct fastmem_debug *debug);
 void fastmem_quarantine_put(struct fastmem_bin *bin, void *slot);
 bool fastmem_quarantine_flush(const struct fastmem_bin *bin);
 void fastmem_quarantine_forget(const struct fastmem_bin *bin);
@@ -331,7 +335,8 @@ void fastmem_finding_pool(struct fastmem_finding *f, const struct fastmem_bin *b
  */
 void fastmem_report(const struct fastmem_finding *finding);
 void fastmem_report_foreign(enum rte_fastmem_error error, const void *ptr);
-void fastmem_report_pool_in_use(struct fastmem_bin *bin, int64_t n);
+void fastmem_report_pool_in_use(struct fastmem_bin *bin, int64_t n,
+		void (*list)(FILE *f, const struct fastmem_bin *bin));
 void fastmem_report_pool_freed(const struct fastmem_pool *pool);
 FILE *fastmem_report_stream(void);
 bool fastmem_report_object(FILE *f, const void *ptr);
@@ -344,7 +349,7 @@ void fastmem_leaks_free(struct rte_fastmem_leaks *leaks);
 int64_t fastmem_leaks_dump(FILE *f);
 int64_t fastmem_leaks_diff_dump(FILE *f, const struct rte_fastmem_leaks *before,
 		const struct rte_fastmem_leaks *after);
-void fastmem_leaks_write_pool(FILE *f, const struct fastmem_bin *bin);
+void fastmem_leaks_pool_in_use(struct fastmem_bin *bin, int64_t n);
 /* In the primary, at init; and at deinit, before anything is given back. */
 void fastmem_leaks_begin(bool wanted);
 void fastmem_leaks_at_end(void);
