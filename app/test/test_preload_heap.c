@@ -369,6 +369,36 @@ realloc_moves_to_fastmem_if_the_heap_is_full(void)
 	return 0;
 }
 
+#define MAX_REST 20000
+
+/* Neither fastmem nor EAL's heap has anything left. */
+static int
+realloc_to_less_never_fails(void)
+{
+	static const size_t sizes[] = { MIB, 64 << 10, 4 << 10, 512 };
+	static const size_t smaller[] = { 500000, 60000, 5000, 200 };
+	void **rest = malloc(MAX_REST * sizeof(*rest));
+	char *p = rte_malloc(NULL, MIB, 0);
+	unsigned int i, n = 0;
+
+	TEST_ASSERT(rest != NULL && is_fastmems(p));
+	memset(p, 0x3c, MIB);
+	for (i = 0; i < RTE_DIM(sizes); i++)
+		while (n < MAX_REST && (rest[n] = rte_malloc(NULL, sizes[i], 0)) != NULL)
+			n++;
+	TEST_ASSERT(n < MAX_REST);
+	for (i = 0; i < RTE_DIM(smaller); i++) {
+		p = rte_realloc(p, smaller[i], 0);
+		TEST_ASSERT(p != NULL, "to %zu bytes", smaller[i]);
+		TEST_ASSERT(p[0] == 0x3c && p[smaller[i] - 1] == 0x3c);
+	}
+	rte_free(p);
+	while (n > 0)
+		rte_free(rest[--n]);
+	free(rest);
+	return 0;
+}
+
 static const struct test_case cases[] = {
 	TEST_CASE(large_objects_are_the_heaps),
 	TEST_CASE(zeroed_memory_of_the_heap_is_zeroed),
@@ -379,6 +409,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(an_absurd_request_takes_nothing_from_fastmem),
 	TEST_CASE(a_request_that_fails_leaves_the_reservation),
 	TEST_CASE(realloc_moves_to_fastmem_if_the_heap_is_full),
+	TEST_CASE(realloc_to_less_never_fails),
 	TEST_CASE(memory_without_objects_is_the_heaps_again),
 	TEST_CASES_END
 };

@@ -135,6 +135,45 @@ resize_strangely(void)
 	rte_free(p);
 }
 
+#define MAX_REST 20000
+
+/* Until there is nothing left, neither of fastmem's nor of EAL's. Returns how many. */
+static unsigned int
+take_all(void **rest)
+{
+	static const size_t sizes[] = { 1 << 20, 64 << 10, 4 << 10, 512 };
+	unsigned int i, n = 0;
+
+	for (i = 0; i < RTE_DIM(sizes); i++)
+		while (n < MAX_REST && (rest[n] = rte_malloc(NULL, sizes[i], 0)) != NULL)
+			n++;
+	return n;
+}
+
+/* Programs take it for granted. With an alignment of 0, EAL's heap moves what it could leave. */
+static void
+shrink_without_memory(void)
+{
+	static const size_t sizes[] = { 500000, 60000, 5000, 200 };
+	char *p = rte_malloc(NULL, 1 << 20, 0), *moved;
+	static void *rest[MAX_REST];
+	unsigned int i, n;
+
+	memset(p, 0x3c, 1 << 20);
+	n = take_all(rest);
+	printf("all is taken %d\n", n < MAX_REST);
+	for (i = 0; i < RTE_DIM(sizes); i++) {
+		moved = rte_realloc(p, sizes[i], RTE_CACHE_LINE_SIZE);
+		printf("realloc to %zu without memory: %s\n", sizes[i],
+			moved != NULL ? "done" : "not done");
+		p = moved != NULL ? moved : p;
+		printf("kept %d\n", is_filled(p, 0x3c, sizes[i]));
+	}
+	while (n > 0)
+		rte_free(rest[--n]);
+	rte_free(p);
+}
+
 /* Of all sockets; false: they do not add up. */
 static bool
 sum_stats(struct rte_malloc_socket_stats *sum)
@@ -241,6 +280,7 @@ use_malloc(void)
 	on_socket(rte_socket_id());
 	resize();
 	resize_strangely();
+	shrink_without_memory();
 	count();
 	free_secrets();
 	rte_free(NULL);

@@ -16,6 +16,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
+#include <rte_memory.h>
 
 #include "recorder.h"
 
@@ -85,7 +86,23 @@ serve_alloc(const struct request *r)
 	}
 }
 
-/* Always into another object: what is left of the old one, and what is new of this one, is zero. */
+/* Without memory for another one, an object that is large enough stays; its rest is zeroed. */
+static void *
+realloc_stay(void *ptr, const struct request *r)
+{
+	const unsigned int align = RTE_CACHE_LINE_ROUNDUP(RTE_MAX(r->align, 1u));
+	const struct rte_memseg_list *list = rte_mem_virt2memseg_list(ptr);
+	size_t size = fastmem_malloc_size(ptr);
+
+	if (r->size > size || !rte_is_power_of_2(align) || ((uintptr_t)ptr & (align - 1)) != 0)
+		return NULL;
+	if (r->socket_id != SOCKET_ID_ANY && (list == NULL || list->socket_id != r->socket_id))
+		return NULL;
+	memset(RTE_PTR_ADD(ptr, r->size), 0, size - r->size);
+	return ptr;
+}
+
+/* Into another object: what is left of the old one, and what is new of this one, is zero. */
 static void *
 realloc_cleared(void *ptr, const struct request *r)
 {
@@ -93,7 +110,7 @@ realloc_cleared(void *ptr, const struct request *r)
 		RTE_CACHE_LINE_ROUNDUP(r->align), RTE_FASTMEM_F_ZERO, r->socket_id);
 
 	if (moved == NULL && r->size != 0)
-		return NULL;
+		return realloc_stay(ptr, r);
 	if (moved != NULL)
 		memcpy(moved, ptr, RTE_MIN(r->size, fastmem_malloc_size(ptr)));
 	rte_fastmem_replace_free_sensitive(ptr);
