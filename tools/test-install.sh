@@ -98,7 +98,7 @@ preloads_with_its_fastmem() {
 # finds_overrun OPTION...: of the linker. What checks is loaded, or linked.
 finds_overrun() {
 	gcc -O2 -DALLOW_EXPERIMENTAL_API $(pc --cflags librte_fastmem) \
-		"$top/app/test/test_debug_library_program.c" -o "$scratch/wrong" -L"$(libdir)" "$@" || return 1
+		"$top/app/test/debug/test_debug_library_program.c" -o "$scratch/wrong" -L"$(libdir)" "$@" || return 1
 	RTE_FASTMEM_DEBUG=full,on-error=continue LD_LIBRARY_PATH=$(libdir) \
 		"$top/tools/with-eal.sh" "${eal[@]}" "$scratch/wrong" >"$scratch/out" 2>&1 ||
 		{ cat "$scratch/out"; return 1; }

@@ -4,7 +4,7 @@
 
 /*
  * libFuzzer harness: bytes become operations on fastmem, and what comes of them
- * is checked against a model (app/test/fastmem_model.c). Each input starts with
+ * is checked against a model (app/test/harness/fastmem_model.c). Each input starts with
  * a fresh fastmem, so an input that fails, fails again. With FASTMEM_FUZZ_LEVEL=light or full in
  * the environment, errors are among the operations, and each must be reported.
  */

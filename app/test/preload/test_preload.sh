@@ -16,7 +16,7 @@ with_eal=$1 program=$2 library=$(realpath "$3") trace_tool=$4 pages=$5
 
 here=$(dirname "$(realpath "$0")")
 suite=malloc_preload
-. "$(dirname "$0")/../../tools/promise.sh"
+. "$(dirname "$0")/../../../tools/promise.sh"
 
 # run OUTPUT PART [VARIABLE=VALUE...]: the program with the library; LIBRARY= goes without.
 run() {

@@ -17,7 +17,7 @@ shift 3
 exported=("$@")
 
 suite=malloc_family
-. "$(dirname "$0")/../../tools/promise.sh"
+. "$(dirname "$0")/../../../tools/promise.sh"
 
 # refuses TEXT HEADER REPLACE_HEADER EXPORTED...
 refuses() {

@@ -25,7 +25,7 @@ what=$1
 shift
 
 suite=replace
-. "$(dirname "$0")/../../tools/promise.sh"
+. "$(dirname "$0")/../../../tools/promise.sh"
 
 # Where EAL, or a device, reports on stdout, it is not what the program prints.
 runs() {

@@ -20,7 +20,7 @@ shift 3
 eal=("$@")
 
 suite=debug_program
-. "$(dirname "$0")/../../tools/promise.sh"
+. "$(dirname "$0")/../../../tools/promise.sh"
 
 # run SETTING WHAT: 0 if it comes to its end.
 run() {

@@ -20,7 +20,7 @@ import time
 import unittest
 
 sys.dont_write_bytecode = True
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 sys.path.insert(0, os.path.join(TOP, "tools"))
 from testrun import unit  # noqa: E402  pylint: disable=wrong-import-position
 
