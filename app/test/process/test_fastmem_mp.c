@@ -288,11 +288,16 @@ static int64_t
 call_ask_and_log(const uint64_t *args)
 {
 	FILE *f = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_with_growth });
-	void *obj;
+	void *obj, *there[64];
+	unsigned int n = 0;
 
 	RTE_SET_USED(args);
 	if (f == NULL)
 		return REMOTE_FAILED;
+	/* What is there, as EAL's pages had room for it, would be given without a question. */
+	while (n < RTE_DIM(there) &&
+			(there[n] = rte_fastmem_alloc(MIB, 0, RTE_FASTMEM_F_NOGROW)) != NULL)
+		n++;
 	setvbuf(f, NULL, _IONBF, 0);
 	n_lines = 0;
 	rte_openlog_stream(f);
@@ -302,6 +307,7 @@ call_ask_and_log(const uint64_t *args)
 	rte_openlog_stream(NULL);
 	fclose(f);
 	rte_fastmem_free(obj);
+	rte_fastmem_free_bulk(there, n);
 	return obj == NULL && n_lines > 0;
 }
 
