@@ -128,7 +128,7 @@ open_word(struct fastmem_tcache *t, const struct fastmem_bin *bin, uint64_t *bit
 	return &t->open[bin->socket * FASTMEM_OPEN_WORDS + i / 64];
 }
 
-/* Whether the bin is among those that may have magazines here. For fastmem_verify.c. */
+/* Whether the bin is among those that may have magazines here. For tests. */
 bool
 fastmem_tcache_is_open(struct fastmem_tcache *t, const struct fastmem_bin *bin)
 {

@@ -62,7 +62,7 @@
  *   fastmem_stats.c          the same summed up, for the statistics and the dump
  *   fastmem_kept.c           the same: what keeps memory
  *   fastmem_telemetry.c      the same: for DPDK's telemetry
- *   fastmem_verify.c         reads all of the above, for tests
+ *   app/test/harness/fastmem_verify.c  reads all of the above, for tests
  *
  * Checking is in lib/fastmem_debug, of which fastmem_debug.h tells: it plugs into the hooks of
  * fastmem_hooks.h, where objects and slabs come and go. Drop-in names are in lib/fastmem_replace.
