@@ -11,6 +11,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <rte_lcore.h>
 
@@ -100,6 +103,33 @@ cached_by_others(void)
 	return sum;
 }
 
+/* The dump says the same, with the thread and the process that cache something. */
+static int
+check_dump(const struct rte_fastmem_kept *kept)
+{
+	struct rte_fastmem_thread list[64];
+	unsigned int i, n = RTE_MIN(rte_fastmem_threads(list, RTE_DIM(list)), RTE_DIM(list));
+	char *text = NULL, line[200];
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	TEST_ASSERT(f != NULL);
+	rte_fastmem_dump(f);
+	fclose(f);
+	snprintf(line, sizeof(line), "kept: %" PRIu64 " KiB live, %" PRIu64 " KiB cached by threads, %"
+		PRIu64 " KiB by pools (%" PRIu64 " by their minima)", kept->bytes_live >> 10,
+		kept->bytes_cached >> 10, kept->bytes_pools >> 10, kept->bytes_pools_min >> 10);
+	TEST_ASSERT(strstr(text, line) != NULL, "no '%s' in:\n%s", line, text);
+	for (i = 0; i < n; i++) {
+		snprintf(line, sizeof(line), "thread %u of process %u, lcore %d: %" PRIu64 " KiB cached",
+			list[i].tid, list[i].pid, list[i].lcore_id, list[i].bytes_cached >> 10);
+		TEST_ASSERT(list[i].bytes_cached == 0 || strstr(text, line) != NULL,
+			"no '%s' in:\n%s", line, text);
+	}
+	free(text);
+	return TEST_SUCCESS;
+}
+
 static int
 it_is_told_what_keeps_memory(void)
 {
@@ -124,6 +154,7 @@ it_is_told_what_keeps_memory(void)
 	TEST_ASSERT_EQUAL(kept.bytes_backing, kept.bytes_live + kept.bytes_cached +
 		kept.bytes_pools + kept.bytes_around + kept.bytes_empty);
 	TEST_ASSERT_EQUAL(kept.n_chunks, zones_chunks());
+	TEST_CALL(check_dump(&kept));
 	TEST_CALL(HERE(call_sleeper_end, 0));
 	rte_fastmem_pool_free(pool);
 	for (i = n - 5; i < n; i++)
