@@ -412,14 +412,15 @@ reports_of_two_processes() {
 		[ "$1" = "$scratch/two.$(value "$1" pid)" ] && [ $# = 1 ]
 }
 
-# What is built on EAL's heap could not take its place. The drop-in names are not.
+# What is built on EAL's heap could not take its place. The drop-in names are not, and the table of
+# the heap's own functions, for objects that are not fastmem's, is in the one file that calls EAL.
 is_independent_of_the_heap() {
 	local archive calls
 
 	archive=$(dirname "$library")/../../librte_fastmem.a
 	calls=$(nm -A -u "$archive" | grep -E ' U rte_([mzc]alloc|realloc|free|malloc_[a-z0-9_]+)(_socket)?$')
 	echo "$calls"
-	[ -n "$calls" ] && ! grep -v fastmem_replace_ <<<"$calls"
+	[ -n "$calls" ] && ! grep -v -e fastmem_replace_ -e fastmem_eal.c <<<"$calls"
 }
 
 suites served
