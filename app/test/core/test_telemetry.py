@@ -221,7 +221,7 @@ class Telemetry(unittest.TestCase):
         for asker in askers:
             asker.start()
         try:
-            for _ in range(100):
+            for _ in range(300):
                 self.assertEqual(self.primary.tell("deinit"), "0")
                 self.assertEqual(self.primary.tell("init"), "0")
         finally:
