@@ -21,6 +21,8 @@
 
 #include <rte_errno.h>
 #include <rte_malloc.h>
+#include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
 
 #include "fastmem_replace.h"
@@ -264,6 +266,32 @@ rte_fastmem_replace_mempool_create_empty(const char *name, unsigned int n, unsig
 	return mp;
 }
 
+/* Ops of DPDK's that keep objects in memory: what they do, a typed pool does. */
+static bool
+is_software(const char *ops_name)
+{
+	static const char *const names[] = { "ring_mp_mc", "ring_sp_sc", "ring_mp_sc", "ring_sp_mc",
+		"ring_mt_rts", "ring_mt_hts", "stack", "lf_stack", "bucket", "fastmem", OPS_NAME };
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(names) && strcmp(ops_name, names[i]) != 0; i++)
+		;
+	return i < RTE_DIM(names);
+}
+
+/*
+ * With ops of hardware, a replaced mempool becomes what was asked for, but for the caches of lcores,
+ * for which there is no memory behind it.
+ */
+int
+rte_fastmem_replace_mempool_set_ops_byname(struct rte_mempool *mp, const char *name,
+		void *pool_config)
+{
+	if (is_replaced(mp) && (mp->flags & RTE_MEMPOOL_F_POOL_CREATED) == 0 && is_software(name))
+		return 0;
+	return rte_mempool_set_ops_byname(mp, name, pool_config);
+}
+
 /* Ranges of memory, as rte_mempool notes them. */
 struct ranges {
 	struct rte_mempool *mp;
@@ -404,6 +432,64 @@ rte_fastmem_replace_mempool_create(const char *name, unsigned int n, unsigned in
 	if (obj_init != NULL)
 		rte_mempool_obj_iter(mp, obj_init, obj_init_arg);
 	return mp;
+}
+
+/* What rte_pktmbuf_pool_create_by_ops() does, for a mempool of this file's. */
+static int
+make_mbufs(struct rte_mempool *mp, uint16_t priv_size, uint16_t data_room_size)
+{
+	struct rte_pktmbuf_pool_private area = {
+		.mbuf_data_room_size = data_room_size, .mbuf_priv_size = priv_size,
+	};
+	int ret;
+
+	rte_pktmbuf_pool_init(mp, &area);
+	ret = rte_fastmem_replace_mempool_populate_default(mp);
+	if (ret >= 0)
+		rte_mempool_obj_iter(mp, rte_pktmbuf_init, NULL);
+	return ret;
+}
+
+struct rte_mempool *
+rte_fastmem_replace_pktmbuf_pool_create_by_ops(const char *name, unsigned int n,
+		unsigned int cache, uint16_t priv_size, uint16_t data_room_size, int socket_id,
+		const char *ops_name)
+{
+	struct rte_mempool *mp;
+	int ret;
+
+	if (ops_name == NULL)
+		ops_name = rte_mbuf_best_mempool_ops();
+	if (!is_software(ops_name))
+		return rte_pktmbuf_pool_create_by_ops(name, n, cache, priv_size, data_room_size,
+			socket_id, ops_name);
+	if (RTE_ALIGN(priv_size, RTE_MBUF_PRIV_ALIGN) != priv_size) {
+		REPLACE_LOG(ERR, "mbufs of %s: %u bytes of private area are no multiple of %u", name,
+			priv_size, RTE_MBUF_PRIV_ALIGN);
+		rte_errno = EINVAL;
+		return NULL;
+	}
+	mp = rte_fastmem_replace_mempool_create_empty(name, n,
+		sizeof(struct rte_mbuf) + priv_size + data_room_size, cache,
+		sizeof(struct rte_pktmbuf_pool_private), socket_id, 0);
+	if (mp == NULL)
+		return NULL;
+	ret = make_mbufs(mp, priv_size, data_room_size);
+	if (ret < 0) {
+		rte_mempool_free(mp);
+		rte_errno = -ret;
+		return NULL;
+	}
+	return mp;
+}
+
+/* EAL's option --mbuf-pool-ops-name, and the platform's own ops, count here as well. */
+struct rte_mempool *
+rte_fastmem_replace_pktmbuf_pool_create(const char *name, unsigned int n, unsigned int cache,
+		uint16_t priv_size, uint16_t data_room_size, int socket_id)
+{
+	return rte_fastmem_replace_pktmbuf_pool_create_by_ops(name, n, cache, priv_size,
+		data_room_size, socket_id, NULL);
 }
 
 /*

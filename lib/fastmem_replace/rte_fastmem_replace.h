@@ -41,8 +41,6 @@
 #include <errno.h>
 #include <sys/types.h> /* rte_ring.h counts on it */
 
-#include <rte_mbuf.h>
-#include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
 
 #include <rte_fastmem_pool.h>
@@ -83,6 +81,19 @@ rte_fastmem_replace_mempool_create_empty(const char *name, unsigned int n, unsig
 __rte_experimental
 int
 rte_fastmem_replace_mempool_populate_default(struct rte_mempool *mp);
+__rte_experimental
+int
+rte_fastmem_replace_mempool_set_ops_byname(struct rte_mempool *mp, const char *name,
+		void *pool_config);
+__rte_experimental
+struct rte_mempool *
+rte_fastmem_replace_pktmbuf_pool_create(const char *name, unsigned int n, unsigned int cache_size,
+		uint16_t priv_size, uint16_t data_room_size, int socket_id);
+__rte_experimental
+struct rte_mempool *
+rte_fastmem_replace_pktmbuf_pool_create_by_ops(const char *name, unsigned int n,
+		unsigned int cache_size, uint16_t priv_size, uint16_t data_room_size,
+		int socket_id, const char *ops_name);
 __rte_experimental
 void
 rte_fastmem_replace_mempool_free(struct rte_mempool *mp);
@@ -190,17 +201,11 @@ rte_fastmem_replace_mempool_generic_put(struct rte_mempool *mp, void *const *obj
 #define rte_mempool_generic_put rte_fastmem_replace_mempool_generic_put
 #define rte_mempool_do_generic_get rte_fastmem_replace_mempool_generic_get
 #define rte_mempool_do_generic_put rte_fastmem_replace_mempool_generic_put
+#define rte_mempool_set_ops_byname rte_fastmem_replace_mempool_set_ops_byname
+#define rte_pktmbuf_pool_create rte_fastmem_replace_pktmbuf_pool_create
+#define rte_pktmbuf_pool_create_by_ops rte_fastmem_replace_pktmbuf_pool_create_by_ops
 
 /* What cannot be replaced. */
-#define rte_pktmbuf_pool_create \
-	_Pragma("GCC error \"rte_pktmbuf_pool_create(): mbufs stay in mempools. Write rte_pktmbuf_pool_create_by_ops(..., \\\"fastmem\\\"), with the mempool driver of fastmem\"") \
-	rte_pktmbuf_pool_create
-#define rte_pktmbuf_pool_create_extbuf \
-	_Pragma("GCC error \"rte_pktmbuf_pool_create_extbuf(): mbufs stay in mempools. Call it in a file without RTE_FASTMEM_REPLACE_MEMPOOL, and start EAL with --mbuf-pool-ops-name=fastmem\"") \
-	rte_pktmbuf_pool_create_extbuf
-#define rte_mempool_set_ops_byname \
-	_Pragma("GCC error \"rte_mempool_set_ops_byname(): a typed pool has no ops. Leave the call out; for mbufs write rte_pktmbuf_pool_create_by_ops(..., \\\"fastmem\\\")\"") \
-	rte_mempool_set_ops_byname
 #define rte_mempool_get_contig_blocks \
 	_Pragma("GCC error \"rte_mempool_get_contig_blocks(): objects are got one by one. Write rte_mempool_get_bulk(), or take a typed pool with RTE_FASTMEM_POOL_F_CONTIG\"") \
 	rte_mempool_get_contig_blocks
@@ -479,6 +484,11 @@ rte_fastmem_replace_realloc(void *ptr, size_t size, unsigned int align)
 RTE_FASTMEM_END_C
 #ifdef __cplusplus
 }
+#endif
+
+/* Here, as its inline functions get mbufs from mempools and put them: by the names above. */
+#ifdef RTE_FASTMEM_REPLACE_MEMPOOL
+#include <rte_mbuf.h>
 #endif
 
 #endif /* _RTE_FASTMEM_REPLACE_H_ */

@@ -69,9 +69,6 @@ replaced=(-DRTE_FASTMEM_REPLACE_MEMPOOL -DRTE_FASTMEM_REPLACE_MALLOC -include rt
 # Calls that are refused: name, message, call. What DPDK has no longer, only the message tells.
 refused() {
 	cat <<-'END'
-	pktmbuf_pool_create|rte_pktmbuf_pool_create().*rte_pktmbuf_pool_create_by_ops(..., "fastmem")|return rte_pktmbuf_pool_create("m", 9, 0, 0, 0, 0)
-	pktmbuf_pool_create_extbuf|rte_pktmbuf_pool_create_extbuf().*--mbuf-pool-ops-name=fastmem|return rte_pktmbuf_pool_create_extbuf("m", 9, 0, 0, 0, 0, 0, 0)
-	set_ops_byname|rte_mempool_set_ops_byname().*Leave the call out|rte_mempool_set_ops_byname(mp, "stack", 0)
 	get_contig_blocks|rte_mempool_get_contig_blocks().*Write rte_mempool_get_bulk()|(void)rte_mempool_get_contig_blocks(mp, objs, 1)
 	END
 	local call

@@ -284,12 +284,14 @@ find(void)
 	rte_mempool_free(NULL);
 }
 
-/* A mempool that was not made here, of mbufs. */
+/* A mempool that was not made by these names, of mbufs with memory of the program. */
 static void
 foreign(void)
 {
-	struct rte_mempool *mp = rte_pktmbuf_pool_create_by_ops("mbufs", N, 32, 0, 256,
-		SOCKET_ID_ANY, "ring_mp_mc");
+	const struct rte_memzone *mz = rte_memzone_reserve("data", N * 256, SOCKET_ID_ANY, 0);
+	const struct rte_pktmbuf_extmem memory = { mz->addr, mz->iova, mz->len, 256 };
+	struct rte_mempool *mp = rte_pktmbuf_pool_create_extbuf("mbufs", N, 32, 0, 256,
+		SOCKET_ID_ANY, &memory, 1);
 	struct rte_mbuf *m;
 
 	print_counts("mbufs", mp);
@@ -303,6 +305,78 @@ foreign(void)
 	rte_mempool_generic_put(mp, objs + 5, 5, rte_mempool_default_cache(mp, rte_lcore_id()));
 	print_counts("mbufs", mp);
 	printf("mbufs: %d\n", rte_mempool_generic_get(mp, objs, N + 1, NULL));
+	rte_mempool_free(mp);
+	rte_memzone_free(mz);
+}
+
+static void
+see_any(struct rte_mempool *mp __rte_unused, void *arg __rte_unused, void *obj,
+		unsigned int i __rte_unused)
+{
+	seen(obj);
+}
+
+static void
+see_mbuf(struct rte_mempool *mp, void *arg, void *obj, unsigned int i __rte_unused)
+{
+	const struct rte_mbuf *m = obj;
+	unsigned int *n = arg;
+
+	seen(obj);
+	*n += m->pool == mp && m->buf_len == 2048 + RTE_PKTMBUF_HEADROOM && m->priv_size == 64 &&
+		m->buf_addr == RTE_PTR_ADD(m, sizeof(*m) + 64) &&
+		rte_mbuf_iova_get(m) == rte_mempool_virt2iova(m) + sizeof(*m) + 64;
+}
+
+/* Mbufs, by the functions of applications and of DPDK's libraries. */
+static void
+mbufs_of(struct rte_mempool *mp)
+{
+	struct rte_mbuf *m, *many[32];
+	unsigned int n = 0;
+
+	if (mp == NULL) {
+		printf("no mbufs: %d\n", rte_errno);
+		return;
+	}
+	rte_mempool_obj_iter(mp, see_mbuf, &n);
+	printf("%u of %u mbufs as they should be, room %u, private %u\n", n, mp->size,
+		rte_pktmbuf_data_room_size(mp), rte_pktmbuf_priv_size(mp));
+	m = rte_pktmbuf_alloc(mp);
+	printf("appended: %d\n", rte_pktmbuf_append(m, 60) != NULL);
+	m->next = rte_pktmbuf_alloc(mp);
+	m->nb_segs = 2;
+	print_counts("a chain", mp);
+	rte_pktmbuf_free(m);
+	printf("bulk: %d\n", rte_pktmbuf_alloc_bulk(mp, many, RTE_DIM(many)));
+	print_counts("bulk", mp);
+	m = rte_pktmbuf_clone(many[0], mp);
+	printf("clone: %d, references %u\n", m != NULL, rte_mbuf_refcnt_read(many[0]));
+	rte_pktmbuf_free(m);
+	rte_pktmbuf_free_bulk(many, RTE_DIM(many));
+	print_counts("freed", mp);
+	rte_mempool_free(mp);
+}
+
+static void
+mbufs(void)
+{
+	struct rte_mempool *mp;
+
+	mbufs_of(rte_pktmbuf_pool_create("mbufs", N, 32, 64, 2048 + RTE_PKTMBUF_HEADROOM,
+		SOCKET_ID_ANY));
+	mbufs_of(rte_pktmbuf_pool_create_by_ops("by_ops", N, 32, 64, 2048 + RTE_PKTMBUF_HEADROOM,
+		SOCKET_ID_ANY, "ring_sp_sc"));
+	/* Private areas are multiples of 8 bytes; ops have names. */
+	mbufs_of(rte_pktmbuf_pool_create("odd", N, 32, 63, 2048, SOCKET_ID_ANY));
+	mbufs_of(rte_pktmbuf_pool_create_by_ops("none", N, 32, 64, 2048, SOCKET_ID_ANY, "none"));
+
+	mp = rte_mempool_create_empty("ops", N, SIZE, 0, 0, SOCKET_ID_ANY, 0);
+	printf("ops: %d", rte_mempool_set_ops_byname(mp, "none", NULL));
+	printf(" %d", rte_mempool_set_ops_byname(mp, "ring_mp_mc", NULL));
+	printf(" %d", rte_mempool_populate_default(mp));
+	printf(" %d\n", rte_mempool_set_ops_byname(mp, "ring_mp_mc", NULL));
+	rte_mempool_obj_iter(mp, see_any, NULL);
 	rte_mempool_free(mp);
 }
 
@@ -347,4 +421,5 @@ use_mempools(void)
 	own_caches();
 	find();
 	foreign();
+	mbufs();
 }
