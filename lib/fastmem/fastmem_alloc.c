@@ -196,9 +196,12 @@ request_retry(const struct request *r, void **objs, unsigned int n, unsigned int
 static __rte_noinline bool
 request_try_harder(const struct request *r, void **objs, unsigned int n, unsigned int flags)
 {
-	if (r->n_sockets > 1 && request_may_grow(r, flags) && request_retry(r, objs, n, flags))
+	const bool passes = r->n_sockets > 1; /* the first try may have passed some by */
+	const bool grows = passes && request_may_grow(r, flags);
+
+	if (grows && request_retry(r, objs, n, flags))
 		return true;
-	return request_reclaim(r) && request_retry(r, objs, n, flags);
+	return (request_reclaim(r) || (passes && !grows)) && request_retry(r, objs, n, flags);
 }
 
 /*

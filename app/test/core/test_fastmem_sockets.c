@@ -224,6 +224,32 @@ what_comes_back_to_a_socket_that_had_nothing_is_taken_at_once(void)
 }
 
 /* For what other sizes have given back. */
+/* Memory of one size goes to another, by a call that fails and so has the arena drained. */
+static int
+what_other_sizes_give_back_is_found_before_a_call_fails(void)
+{
+	const struct fastmem_arena *arena = &fastmem_ctl()->arenas[0];
+	unsigned int n = 0;
+	void *other, *more;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(arena->socket_id, 2 << 20), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(absent_socket(), 0), 0);
+	remember_refusals();
+	other = rte_fastmem_alloc(4096, 0, 0);
+	TEST_ASSERT(other != NULL);
+	while (n < MANY && (ptrs[n] = rte_fastmem_alloc(32768, 0, 0)) != NULL)
+		n++;
+	TEST_ASSERT(n > 0 && n < MANY);
+	rte_fastmem_free(other);
+	rte_fastmem_cache_flush();
+	TEST_ASSERT(rte_fastmem_alloc(1 << 20, 0, 0) == NULL);
+	more = rte_fastmem_alloc(32768, 0, 0);
+	TEST_ASSERT(more != NULL, "%" PRIu64 " granules are free", arena->n_free);
+	rte_fastmem_free(more);
+	rte_fastmem_free_bulk(ptrs, n);
+	return TEST_SUCCESS;
+}
+
 static int
 a_socket_that_had_nothing_is_asked_again_after_a_while(void)
 {
@@ -389,6 +415,7 @@ static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(a_thread_on_a_socket_without_memory_takes_that_of_another),
 	TEST_CASE_UNCHECKED(a_socket_without_memory_has_no_classes_of_its_own),
 	TEST_CASE_UNCHECKED(what_comes_back_to_a_socket_that_had_nothing_is_taken_at_once),
+	TEST_CASE_UNCHECKED(what_other_sizes_give_back_is_found_before_a_call_fails),
 	TEST_CASE_UNCHECKED(a_socket_that_had_nothing_is_asked_again_after_a_while),
 	TEST_CASE_UNCHECKED(what_another_socket_has_is_taken_before_growth),
 	TEST_CASE_UNCHECKED(a_thread_that_moves_takes_memory_of_its_new_socket),
