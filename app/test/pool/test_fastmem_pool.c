@@ -566,7 +566,54 @@ external_objects_are_kept_apart(void)
 	return TEST_SUCCESS;
 }
 
+/* Gives back what it has cached of a pool, while that is freed. */
+struct flusher {
+	struct rte_fastmem_pool *pool;
+	uint32_t step; /* atomic: of whoever waits for the other */
+};
+
+static int
+flush_when_told(void *arg)
+{
+	struct flusher *f = arg;
+	void *some[64];
+
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(f->pool, some, RTE_DIM(some)), 0);
+	rte_fastmem_pool_put_bulk(f->pool, some, RTE_DIM(some));
+	__atomic_store_n(&f->step, 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&f->step, __ATOMIC_ACQUIRE) == 1)
+		rte_pause();
+	rte_fastmem_cache_flush();
+	return TEST_SUCCESS;
+}
+
+static int
+what_a_thread_is_about_to_give_back_is_not_in_use(void)
+{
+	const struct rte_fastmem_pool_params params = {
+		.name = "flushed", .size = 64, .socket_id = SOCKET_ID_ANY, .min = 300, .max = 1000,
+	};
+	unsigned int i;
+
+	log_begin();
+	for (i = 0; i < 300; i++) {
+		struct flusher f = { .pool = rte_fastmem_pool_create(&params) };
+		struct worker w = { .kind = WORKER_PTHREAD, .run = flush_when_told, .arg = &f };
+
+		TEST_ASSERT(f.pool != NULL);
+		TEST_CALL(workers_start(&w, 1));
+		while (__atomic_load_n(&f.step, __ATOMIC_ACQUIRE) == 0)
+			sched_yield();
+		__atomic_store_n(&f.step, 2, __ATOMIC_RELEASE);
+		rte_fastmem_pool_free(f.pool);
+		TEST_CALL(workers_join(&w, 1));
+	}
+	TEST_ASSERT_EQUAL(log_end("is freed with"), 0);
+	return TEST_SUCCESS;
+}
+
 static const struct test_case cases[] = {
+	TEST_CASE(what_a_thread_is_about_to_give_back_is_not_in_use),
 	TEST_CASE(wrong_params_are_refused),
 	TEST_CASE(calls_without_fastmem_fail),
 	TEST_CASE_UNCHECKED(pools_are_found_by_their_names),

@@ -482,7 +482,10 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 	}
 	/* What waits is not in use, and nor is what others are about to give back. */
 	FASTMEM_HOOK(flush, &ctl->bins[pool->bin]);
+	/* Nor is what a thread has in hand while its cache is emptied, which is under this lock. */
+	fastmem_caches_lock(&ctl->bins[pool->bin]);
 	fastmem_bin_read(ctl, pool->bin, &figures);
+	fastmem_caches_unlock(&ctl->bins[pool->bin]);
 	if (figures.in_use != 0)
 		tell_in_use(pool, figures.in_use);
 	fastmem_peers_lock(ctl);
