@@ -68,7 +68,8 @@ map_bytes(const struct fastmem_ctl *ctl)
 }
 
 /*
- * Without a file there is no other process. A map that fastmem_map_hide() has left is replaced in
+ * Without a file there is no other process, but a child that goes on where this one ends: it shares
+ * EAL's memory, and so the map. A map that fastmem_map_hide() has left is replaced in
  * its place, in one step: other threads may still read it.
  */
 static int
@@ -82,7 +83,7 @@ map_memory(const struct fastmem_ctl *ctl)
 		mmap(before, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, fd,
 			FASTMEM_MAP_OFFSET) :
 		mmap(before, bytes, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
+			MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
 
 	if (map == MAP_FAILED) {
 		fastmem_process.map = NULL; /* the kernel may have unmapped what was there */

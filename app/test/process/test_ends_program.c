@@ -325,6 +325,31 @@ fork_and_wait_for_the_end(void (*last)(void))
 	return TEST_SUCCESS;
 }
 
+static void
+grow(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 20 && rte_fastmem_alloc(1 << 20, 0, 0) != NULL; i++)
+		;
+}
+
+/* With huge pages, EAL maps memory when it is needed. Else all is there from the beginning. */
+static int
+a_child_without_what_its_parent_took_after_the_fork_is_refused(void)
+{
+	void *obj;
+
+	TEST_CALL(allocate(objs, 1));
+	TEST_CALL(fork_and_wait_for_the_end(grow));
+	obj = rte_fastmem_alloc(64, 0, 0);
+	if (rte_eal_has_hugepages() == 0)
+		TEST_ASSERT(obj != NULL);
+	else
+		TEST_ASSERT(obj == NULL && rte_errno == ENODEV);
+	return TEST_SUCCESS;
+}
+
 static int
 nobody_succeeds_a_parent_that_has_ended_fastmem(void)
 {
@@ -832,6 +857,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(a_daemon_of_two_forks_goes_on),
 	TEST_CASE(a_daemon_whose_parent_calls_exit_goes_on),
 	TEST_CASE(of_several_children_one_goes_on),
+	TEST_CASE(a_child_without_what_its_parent_took_after_the_fork_is_refused),
 	TEST_CASE(nobody_succeeds_a_parent_that_has_ended_fastmem),
 	TEST_CASE(an_object_that_the_parent_has_reclaimed_is_not_put_by_its_successor),
 	TEST_CASE(a_succession_that_fails_is_told_with_its_reason_and_tried_again),

@@ -23,11 +23,13 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
 
+#include "fastmem_eal.h"
 #include "fastmem_private.h"
 
 #define WAIT_MS 1000
@@ -143,6 +145,49 @@ is_told(int error)
 	return told;
 }
 
+/* Whether a byte of EAL's memory can be read here. If the kernel does not tell: so one assumes. */
+static bool
+is_readable(const void *addr)
+{
+	char byte;
+	const struct iovec to = { &byte, 1 };
+	const struct iovec from = { (void *)(uintptr_t)addr, 1 };
+
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1 || errno != EFAULT;
+}
+
+static bool
+is_here(const struct rte_memzone *zone)
+{
+	size_t step = RTE_MAX(zone->hugepage_sz, (uint64_t)getpagesize());
+	size_t at;
+
+	for (at = 0; at < zone->len; at += step)
+		if (!is_readable(RTE_PTR_ADD(zone->addr, at)))
+			return false;
+	return is_readable(RTE_PTR_ADD(zone->addr, zone->len - 1));
+}
+
+/*
+ * In a child whose parent has ended: EAL maps what it takes into the process that does so, and a
+ * child has what was there at the fork. First the bookkeeping, as it has the descriptors of chunks.
+ */
+static bool
+memory_is_here(struct fastmem_ctl *ctl)
+{
+	uint32_t i, first;
+
+	for (i = 0; i < ctl->meta.n_zones; i++)
+		if (!is_here(ctl->meta.zones[i]))
+			return false;
+	for (i = 0; i < ctl->n_sockets; i++)
+		for (first = ctl->arenas[i].chunks; first != 0;
+				first = fastmem_granule(first)->chunk_next)
+			if (!is_here(fastmem_granule(first)->zone))
+				return false;
+	return true;
+}
+
 /*
  * In a child, under life_lock: 0 if it is to have fastmem from now on, to be followed by
  * fastmem_fork_settle(). Else a negative errno, of which a line in the log tells.
@@ -152,6 +197,16 @@ fastmem_fork_succeed(void)
 {
 	int ret = claim();
 
+	if (ret == 0 && fastmem_is_primary() && !memory_is_here(fastmem_ctl())) {
+		/* For good. Pairs with the exchange in claim(). */
+		__atomic_store_n(&succession->name, 0, __ATOMIC_RELEASE);
+		is_told(-ENODEV);
+		FASTMEM_LOG(ERR, "process %d was forked from %u, which has taken memory from EAL since "
+			"then, and ended: that is not mapped here, and calls fail with ENODEV. Fork "
+			"before fastmem is used, or rte_fastmem_reserve() what is needed before",
+			(int)getpid(), holder.pid);
+		return -ENODEV;
+	}
 	if (ret == 0 || is_told(ret))
 		return ret;
 	if (ret == -EBUSY)
