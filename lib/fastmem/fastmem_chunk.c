@@ -33,6 +33,8 @@ set_size(struct fastmem_arena *arena, uint64_t n)
 {
 	uint64_t *n_times = n > arena->n_granules ? &arena->n_growths : &arena->n_shrinks;
 
+	if (n == arena->n_granules)
+		return; /* a repair has found it right */
 	__atomic_store_n(n_times, *n_times + 1, __ATOMIC_RELAXED);
 	if (n > arena->n_granules) {
 		arena->n_missed = 0;

@@ -457,6 +457,7 @@ fastmem_end_serving(void)
 	state = fastmem_process_state();
 	if (state == FASTMEM_PROCESS_OPEN || state == FASTMEM_PROCESS_CLOSED)
 		fastmem_mp_refuse();
+	fastmem_telemetry_end();
 	life_end(&life);
 }
 

@@ -288,6 +288,7 @@ struct fastmem_life_guard {
 
 /* fastmem_telemetry.c */
 void fastmem_telemetry_start(const struct fastmem_life_guard *life_guard);
+void fastmem_telemetry_end(void);
 void fastmem_end(void);
 
 /* process_unload.c */

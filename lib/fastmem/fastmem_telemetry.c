@@ -7,8 +7,8 @@
  * statistics, of all processes; nothing is counted here. EAL calls in threads of its own, one for
  * each client, and has a socket in the primary only.
  *
- * A command cannot be taken back from EAL. So the object that has this code stays loaded from then
- * on, and a plug-in that has it by the static library, and may be unloaded, has no commands.
+ * A command cannot be taken back from EAL. So there are none where this code may be unloaded, as in
+ * a plug-in with the static library. The shared ones are linked with -z nodelete.
  */
 
 #include <dlfcn.h>
@@ -33,8 +33,6 @@
 #define AT_ONCE 64
 #define MAX_THREADS 65536
 
-/* What the names of all libraries that have this code begin with. */
-#define LIBRARIES "librte_fastmem"
 
 /* Numbers had no sign as "u64" until 22.11, and as "uint" since 23.03, when "int" got 64 bits. */
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
@@ -49,6 +47,14 @@
 
 /* Set once, before the first command is registered. */
 static struct fastmem_life_guard guard;
+static bool ended; /* under life_lock */
+
+static void
+add_container(struct rte_tel_data *d, const char *name, struct rte_tel_data *value)
+{
+	if (rte_tel_data_add_dict_container(d, name, value, 0) != 0)
+		rte_tel_data_free(value);
+}
 
 static void
 add(struct rte_tel_data *d, const char *name, uint64_t value)
@@ -151,7 +157,7 @@ add_socket(struct rte_tel_data *d, const struct fastmem_arena *arena)
 	add(socket, "n_shrinks", __atomic_load_n(&arena->n_shrinks, __ATOMIC_RELAXED));
 	if (limit != SIZE_MAX)
 		add(socket, "bytes_limit", limit);
-	rte_tel_data_add_dict_container(d, name, socket, 0);
+	add_container(d, name, socket);
 }
 
 static int
@@ -393,8 +399,8 @@ answer_processes(const char *params, struct rte_tel_data *d)
 		add(process, "n_threads", list[i].n_threads);
 		add_signed(process, "n_objects", list[i].n_objects);
 		add_signed(process, "n_bytes", list[i].n_bytes);
-		snprintf(name, sizeof(name), "process_%u", list[i].pid);
-		rte_tel_data_add_dict_container(d, name, process, 0);
+		snprintf(name, sizeof(name), "process_%u", i);
+		add_container(d, name, process);
 	}
 	return 0;
 }
@@ -462,7 +468,7 @@ answer_chunks(const char *params, struct rte_tel_data *d)
 		add(chunk, "bytes_held_back", chunks[i].bytes_zone -
 			((uint64_t)chunks[i].n << RTE_FASTMEM_GRANULE_SHIFT));
 		snprintf(text, sizeof(text), "chunk_%" PRIu64, skip + i);
-		rte_tel_data_add_dict_container(d, text, chunk, 0);
+		add_container(d, text, chunk);
 	}
 	return 0;
 }
@@ -504,7 +510,9 @@ serve(const char *name, const char *params, struct rte_tel_data *d)
 		params = NULL;
 	if (!guard.begin(&life))
 		return -EBUSY;
-	if (fastmem_process_state() != FASTMEM_PROCESS_OPEN) {
+	/* Where EAL's end could not be seen, its memory tells. */
+	if (fastmem_process_state() != FASTMEM_PROCESS_OPEN || ended ||
+			!fastmem_is_mapped(fastmem_ctl())) {
 		ret = refuse(d, "fastmem is not initialised in this process");
 	} else {
 		for (i = 0; i < RTE_DIM(commands) - 1 && strcmp(name, commands[i].name) != 0; i++)
@@ -515,27 +523,27 @@ serve(const char *name, const char *params, struct rte_tel_data *d)
 	return ret;
 }
 
-/* Make this code stay loaded from here on. False: it is a plug-in's, which may want to go. */
-static bool
-stay_loaded(void)
-{
-	struct link_map *map;
-	const char *file;
-	Dl_info info;
-	void *object;
+static bool stays; /* loaded, as long as the process lives */
 
-	if (dladdr1((void *)(uintptr_t)serve, &info, (void **)&map, RTLD_DL_LINKMAP) == 0 ||
-			map->l_name[0] == '\0')
-		return true; /* the program itself */
-	file = strrchr(map->l_name, '/');
-	file = file != NULL ? file + 1 : map->l_name;
-	if (strncmp(file, LIBRARIES, strlen(LIBRARIES)) != 0)
-		return false;
-	object = dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-	if (object == NULL)
-		return false;
-	dlclose(object);
-	return true;
+/* When this code is loaded, as the loader has a lock for what it tells. */
+RTE_INIT(find_whether_it_stays)
+{
+	const struct link_map *map;
+	const ElfW(Dyn) *entry;
+	Dl_info info;
+
+	stays = dladdr1((void *)(uintptr_t)serve, &info, (void **)&map, RTLD_DL_LINKMAP) == 0 ||
+		map->l_name[0] == '\0'; /* the program itself */
+	for (entry = stays ? NULL : map->l_ld; entry != NULL && entry->d_tag != DT_NULL; entry++)
+		if (entry->d_tag == DT_FLAGS_1)
+			stays = (entry->d_un.d_val & DF_1_NODELETE) != 0;
+}
+
+/* EAL is about to end: it does not end the threads that serve. Under life_lock. */
+void
+fastmem_telemetry_end(void)
+{
+	ended = true;
 }
 
 /* At each begin of fastmem in the primary. Under life_lock. */
@@ -549,7 +557,7 @@ fastmem_telemetry_start(const struct fastmem_life_guard *life_guard)
 		return;
 	started = true;
 	guard = *life_guard;
-	if (!stay_loaded()) {
+	if (!stays) {
 		FASTMEM_LOG(DEBUG, "no telemetry: this code may be unloaded");
 		return;
 	}

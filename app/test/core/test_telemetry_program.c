@@ -10,11 +10,13 @@
  *   pools N                          makes N pools more, named "extra-0", ...
  *   limit BYTES                      sets the limit of all sockets
  *   deinit | init                    ends fastmem, begins it again
+ *   cleanup                          ends EAL, with fastmem in it
  *
  * Each is answered by one line; the end of its input ends it. A secondary has a few objects only.
  */
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +31,7 @@
 #define POOLED 7 /* got from a pool of 100 */
 
 static void *objs[SMALL + LARGE];
+static bool has_ended;
 
 static int
 allocate_few(void)
@@ -150,6 +153,9 @@ obey(char *line)
 		printf("0\n");
 	} else if (strcmp(line, "init") == 0) {
 		printf("%d\n", rte_fastmem_init());
+	} else if (strcmp(line, "cleanup") == 0) {
+		printf("%d\n", rte_eal_cleanup());
+		has_ended = true;
 	} else {
 		printf("unknown: %s\n", line);
 	}
@@ -171,5 +177,5 @@ main(int argc, char **argv)
 		fflush(stdout);
 	}
 	rte_fastmem_deinit();
-	return rte_eal_cleanup() == 0 ? 0 : 1;
+	return has_ended || rte_eal_cleanup() == 0 ? 0 : 1;
 }
