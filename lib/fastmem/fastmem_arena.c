@@ -163,8 +163,9 @@ chunk_add_mapped(struct fastmem_arena *arena, uint32_t min)
 	n -= n > 0;
 	if (n < least || least >= PAGE_GRANULES)
 		return -ENOMEM;
-	n = RTE_MIN(n / MAPPED_SHARE, (uint64_t)PAGE_GRANULES - 1);
-	n = RTE_MAX(n, (uint64_t)least);
+	/* A large object is not to fill it alone. */
+	n = RTE_MAX(n / MAPPED_SHARE, RTE_MIN(n, (uint64_t)least * 2));
+	n = RTE_MIN(n, (uint64_t)PAGE_GRANULES - 1);
 	return fastmem_chunk_add(arena, n, n, false, 0, false);
 }
 
