@@ -6,7 +6,7 @@
  * Processes that attach and leave while the primary gives fastmem up, and one of which may be
  * killed between any two steps. lib/fastmem/process/process_alive.c: fastmem_alive_enter(),
  * fastmem_alive_take(), fastmem_alive_entered(), fastmem_alive_leave() and fastmem_alive_shut();
- * process.c: join() and fastmem_peers_leave(); fastmem_init.c: join() and destroy().
+ * process.c: join() and fastmem_peers_leave(); fastmem_init.c: join(); fastmem_create.c: fastmem_destroy().
  *
  * Checked: nobody accesses shared memory that is destroyed; it is destroyed in the end; nobody
  * waits for a dead process. See README.md.

@@ -5,7 +5,7 @@
 /*
  * What a process has of a pool: a thread that ends, or that gets another lcore id, books it while
  * the pool is freed, and while the next pool of that place and the next thread of those caches
- * begin. lib/fastmem/process/process.c: fastmem_peer_count_held() and count_held(); pool.c:
+ * begin. lib/fastmem/lib/fastmem/fastmem_thread.c: fastmem_peer_count_held() and count_held(); pool.c:
  * pool_end() with fastmem_cache_forget(); fastmem_thread.c: thread_give_back() and tcache_reuse().
  *
  * Checked: in the end, the account of each process is what its application has of the pool that

@@ -81,7 +81,7 @@ exports_only_rte() {
 	local strange
 
 	nm -D --defined-only "$(find "$prefix" -name librte_fastmem.so)" >"$scratch/symbols"
-	# The names of versions are among them, a function of EAL (see process_cleanup.c), and what
+	# The names of versions are among them, a function of EAL (see process_eal_cleanup.c), and what
 	# librte_fastmem_debug calls.
 	strange=$(awk '$3 !~ /^rte_fastmem_/ && $3 !~ /^(EXPERIMENTAL|INTERNAL|DPDK_[0-9.]+)(@|$)/ &&
 		$3 !~ /^rte_eal_cleanup@/ && $3 !~ /^fastmem_[a-z_]*@@INTERNAL$/ { print $3 }' "$scratch/symbols")

@@ -72,7 +72,7 @@ swap_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
 /*
  * Give the bin a slab, and grow its arena if flags allow. Returns false if there is none.
  * reclaimed: whether others' memory was reclaimed in this refill. That is done once, and by one of
- * two ways: first from large objects, then, if these had none, from other sizes.
+ * two ways: first from large objects, and if there is still no slab, from other sizes.
  */
 static bool
 slab_more(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags, bool *reclaimed)
@@ -379,7 +379,7 @@ counts_make(struct fastmem_tcache *t, unsigned int bin)
 	block = fastmem_meta_alloc(FASTMEM_COUNTS_BYTES, false);
 	if (block == NULL)
 		return false;
-	/* Pairs with the acquire in fastmem_counts(): who sees it, sees zeroes. */
+	/* Pairs with the acquire in fastmem_counts_block(): who sees it, sees zeroes. */
 	MOVE(t->pool_counts[(bin - fastmem_ctl()->first_pool_bin) / FASTMEM_COUNTS_PER_BLOCK],
 		block);
 	return true;

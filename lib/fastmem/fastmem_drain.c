@@ -36,7 +36,10 @@ fastmem_drain_end(struct fastmem_arena *arena, uint32_t ticket)
 {
 	uint32_t expected = ticket;
 
-	/* 0 would say that it is not drained, which does no harm. */
+	/*
+	 * 0 would say that it is not drained, which does no harm. Pairs with the acquires in
+	 * fastmem_is_drained() and fastmem_failure_epoch().
+	 */
 	__atomic_compare_exchange_n(&arena->drain, &expected, ticket + 1, false,
 		__ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
@@ -55,6 +58,7 @@ fastmem_drain_undo(struct fastmem_arena *arena)
 bool
 fastmem_is_drained(const struct fastmem_arena *arena)
 {
+	/* Pairs with the release in fastmem_drain_end(). */
 	uint32_t drain = __atomic_load_n(&arena->drain, __ATOMIC_ACQUIRE);
 
 	return drain != 0 && (drain & 1) == 0;

@@ -30,7 +30,7 @@ struct fastmem_settings {
 	bool level_said; /* by the environment */
 };
 
-/* Unless it says otherwise, a hook of an object or slab must bear that nothing is checked. */
+/* Unless it says otherwise, a hook of an object or slab may be called while nothing is checked. */
 struct fastmem_hooks {
 	/* Of the build, for two libraries that do not belong together to be told. */
 	uint32_t version; /* FASTMEM_LAYOUT_VERSION */
@@ -92,7 +92,7 @@ struct fastmem_hooks {
 	void (*enter_eal)(void);
 	void (*leave_eal)(void);
 
-	/* Begin and end, under life_lock. create and attach: fastmem_init.c. */
+	/* Begin and end, under life_lock. create: fastmem_create.c; attach: also fastmem_init.c. */
 	int (*read_conf)(const char *environment, struct fastmem_settings *s);
 	int (*create)(struct fastmem_ctl *ctl, const struct fastmem_settings *s);
 	void (*attach)(const struct fastmem_ctl *ctl, const struct fastmem_settings *s);

@@ -23,7 +23,7 @@ static pthread_mutex_t life_lock = PTHREAD_MUTEX_INITIALIZER;
 static __thread bool has_life_lock;
 static uint32_t close_due; /* atomic: the message that tells so came while another had the lock */
 
-/* In a secondary, under life_lock. Whether there was such a message, memory tells. */
+/* In a secondary, under life_lock. ctl.ready tells whether the primary has ended. */
 static void
 close_if_ended(void)
 {
@@ -135,7 +135,10 @@ join(struct fastmem_ctl *ctl)
 	return 0;
 }
 
-/* In a secondary: whether it can use the shared state, as conf wants it. -EAGAIN: see there. */
+/*
+ * In a secondary: whether it can use the shared state, as conf wants it. -EAGAIN: the hooks are to
+ * be loaded first, see fastmem_hooks_retry().
+ */
 static int
 check_shared(const struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf,
 		struct fastmem_settings *settings)
@@ -381,7 +384,7 @@ rte_fastmem_deinit(void)
 		return;
 	if (fastmem_process_state() == FASTMEM_PROCESS_FORKED)
 		succeed();
-	/* Where process_cleanup.c could not see EAL's end. */
+	/* Where process_eal_cleanup.c could not see EAL's end. */
 	if (fastmem_ctl() != NULL && !fastmem_is_mapped(fastmem_ctl()))
 		forget();
 	state = fastmem_process_state();

@@ -137,7 +137,7 @@ is_low(struct fastmem_meta *meta, size_t size)
 	return low;
 }
 
-/* See to it that size bytes can be taken. Not from a thread that has a lock. */
+/* Make sure that size bytes can be taken. The caller holds no lock. */
 int
 fastmem_meta_grow(size_t size)
 {
@@ -225,7 +225,7 @@ fastmem_meta_read(int socket_id, struct fastmem_socket_figures *out)
 	}
 }
 
-/* See to it that threads and sizes which come up next find bookkeeping memory. */
+/* Reserve metadata for threads and sizes that come next. */
 int
 fastmem_meta_stock(void)
 {

@@ -6,14 +6,13 @@
 #define FASTMEM_PRIVATE_H
 
 /*
- * What the files of fastmem share. Which layer each is of, what may call what, and what does so
- * although it should not: lib/layers.
+ * What the files of fastmem share. lib/layers lists which layer each is of: what may call what.
  *
  *   fastmem_init.c           the begin and the end, and how a secondary attaches
  *   fastmem_create.c         the shared state: made and given back
  *   process/process_fork.c   children of fork(), and which of them goes on
  *   process/process_unload.c   a plug-in that has the library is closed
- *   process/process_cleanup.c  EAL ends before fastmem
+ *   process/process_eal_cleanup.c  EAL ends before fastmem
  *   fastmem_alloc.c          the interface: arguments, sockets, fallback
  *   fastmem_realloc.c        objects that change their size
  *   fastmem_control.c        memory that is reserved, limited, given back
@@ -51,7 +50,7 @@
  *   fastmem_state.c          what this process knows of fastmem
  *   fastmem_mutex.c          robust mutexes
  *   fastmem_log.c            lines that wait until no lock is held
- *   fastmem_parse.c          sizes and words of environment variables
+ *   fastmem_parse.c          sizes in environment variables
  *   fastmem_export.c         inline functions, for those who cannot include them
  *   fastmem_lock.c           checks the order of locks, in builds with assertions
  *   process/process_mp.c     what a secondary process asks of the primary: growth
@@ -272,6 +271,7 @@ int fastmem_create(const struct fastmem_settings *settings);
 void fastmem_destroy(struct fastmem_ctl *ctl);
 
 /* fastmem_init.c */
+void fastmem_end(void);
 void fastmem_close_attached(void);
 void fastmem_forget(void);
 void fastmem_end_serving(void);
@@ -289,7 +289,6 @@ struct fastmem_life_guard {
 /* fastmem_telemetry.c */
 void fastmem_telemetry_start(const struct fastmem_life_guard *life_guard);
 void fastmem_telemetry_end(void);
-void fastmem_end(void);
 
 /* process_unload.c */
 void fastmem_unload_watch(void);
@@ -357,9 +356,6 @@ extern unsigned int fastmem_absent_sockets; /* for tests */
 
 /* fastmem_arena.c */
 void fastmem_arena_init(struct fastmem_arena *arena, int socket_id);
-void fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker);
-__rte_internal
-void fastmem_arena_lock(struct fastmem_arena *arena);
 int fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align);
 bool fastmem_arena_may_grow(const struct fastmem_arena *arena, uint32_t n, uint32_t align,
 		uint64_t now);
@@ -367,6 +363,11 @@ int fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes);
 uint64_t fastmem_arena_reserved(const struct fastmem_arena *arena);
 int fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n);
 size_t fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved_too);
+
+/* fastmem_chunk.c */
+void fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker);
+__rte_internal
+void fastmem_arena_lock(struct fastmem_arena *arena);
 void fastmem_arena_destroy(struct fastmem_arena *arena);
 void fastmem_arena_read(struct fastmem_arena *arena, struct fastmem_socket_figures *out);
 
@@ -393,6 +394,11 @@ void fastmem_bin_extent(struct fastmem_bin *bin, struct fastmem_extent *out);
 unsigned int fastmem_slab_alloc(struct fastmem_bin *bin, struct fastmem_magazine *m,
 		unsigned int n);
 void *fastmem_slab_alloc_one(struct fastmem_bin *bin, uint64_t *count);
+void fastmem_slab_free_array(struct fastmem_bin *from, void **objs, uint32_t *n_objs);
+void fastmem_slab_free(struct fastmem_bin *from, struct fastmem_magazine *m);
+void fastmem_slab_free_one(struct fastmem_bin *from, void *obj, uint64_t *count, int change);
+
+/* fastmem_slab_make.c */
 size_t fastmem_slab_meta_bytes(const struct fastmem_bin *bin);
 int fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags);
 bool fastmem_slab_may_grow(const struct fastmem_bin *bin, uint64_t now);
@@ -402,9 +408,6 @@ void fastmem_slab_enter(struct fastmem_bin *bin, struct fastmem_granule *slab);
 struct fastmem_granule *fastmem_slab_leave(struct fastmem_bin *bin, uint32_t keep_slots);
 void fastmem_slab_end(struct fastmem_bin *bin, struct fastmem_granule *slab);
 unsigned int fastmem_slabs(struct fastmem_bin *bin, struct fastmem_granule ***slabs);
-void fastmem_slab_free_array(struct fastmem_bin *from, void **objs, uint32_t *n_objs);
-void fastmem_slab_free(struct fastmem_bin *from, struct fastmem_magazine *m);
-void fastmem_slab_free_one(struct fastmem_bin *from, void *obj, uint64_t *count, int change);
 void fastmem_slab_release_empty(struct fastmem_bin *bin);
 
 /* pool_external.c: under bin.lock */
@@ -467,15 +470,23 @@ bool fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin,
 void fastmem_cache_free_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin,
 		void *const *ptrs, unsigned int n);
 void fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int n);
+
+/* fastmem_cache_open.c */
 void fastmem_tcache_flush(struct fastmem_tcache *t, bool to_depots);
+bool fastmem_tcache_is_open(struct fastmem_tcache *t, const struct fastmem_bin *bin);
+void fastmem_cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin);
+void fastmem_magazine_discard(struct fastmem_magazine *m);
+int fastmem_bin_make_depots(struct fastmem_bin *bin, bool may_grow);
+
+/* fastmem_cache_lock.c */
 void fastmem_tcache_close(struct fastmem_tcache *t);
 bool fastmem_cache_is_moving(const struct fastmem_tcache *t, const struct fastmem_bin *bin);
 void fastmem_cache_close(struct fastmem_tcache *t, const struct fastmem_bin *bin);
-void fastmem_magazine_discard(struct fastmem_magazine *m);
-int fastmem_bin_make_depots(struct fastmem_bin *bin, bool may_grow);
-void fastmem_cache_flush(struct fastmem_tcache *t, struct fastmem_bin *bin);
 void fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin);
-bool fastmem_tcache_is_open(struct fastmem_tcache *t, const struct fastmem_bin *bin);
+__rte_internal
+void fastmem_caches_lock(struct fastmem_bin *bin);
+__rte_internal
+void fastmem_caches_unlock(struct fastmem_bin *bin);
 
 /* fastmem_reclaim.c: with the calling thread's caches, NULL if it has none */
 bool fastmem_bin_gather(const struct fastmem_tcache *t, struct fastmem_bin *bin);
@@ -488,17 +499,14 @@ void fastmem_tcaches_maintain(const struct fastmem_tcache *t);
 
 /* pool_steal.c */
 void fastmem_steal_init(void);
-__rte_internal
-void fastmem_caches_lock(struct fastmem_bin *bin);
-__rte_internal
-void fastmem_caches_unlock(struct fastmem_bin *bin);
 bool fastmem_steal(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping);
+
+/* pool_state.c */
+void fastmem_pools_lock(struct fastmem_ctl *ctl);
 
 /* pool.c */
 void fastmem_pools_init(struct fastmem_ctl *ctl);
 void fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer);
-void fastmem_pools_lock(struct fastmem_ctl *ctl);
-bool fastmem_pool_can_read_qsbr(const struct fastmem_pool *pool);
 extern uint32_t fastmem_readers_ms; /* that a pool is not freed for; tests set it */
 
 static inline struct fastmem_pool *
@@ -521,6 +529,7 @@ fastmem_pool_bin(const struct fastmem_pool *pool)
 }
 
 /* pool_grow.c */
+bool fastmem_pool_can_read_qsbr(const struct fastmem_pool *pool);
 void fastmem_pool_look_begin(struct fastmem_pool *pool);
 void fastmem_pool_look_end(struct fastmem_pool *pool);
 size_t fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id,

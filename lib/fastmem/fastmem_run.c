@@ -3,14 +3,16 @@
  */
 
 /*
- * Runs: sequences of free granules of a chunk, in lists by length, and found best-fit.
+ * Runs: sequences of free granules of a chunk, in lists by length. The list of the shortest that
+ * suffice serves, by the run that was entered last; the last list has all of FASTMEM_RUN_LISTS
+ * granules and more, and the first of these that suffices serves.
  *
  * A run never crosses a border of two chunks, nor a place where IO addresses are not
  * contiguous, and two free runs that could be one are one. The first and the last granule
  * of a run know its length.
  *
  * All under arena.lock: the functions of the interface take it, those that are said to be
- * under it have a caller that holds it. If its holder dies, fastmem_arena.c makes the lists
+ * under it have a caller that holds it. If its holder dies, fastmem_chunk.c makes the lists
  * anew from the states of the granules.
  */
 

@@ -5,8 +5,8 @@
 /*
  * Slabs come and go: a run of granules of the arena becomes a bin's slab, and goes back.
  *
- * A slab is made, which needs no lock of the bin, and then entered. While it is neither, its
- * granules are TAKEN, and name the process that has them.
+ * A slab is made, which needs no lock of the bin, and then entered. Until then its granules
+ * are TAKEN, and name the process that has them.
  */
 
 #include <stdlib.h>

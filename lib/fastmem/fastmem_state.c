@@ -3,7 +3,7 @@
  */
 
 /*
- * What this process knows of fastmem: any layer may read it, fastmem_init.c writes it. By way of
+ * What this process knows of fastmem: any layer may read it; each field is written by the layer that owns it. By way of
  * it, lower layers call upper ones: struct fastmem_upcalls.
  */
 

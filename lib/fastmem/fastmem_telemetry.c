@@ -33,16 +33,17 @@
 #define AT_ONCE 64
 #define MAX_THREADS 65536
 
-
-/* Numbers had no sign as "u64" until 22.11, and as "uint" since 23.03, when "int" got 64 bits. */
+/* The unsigned type is "u64" in 22.11 and "uint" since 23.03; "int" has 32 bits there, and 64 since. */
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
 #define TEL_UINT RTE_TEL_UINT_VAL
 #define tel_dict_uint rte_tel_data_add_dict_uint
 #define tel_array_uint rte_tel_data_add_array_uint
+#define tel_int(value) (value)
 #else
 #define TEL_UINT RTE_TEL_U64_VAL
 #define tel_dict_uint rte_tel_data_add_dict_u64
 #define tel_array_uint rte_tel_data_add_array_u64
+#define tel_int(value) ((int)RTE_MAX(value, (int64_t)INT32_MIN))
 #endif
 
 /* Set once, before the first command is registered. */
@@ -68,7 +69,7 @@ add_signed(struct rte_tel_data *d, const char *name, int64_t value)
 	if (value >= 0)
 		add(d, name, value);
 	else
-		rte_tel_data_add_dict_int(d, name, (int)RTE_MAX(value, (int64_t)INT32_MIN));
+		rte_tel_data_add_dict_int(d, name, tel_int(value));
 }
 
 /* Before anything else is in d. Returns 0, as for EAL this is an answer. */
@@ -218,11 +219,10 @@ add_cached(struct rte_tel_data *d, size_t size, unsigned int bin)
 
 		if (bin != 0 ? i != bin : i >= ctl->first_pool_bin || ctl->bins[i].slot_size != size)
 			continue;
-		/* Pairs with the release where the bin gets it. */
+		/* Pairs with the release in fastmem_bin_make_depots(). */
 		full = __atomic_load_n(&ctl->bins[i].full, __ATOMIC_ACQUIRE);
 		in_depots += full != NULL ? fastmem_depot_objects(full) : 0;
-		/* Pairs with the release in tcache_make(). */
-		for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next)
+		FASTMEM_FOREACH_TCACHE(t, ctl)
 			in_caches += fastmem_cache_objects(t, i);
 	}
 	add(d, "in_caches", in_caches);
@@ -349,8 +349,7 @@ answer_thread(const char *params, struct rte_tel_data *d)
 	if (!next_number(&rest, &tid) || rest != NULL || tid == 0 || tid > UINT32_MAX)
 		return refuse(d, "'%s' is no id of a thread: see /fastmem/threads",
 			params != NULL ? params : "");
-	/* Pairs with the release in tcache_make(). */
-	for (t = __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE); t != NULL; t = t->next) {
+	FASTMEM_FOREACH_TCACHE(t, ctl) {
 		owner = __atomic_load_n(&t->owner, __ATOMIC_RELAXED);
 		if ((uint32_t)owner == tid)
 			break;
@@ -392,7 +391,7 @@ answer_processes(const char *params, struct rte_tel_data *d)
 		char name[32];
 
 		if (process == NULL)
-			return -ENOMEM;
+			break;
 		rte_tel_data_start_dict(process);
 		add(process, "pid", list[i].pid);
 		add(process, "alive", list[i].alive);
@@ -459,7 +458,7 @@ answer_chunks(const char *params, struct rte_tel_data *d)
 		struct rte_tel_data *chunk = rte_tel_data_alloc();
 
 		if (chunk == NULL)
-			return -ENOMEM;
+			break;
 		snprintf(text, sizeof(text), "%p", fastmem_granule_addr(chunks[i].first));
 		rte_tel_data_start_dict(chunk);
 		rte_tel_data_add_dict_string(chunk, "address", text);

@@ -786,7 +786,7 @@ __rte_experimental
 int
 rte_fastmem_stats_shared_class(size_t class_size, struct rte_fastmem_lcore_class_stats *stats);
 
-/** What is in the backing memory of all sockets, and so cannot be given back to EAL. */
+/** What the backing memory of all sockets holds. */
 struct rte_fastmem_kept {
 	/** As in struct rte_fastmem_stats: the sum of these five while no thread is at work. */
 	uint64_t bytes_backing;
@@ -844,8 +844,8 @@ unsigned int
 rte_fastmem_threads(struct rte_fastmem_thread *list, unsigned int n);
 
 /**
- * Start all counters anew. What describes the present (bytes_*, in_use, slabs_*) is
- * not touched.
+ * Start all counters anew, those of pools (rte_fastmem_pool_stats()) included. What describes
+ * the present (bytes_*, in_use, slabs_*) is not touched.
  */
 __rte_experimental
 void

@@ -11,7 +11,7 @@
  *
  * Everything in this file is internal to fastmem; only the functions of
  * rte_fastmem.h are its interface. What is here is compiled into applications,
- * so any change to it changes the layout version in fastmem_private.h.
+ * so any change to it changes the layout version in fastmem_shared.h.
  *
  * A bin is a set of equal slots on one NUMA socket. Each thread has, for each
  * bin, a cache: a stack of free objects. A pop or a push on it is the fast

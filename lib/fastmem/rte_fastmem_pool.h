@@ -161,9 +161,9 @@ struct rte_fastmem_pool_stats {
 	uint32_t objects; /**< Objects that there are, in use or not. */
 	uint32_t in_use; /**< Objects got and not put. */
 	uint32_t deferred; /**< Among them: those put by this process, in a grace period. */
-	uint64_t get_total; /**< Objects got, ever. */
-	uint64_t put_total; /**< Objects put, ever. */
-	uint64_t get_failed; /**< Objects asked for in vain. */
+	uint64_t get_total; /**< Objects got since creation or rte_fastmem_stats_reset(). */
+	uint64_t put_total; /**< Objects put, likewise. */
+	uint64_t get_failed; /**< Objects that a get could not have, likewise. */
 	uint64_t bytes_backing; /**< Memory held, of no other user. */
 	uint64_t bytes_in_use; /**< Of objects in use, with header and padding. */
 	uint64_t bytes_wasted; /**< Held, and not usable for objects. */
@@ -612,7 +612,7 @@ rte_fastmem_pool_cache(const struct rte_fastmem_pool *pool)
 /*
  * Before a pop, the owner of a cache tells where top will be. Another thread that wants
  * the objects first forbids pops by base, and then makes sure by membarrier(2) that the
- * owner either has seen that or has told: pool.c. So neither needs a fence here.
+ * owner either has seen that or has told: pool_steal.c. So neither needs a fence here.
  */
 __rte_fastmem_always_inline void
 rte_fastmem_pool_popping(struct rte_fastmem_cache *c, void **top, unsigned int n)

@@ -17,7 +17,7 @@
  * 90 to 110, and backtrace() of the C library 3300 ("dpdk-fastmem-test -- stack_cost").
  *
  * Both are shared by the threads of the process, without locks. What falls out of them is
- * but slower.
+ * only slower.
  */
 
 #include <rte_branch_prediction.h>

@@ -163,7 +163,7 @@ static void
 place_set_pool(struct fastmem_place *place, const struct fastmem_bin *bin,
 		const struct fastmem_pool **pool)
 {
-	/* Pairs with the release in pool_create() and fastmem_bin_clear(). */
+	/* Pairs with the release in pool_setup() and fastmem_bin_clear(). */
 	*pool = __atomic_load_n(&bin->pool, __ATOMIC_ACQUIRE);
 	if (*pool == NULL)
 		return;

@@ -22,7 +22,7 @@ fastmem_debug_slab(struct fastmem_granule *slab, bool may_grow)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
 
-	/* What was a slab before is nobody's, and functions of a pool are to make objects in it. */
+	/* Unpoison the slab: constructors are about to run in it. */
 	if (fastmem_debug.tools != 0)
 		fastmem_track_plain(fastmem_granule_addr(slab->head), slab_bytes(slab));
 	if (!fastmem_debug_has_records(&ctl->bins[slab->bin])) {

@@ -186,7 +186,7 @@ note_left(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_
 	track.left[track.n_left++] = fastmem_record_object(bin, slab, r);
 }
 
-/* Memcheck does not bear with blocks that overlap. */
+/* Memcheck rejects blocks that overlap. */
 static void
 forget_left(void)
 {

@@ -31,7 +31,8 @@
  *  - There can be RTE_FASTMEM_MAX_POOLS of them.
  *  - A secondary process calls rte_mempool_lookup() or rte_mempool_walk() before others.
  *
- * Mempools that others make, such as those of mbufs, work with the same calls.
+ * Mempools of mbufs are replaced as well, unless ops of hardware are asked for; those with external
+ * buffers are not. Mempools that libraries make work with the same calls.
  *
  * Calls that cannot be replaced stop the compiler with a message that says what to write.
  * The first call that needs fastmem calls rte_fastmem_init(), if the application does not.

@@ -391,7 +391,7 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params)
 		pool_end(ctl, pool, true);
 		fastmem_pool_set_state(ctl, pool, FASTMEM_POOL_NONE);
 		fastmem_mutex_unlock(&ctl->peers_lock);
-		/* What was got for it in vain is of better use to others. */
+		/* Return the memory that was reserved for the pool that could not be made. */
 		fastmem_arena_trim(&ctl->arenas[socket], before, false);
 		rte_errno = -refuse(params, ENOMEM, "not enough memory");
 		return NULL;

@@ -85,7 +85,7 @@ is_of_pool(const struct queue *q, const struct fastmem_pool *pool)
 		__atomic_load_n(&pool->generation, __ATOMIC_RELAXED) && fastmem_pool_is_live(pool);
 }
 
-/* See to it that there is a queue for this pool. Returns 0 or -ENOMEM. */
+/* Make the queue of this pool if there is none. Returns 0 or -ENOMEM. */
 static int
 queue_prepare(struct queue *q, const struct fastmem_pool *pool)
 {

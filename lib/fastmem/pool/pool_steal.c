@@ -25,7 +25,7 @@
  * what is taken.
  *
  * The thief gives what it takes to the slabs and writes NULL in its place. The owner
- * sorts that out in its slow path: fastmem_fastmem_cache_restore(). Thieves exclude each
+ * sorts that out in its slow path: fastmem_cache_restore(). Thieves exclude each
  * other, and the slow path, by pool.caches. Modelled in models/take.pml.
  */
 
@@ -63,7 +63,7 @@ fastmem_steal_init(void)
 	fastmem_process.can_steal = registered == getpid() ||
 		membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) == 0;
 	if (!fastmem_process.can_steal)
-		FASTMEM_LOG(NOTICE, "membarrier() is not to be had: %s. Typed pools work without "
+		FASTMEM_LOG(NOTICE, "membarrier(2) is not available: %s. Typed pools work without "
 			"thread caches", strerror(errno));
 }
 

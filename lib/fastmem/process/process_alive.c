@@ -23,7 +23,7 @@
  * Modelled in models/attach.pml.
  *
  * The file also says where the shared state is, as looking for a memzone would take a lock of
- * EAL's that does not survive its holder. The granule map follows in it (fastmem_meta.c).
+ * EAL's that does not survive its holder. The granule map follows in it (fastmem_map.c).
  */
 
 #include <errno.h>

@@ -76,11 +76,12 @@ fastmem_fork_begin(void)
 
 	fastmem_alive_describe(&holder);
 	succession = page != MAP_FAILED ? page : NULL;
+	/* Pairs with the exchange in claim(). */
 	if (succession != NULL)
 		__atomic_store_n(&succession->name, name_of(&holder), __ATOMIC_RELEASE);
 }
 
-/* It has not any more, and nobody succeeds it. Under life_lock. */
+/* This process ends fastmem, and no child may take over. Under life_lock. */
 void
 fastmem_fork_end(void)
 {

@@ -86,7 +86,7 @@ maps_the_file(uint32_t pid)
 	return found;
 }
 
-/* Whether its pid is still that of this process. */
+/* Whether the pid still belongs to the process that was recorded. */
 bool
 fastmem_alive_pid(const struct fastmem_peer *process)
 {

@@ -251,7 +251,7 @@ class Magazine(Struct):
 
 
 class Tally:
-    """As struct tally in fastmem_stats.c."""
+    """As struct fastmem_tally in fastmem_tally.h."""
 
     FIELDS = ("alloc", "free", "alloc_misses", "free_misses", "nomem", "in_use", "misfreed",
               "cached")
@@ -565,7 +565,7 @@ class Fastmem:
             address = end
         return raw.split(b"\0")[0].decode(errors="replace")
 
-    # Figures, as fastmem_stats.c has them.
+    # Figures, as fastmem_tally.c has them.
 
     def cache_tally(self, t, bin_id):
         c, counts, now = t.cache(bin_id), t.count(bin_id), Tally()
