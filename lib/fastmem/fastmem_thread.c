@@ -205,7 +205,8 @@ fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsig
 	for (i = 1; i < ctl->n_bins; i++) {
 		struct fastmem_counts *counts = fastmem_counts(t, i);
 
-		if (counts == NULL || (int64_t)t->caches[i].n_in ==
+		/* A look, to save the lock: fastmem_cache_forget() may come in between, which makes both 0. */
+		if (counts == NULL || (int64_t)__atomic_load_n(&t->caches[i].n_in, __ATOMIC_RELAXED) ==
 				__atomic_load_n(&counts->held_before, __ATOMIC_RELAXED))
 			continue;
 		fastmem_caches_lock(&ctl->bins[i]);
