@@ -54,8 +54,7 @@ add_arena(struct fastmem_arena *arena, struct rte_fastmem_kept *kept)
 			kept->bytes_empty += granules_to_bytes(chunk->chunk_n);
 	}
 	fastmem_mutex_unlock(&arena->lock);
-	kept->bytes_reserved += granules_to_bytes(
-		__atomic_load_n(&arena->n_reserved, __ATOMIC_RELAXED));
+	kept->bytes_reserved += fastmem_arena_reserved(arena);
 }
 
 /* Bytes of objects of size classes in a thread's caches. */

@@ -97,6 +97,18 @@ fastmem_arena_bytes(const struct fastmem_arena *arena)
 	return __atomic_load_n(&arena->n_granules, __ATOMIC_RELAXED) << RTE_FASTMEM_GRANULE_SHIFT;
 }
 
+/* The arena of one of EAL's sockets; NULL: there is none. */
+static inline struct fastmem_arena *
+fastmem_arena_of(struct fastmem_ctl *ctl, int socket_id)
+{
+	unsigned int i;
+
+	for (i = 0; i < ctl->n_sockets; i++)
+		if (ctl->arenas[i].socket_id == socket_id)
+			return &ctl->arenas[i];
+	return NULL;
+}
+
 /* Whether it is known that EAL has no n units. now: cycles of EAL's timer. */
 static inline bool
 fastmem_refusal_holds(const struct fastmem_refusal *r, uint64_t n, uint64_t now)

@@ -39,18 +39,6 @@ fastmem_request_bin(const struct request *r, unsigned int i)
 	return &r->ctl->bins[r->ctl->arenas[socket].first_bin + r->offset];
 }
 
-/* The arena of a socket; NULL: there is none. */
-static inline struct fastmem_arena *
-fastmem_arena_of(struct fastmem_ctl *ctl, int socket_id)
-{
-	unsigned int i;
-
-	for (i = 0; i < ctl->n_sockets; i++)
-		if (ctl->arenas[i].socket_id == socket_id)
-			return &ctl->arenas[i];
-	return NULL;
-}
-
 /* fastmem_alloc.c */
 __rte_internal
 int fastmem_request_init(struct request *r, size_t size, size_t align, unsigned int flags,

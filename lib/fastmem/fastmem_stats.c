@@ -14,16 +14,15 @@
 #include "fastmem_hooks.h"
 #include "fastmem_tally.h"
 
-/* The class of a size; RTE_FASTMEM_N_CLASSES: no class has that size. */
-static unsigned int
-class_by_size(size_t class_size)
+static bool
+is_class_size(size_t class_size)
 {
 	size_t sizes[RTE_FASTMEM_N_CLASSES];
 	unsigned int i, n = rte_fastmem_classes(sizes);
 
 	for (i = 0; i < n && sizes[i] != class_size; i++)
 		;
-	return i;
+	return i < n;
 }
 
 /* The figures of all classes with slots of that size; of all bins if it is 0. */
@@ -109,7 +108,7 @@ rte_fastmem_stats_class(size_t class_size, struct rte_fastmem_class_stats *stats
 	struct fastmem_tally t;
 	unsigned int i;
 
-	if (stats == NULL || class_by_size(class_size) == RTE_FASTMEM_N_CLASSES)
+	if (stats == NULL || !is_class_size(class_size))
 		return -EINVAL;
 	if (ctl == NULL)
 		return -ENODEV;
@@ -146,7 +145,7 @@ key_class_stats(int key, size_t class_size, struct rte_fastmem_lcore_class_stats
 	struct fastmem_tally t;
 
 	if (stats == NULL || (class_size != 0 &&
-			class_by_size(class_size) == RTE_FASTMEM_N_CLASSES))
+			!is_class_size(class_size)))
 		return -EINVAL;
 	if (ctl == NULL)
 		return -ENODEV;
@@ -269,12 +268,10 @@ dump_arena(FILE *f, struct fastmem_arena *arena)
 {
 	uint64_t limit = __atomic_load_n(&arena->limit, __ATOMIC_RELAXED);
 	uint64_t n_granules, n_free;
-	unsigned int chunks = 0;
-	uint32_t head;
+	unsigned int chunks;
 
 	fastmem_arena_lock(arena);
-	for (head = arena->chunks; head != 0; head = fastmem_granule(head)->chunk_next)
-		chunks++;
+	chunks = arena->n_chunks;
 	n_granules = arena->n_granules;
 	n_free = arena->n_free;
 	fastmem_mutex_unlock(&arena->lock);

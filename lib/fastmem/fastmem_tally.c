@@ -290,21 +290,19 @@ fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	struct fastmem_bin_figures figures;
-	unsigned int i, socket;
+	struct fastmem_arena *arena = ctl != NULL ? fastmem_arena_of(ctl, socket_id) : NULL;
+	unsigned int i;
 
 	memset(out, 0, sizeof(*out));
-	for (socket = 0; ctl != NULL && socket < ctl->n_sockets; socket++)
-		if (ctl->arenas[socket].socket_id == socket_id)
-			break;
-	if (ctl == NULL || socket == ctl->n_sockets)
+	if (arena == NULL)
 		return false;
-	fastmem_arena_read(&ctl->arenas[socket], out);
+	fastmem_arena_read(arena, out);
 	fastmem_meta_read(socket_id, out);
 	for (i = 1; i < ctl->n_bins; i++) {
 		struct fastmem_bin *bin = &ctl->bins[i];
 		uint64_t n;
 
-		if (bin->socket != socket)
+		if (&ctl->arenas[bin->socket] != arena)
 			continue;
 		if (i < ctl->first_pool_bin) {
 			fastmem_bin_read(ctl, i, &figures);

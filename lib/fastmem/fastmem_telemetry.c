@@ -14,6 +14,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <link.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -116,18 +117,6 @@ static int
 refuse_first(struct rte_tel_data *d, const char *params)
 {
 	return refuse(d, "'%s' is no number of a first entry", params);
-}
-
-static const struct fastmem_arena *
-arena_by_socket(uint64_t socket_id)
-{
-	const struct fastmem_ctl *ctl = fastmem_ctl();
-	unsigned int i;
-
-	for (i = 0; i < ctl->n_sockets; i++)
-		if (ctl->arenas[i].socket_id == (int64_t)socket_id)
-			return &ctl->arenas[i];
-	return NULL;
 }
 
 static const char *
@@ -414,9 +403,8 @@ struct chunk {
 
 /* Chunks of an arena from a number on: returns how many, AT_ONCE at most. */
 static unsigned int
-read_chunks(const struct fastmem_arena *of, uint64_t skip, struct chunk *chunks)
+read_chunks(struct fastmem_arena *arena, uint64_t skip, struct chunk *chunks)
 {
-	struct fastmem_arena *arena = &fastmem_ctl()->arenas[of - fastmem_ctl()->arenas];
 	unsigned int n = 0;
 	uint32_t first;
 
@@ -440,14 +428,16 @@ read_chunks(const struct fastmem_arena *of, uint64_t skip, struct chunk *chunks)
 static int
 answer_chunks(const char *params, struct rte_tel_data *d)
 {
-	const struct fastmem_arena *arena;
+	struct fastmem_arena *arena = NULL;
 	struct chunk chunks[AT_ONCE];
 	const char *rest = params;
 	uint64_t socket_id, skip;
 	unsigned int i, n;
 	char text[32];
 
-	if (!next_number(&rest, &socket_id) || (arena = arena_by_socket(socket_id)) == NULL)
+	if (next_number(&rest, &socket_id) && socket_id <= INT_MAX)
+		arena = fastmem_arena_of(fastmem_ctl(), socket_id);
+	if (arena == NULL)
 		return refuse(d, "'%s' begins with no NUMA socket that has memory",
 			params != NULL ? params : "");
 	if (!first_of_list(rest, &skip))

@@ -13,7 +13,6 @@ import contextlib
 import json
 import os
 import socket
-import subprocess
 import sys
 import threading
 import unittest
@@ -22,6 +21,8 @@ sys.dont_write_bytecode = True
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 sys.path.insert(0, os.path.join(TOP, "tools"))
 from testrun import unit  # noqa: E402  pylint: disable=wrong-import-position
+sys.path.insert(0, os.path.join(TOP, "app/test/harness"))
+from watched import Watched  # noqa: E402  pylint: disable=wrong-import-position
 
 SUITE = "telemetry"
 WITH_EAL = os.path.join(TOP, "tools/with-eal.sh")
@@ -29,18 +30,10 @@ PAGES, PROGRAM = sys.argv[1], os.path.abspath(sys.argv[2])
 LONGEST = 1 << 20
 
 
-class Process:
+class Process(Watched):
     """A process with fastmem, and perhaps a client of its telemetry."""
 
-    def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True)
-        for line in self.process.stdout:
-            words = line.split()
-            if len(words) == 2 and words[0].isdigit() and words[1].startswith("/"):
-                break
-        self.socket = None
-        self.pid, self.runtime = int(words[0]), words[1]
+    socket = None
 
     def client(self):
         found = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -50,11 +43,6 @@ class Process:
     def connect(self):
         self.socket = self.client()
         self.socket.recv(LONGEST)  # EAL's greeting
-
-    def tell(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().rstrip("\n")
 
     def figures(self, line):
         return json.loads(self.tell(line))
@@ -68,9 +56,7 @@ class Process:
     def end(self):
         if self.socket is not None:
             self.socket.close()
-        self.process.stdin.close()
-        self.process.stdout.close()
-        return self.process.wait(60)
+        return super().end()
 
 
 def primary(level="off"):
@@ -250,7 +236,7 @@ class Telemetry(unittest.TestCase):
     @unittest.skipIf(PAGES == "--no-huge", "no secondaries without huge pages")
     def test_the_primary_tells_of_its_secondaries(self):
         # EAL opens no socket in a secondary.
-        prefix = os.path.basename(self.primary.runtime)
+        prefix = self.primary.prefix
         secondary = Process([PROGRAM, "--proc-type=secondary", "--file-prefix", prefix, "--no-pci"])
         try:
             self.assertEqual(self.primary.ask("/fastmem/class,256")["in_use"], 5)

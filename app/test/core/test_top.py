@@ -23,6 +23,8 @@ sys.dont_write_bytecode = True
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 sys.path.insert(0, os.path.join(TOP, "tools"))
 from testrun import unit  # noqa: E402  pylint: disable=wrong-import-position
+sys.path.insert(0, os.path.join(TOP, "app/test/harness"))
+from watched import Watched  # noqa: E402  pylint: disable=wrong-import-position
 
 SUITE = "top"
 WITH_EAL = os.path.join(TOP, "tools/with-eal.sh")
@@ -31,29 +33,8 @@ PROGRAM = os.path.abspath(sys.argv[1])
 PATIENCE = 60  # seconds
 
 
-class Watched:
-    """A process with fastmem."""
-
-    def __init__(self, *options):
-        self.process = subprocess.Popen(
-            [WITH_EAL, "--no-huge", "--memory", "128", PROGRAM, *options], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        for line in self.process.stdout:
-            words = line.split()
-            if len(words) == 2 and words[0].isdigit() and words[1].startswith("/"):
-                break
-        self.pid, self.runtime = int(words[0]), words[1]
-        self.prefix = os.path.basename(self.runtime)
-
-    def tell(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().rstrip("\n")
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.stdout.close()
-        return self.process.wait(PATIENCE)
+def watched():
+    return Watched([WITH_EAL, "--no-huge", "--memory", "128", PROGRAM])
 
 
 class Terminal:
@@ -105,7 +86,7 @@ def run(*arguments, **environment):
 class Top(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.watched = Watched()
+        cls.watched = watched()
 
     @classmethod
     def tearDownClass(cls):
@@ -166,7 +147,7 @@ class Top(unittest.TestCase):
         self.assertEqual(terminal.end(), 0)
 
     def test_what_ends_is_told(self):
-        other = Watched()
+        other = watched()
         terminal = Terminal("-f", other.prefix, "-d", "0.2")
         self.assertTrue(terminal.shows(r"64 .*1000"), terminal.text)
         self.assertEqual(other.end(), 0)
@@ -174,7 +155,7 @@ class Top(unittest.TestCase):
         self.assertEqual(terminal.end(), 1)
 
     def test_fastmem_that_has_ended_is_told(self):
-        other = Watched()
+        other = watched()
         try:
             self.assertEqual(other.tell("deinit"), "0")
             self.refused("process %d has ended its use of fastmem" % other.pid, "-f", other.prefix,
