@@ -20,8 +20,15 @@
  */
 static pthread_mutex_t life_lock = PTHREAD_MUTEX_INITIALIZER;
 
+static const struct fastmem_server *server; /* set before main(), or while this is loaded */
 static __thread bool has_life_lock;
 static uint32_t close_due; /* atomic: the message that tells so came while another had the lock */
+
+void
+fastmem_server_register(const struct fastmem_server *s)
+{
+	server = s;
+}
 
 /* In a secondary, under life_lock. ctl.ready tells whether the primary has ended. */
 static void
@@ -96,7 +103,8 @@ primary_init(const struct fastmem_settings *settings)
 		return ret;
 	fastmem_fork_begin();
 	fastmem_unload_watch();
-	fastmem_telemetry_start(&(const struct fastmem_life_guard){ life_begin, life_end });
+	if (server != NULL)
+		server->start(&(const struct fastmem_life_guard){ life_begin, life_end });
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	ret = fastmem_mp_start();
 	if (ret != 0)
@@ -460,7 +468,8 @@ fastmem_end_serving(void)
 	state = fastmem_process_state();
 	if (state == FASTMEM_PROCESS_OPEN || state == FASTMEM_PROCESS_CLOSED)
 		fastmem_mp_refuse();
-	fastmem_telemetry_end();
+	if (server != NULL)
+		server->end();
 	life_end(&life);
 }
 

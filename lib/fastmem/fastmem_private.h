@@ -60,8 +60,9 @@
  *   fastmem_tally.c          reads what was done with bins, and what there is
  *   fastmem_stats.c          the same summed up, for the statistics and the dump
  *   fastmem_kept.c           the same: what keeps memory
- *   fastmem_telemetry.c      the same: for DPDK's telemetry
  *   app/test/harness/fastmem_verify.c  reads all of the above, for tests
+ *
+ * DPDK's telemetry is in lib/fastmem/telemetry, and is registered by fastmem_server_register().
  *
  * Checking is in lib/fastmem_debug, of which fastmem_debug.h tells: it plugs into the hooks of
  * fastmem_hooks.h, where objects and slabs come and go. Drop-in names are in lib/fastmem_replace.
@@ -298,9 +299,15 @@ struct fastmem_life_guard {
 	void (*end)(const struct fastmem_life *life);
 };
 
-/* fastmem_telemetry.c */
-void fastmem_telemetry_start(const struct fastmem_life_guard *life_guard);
-void fastmem_telemetry_end(void);
+/*
+ * What serves others in threads of its own, and that the core does not know: lib/fastmem/telemetry.
+ * Registered by a constructor. Both are called under life_lock.
+ */
+struct fastmem_server {
+	void (*start)(const struct fastmem_life_guard *guard); /* fastmem begins in the primary */
+	void (*end)(void); /* EAL is about to end */
+};
+void fastmem_server_register(const struct fastmem_server *server);
 
 /* process_unload.c */
 void fastmem_unload_watch(void);

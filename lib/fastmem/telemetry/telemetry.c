@@ -529,15 +529,15 @@ RTE_INIT(find_whether_it_stays)
 }
 
 /* EAL is about to end: it does not end the threads that serve. Under life_lock. */
-void
-fastmem_telemetry_end(void)
+static void
+serving_end(void)
 {
 	ended = true;
 }
 
 /* At each begin of fastmem in the primary. Under life_lock. */
-void
-fastmem_telemetry_start(const struct fastmem_life_guard *life_guard)
+static void
+serving_start(const struct fastmem_life_guard *life_guard)
 {
 	static bool started;
 	unsigned int i;
@@ -553,4 +553,15 @@ fastmem_telemetry_start(const struct fastmem_life_guard *life_guard)
 	for (i = 0; i < RTE_DIM(commands); i++)
 		if (rte_telemetry_register_cmd(commands[i].name, serve, commands[i].help) != 0)
 			FASTMEM_LOG(DEBUG, "%s is not served", commands[i].name);
+}
+
+/* A static program names it to the linker, as nothing else refers to this file: see meson.build. */
+const struct fastmem_server fastmem_telemetry = {
+	.start = serving_start,
+	.end = serving_end,
+};
+
+RTE_INIT(serving_register)
+{
+	fastmem_server_register(&fastmem_telemetry);
 }
