@@ -154,27 +154,31 @@ measure_exhausted(enum mode mode)
 	return cycles;
 }
 
-/* Fastmem with a socket that has no memory, and objects in the depots of the one that has. */
+/* Objects in the depots of the own socket, and for ELSEWHERE a thread of a socket without memory. */
 static double
-measure(enum mode mode)
+measure_with_absent(enum mode mode)
 {
-	int (*own)(void) = fastmem_socket_of_thread;
-	double cycles;
-
-	fastmem_absent_sockets = 1;
-	if (rte_fastmem_init() != 0)
-		return -1;
 	absent_socket = fastmem_ctl()->arenas[fastmem_ctl()->n_sockets - 1].socket_id;
 	/* Ordinary pages are of all sockets: a limit of 0 keeps this one without memory. */
 	rte_fastmem_set_limit(absent_socket, 0);
-	if (mode == MISS || mode == ELSEWHERE) {
-		measure_served();
-		if (mode == ELSEWHERE)
-			fastmem_socket_of_thread = on_absent_socket;
-		cycles = measure_served();
-	} else {
-		cycles = measure_exhausted(mode);
-	}
+	measure_served();
+	if (mode == ELSEWHERE)
+		fastmem_socket_of_thread = on_absent_socket;
+	return measure_served();
+}
+
+/* A socket is made up only for what one of several serves: EAL's heap has none for it. */
+static double
+measure(enum mode mode)
+{
+	const bool served = mode == MISS || mode == ELSEWHERE;
+	int (*own)(void) = fastmem_socket_of_thread;
+	double cycles;
+
+	fastmem_absent_sockets = served ? 1 : 0;
+	if (rte_fastmem_init() != 0)
+		return -1;
+	cycles = served ? measure_with_absent(mode) : measure_exhausted(mode);
 	fastmem_socket_of_thread = own;
 	rte_fastmem_deinit();
 	fastmem_absent_sockets = 0;

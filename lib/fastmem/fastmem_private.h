@@ -13,7 +13,8 @@
  *   process/process_fork.c   children of fork(), and which of them goes on
  *   process/process_unload.c   a plug-in that has the library is closed
  *   process/process_eal_cleanup.c  EAL ends before fastmem
- *   fastmem_alloc.c          the interface: arguments, sockets, fallback
+ *   fastmem_alloc.c          the interface: what its inline functions leave to the library
+ *   fastmem_request.c        the same: what is asked for becomes a bin; sockets, fallback
  *   fastmem_realloc.c        objects that change their size
  *   fastmem_control.c        memory that is reserved, limited, given back
  *   fastmem_class.c          size classes: sizes to bins

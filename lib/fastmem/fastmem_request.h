@@ -39,7 +39,7 @@ fastmem_request_bin(const struct request *r, unsigned int i)
 	return &r->ctl->bins[r->ctl->arenas[socket].first_bin + r->offset];
 }
 
-/* fastmem_alloc.c */
+/* fastmem_request.c */
 __rte_internal
 int fastmem_request_init(struct request *r, size_t size, size_t align, unsigned int flags,
 		int socket_id);
@@ -51,6 +51,8 @@ int fastmem_request_alloc(void **obj, size_t size, size_t align, unsigned int fl
 __rte_internal
 int fastmem_request_bulk(const struct request *r, void **ptrs, unsigned int n, size_t zero,
 		unsigned int flags);
+
+/* fastmem_alloc.c */
 __rte_internal
 void fastmem_free_bulk_one_by_one(struct fastmem_ctl *ctl, void *const *ptrs, unsigned int n);
 
