@@ -46,7 +46,7 @@ has_files() {
 	local f
 
 	for f in include/rte_fastmem.h include/rte_fastmem_replace.h bin/dpdk-fastmem-perf bin/dpdk-fastmem-record \
-		bin/fastmem-top; do
+		bin/fastmem-run bin/fastmem-top share/man/man1/fastmem-run.1; do
 		[ -e "$prefix/$f" ] || { echo "not installed: $f"; return 1; }
 	done
 	for f in librte_fastmem.so librte_fastmem.a librte_fastmem.pc librte_fastmem_debug.so \
@@ -93,6 +93,12 @@ preloads_with_its_fastmem() {
 	LD_PRELOAD=$(find "$prefix" -name librte_fastmem_malloc.so) sh -c 'cat /proc/$$/maps' >"$scratch/maps"
 	grep -F "$(libdir)/librte_fastmem.so" "$scratch/maps" &&
 		grep -F "$(libdir)/librte_fastmem_malloc.so" "$scratch/maps"
+}
+
+# The program that starts others with it finds it there, too.
+runs_with_its_fastmem() {
+	"$prefix/bin/fastmem-run" --force sh -c 'cat /proc/$$/maps' >"$scratch/maps"
+	grep -F "$(libdir)/librte_fastmem_malloc.so" "$scratch/maps"
 }
 
 # finds_overrun OPTION...: of the linker. What checks is loaded, or linked.
@@ -190,6 +196,7 @@ relocate_pc
 promise 'the pkg-config file requires libdpdk' requires_dpdk
 promise 'the shared library exports only names of rte_fastmem, and rte_eal_cleanup' exports_only_rte
 promise 'the library to be preloaded comes with its fastmem' preloads_with_its_fastmem
+promise 'fastmem-run finds the library to be preloaded' runs_with_its_fastmem
 promise 'gdb loads its script with the library' gdb_loads_script
 promise 'gdb loads its script by name' gdb_sources_script
 promise 'the header compiles alone as C11 (gcc)' compiles_alone gcc gnu11 c
