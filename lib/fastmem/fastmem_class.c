@@ -3,8 +3,15 @@
  */
 
 /*
- * Size classes: from a size and an alignment to a bin, and back. A socket's bins are those of
- * the classes, then those for alignments above a granule, then those for sampled objects.
+ * Size classes: from a size and an alignment to a bin, and back.
+ *
+ * Classes are 8, 16, 32 and 48 bytes, then 64 to 512 in steps of 64, then eight to each doubling:
+ * what a size wastes is at most 1/8 of it, or a line. rte_fastmem_class() (rte_fastmem_core.h) is
+ * the inverse of fastmem_class_size(): who changes the rule changes both, and
+ * RTE_FASTMEM_N_CLASSES.
+ *
+ * A socket's bins are those of the classes, then those for alignments above a granule, each a
+ * multiple of its alignment, then those for sampled objects (FASTMEM_BINS_PER_SOCKET).
  */
 
 #include <errno.h>

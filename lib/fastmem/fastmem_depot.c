@@ -5,8 +5,14 @@
 /*
  * The depot's queues of magazines: bounded, first in first out, lock-free.
  *
- * First in first out, because a magazine that was just put holds objects whose
- * cache lines another core still owns.
+ * A bin has two: full, whose magazines hold objects, and empty. A thread whose cache is empty takes
+ * a full magazine and puts its empty one; one whose cache is full does the reverse. First in first
+ * out, because a magazine that was just put holds objects whose cache lines another core still owns.
+ *
+ * Two things are to be known, and each has a word of its own: which magazines are in the queue (the
+ * slots), and who owns a magazine (the word in the magazine, which decides). Both words carry the
+ * magazine's tag, a count of its puts and takes; comparing them tells how far a put or a take has
+ * come, so anybody can complete it.
  *
  * A slot is one word: {tag, magazine id}, or 0 when it is vacant. Positions head and tail,
  * of slot position % SLOTS, tell where to look first, and no more: they are plain stores, of which

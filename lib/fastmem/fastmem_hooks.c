@@ -44,6 +44,7 @@ fastmem_hooks_unregister(const struct fastmem_hooks *hooks)
 {
 	const struct fastmem_hooks *mine = hooks;
 
+	/* Pairs with the acquires in hooks_look() and fastmem_hooks_load(). */
 	__atomic_compare_exchange_n(&plugged, &mine, NULL, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 

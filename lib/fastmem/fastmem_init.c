@@ -74,6 +74,7 @@ life_end(const struct fastmem_life *life)
 	 */
 	while (__atomic_fetch_or(&close_due, 0, __ATOMIC_ACQ_REL) != 0 &&
 			fastmem_local_trylock(&life_lock, FASTMEM_LOCK_LIFE)) {
+		/* Relaxed: under life_lock, and only the fetch-or above reads it. */
 		__atomic_store_n(&close_due, 0, __ATOMIC_RELAXED);
 		close_if_ended();
 		fastmem_local_unlock(&life_lock);
@@ -86,7 +87,7 @@ life_end(const struct fastmem_life *life)
 void
 fastmem_close_attached(void)
 {
-	/* Pairs with the one in life_end(). */
+	/* Pairs with the fetch-or in life_end(). */
 	__atomic_exchange_n(&close_due, 1, __ATOMIC_ACQ_REL);
 	if (!fastmem_local_trylock(&life_lock, FASTMEM_LOCK_LIFE))
 		return;

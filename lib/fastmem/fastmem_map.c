@@ -231,6 +231,7 @@ fastmem_map_add_leaves(uint32_t first, uint32_t n)
 		/*
 		 * Two sockets may want the same leaf at once: then one is wasted.
 		 * Release: whoever sees the pointer sees the zeroes behind it.
+		 * fastmem_granule() reads it by the pointer, with no acquire.
 		 */
 		__atomic_compare_exchange_n(slot, &none, leaf, false, __ATOMIC_RELEASE,
 				__ATOMIC_RELAXED);

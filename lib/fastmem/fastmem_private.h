@@ -184,7 +184,10 @@ fastmem_set_state(struct fastmem_granule *g, enum fastmem_granule_state state)
 	MOVE(g->state, state);
 }
 
-/* For pointers to which the granule map gave a bin: their leaf exists. */
+/*
+ * For pointers to which the granule map gave a bin: their leaf exists. Relaxed: what is read depends
+ * on the pointer, which fastmem_map_add_leaves() releases.
+ */
 static inline struct fastmem_granule *
 fastmem_granule(uint32_t index)
 {

@@ -852,10 +852,16 @@ void
 rte_fastmem_stats_reset(void);
 
 /**
- * Write a report to a file: memory by socket, and each size class in use.
+ * Write a report to a stream, as text for people, in KiB and objects: memory by socket, each size
+ * class in use, pools, processes, and what keeps memory that rte_fastmem_trim() could not give back.
+ * Its form may change.
+ *
+ * Any thread may call it, of any process, while others allocate; each figure is of the moment at
+ * which it was read. It takes locks, and so is not for a signal handler. Not initialised: one line
+ * says so.
  *
  * @param f
- *   A stream open for writing.
+ *   A stream open for writing, which stays the caller's. Whether all was written tells ferror().
  */
 __rte_experimental
 void

@@ -126,7 +126,10 @@ claim(void)
 		if (!fastmem_fork_wait())
 			return -EBUSY;
 	fastmem_alive_describe(&self);
-	/* Acquire: what the one before has written; one that has ended fastmem wrote 0. */
+	/*
+	 * Acquire: what the one before has written. Pairs with the releases in this file; one that
+	 * has ended fastmem wrote 0.
+	 */
 	if (!__atomic_compare_exchange_n(&succession->name, &before, name_of(&self), false,
 			__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return -ENODEV;

@@ -189,7 +189,7 @@ handle_ask(const struct rte_mp_msg *msg, const void *peer)
 	if (__atomic_load_n(&refusing, __ATOMIC_SEQ_CST) == 0)
 		ret = rte_eal_alarm_set(1, serve_bundle, bundle) == 0 ? 0 : -ENOMEM;
 	if (ret != 0) {
-		__atomic_fetch_sub(&n_bundles, 1, __ATOMIC_RELEASE);
+		__atomic_fetch_sub(&n_bundles, 1, __ATOMIC_RELEASE); /* pairs with await_bundles() */
 		reply(&ask, ret, peer);
 		free(bundle);
 	}
@@ -309,6 +309,10 @@ all_closed(struct fastmem_ctl *ctl)
 	for (i = 0; i < FASTMEM_MAX_PEERS; i++) {
 		const struct fastmem_peer *peer = &ctl->peers[i];
 
+		/*
+		 * The first pairs with the MOVE() of a state in process.c, the second with the
+		 * release in fastmem_close_here().
+		 */
 		if (i != fastmem_process.peer &&
 				__atomic_load_n(&peer->state, __ATOMIC_ACQUIRE) ==
 					FASTMEM_PEER_ATTACHED &&
@@ -351,6 +355,7 @@ fastmem_mp_start(void)
 	int ret;
 
 	memset(answers, 0, sizeof(answers)); /* numbers begin anew */
+	/* Relaxed: EAL calls nothing of this before it is registered below. */
 	__atomic_store_n(&refusing, 0, __ATOMIC_RELAXED);
 	if (fastmem_process.is_fork)
 		return 0;
@@ -392,7 +397,7 @@ fastmem_mp_refuse(void)
 {
 	if (fastmem_process.is_fork || rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return;
-	__atomic_store_n(&refusing, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&refusing, 1, __ATOMIC_SEQ_CST); /* see handle_ask() */
 	/* Relaxed: whoever does not see it yet asks in vain. */
 	__atomic_store_n(&fastmem_ctl()->serves_nobody, 1, __ATOMIC_RELAXED);
 	await_bundles();
@@ -405,7 +410,7 @@ fastmem_mp_stop(void)
 
 	if (fastmem_process.is_fork)
 		return;
-	/* EAL may be about to call what is registered no more. */
+	/* EAL may be about to call what is registered no more: see handle_ask(). */
 	if (primary)
 		__atomic_store_n(&refusing, 1, __ATOMIC_SEQ_CST);
 	FASTMEM_HOOK(enter_eal);
