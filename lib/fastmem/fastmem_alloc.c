@@ -17,7 +17,7 @@
 
 /* A request for what a handle stands for. */
 static int
-request_by_handle(struct request *r, rte_fastmem_handle_t handle, unsigned int flags)
+request_by_handle(struct fastmem_request *r, rte_fastmem_handle_t handle, unsigned int flags)
 {
 	unsigned int bin = handle & RTE_FASTMEM_HANDLE_BIN;
 
@@ -30,13 +30,13 @@ request_by_handle(struct request *r, rte_fastmem_handle_t handle, unsigned int f
 	r->moves = false;
 	r->first_socket = (bin - 1) / FASTMEM_BINS_PER_SOCKET;
 	r->offset = (bin - 1) % FASTMEM_BINS_PER_SOCKET;
-	r->n_sockets = (handle & (RTE_FASTMEM_HANDLE_ANY | HANDLE_ALL_SOCKETS)) != 0 &&
-		(handle & HANDLE_ONE_SOCKET) == 0 ? r->ctl->n_sockets : 1;
+	r->n_sockets = (handle & (RTE_FASTMEM_HANDLE_ANY | FASTMEM_HANDLE_ALL_SOCKETS)) != 0 &&
+		(handle & FASTMEM_HANDLE_ONE_SOCKET) == 0 ? r->ctl->n_sockets : 1;
 	return 0;
 }
 
 static void *
-request_one(const struct request *r, size_t zero, unsigned int flags)
+request_one(const struct fastmem_request *r, size_t zero, unsigned int flags)
 {
 	void *obj;
 
@@ -52,7 +52,7 @@ request_one(const struct request *r, size_t zero, unsigned int flags)
 void *
 rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket_id)
 {
-	struct request r;
+	struct fastmem_request r;
 	void *obj;
 	int ret;
 
@@ -72,7 +72,7 @@ int
 rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t align,
 		unsigned int flags, int socket_id)
 {
-	struct request r;
+	struct fastmem_request r;
 	int ret;
 
 	if (fastmem_ctl_get() != NULL && fastmem_checks_all())
@@ -243,7 +243,7 @@ rte_fastmem_virt2iova(const void *ptr)
 int
 rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle_t *handle)
 {
-	struct request r;
+	struct fastmem_request r;
 	int ret;
 
 	if (handle == NULL)
@@ -263,7 +263,7 @@ rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle
 void *
 rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags)
 {
-	struct request r;
+	struct fastmem_request r;
 	void *obj = NULL;
 	int ret = request_by_handle(&r, handle, flags);
 
@@ -282,7 +282,7 @@ int
 rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n,
 		unsigned int flags)
 {
-	struct request r;
+	struct fastmem_request r;
 	int ret = request_by_handle(&r, handle, flags);
 
 	if (ret == 0 && fastmem_checks_all())

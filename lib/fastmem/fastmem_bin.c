@@ -97,7 +97,7 @@ fastmem_bin_clear(struct fastmem_bin *bin)
 	set_counts(bin, 0, 0, 0);
 	for (i = 0; i < RTE_DIM(figures); i++)
 		__atomic_store_n(figures[i], 0, __ATOMIC_RELAXED);
-	MOVE(bin->pool, NULL);
+	FASTMEM_MOVE(bin->pool, NULL);
 	fastmem_mutex_unlock(&bin->lock);
 }
 
@@ -274,14 +274,14 @@ fastmem_bin_transfer_begin(struct fastmem_bin *bin, enum fastmem_transfer_op op,
 	tr->first = first;
 	tr->n = n;
 	tr->count = count;
-	MOVE(tr->op, op);
+	FASTMEM_MOVE(tr->op, op);
 }
 
 void
 fastmem_bin_transfer_end(struct fastmem_bin *bin)
 {
-	MOVE(*bin->transfer.n_objs, bin->transfer.count);
-	MOVE(bin->transfer.op, FASTMEM_TRANSFER_NONE);
+	FASTMEM_MOVE(*bin->transfer.n_objs, bin->transfer.count);
+	FASTMEM_MOVE(bin->transfer.op, FASTMEM_TRANSFER_NONE);
 }
 
 /* The holder of the lock died during a transfer: do all of it, once more or for the first time. */
@@ -338,14 +338,14 @@ one_repair(struct fastmem_bin *bin)
 {
 	if (bin->n_one == 0)
 		return;
-	MOVE(*bin->one_count, bin->one_count_free);
+	FASTMEM_MOVE(*bin->one_count, bin->one_count_free);
 	if (bin->store != NULL) {
 		fastmem_store_free(bin, &bin->one, &bin->n_one);
 		return;
 	}
 	if (rte_fastmem_bin_of(bin->one) == bin->id)
 		fastmem_slab_put(bin, fastmem_slab_of(bin->one), bin->one);
-	MOVE(bin->n_one, 0);
+	FASTMEM_MOVE(bin->n_one, 0);
 }
 
 /* The last holder of bin.lock has died. */

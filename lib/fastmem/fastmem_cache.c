@@ -159,7 +159,7 @@ cache_refill(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 	if (n == 0)
 		return false;
 	fastmem_move_begin(t, c);
-	MOVE(c->top, c->base + n);
+	FASTMEM_MOVE(c->top, c->base + n);
 	fastmem_cache_count_in(c, n);
 	fastmem_cache_grow(t, bin);
 	fastmem_move_end(t);
@@ -176,7 +176,7 @@ cache_spill_to_slabs(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	fastmem_cache_unload(c);
 	fastmem_move_begin(t, c);
 	fastmem_cache_count_in(c, -(int64_t)fastmem_cache_len(c));
-	MOVE(c->top, c->base);
+	FASTMEM_MOVE(c->top, c->base);
 	fastmem_move_end(t);
 	fastmem_slab_free(bin, c->loaded);
 }
@@ -255,7 +255,7 @@ direct_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 		count_held(bin, 1);
 		return obj;
 	}
-	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc + 1);
+	FASTMEM_MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc + 1);
 	count(&fastmem_counts_opened(t, bin->id)->alloc_misses, 1);
 	return obj;
 }
@@ -269,7 +269,7 @@ direct_undo(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 		count_held(bin, -1);
 		return;
 	}
-	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - 1);
+	FASTMEM_MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - 1);
 	count(&fastmem_counts_opened(t, bin->id)->alloc_misses, -1);
 }
 
@@ -361,7 +361,7 @@ once_undo(struct fastmem_tcache *t, struct fastmem_bin *bin, void *obj)
 		return;
 	}
 	rte_fastmem_push(&t->caches[bin->id], obj);
-	MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - 1);
+	FASTMEM_MOVE(t->caches[bin->id].n_alloc, t->caches[bin->id].n_alloc - 1);
 	count(&fastmem_counts_opened(t, bin->id)->alloc_misses, -1);
 	close_once(t, bin);
 }
@@ -380,8 +380,8 @@ counts_make(struct fastmem_tcache *t, unsigned int bin)
 	if (block == NULL)
 		return false;
 	/* Pairs with the acquire in fastmem_counts_block(): who sees it, sees zeroes. */
-	MOVE(t->pool_counts[(bin - fastmem_ctl()->first_pool_bin) / FASTMEM_COUNTS_PER_BLOCK],
-		block);
+	FASTMEM_MOVE(t->pool_counts[(bin - fastmem_ctl()->first_pool_bin) /
+			FASTMEM_COUNTS_PER_BLOCK], block);
 	return true;
 }
 
@@ -485,7 +485,7 @@ fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void
 	}
 	/* They were never handed out: neither an allocation nor a free. */
 	cache_push_all(t, bin, ptrs, got);
-	MOVE(c->n_alloc, c->n_alloc - got);
+	FASTMEM_MOVE(c->n_alloc, c->n_alloc - got);
 	return false;
 }
 

@@ -24,36 +24,36 @@ fastmem_move_begin(struct fastmem_tcache *t, const struct rte_fastmem_cache *c)
 	__atomic_store_n(&t->move_bin, c - t->caches, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->move_live, c->n_in - fastmem_cache_len(c) - c->spare_n,
 			__ATOMIC_RELAXED);
-	MOVE(t->seq, t->seq + 1);
+	FASTMEM_MOVE(t->seq, t->seq + 1);
 }
 
 static inline void
 fastmem_move_end(struct fastmem_tcache *t)
 {
 	/* Pairs with the acquire load of seq in fastmem_cache_read(). */
-	MOVE(t->seq, t->seq + 1);
+	FASTMEM_MOVE(t->seq, t->seq + 1);
 }
 
 static inline void
 fastmem_cache_count_in(struct rte_fastmem_cache *c, int64_t n)
 {
-	MOVE(c->n_in, c->n_in + n);
+	FASTMEM_MOVE(c->n_in, c->n_in + n);
 }
 
 static inline void
 fastmem_magazine_set_n(struct fastmem_magazine *m, uint32_t n)
 {
-	MOVE(m->n, n);
+	FASTMEM_MOVE(m->n, n);
 }
 
 /* Within a move: make a magazine the loaded one, in place of one that is kept elsewhere. */
 static inline void
 fastmem_cache_load(struct rte_fastmem_cache *c, struct fastmem_magazine *m)
 {
-	MOVE(c->loaded, m);
-	MOVE(c->base, m->objs);
-	MOVE(c->end, m->objs + RTE_MAX(c->capacity, m->n));
-	MOVE(c->top, m->objs + m->n);
+	FASTMEM_MOVE(c->loaded, m);
+	FASTMEM_MOVE(c->base, m->objs);
+	FASTMEM_MOVE(c->end, m->objs + RTE_MAX(c->capacity, m->n));
+	FASTMEM_MOVE(c->top, m->objs + m->n);
 	fastmem_magazine_set_n(m, 0);
 }
 
@@ -74,11 +74,12 @@ static inline void
 fastmem_cache_put_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c,
 		struct fastmem_magazine *m)
 {
-	MOVE(c->spare_n, m->n);
+	FASTMEM_MOVE(c->spare_n, m->n);
 	fastmem_cache_count_in(c, m->n);
 	/* Pairs with the acquires in fastmem_steal_spare(). */
-	MOVE(*fastmem_cache_spare_owned(t, c), __atomic_load_n(&m->owner, __ATOMIC_RELAXED));
-	MOVE(c->spare, m);
+	FASTMEM_MOVE(*fastmem_cache_spare_owned(t, c),
+			__atomic_load_n(&m->owner, __ATOMIC_RELAXED));
+	FASTMEM_MOVE(c->spare, m);
 }
 
 /*
@@ -94,9 +95,9 @@ fastmem_cache_take_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
 	if (m == NULL)
 		return NULL;
 	/* First, as a thief looks here once more after it has seen the owner word. */
-	MOVE(c->spare, NULL);
+	FASTMEM_MOVE(c->spare, NULL);
 	fastmem_cache_count_in(c, -(int64_t)c->spare_n);
-	MOVE(c->spare_n, 0);
+	FASTMEM_MOVE(c->spare_n, 0);
 	return fastmem_magazine_change(m, *fastmem_cache_spare_owned(t, c), t->id) ? m : NULL;
 }
 
@@ -117,7 +118,7 @@ bin_arena(const struct fastmem_bin *bin)
 static inline void
 fastmem_cache_forbid_pop(struct rte_fastmem_cache *c, void **objs)
 {
-	MOVE(c->base, objs + fastmem_magazine_capacity(c->loaded->kind) + 1);
+	FASTMEM_MOVE(c->base, objs + fastmem_magazine_capacity(c->loaded->kind) + 1);
 }
 
 /* fastmem_cache_open.c */

@@ -42,14 +42,14 @@ fastmem_cache_close(struct fastmem_tcache *t, const struct fastmem_bin *bin)
 	if (m != NULL && top >= m->objs && top <= m->objs + fastmem_magazine_capacity(m->kind))
 		fastmem_magazine_set_n(m, RTE_MAX(m->n, (uint32_t)(top - m->objs)));
 	c->capacity = 0;
-	MOVE(c->top, NULL);
-	MOVE(c->base, NULL);
-	MOVE(c->end, NULL);
-	MOVE(c->loaded, NULL);
-	MOVE(c->spare, NULL);
-	MOVE(c->spare_n, 0);
-	MOVE(c->popping, 0);
-	MOVE(c->n_in, t->move_live);
+	FASTMEM_MOVE(c->top, NULL);
+	FASTMEM_MOVE(c->base, NULL);
+	FASTMEM_MOVE(c->end, NULL);
+	FASTMEM_MOVE(c->loaded, NULL);
+	FASTMEM_MOVE(c->spare, NULL);
+	FASTMEM_MOVE(c->spare_n, 0);
+	FASTMEM_MOVE(c->popping, 0);
+	FASTMEM_MOVE(c->n_in, t->move_live);
 	fastmem_move_end(t);
 }
 
@@ -74,7 +74,7 @@ stolen_repair(struct fastmem_pool *pool)
 
 	for (i = pool->stolen_n; i < pool->stolen_total; i++)
 		pool->stolen[i] = NULL;
-	MOVE(pool->stolen_total, 0);
+	FASTMEM_MOVE(pool->stolen_total, 0);
 }
 
 /*
@@ -170,16 +170,16 @@ fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	unsigned int i;
 
 	/* First, if killed: what is not open is not flushed. */
-	MOVE(c->loaded, NULL);
-	MOVE(c->top, NULL);
-	MOVE(c->base, NULL);
-	MOVE(c->end, NULL);
-	MOVE(c->spare, NULL);
-	MOVE(c->spare_n, 0);
-	MOVE(c->n_in, 0);
-	MOVE(c->n_alloc, 0);
-	MOVE(c->popping, 0);
+	FASTMEM_MOVE(c->loaded, NULL);
+	FASTMEM_MOVE(c->top, NULL);
+	FASTMEM_MOVE(c->base, NULL);
+	FASTMEM_MOVE(c->end, NULL);
+	FASTMEM_MOVE(c->spare, NULL);
+	FASTMEM_MOVE(c->spare_n, 0);
+	FASTMEM_MOVE(c->n_in, 0);
+	FASTMEM_MOVE(c->n_alloc, 0);
+	FASTMEM_MOVE(c->popping, 0);
 	c->capacity = 0;
 	for (i = 0; counts != NULL && i < sizeof(struct fastmem_counts) / sizeof(counts[0]); i++)
-		MOVE(counts[i], 0);
+		FASTMEM_MOVE(counts[i], 0);
 }

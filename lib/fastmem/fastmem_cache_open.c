@@ -74,7 +74,7 @@ fastmem_cache_grow(struct fastmem_tcache *t, const struct fastmem_bin *bin)
 
 	set_capacity(t, bin, c->capacity + fastmem_cache_may_hold(t, bin, more));
 	if (c->end < c->base + c->capacity)
-		MOVE(c->end, c->base + c->capacity);
+		FASTMEM_MOVE(c->end, c->base + c->capacity);
 }
 
 int
@@ -201,9 +201,9 @@ fastmem_cache_begin_anew(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	fastmem_cache_unload(c);
 	fastmem_cache_count_in(c, -(int64_t)m->n);
 	set_capacity(t, bin, bin->first_capacity);
-	MOVE(c->top, m->objs);
-	MOVE(c->base, m->objs);
-	MOVE(c->end, m->objs + c->capacity);
+	FASTMEM_MOVE(c->top, m->objs);
+	FASTMEM_MOVE(c->base, m->objs);
+	FASTMEM_MOVE(c->end, m->objs + c->capacity);
 	fastmem_move_end(t);
 	fastmem_slab_free(bin, m);
 }
@@ -220,10 +220,10 @@ fastmem_cache_empty(struct fastmem_tcache *t, struct fastmem_bin *bin, bool to_d
 	fastmem_cache_unload(c);
 	fastmem_cache_count_in(c, -(int64_t)loaded->n);
 	set_capacity(t, bin, 0);
-	MOVE(c->top, NULL);
-	MOVE(c->base, NULL);
-	MOVE(c->end, NULL);
-	MOVE(c->loaded, NULL);
+	FASTMEM_MOVE(c->top, NULL);
+	FASTMEM_MOVE(c->base, NULL);
+	FASTMEM_MOVE(c->end, NULL);
+	FASTMEM_MOVE(c->loaded, NULL);
 	fastmem_move_end(t);
 	note_open(t, bin, false);
 	if (to_depot) {

@@ -73,7 +73,7 @@ static void
 chunk_insert(struct fastmem_arena *arena, uint32_t first)
 {
 	fastmem_granule(first)->chunk_next = arena->chunks;
-	MOVE(arena->chunks, first);
+	FASTMEM_MOVE(arena->chunks, first);
 	set_size(arena, arena->n_granules + fastmem_granule(first)->chunk_n);
 	count_chunks(arena, arena->n_chunks + 1);
 	arena->n_free += chunk_insert_runs(arena, first);
@@ -104,7 +104,7 @@ arena_repair(struct fastmem_arena *arena)
 	set_size(arena, n_granules);
 	count_chunks(arena, n_chunks);
 	arena->min_free = RTE_MIN(arena->min_free, arena->n_free);
-	MOVE(arena->moving, 0);
+	FASTMEM_MOVE(arena->moving, 0);
 }
 
 void
@@ -124,7 +124,7 @@ chunk_remove(struct fastmem_arena *arena, uint32_t *link)
 	uint32_t i;
 
 	RTE_ASSERT(chunk->chunk_used == 0);
-	MOVE(*link, chunk->chunk_next);
+	FASTMEM_MOVE(*link, chunk->chunk_next);
 	for (i = first; i < first + chunk->chunk_n; i++) {
 		if (i == first || fastmem_granule(i)->breaks)
 			fastmem_run_remove(arena, i);
@@ -144,7 +144,7 @@ chunk_widen(struct fastmem_arena *arena, uint32_t first, uint32_t n)
 	uint32_t i = first + chunk->chunk_n, end = i + n;
 
 	chunk->chunk_used += n;
-	MOVE(chunk->chunk_n, chunk->chunk_n + n);
+	FASTMEM_MOVE(chunk->chunk_n, chunk->chunk_n + n);
 	set_size(arena, arena->n_granules + n);
 	for (; i < end; i += n) {
 		n = fastmem_granule(i)->n;

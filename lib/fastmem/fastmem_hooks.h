@@ -21,7 +21,7 @@
 #include "fastmem_private.h"
 #include "rte_fastmem_debug.h"
 
-struct request;
+struct fastmem_request;
 
 /* How much to check: of the program, the environment, and the tools that the process runs under. */
 struct fastmem_settings {
@@ -40,8 +40,8 @@ struct fastmem_hooks {
 	void *(*alloc)(size_t size, size_t align, unsigned int flags, int socket_id);
 	int (*alloc_bulk)(void **objs, unsigned int n, size_t size, size_t align,
 		unsigned int flags, int socket_id);
-	int (*halloc)(struct request *r, rte_fastmem_handle_t handle, void **objs, unsigned int n,
-		unsigned int flags);
+	int (*halloc)(struct fastmem_request *r, rte_fastmem_handle_t handle, void **objs,
+		unsigned int n, unsigned int flags);
 	void (*realloc_foreign)(const void *ptr);
 	void (*pool_take)(const struct fastmem_pool *pool, void **objs, unsigned int n);
 	void (*pool_put)(const struct fastmem_pool *pool, void *const *objs, unsigned int n);
@@ -61,12 +61,13 @@ struct fastmem_hooks {
 	size_t (*usable)(const struct fastmem_bin *bin, const void *ptr);
 
 	/* While fastmem_checks_some(): a sampled object, NULL if none is due; those due of many. */
-	void *(*sample)(struct request *r, size_t size, size_t align, unsigned int flags);
-	void *(*sample_handle)(struct request *r, rte_fastmem_handle_t handle, unsigned int flags);
-	void (*sample_bulk)(struct request *r, void **objs, unsigned int n, size_t size,
+	void *(*sample)(struct fastmem_request *r, size_t size, size_t align, unsigned int flags);
+	void *(*sample_handle)(struct fastmem_request *r, rte_fastmem_handle_t handle,
+		unsigned int flags);
+	void (*sample_bulk)(struct fastmem_request *r, void **objs, unsigned int n, size_t size,
 		size_t align, unsigned int flags);
-	void (*sample_handle_bulk)(struct request *r, rte_fastmem_handle_t handle, void **objs,
-		unsigned int n, unsigned int flags);
+	void (*sample_handle_bulk)(struct fastmem_request *r, rte_fastmem_handle_t handle,
+		void **objs, unsigned int n, unsigned int flags);
 
 	/* Objects that wait, of a bin or, with NULL, of all. */
 	bool (*flush)(const struct fastmem_bin *bin);

@@ -67,8 +67,8 @@ magazine_add_block(uint32_t kind, bool may_grow)
 	 * All of them exist, or none; and then there is a way to them. Pairs with the acquire of
 	 * whoever goes through all.
 	 */
-	MOVE(meta->n_magazines, first + FASTMEM_MAGAZINES_PER_BLOCK);
-	MOVE(meta->unused[kind], first + 1);
+	FASTMEM_MOVE(meta->n_magazines, first + FASTMEM_MAGAZINES_PER_BLOCK);
+	FASTMEM_MOVE(meta->unused[kind], first + 1);
 	fastmem_mutex_unlock(&meta->lock);
 	return 0;
 }
@@ -94,9 +94,9 @@ fastmem_magazine_get(const struct fastmem_bin *bin, uint32_t owner, bool may_gro
 			m = fastmem_magazine_by_id(meta->unused[kind]);
 			__atomic_store_n(&m->n, 0, __ATOMIC_RELAXED);
 			__atomic_store_n(&m->bin, bin->id, __ATOMIC_RELAXED);
-			MOVE(meta->unused[kind], m->next);
+			FASTMEM_MOVE(meta->unused[kind], m->next);
 			/* A tag of its own, as in a take: see fastmem_depot.c. */
-			MOVE(m->owner, fastmem_magazine_owner(magazine_tag(m) + 1, owner));
+			FASTMEM_MOVE(m->owner, fastmem_magazine_owner(magazine_tag(m) + 1, owner));
 		}
 		fastmem_mutex_unlock(&meta->lock);
 	} while (m == NULL && magazine_add_block(kind, may_grow) == 0);
@@ -111,9 +111,9 @@ fastmem_magazine_put(struct fastmem_magazine *m)
 	RTE_ASSERT(m->n == 0);
 	fastmem_meta_lock(meta);
 	/* In this order: what looks owned is not in the list. */
-	MOVE(m->owner, fastmem_magazine_owner(magazine_tag(m) + 1, FASTMEM_OWNER_UNUSED));
+	FASTMEM_MOVE(m->owner, fastmem_magazine_owner(magazine_tag(m) + 1, FASTMEM_OWNER_UNUSED));
 	m->next = meta->unused[m->kind];
-	MOVE(meta->unused[m->kind], m->id);
+	FASTMEM_MOVE(meta->unused[m->kind], m->id);
 	fastmem_mutex_unlock(&meta->lock);
 }
 

@@ -119,9 +119,9 @@ meta_add_zone(struct fastmem_meta *meta, size_t size)
 	__atomic_store_n(&meta->n_zones, meta->n_zones + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&meta->bytes, meta->bytes + mz->len, __ATOMIC_RELAXED);
 	/* In between, there is nothing to take. */
-	MOVE(meta->end, NULL);
-	MOVE(meta->cur, mz->addr);
-	MOVE(meta->end, RTE_PTR_ADD(mz->addr, mz->len));
+	FASTMEM_MOVE(meta->end, NULL);
+	FASTMEM_MOVE(meta->cur, mz->addr);
+	FASTMEM_MOVE(meta->end, RTE_PTR_ADD(mz->addr, mz->len));
 	fastmem_mutex_unlock(&meta->lock);
 	return 0;
 }
@@ -176,7 +176,7 @@ meta_take(struct fastmem_meta *meta, size_t size)
 	/* The primary may have died while it entered a zone: then end is NULL. */
 	if (p > meta->end || (size_t)(meta->end - p) < size)
 		return NULL;
-	MOVE(meta->cur, p + size);
+	FASTMEM_MOVE(meta->cur, p + size);
 	return p;
 }
 

@@ -181,7 +181,7 @@ fastmem_state(const struct fastmem_granule *g)
 static inline void
 fastmem_set_state(struct fastmem_granule *g, enum fastmem_granule_state state)
 {
-	MOVE(g->state, state);
+	FASTMEM_MOVE(g->state, state);
 }
 
 /*

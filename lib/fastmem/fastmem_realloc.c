@@ -58,7 +58,7 @@ realloc_within(const struct fastmem_bin *bin, void *ptr, size_t size, size_t ali
 {
 	int socket_id = fastmem_ctl()->arenas[bin->socket].socket_id;
 	struct fastmem_bin *smaller;
-	struct request r;
+	struct fastmem_request r;
 	void *new;
 
 	if (bin->pool != NULL ||

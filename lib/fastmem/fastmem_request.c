@@ -25,7 +25,8 @@
 #define BULK_ON_STACK 512 /* objects; a larger bulk takes memory from libc */
 
 static inline int
-request_init(struct request *r, size_t size, size_t align, unsigned int flags, int socket_id)
+request_init(struct fastmem_request *r, size_t size, size_t align, unsigned int flags,
+		int socket_id)
 {
 	int ret;
 
@@ -53,7 +54,7 @@ request_init(struct request *r, size_t size, size_t align, unsigned int flags, i
 
 /* Fill in a request. Returns 0 or a negative errno. */
 int
-fastmem_request_init(struct request *r, size_t size, size_t align, unsigned int flags,
+fastmem_request_init(struct fastmem_request *r, size_t size, size_t align, unsigned int flags,
 		int socket_id)
 {
 	return request_init(r, size, align, flags, socket_id);
@@ -61,7 +62,7 @@ fastmem_request_init(struct request *r, size_t size, size_t align, unsigned int 
 
 /* Whether the last reclaim of these sockets has left nothing, and nothing has come since. */
 static bool
-request_is_reclaimed(const struct request *r)
+request_is_reclaimed(const struct fastmem_request *r)
 {
 	unsigned int i;
 
@@ -83,7 +84,7 @@ request_is_reclaimed(const struct request *r)
  * Returns false if there is nothing of all this.
  */
 static bool
-request_reclaim(const struct request *r)
+request_reclaim(const struct fastmem_request *r)
 {
 	unsigned int i;
 
@@ -106,7 +107,7 @@ request_reclaim(const struct request *r)
  * gets no caches and depots.
  */
 static uint64_t
-request_socket_epoch(const struct request *r, const struct fastmem_bin *bin, unsigned int n)
+request_socket_epoch(const struct fastmem_request *r, const struct fastmem_bin *bin, unsigned int n)
 {
 	const struct fastmem_arena *arena = &r->ctl->arenas[bin->socket];
 	const struct rte_fastmem_cache *c = r->t != NULL ? &r->t->caches[bin->id] : NULL;
@@ -121,7 +122,7 @@ request_socket_epoch(const struct request *r, const struct fastmem_bin *bin, uns
 
 /* n objects of the first socket that has them, or can grow if flags allow. */
 static __rte_always_inline bool
-request_try(const struct request *r, void **objs, unsigned int n, unsigned int flags)
+request_try(const struct fastmem_request *r, void **objs, unsigned int n, unsigned int flags)
 {
 	FASTMEM_LOG_LATER; /* a stream that allocates would change the cache that is at work */
 	const bool passes = (flags & FASTMEM_F_NO_CHUNK) != 0; /* others are tried, and then growth */
@@ -149,7 +150,7 @@ request_try(const struct request *r, void **objs, unsigned int n, unsigned int f
 
 /* Whether a socket may grow, as far as is known. */
 static bool
-request_may_grow(const struct request *r, unsigned int flags)
+request_may_grow(const struct fastmem_request *r, unsigned int flags)
 {
 	const uint64_t now = rte_get_timer_cycles();
 	unsigned int i;
@@ -164,14 +165,14 @@ request_may_grow(const struct request *r, unsigned int flags)
 
 /* Rare, and so not inline as a first try is. */
 static __rte_noinline bool
-request_retry(const struct request *r, void **objs, unsigned int n, unsigned int flags)
+request_retry(const struct fastmem_request *r, void **objs, unsigned int n, unsigned int flags)
 {
 	return request_try(r, objs, n, flags);
 }
 
 /* After a first try without growth, or, of one socket only, with it. */
 static __rte_noinline bool
-request_try_harder(const struct request *r, void **objs, unsigned int n, unsigned int flags)
+request_try_harder(const struct fastmem_request *r, void **objs, unsigned int n, unsigned int flags)
 {
 	const bool passes = r->n_sockets > 1; /* the first try may have passed some by */
 	const bool grows = passes && request_may_grow(r, flags);
@@ -186,7 +187,7 @@ request_try_harder(const struct request *r, void **objs, unsigned int n, unsigne
  * long, and longest where it is refused.
  */
 static __rte_always_inline bool
-request_try_all(const struct request *r, void **objs, unsigned int n, unsigned int flags)
+request_try_all(const struct fastmem_request *r, void **objs, unsigned int n, unsigned int flags)
 {
 	const unsigned int first_flags = r->n_sockets == 1 ? flags : flags | FASTMEM_F_NO_CHUNK;
 
@@ -199,7 +200,7 @@ request_try_all(const struct request *r, void **objs, unsigned int n, unsigned i
  * there. may_grow: whether one of them may grow, as far as is known. now: cycles of EAL's timer.
  */
 static uint64_t
-request_epoch(const struct request *r, uint64_t now, bool *may_grow)
+request_epoch(const struct fastmem_request *r, uint64_t now, bool *may_grow)
 {
 	uint64_t epoch, sum = 0;
 	unsigned int i;
@@ -220,7 +221,7 @@ request_epoch(const struct request *r, uint64_t now, bool *may_grow)
 
 /* 0 or -ENOMEM, as all that follow. */
 static __rte_noinline int
-request_first(const struct request *r, void **objs, unsigned int n, unsigned int flags)
+request_first(const struct fastmem_request *r, void **objs, unsigned int n, unsigned int flags)
 {
 	struct fastmem_bin *first = fastmem_request_bin(r, 0);
 
@@ -235,7 +236,7 @@ request_first(const struct request *r, void **objs, unsigned int n, unsigned int
 
 /* Of a thread that has failed to get one object of this size before. */
 static __rte_noinline int
-request_again(const struct request *r, struct fastmem_failure *failure, void **objs,
+request_again(const struct fastmem_request *r, struct fastmem_failure *failure, void **objs,
 		unsigned int n, unsigned int flags)
 {
 	const uint64_t now = rte_get_timer_cycles();
@@ -257,7 +258,7 @@ request_again(const struct request *r, struct fastmem_failure *failure, void **o
 }
 
 static __rte_always_inline int
-request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags)
+request_serve(const struct fastmem_request *r, void **objs, unsigned int n, unsigned int flags)
 {
 	struct fastmem_failure *failure = NULL;
 
@@ -268,7 +269,8 @@ request_serve(const struct request *r, void **objs, unsigned int n, unsigned int
 }
 
 int
-fastmem_request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags)
+fastmem_request_serve(const struct fastmem_request *r, void **objs, unsigned int n,
+		unsigned int flags)
 {
 	return request_serve(r, objs, n, flags);
 }
@@ -277,7 +279,7 @@ fastmem_request_serve(const struct request *r, void **objs, unsigned int n, unsi
 int
 fastmem_request_alloc(void **obj, size_t size, size_t align, unsigned int flags, int socket_id)
 {
-	struct request r;
+	struct fastmem_request r;
 	int ret = request_init(&r, size, align, flags, socket_id);
 
 	return ret != 0 ? ret : request_serve(&r, obj, 1, flags);
@@ -285,7 +287,7 @@ fastmem_request_alloc(void **obj, size_t size, size_t align, unsigned int flags,
 
 /* Whether so many objects could be there at all: if not, no memory is grown in vain. */
 static bool
-request_is_possible(const struct request *r, unsigned int n)
+request_is_possible(const struct fastmem_request *r, unsigned int n)
 {
 	return (uint64_t)n * fastmem_request_bin(r, 0)->slot_size <=
 		r->ctl->n_granules << RTE_FASTMEM_GRANULE_SHIFT;
@@ -293,7 +295,7 @@ request_is_possible(const struct request *r, unsigned int n)
 
 /* The caller's array is written to when all objects are there, not before. */
 int
-fastmem_request_bulk(const struct request *r, void **ptrs, unsigned int n, size_t zero,
+fastmem_request_bulk(const struct fastmem_request *r, void **ptrs, unsigned int n, size_t zero,
 		unsigned int flags)
 {
 	void *few[BULK_ON_STACK];

@@ -12,14 +12,14 @@
 #include "fastmem_private.h"
 
 /* Of handles, with checking only: how many sockets. */
-#define HANDLE_ONE_SOCKET UINT32_C(0x20000)
-#define HANDLE_ALL_SOCKETS UINT32_C(0x40000)
+#define FASTMEM_HANDLE_ONE_SOCKET UINT32_C(0x20000)
+#define FASTMEM_HANDLE_ALL_SOCKETS UINT32_C(0x40000)
 
 /*
  * Where an allocation may take place: n bins, at the same offset on each socket
  * from the first one on.
  */
-struct request {
+struct fastmem_request {
 	struct fastmem_ctl *ctl;
 	struct fastmem_tcache *t;
 	unsigned int offset;
@@ -29,7 +29,7 @@ struct request {
 };
 
 static inline struct fastmem_bin *
-fastmem_request_bin(const struct request *r, unsigned int i)
+fastmem_request_bin(const struct fastmem_request *r, unsigned int i)
 {
 	unsigned int socket = r->first_socket + i;
 
@@ -41,15 +41,16 @@ fastmem_request_bin(const struct request *r, unsigned int i)
 
 /* fastmem_request.c */
 __rte_internal
-int fastmem_request_init(struct request *r, size_t size, size_t align, unsigned int flags,
+int fastmem_request_init(struct fastmem_request *r, size_t size, size_t align, unsigned int flags,
 		int socket_id);
 __rte_internal
-int fastmem_request_serve(const struct request *r, void **objs, unsigned int n, unsigned int flags);
+int fastmem_request_serve(const struct fastmem_request *r, void **objs, unsigned int n,
+		unsigned int flags);
 __rte_internal
 int fastmem_request_alloc(void **obj, size_t size, size_t align, unsigned int flags,
 		int socket_id);
 __rte_internal
-int fastmem_request_bulk(const struct request *r, void **ptrs, unsigned int n, size_t zero,
+int fastmem_request_bulk(const struct fastmem_request *r, void **ptrs, unsigned int n, size_t zero,
 		unsigned int flags);
 
 /* fastmem_alloc.c */

@@ -91,13 +91,13 @@ static void
 moving_begin(struct fastmem_arena *arena, uint32_t head, uint32_t n)
 {
 	arena->moving_n = n;
-	MOVE(arena->moving, head);
+	FASTMEM_MOVE(arena->moving, head);
 }
 
 static void
 moving_end(struct fastmem_arena *arena)
 {
-	MOVE(arena->moving, 0);
+	FASTMEM_MOVE(arena->moving, 0);
 }
 
 static uint32_t

@@ -33,7 +33,7 @@
  * all that this one wrote before; whoever takes over if this process is killed
  * also finds nothing written that comes after.
  */
-#define MOVE(field, value) do { \
+#define FASTMEM_MOVE(field, value) do { \
 	__atomic_store_n(&(field), value, __ATOMIC_RELEASE); \
 	rte_compiler_barrier(); \
 } while (0)

@@ -121,8 +121,8 @@ fastmem_slab_alloc_one(struct fastmem_bin *bin, uint64_t *count)
 		slab_claim(bin, fastmem_granule(bin->slabs), &bin->one, &bin->n_one, 1);
 	if (bin->n_one != 0) {
 		obj = bin->one;
-		MOVE(*count, *count + 1);
-		MOVE(bin->n_one, 0);
+		FASTMEM_MOVE(*count, *count + 1);
+		FASTMEM_MOVE(bin->n_one, 0);
 	}
 	fastmem_mutex_unlock(&bin->lock);
 	return obj;
@@ -246,12 +246,12 @@ fastmem_slab_free_array(struct fastmem_bin *from, void **objs, uint32_t *n_objs)
 		struct fastmem_bin *bin = &fastmem_ctl()->bins[id];
 
 		if (objs[*n_objs - 1] == NULL) {
-			MOVE(*n_objs, *n_objs - 1);
+			FASTMEM_MOVE(*n_objs, *n_objs - 1);
 			continue;
 		}
 		if (id == 0) {
 			wrong[0] = (struct wrong){ objs[*n_objs - 1], PUT_NO_OBJECT, 0 };
-			MOVE(*n_objs, *n_objs - 1);
+			FASTMEM_MOVE(*n_objs, *n_objs - 1);
 			n_wrong = 1;
 		} else {
 			fastmem_bin_lock(bin);
@@ -280,8 +280,8 @@ fastmem_slab_free_one(struct fastmem_bin *from, void *obj, uint64_t *count, int 
 	fastmem_bin_lock(from);
 	one_begin(from, count, *count + change);
 	from->one = obj;
-	MOVE(from->n_one, 1);
-	MOVE(*count, from->one_count_free);
+	FASTMEM_MOVE(from->n_one, 1);
+	FASTMEM_MOVE(*count, from->one_count_free);
 	if (from->store != NULL) {
 		n_wrong = fastmem_store_free(from, &from->one, &from->n_one);
 		wrong = (struct wrong){ obj, PUT_TWICE, from->slot_size };
@@ -291,7 +291,7 @@ fastmem_slab_free_one(struct fastmem_bin *from, void *obj, uint64_t *count, int 
 	if (from->n_one != 0) { /* it was of this bin a moment ago */
 		wrong = (struct wrong){ obj, PUT_NO_OBJECT, 0 };
 		n_wrong = 1;
-		MOVE(from->n_one, 0);
+		FASTMEM_MOVE(from->n_one, 0);
 	}
 	fastmem_mutex_unlock(&from->lock);
 	if (n_wrong > 0) {

@@ -248,7 +248,7 @@ fastmem_slab_leave(struct fastmem_bin *bin, uint32_t keep_slots)
 	}
 	if (slab != NULL) {
 		slab->token = FASTMEM_NO_TOKEN;
-		MOVE(slab->limbo, 1);
+		FASTMEM_MOVE(slab->limbo, 1);
 		fastmem_slab_uncount(bin, slab);
 		bin->n_limbo++;
 	}

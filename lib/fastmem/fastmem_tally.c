@@ -27,7 +27,7 @@
 
 #define READ_TRIES 1000
 
-/* Pairs with the release in MOVE() of moves, fastmem_cache.h. */
+/* Pairs with the release in FASTMEM_MOVE() of moves, fastmem_cache.h. */
 #define READ(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
 
 /* Of a pool that the thread has not used, all are 0. */

@@ -229,7 +229,7 @@ thread_give_back(struct thread *thread)
 	fastmem_tcache_flush(t, false);
 	fastmem_peer_count_held(fastmem_ctl(), t, fastmem_process.peer);
 	/* Pairs with the acquire in tcache_reuse(). */
-	MOVE(t->owner, 0);
+	FASTMEM_MOVE(t->owner, 0);
 }
 
 /*
@@ -353,7 +353,7 @@ thread_own(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
 		__atomic_store_n(&self->tcache, t, __ATOMIC_RELAXED);
 		thread_arm(ctl, t);
 	} else {
-		MOVE(t->owner, 0); /* pairs with the acquire in tcache_reuse() */
+		FASTMEM_MOVE(t->owner, 0); /* pairs with the acquire in tcache_reuse() */
 	}
 	own = self->tcache;
 	fastmem_local_unlock(&threads_lock);

@@ -37,7 +37,7 @@ handle_size(const struct fastmem_ctl *ctl, rte_fastmem_handle_t handle, size_t *
 }
 
 static int
-fastmem_checked_serve(struct request *r, const struct fastmem_shape *shape, void **objs,
+fastmem_checked_serve(struct fastmem_request *r, const struct fastmem_shape *shape, void **objs,
 		unsigned int n, unsigned int flags)
 {
 	const unsigned int wanted = flags;
@@ -71,7 +71,7 @@ fastmem_checked_alloc(void **objs, unsigned int n, size_t size, size_t align, un
 		int socket_id)
 {
 	struct fastmem_shape shape;
-	struct request r;
+	struct fastmem_request r;
 	int ret = request_error(size, align);
 
 	if (ret == 0) {
@@ -102,8 +102,8 @@ fastmem_checked_alloc_one(size_t size, size_t align, unsigned int flags, int soc
 
 /* By handle: r is made for it. */
 int
-fastmem_checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs, unsigned int n,
-		unsigned int flags)
+fastmem_checked_halloc(struct fastmem_request *r, rte_fastmem_handle_t handle, void **objs,
+		unsigned int n, unsigned int flags)
 {
 	struct fastmem_shape shape;
 	size_t size, align;
@@ -118,7 +118,7 @@ fastmem_checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **ob
 
 /* A checked object of what r is for. NULL: memory is exhausted. */
 static void *
-fastmem_sampled_take(struct request *r, size_t size, size_t align, bool by_handle,
+fastmem_sampled_take(struct fastmem_request *r, size_t size, size_t align, bool by_handle,
 		unsigned int flags)
 {
 	struct fastmem_shape shape = fastmem_debug_shape(size, align);
@@ -134,7 +134,7 @@ fastmem_sampled_take(struct request *r, size_t size, size_t align, bool by_handl
 
 /* Allocate a sampled object; NULL if none is due or memory is exhausted. */
 static void *
-fastmem_sampled_one(struct request *r, size_t size, size_t align, bool by_handle,
+fastmem_sampled_one(struct fastmem_request *r, size_t size, size_t align, bool by_handle,
 		unsigned int flags)
 {
 	if (!fastmem_sample_due(r->t, fastmem_request_bin(r, 0)))
@@ -143,13 +143,13 @@ fastmem_sampled_one(struct request *r, size_t size, size_t align, bool by_handle
 }
 
 void *
-fastmem_sampled_alloc(struct request *r, size_t size, size_t align, unsigned int flags)
+fastmem_sampled_alloc(struct fastmem_request *r, size_t size, size_t align, unsigned int flags)
 {
 	return fastmem_sampled_one(r, size, align, false, flags);
 }
 
 void *
-fastmem_sampled_halloc(struct request *r, rte_fastmem_handle_t handle, unsigned int flags)
+fastmem_sampled_halloc(struct fastmem_request *r, rte_fastmem_handle_t handle, unsigned int flags)
 {
 	size_t size, align;
 
@@ -159,8 +159,8 @@ fastmem_sampled_halloc(struct request *r, rte_fastmem_handle_t handle, unsigned 
 
 /* Put a sampled object in place of one that the caller has not seen yet. */
 static void
-fastmem_sampled_exchange(struct request *r, void **obj, size_t size, size_t align, bool by_handle,
-		unsigned int flags)
+fastmem_sampled_exchange(struct fastmem_request *r, void **obj, size_t size, size_t align,
+		bool by_handle, unsigned int flags)
 {
 	void *sampled = fastmem_sampled_take(r, size, align, by_handle, flags);
 	struct rte_fastmem_cache *c;
@@ -176,7 +176,7 @@ fastmem_sampled_exchange(struct request *r, void **obj, size_t size, size_t alig
 
 /* Put sampled objects in place of those that are due of many. */
 static void
-fastmem_sampled_exchange_bulk(struct request *r, void **objs, unsigned int n, size_t size,
+fastmem_sampled_exchange_bulk(struct fastmem_request *r, void **objs, unsigned int n, size_t size,
 		size_t align, bool by_handle, unsigned int flags)
 {
 	const struct fastmem_bin *bin = fastmem_request_bin(r, 0);
@@ -187,14 +187,14 @@ fastmem_sampled_exchange_bulk(struct request *r, void **objs, unsigned int n, si
 }
 
 void
-fastmem_sampled_bulk(struct request *r, void **objs, unsigned int n, size_t size, size_t align,
-		unsigned int flags)
+fastmem_sampled_bulk(struct fastmem_request *r, void **objs, unsigned int n, size_t size,
+		size_t align, unsigned int flags)
 {
 	fastmem_sampled_exchange_bulk(r, objs, n, size, align, false, flags);
 }
 
 void
-fastmem_sampled_halloc_bulk(struct request *r, rte_fastmem_handle_t handle, void **objs,
+fastmem_sampled_halloc_bulk(struct fastmem_request *r, rte_fastmem_handle_t handle, void **objs,
 		unsigned int n, unsigned int flags)
 {
 	size_t size, align;
@@ -267,7 +267,7 @@ fastmem_checked_handle(const struct fastmem_bin *bin, size_t size, unsigned int 
 	rte_fastmem_handle_t handle = bin->id;
 	size_t slack = bin->slot_size - size;
 
-	handle |= n_sockets > 1 ? HANDLE_ALL_SOCKETS : HANDLE_ONE_SOCKET;
+	handle |= n_sockets > 1 ? FASTMEM_HANDLE_ALL_SOCKETS : FASTMEM_HANDLE_ONE_SOCKET;
 	if (fastmem_checks_some())
 		handle |= RTE_FASTMEM_HANDLE_ANY;
 	return handle | (slack <= HANDLE_SLACK_MAX ? slack << HANDLE_SLACK_SHIFT : 0);
@@ -282,7 +282,7 @@ fastmem_checked_within(void *ptr, size_t size, size_t align, int socket_id)
 {
 	const bool checked = fastmem_checks_all(); /* or a sampled object, unlike the next one */
 	struct fastmem_shape shape = fastmem_debug_shape(size, align);
-	struct request r;
+	struct fastmem_request r;
 	void *new = NULL;
 
 	if (fastmem_request_init(&r, checked ? shape.slot : size, align, RTE_FASTMEM_F_NOGROW,

@@ -89,7 +89,7 @@ take_oldest(struct fastmem_debug *debug)
 {
 	void *slot = debug->ring[debug->head % debug->ring_size];
 
-	MOVE(debug->head, debug->head + 1);
+	FASTMEM_MOVE(debug->head, debug->head + 1);
 	if (slot != NULL) {
 		fastmem_quarantine_count(debug, bin_of(slot), -1);
 		book(bin_of(slot), -1);
@@ -120,8 +120,8 @@ put_or_take(struct fastmem_debug *debug, const struct fastmem_bin *bin, void *sl
 	}
 	if (!full) {
 		/* The entry is there before the ring says so. */
-		MOVE(debug->ring[debug->tail % debug->ring_size], slot);
-		MOVE(debug->tail, debug->tail + 1);
+		FASTMEM_MOVE(debug->ring[debug->tail % debug->ring_size], slot);
+		FASTMEM_MOVE(debug->tail, debug->tail + 1);
 		fastmem_quarantine_count(debug, bin, 1);
 		book(bin, 1);
 	}
@@ -166,13 +166,13 @@ take_batch(struct fastmem_debug *debug, const struct fastmem_bin *bin, struct ba
 
 		if (slot == NULL || (bin != NULL && bin_of(slot) != bin))
 			continue;
-		MOVE(*entry, NULL);
+		FASTMEM_MOVE(*entry, NULL);
 		fastmem_quarantine_count(debug, bin_of(slot), -1);
 		book(bin_of(slot), -1);
 		b->slots[b->n++] = slot;
 	}
 	while (debug->head != debug->tail && debug->ring[debug->head % debug->ring_size] == NULL)
-		MOVE(debug->head, debug->head + 1);
+		FASTMEM_MOVE(debug->head, debug->head + 1);
 	fastmem_mutex_unlock(&debug->lock);
 }
 

@@ -45,7 +45,7 @@ fastmem_records_make(struct fastmem_granule *slab, bool may_grow)
 	fastmem_debug_lock(debug);
 	records = debug->unused[log2];
 	if (records != NULL)
-		MOVE(debug->unused[log2], ((struct unused_records *)records)->next);
+		FASTMEM_MOVE(debug->unused[log2], ((struct unused_records *)records)->next);
 	fastmem_mutex_unlock(&debug->lock);
 	if (records != NULL)
 		memset(records, 0, bytes);
@@ -70,7 +70,7 @@ fastmem_records_drop(struct fastmem_granule *slab)
 	__atomic_store_n(&slab->records, NULL, __ATOMIC_RELAXED);
 	fastmem_debug_lock(debug);
 	((struct unused_records *)records)->next = debug->unused[log2];
-	MOVE(debug->unused[log2], records);
+	FASTMEM_MOVE(debug->unused[log2], records);
 	fastmem_mutex_unlock(&debug->lock);
 }
 

@@ -253,14 +253,16 @@ extern const struct fastmem_hooks fastmem_debug_hooks;
 void *fastmem_checked_alloc_one(size_t size, size_t align, unsigned int flags, int socket_id);
 int fastmem_checked_alloc(void **objs, unsigned int n, size_t size, size_t align,
 		unsigned int flags, int socket_id);
-int fastmem_checked_halloc(struct request *r, rte_fastmem_handle_t handle, void **objs,
+int fastmem_checked_halloc(struct fastmem_request *r, rte_fastmem_handle_t handle, void **objs,
 		unsigned int n, unsigned int flags);
-void *fastmem_sampled_alloc(struct request *r, size_t size, size_t align, unsigned int flags);
-void *fastmem_sampled_halloc(struct request *r, rte_fastmem_handle_t handle, unsigned int flags);
-void fastmem_sampled_bulk(struct request *r, void **objs, unsigned int n, size_t size,
+void *fastmem_sampled_alloc(struct fastmem_request *r, size_t size, size_t align,
+		unsigned int flags);
+void *fastmem_sampled_halloc(struct fastmem_request *r, rte_fastmem_handle_t handle,
+		unsigned int flags);
+void fastmem_sampled_bulk(struct fastmem_request *r, void **objs, unsigned int n, size_t size,
 		size_t align, unsigned int flags);
-void fastmem_sampled_halloc_bulk(struct request *r, rte_fastmem_handle_t handle, void **objs,
-		unsigned int n, unsigned int flags);
+void fastmem_sampled_halloc_bulk(struct fastmem_request *r, rte_fastmem_handle_t handle,
+		void **objs, unsigned int n, unsigned int flags);
 void fastmem_checked_free(void *ptr);
 void fastmem_checked_free_bulk(void *const *ptrs, unsigned int n);
 void fastmem_checked_free_sized(void *ptr, size_t size, size_t align);

@@ -32,7 +32,7 @@
 #define STOP UINT32_MAX
 #define CHILD_FD 3 /* PROCESS_SOCKET */
 
-struct request {
+struct fastmem_request {
 	uint32_t suite, function;
 	uint64_t args[PROCESS_ARGS];
 };
@@ -114,7 +114,7 @@ process_is_secondary(int argc, char **argv)
 int
 process_serve(int argc, char **argv)
 {
-	struct request request;
+	struct fastmem_request request;
 	struct reply reply = { 0 };
 	int fd = atoi(argv[argc - 1]);
 
@@ -205,7 +205,7 @@ process_start(struct process *p)
 }
 
 static bool
-find_function(struct request *request, remote_t function)
+find_function(struct fastmem_request *request, remote_t function)
 {
 	for (request->suite = 0; remote_functions[request->suite] != NULL; request->suite++) {
 		const remote_t *functions = remote_functions[request->suite];
@@ -221,7 +221,7 @@ find_function(struct request *request, remote_t function)
 int
 process_send(struct process *p, remote_t function, const uint64_t *args)
 {
-	struct request request = { 0 };
+	struct fastmem_request request = { 0 };
 
 	TEST_ASSERT(find_function(&request, function), "not in remote_functions");
 	memcpy(request.args, args, sizeof(request.args));
@@ -264,7 +264,7 @@ process_call(struct process *p, remote_t function, const uint64_t *args)
 int
 process_stop(struct process *p)
 {
-	struct request stop = { .suite = STOP };
+	struct fastmem_request stop = { .suite = STOP };
 	pid_t pid = p->pid;
 	int status;
 	char end;

@@ -19,7 +19,7 @@
 
 struct process {
 	pid_t pid; /* 0: there is none */
-	int fd; /* both ends send struct request or struct reply */
+	int fd; /* both ends send struct fastmem_request or struct reply */
 	unsigned int slot;
 };
 

@@ -252,7 +252,7 @@ pool_setup(struct fastmem_pool *pool, const struct rte_fastmem_pool_params *p, u
 	bin->first_capacity = RTE_MIN(bin->first_capacity, bin->magazine_size);
 	bin->n_stored = 0;
 	bin->store = fastmem_pool_external(p) != 0 ? bin->spare_store : NULL;
-	MOVE(bin->pool, pool);
+	FASTMEM_MOVE(bin->pool, pool);
 	fastmem_mutex_unlock(&bin->lock);
 
 	if (fastmem_bin_make_depots(bin, true) != 0)
@@ -274,7 +274,7 @@ drop_magazines(struct fastmem_ctl *ctl, struct fastmem_bin *bin)
 
 		if (m == NULL)
 			continue;
-		MOVE(m->n, 0);
+		FASTMEM_MOVE(m->n, 0);
 		fastmem_magazine_put(m);
 	}
 	if (bin->full != NULL) {
@@ -329,7 +329,7 @@ fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer)
 				pool->state != FASTMEM_POOL_FREEING))
 			continue;
 		pool_end(ctl, pool, false);
-		MOVE(pool->state, FASTMEM_POOL_NONE);
+		FASTMEM_MOVE(pool->state, FASTMEM_POOL_NONE);
 	}
 	fastmem_mutex_unlock(&ctl->pools_lock);
 }
@@ -470,7 +470,7 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 	live = pool->state == FASTMEM_POOL_LIVE;
 	if (live) {
 		pool->maker = fastmem_process.peer;
-		MOVE(pool->state, FASTMEM_POOL_FREEING);
+		FASTMEM_MOVE(pool->state, FASTMEM_POOL_FREEING);
 	}
 	fastmem_mutex_unlock(&ctl->pools_lock);
 	if (!live) {
@@ -561,7 +561,7 @@ rte_fastmem_pool_add(struct rte_fastmem_pool *user, void *const *objs, unsigned 
 		/* In this order, if killed: more than there are is what nobody has got. */
 		memcpy(bin->store + bin->n_stored, objs, n * sizeof(objs[0]));
 		__atomic_store_n(&bin->n_slots, bin->n_slots + n, __ATOMIC_RELAXED);
-		MOVE(bin->n_stored, bin->n_stored + n);
+		FASTMEM_MOVE(bin->n_stored, bin->n_stored + n);
 	}
 	fastmem_mutex_unlock(&bin->lock);
 	return ret;

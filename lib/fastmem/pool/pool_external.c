@@ -23,7 +23,7 @@ set_counts(struct fastmem_bin *bin, uint32_t *n_objs, uint32_t count, uint32_t n
 	tr->n_objs = n_objs;
 	tr->count = count;
 	tr->n_stored = n_stored;
-	MOVE(tr->op, FASTMEM_TRANSFER_STORE);
+	FASTMEM_MOVE(tr->op, FASTMEM_TRANSFER_STORE);
 	fastmem_store_repair(bin);
 }
 
@@ -31,9 +31,9 @@ set_counts(struct fastmem_bin *bin, uint32_t *n_objs, uint32_t count, uint32_t n
 void
 fastmem_store_repair(struct fastmem_bin *bin)
 {
-	MOVE(*bin->transfer.n_objs, bin->transfer.count);
-	MOVE(bin->n_stored, bin->transfer.n_stored);
-	MOVE(bin->transfer.op, FASTMEM_TRANSFER_NONE);
+	FASTMEM_MOVE(*bin->transfer.n_objs, bin->transfer.count);
+	FASTMEM_MOVE(bin->n_stored, bin->transfer.n_stored);
+	FASTMEM_MOVE(bin->transfer.op, FASTMEM_TRANSFER_NONE);
 }
 
 /* Move up to n addresses to the end of an array in shared memory. Returns how many. */

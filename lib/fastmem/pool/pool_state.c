@@ -77,7 +77,7 @@ fastmem_pool_take_place(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_p
 		/* Atomic: a late request may compare. */
 		__atomic_store_n(&best->generation, RTE_MAX(best->generation + 1, 1u),
 			__ATOMIC_RELAXED);
-		MOVE(best->state, FASTMEM_POOL_MAKING);
+		FASTMEM_MOVE(best->state, FASTMEM_POOL_MAKING);
 	}
 	return best;
 }
@@ -87,7 +87,7 @@ fastmem_pool_set_state(struct fastmem_ctl *ctl, struct fastmem_pool *pool,
 		enum fastmem_pool_state state)
 {
 	fastmem_pools_lock(ctl);
-	MOVE(pool->state, state);
+	FASTMEM_MOVE(pool->state, state);
 	fastmem_mutex_unlock(&ctl->pools_lock);
 }
 

@@ -95,7 +95,7 @@ forbid(struct rte_fastmem_cache *c)
 	void **objs = fastmem_cache_objs(c);
 
 	/* In this order, as the lower one is what the objects begin at. */
-	MOVE(c->end, objs);
+	FASTMEM_MOVE(c->end, objs);
 	fastmem_cache_forbid_pop(c, objs);
 }
 
@@ -130,11 +130,11 @@ cache_collect(struct fastmem_bin *bin, struct rte_fastmem_cache *c, uint32_t n)
 		return false;
 	pool->stolen = c->loaded->objs;
 	pool->stolen_n = n;
-	MOVE(pool->stolen_total, n);
+	FASTMEM_MOVE(pool->stolen_total, n);
 	fastmem_slab_free_array(bin, pool->stolen, &pool->stolen_n);
 	for (i = 0; i < n; i++)
 		pool->stolen[i] = NULL;
-	MOVE(pool->stolen_total, 0);
+	FASTMEM_MOVE(pool->stolen_total, 0);
 	return true;
 }
 

@@ -33,7 +33,7 @@ peer_enter(struct fastmem_ctl *ctl, unsigned int i)
 	peer->nonce = ++ctl->n_attached;
 	fastmem_process.peer = i;
 	fastmem_process.nonce = peer->nonce;
-	MOVE(peer->state, FASTMEM_PEER_ATTACHED);
+	FASTMEM_MOVE(peer->state, FASTMEM_PEER_ATTACHED);
 }
 
 /* In the primary. Returns 0 or -ENOMEM. */
@@ -109,7 +109,7 @@ threads_take_back(struct fastmem_ctl *ctl, unsigned int i)
 		magazines_take_back(ctl, t->id);
 		fastmem_peer_count_held(ctl, t, i);
 		/* Pairs with the acquire in tcache_reuse(). */
-		MOVE(t->owner, 0);
+		FASTMEM_MOVE(t->owner, 0);
 	}
 	magazines_take_back(ctl, FASTMEM_OWNER_PEER + i);
 	for (socket = 0; socket < ctl->n_sockets; socket++)
@@ -129,7 +129,7 @@ peer_take_back(struct fastmem_ctl *ctl, unsigned int i)
 	for (socket = 0; socket < ctl->n_sockets; socket++) /* it may have died as it put something */
 		fastmem_drain_undo(&ctl->arenas[socket]);
 	bytes = held_bytes(ctl, fastmem_held(ctl, i), &n);
-	MOVE(peer->state, FASTMEM_PEER_GONE);
+	FASTMEM_MOVE(peer->state, FASTMEM_PEER_GONE);
 	if (n == 0 && bytes == 0)
 		FASTMEM_LOG(INFO, "process %u has ended: its caches are taken back", peer->pid);
 	else
@@ -261,7 +261,7 @@ void
 fastmem_peers_leave(struct fastmem_ctl *ctl)
 {
 	fastmem_peers_lock(ctl);
-	MOVE(ctl->peers[fastmem_process.peer].state, FASTMEM_PEER_GONE);
+	FASTMEM_MOVE(ctl->peers[fastmem_process.peer].state, FASTMEM_PEER_GONE);
 	fastmem_mutex_unlock(&ctl->peers_lock);
 	fastmem_alive_leave();
 }
@@ -284,7 +284,7 @@ fastmem_peers_succeed(struct fastmem_ctl *ctl)
 		if (peer->state == FASTMEM_PEER_ATTACHED)
 			threads_take_back(ctl, fastmem_process.peer);
 		fastmem_alive_describe(peer);
-		MOVE(peer->state, FASTMEM_PEER_ATTACHED);
+		FASTMEM_MOVE(peer->state, FASTMEM_PEER_ATTACHED);
 	}
 	fastmem_mutex_unlock(&ctl->peers_lock);
 	return ret;

@@ -310,8 +310,8 @@ all_closed(struct fastmem_ctl *ctl)
 		const struct fastmem_peer *peer = &ctl->peers[i];
 
 		/*
-		 * The first pairs with the MOVE() of a state in process.c, the second with the
-		 * release in fastmem_close_here().
+		 * The first pairs with the FASTMEM_MOVE() of a state in process.c, the second
+		 * with the release in fastmem_close_here().
 		 */
 		if (i != fastmem_process.peer &&
 				__atomic_load_n(&peer->state, __ATOMIC_ACQUIRE) ==
