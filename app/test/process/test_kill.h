@@ -23,6 +23,7 @@
 #define KILL_TABLE 128
 #define KILL_MAILBOX 64
 #define KILL_BULK 32u
+#define KILL_NICE 10 /* of workers: they would share the CPUs with each process that starts */
 
 /* What lies at the start of each object; the rest is a pattern of tag. */
 struct parcel {
