@@ -44,6 +44,8 @@ def group(body):
         return None
     if ".long_run = true" in body:
         return "--long"
+    if ".deaths = true" in body:
+        return "--deaths"
     return "--secondaries" if ".with_secondaries = true" in body else ""
 
 

@@ -181,6 +181,7 @@ usage(FILE *f)
 		"Runs the suites that are named, or all but those that run only when named.\n"
 		"\n"
 		"  --secondaries  run the suites with secondary processes\n"
+		"  --deaths       run those whose processes die at any time\n"
 		"  --long         run the suites that take minutes\n"
 		"  --list         list suites and cases\n"
 		"  --help         this text; EAL's own comes before \"--\"\n"
@@ -200,7 +201,13 @@ suite_is_short(const struct test_suite *suite)
 static bool
 suite_is_with_secondaries(const struct test_suite *suite)
 {
-	return suite->with_secondaries && !suite->long_run && !suite->on_request;
+	return suite->with_secondaries && !suite->deaths && !suite->long_run && !suite->on_request;
+}
+
+static bool
+suite_is_of_deaths(const struct test_suite *suite)
+{
+	return suite->deaths;
 }
 
 static bool
@@ -246,6 +253,8 @@ run(int argc, char **argv)
 	for (arg = 0; arg < argc; arg++) {
 		if (strcmp(argv[arg], "--secondaries") == 0) {
 			run_all(suite_is_with_secondaries);
+		} else if (strcmp(argv[arg], "--deaths") == 0) {
+			run_all(suite_is_of_deaths);
 		} else if (strcmp(argv[arg], "--long") == 0) {
 			run_all(suite_is_long);
 		} else if (!run_named(argv[arg])) {
@@ -305,7 +314,7 @@ main(int argc, char **argv)
 		return ret;
 	}
 	if (argc > 0 && argv[0][0] == '-' && strcmp(argv[0], "--secondaries") != 0 &&
-			strcmp(argv[0], "--long") != 0) {
+			strcmp(argv[0], "--deaths") != 0 && strcmp(argv[0], "--long") != 0) {
 		usage(stderr);
 		rte_eal_cleanup();
 		return 2;

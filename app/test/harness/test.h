@@ -46,6 +46,7 @@ struct test_suite {
 	 * program run of its own: once a thread was registered, EAL lets no secondary attach.
 	 */
 	bool with_secondaries;
+	bool deaths; /* of those, one in which processes die at any time: takes most of theirs */
 	/* Takes minutes: runs only when named and in "make check", by dpdk-fastmem-test --long. */
 	bool long_run;
 };

@@ -459,4 +459,5 @@ const struct test_suite suite_kill = {
 	.rescue = kill_rescue,
 	.cases = cases,
 	.with_secondaries = true,
+	.deaths = true,
 };

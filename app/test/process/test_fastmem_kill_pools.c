@@ -523,4 +523,5 @@ const struct test_suite suite_kill_pools = {
 	.rescue = pools_rescue,
 	.cases = cases,
 	.with_secondaries = true,
+	.deaths = true,
 };

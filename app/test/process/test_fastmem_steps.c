@@ -358,4 +358,5 @@ const struct test_suite suite_steps = {
 	.rescue = steps_rescue,
 	.cases = cases,
 	.with_secondaries = true,
+	.deaths = true,
 };
