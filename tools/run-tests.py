@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.join(TOP, "tools"))
 
 from testrun import catalogue, job, report, schedule, variants  # noqa: E402
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ON_REQUEST = "on-request"  # the suite of meson's for what only runs when it is named
 
 
@@ -132,13 +133,17 @@ class Run:
             return tests
         for test in tests:
             test.needs = build
-        build.priority = 100
+        build.priority = 100 + max(test.priority for test in tests)
         return [build, *tests]
 
-    def phase(self, jobs):
+    def phase(self, jobs, later=()):
         slots = self.cpus + 1
         huge_slots = max(1, self.args.huge_pages // schedule.HUGE_EACH)
-        self.done += schedule.Scheduler(jobs, slots, huge_slots, self.report).run()
+        scheduler = schedule.Scheduler(jobs, slots, huge_slots, self.report, later)
+        try:
+            scheduler.run()
+        finally:
+            self.done += scheduler.done
 
     def command(self, name):
         return "make test T=%s" % (name if " " not in name else "'%s'" % name)
@@ -148,15 +153,19 @@ class Run:
         wanted = [v for v in all_variants if everything or v.quick is None or v.quick]
         tests = [(v, t) for v in self.configure(wanted) for t in v.tests()
                  if ON_REQUEST not in t["suite"]]
-        for quick in (True, False) if everything else (True,):
-            jobs = []
-            for variant in wanted:
-                selected = [(t, None) for v, t in tests if v is variant and is_quick(v, t) == quick]
-                jobs += self.jobs(variant, selected, bool(jobs))
-            self.phase(jobs)
-            if quick and everything:
-                self.report.say("==> make test: %d passed, %d failed; now the rest of make check" %
-                                (self.report.passed, self.report.failed))
+        first, rest = [], []
+        for variant in wanted:
+            of_variant = [(t, None) for v, t in tests if v is variant]
+            first += self.jobs(variant, [s for s in of_variant if is_quick(variant, s[0])],
+                               bool(first))
+            # As many builds side by side as there are, each of which has a CPU at most.
+            rest += self.jobs(variant, [s for s in of_variant if everything and
+                                        not is_quick(variant, s[0])], True)
+        self.phase(first, rest)
+        if everything:
+            self.report.say("==> make test: %d passed, %d failed; now the rest of make check" %
+                            (self.report.passed, self.report.failed))
+            self.phase(rest)
 
     def selected(self, selection, all_variants):
         """What is named; only variants that it needs are configured."""
@@ -182,6 +191,13 @@ class Run:
             jobs += self.jobs(variant, [f[1:] for f in found.values() if f[0] is variant],
                               bool(jobs))
         self.phase(jobs)
+
+
+def interrupted(_number, _frame):
+    """Ends what runs, once."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def print_list(known, all_variants):
@@ -213,13 +229,14 @@ def main():
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         print_list(known, all_variants)
         return 0
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what runs, as Ctrl-C does
+    for number in STOPPING:
+        signal.signal(number, interrupted)
     names = [name for name in args.names if name not in ("test", "check")]
+    run = Run(args, known)
     try:
         selection = Selection(names, known, all_variants)
         if args.check_names:
             return 0
-        run = Run(args, known)
         if names:
             run.selected(selection, all_variants)
         else:
@@ -228,6 +245,9 @@ def main():
         print("error: %s" % error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        if not run.done:
+            run.left_out.append("everything: stopped before it began")
+        run.report.summary(run.done, run.left_out, run.command)
         print("stopped", file=sys.stderr)
         return 130
     return 0 if run.report.summary(run.done, run.left_out, run.command) else 1

@@ -51,5 +51,14 @@ else
 	arguments+=(--not-run "everything on huge pages: there are none (see above)")
 fi
 
-# No exec: huge pages are given back at the end.
-tools/run-tests.py --build "$BUILD" ${arguments[@]+"${arguments[@]}"} "$@"
+# Huge pages are given back at the end, also if that is told to stop: it is waited for.
+tools/run-tests.py --build "$BUILD" ${arguments[@]+"${arguments[@]}"} "$@" &
+runner=$!
+trap 'kill -TERM $runner 2>/dev/null' INT TERM HUP
+status=0
+wait $runner || status=$?
+while kill -0 $runner 2>/dev/null; do
+	status=0
+	wait $runner || status=$?
+done
+exit $status

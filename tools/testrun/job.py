@@ -119,9 +119,15 @@ class Job:
         self.seconds = time.monotonic() - self.started
         on_event(self)
 
-    def stop(self):
+    def signal(self, number):
         if self.process and self.process.process:
-            self.process.stop()
+            self.process.signal(number)
+
+    def stopped(self):
+        """It was ended from outside: what it has passed is no verdict, what has failed is."""
+        self.problem, self.passed = "", 0
+        self.failed = sum(case.result == "FAILED" for case in self.cases)
+        self.not_run = "stopped after %d cases" % len(self.cases) if self.cases else "stopped"
 
 
 class Build(Job):

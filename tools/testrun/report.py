@@ -32,7 +32,7 @@ class Report:
         if not self.terminal or now - self.shown < 0.2:
             return
         self.shown = now
-        all_jobs = len(schedule.waiting) + len(schedule.running) + len(schedule.done)
+        all_jobs = sum(map(len, (schedule.waiting, schedule.running, schedule.done, schedule.later)))
         cases = sum(len(job.cases) for job in schedule.running)
         line = "[%d/%d] %d passed, %d failed, %s left: %s" % (
             len(schedule.done), all_jobs, self.passed + cases, self.failed,
@@ -41,7 +41,7 @@ class Report:
         self.out.write("\r\033[K" + line[:width - 1])
         self.out.flush()
 
-    def ended(self, job):
+    def ended(self, job, schedule=None):
         self.passed += job.passed
         self.failed += job.failed
         if job.failed:
@@ -50,8 +50,9 @@ class Report:
         if job.failed or not self.terminal:
             counts = "%d passed, %d failed" % (job.passed, job.failed) if job.counts else ""
             problem = "not run: " + job.not_run if job.not_run else job.problem
-            self.say(("  %-34s %24s %6.1f s, CPU %6.1f s  %s" % (
-                job.name, counts, job.seconds, job.process.cpu, problem)).rstrip())
+            left = ", %s left" % time_left(schedule, time.monotonic()) if schedule else ""
+            self.say(("  %-34s %24s %6.1f s, CPU %6.1f s%s  %s" % (
+                job.name, counts, job.seconds, job.process.cpu, left, problem)).rstrip())
 
     def summary(self, jobs, left_out, command):
         """The end of a run. Returns whether all is well."""
@@ -78,6 +79,7 @@ class Report:
             self.say("==> what failed, and how to run it again")
             for job in wrong:
                 self.failures(job, command)
+        self.say("==> took %d min %d s" % divmod(time.monotonic() - self.began, 60))
         self.say("%d passed, %d failed" % (self.passed, self.failed))
         return self.failed == 0 and self.passed > 0
 
@@ -98,10 +100,11 @@ def time_left(schedule, now):
     """By what the done and the running took of what was expected of them."""
     done = sum(job.expected for job in schedule.done if not job.not_run)
     took = sum(job.seconds for job in schedule.done)
-    left = sum(job.expected for job in schedule.waiting)
+    left = sum(job.expected for job in [*schedule.waiting, *schedule.later])
     scale = min(max(took / done, 0.1), 10) if done else 1
     left = left * scale
     for job in schedule.running:
         left += max(job.expected * scale - (now - job.started), 1)
-    seconds = left / max(1, min(schedule.slots, len(schedule.running) + len(schedule.waiting)))
+    jobs = len(schedule.running) + len(schedule.waiting) + len(schedule.later)
+    seconds = left / max(1, min(schedule.slots, jobs))
     return "%d min" % round(seconds / 60) if seconds >= 90 else "%d s" % seconds

@@ -4,14 +4,19 @@
 """Runs jobs side by side: as many as CPUs and huge pages allow, the longest first."""
 
 import queue
+import signal
+import time
+
+from .job import GRACE
 
 HUGE_EACH = 256  # pages of 2 MiB that a test may use
 
 
 class Scheduler:
-    def __init__(self, jobs, slots, huge_slots, report):
+    def __init__(self, jobs, slots, huge_slots, report, later=()):
         self.waiting = sorted(jobs, key=lambda job: (job.exclusive, -job.priority, -job.expected))
         self.slots, self.huge_slots, self.report = slots, huge_slots, report
+        self.later = later  # jobs that others will run: they count for the time that is left
         self.running, self.done = [], []
         self.events = queue.SimpleQueue()
 
@@ -40,6 +45,31 @@ class Scheduler:
                 self.running.append(job)
                 job.begin(self.events.put)
 
+    def stop(self):
+        """Ends what runs, and has it and what waits listed as not run."""
+        ending = list(self.running)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for job in ending:
+                job.signal(number)
+            self.wait(time.monotonic() + GRACE)
+        for job in ending:
+            job.stopped()
+            self.report.ended(job)
+        for job in [*self.waiting, *self.later]:
+            job.not_run = "stopped before it began"
+        self.done += [*ending, *self.waiting, *self.later]
+        self.running, self.waiting = [], []
+
+    def wait(self, until):
+        """For what has been told to end."""
+        while self.running and time.monotonic() < until:
+            try:
+                job = self.events.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            if job is not None:
+                self.running.remove(job)
+
     def run(self):
         self.start()
         try:
@@ -51,12 +81,11 @@ class Scheduler:
                 if job is not None:
                     self.running.remove(job)
                     self.done.append(job)
-                    self.report.ended(job)
                     self.start()
+                    self.report.ended(job, self)
                 self.report.progress(self)
         except KeyboardInterrupt:
-            for job in self.running:
-                job.stop()
+            self.stop()
             raise
         finally:
             self.report.clear()

@@ -10,6 +10,7 @@ usage: test_testrun.py [dpdk-fastmem-test] [case...]
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -148,6 +149,30 @@ class Planted(unittest.TestCase):
         error = self.variant.configure(self.scratch)
         self.assertRegex(error, "^no disk left: .* takes .* MiB, of which .* are free$")
         self.assertFalse(os.path.exists(self.variant.folder + "/build.ninja"))
+
+    def test_a_run_that_is_stopped_ends_what_runs_and_lists_what_has_not_run(self):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        stops = self.planted("stops", "echo s.one: ok; kill -INT %d; exec sleep 1000" % os.getpid())
+        jobs = [stops, self.planted("waits", "echo 1 passed, 0 failed", alone=True)]
+        shown = report.Report(io.StringIO())
+        scheduler = schedule.Scheduler(jobs, 3, 3, shown, [self.planted("later", "")])
+        with self.assertRaises(KeyboardInterrupt):
+            scheduler.run()
+        with self.assertRaises(ProcessLookupError):
+            os.killpg(stops.process.process.pid, 0)
+        self.assertFalse(shown.summary(scheduler.done, [], str))
+        text = shown.out.getvalue()
+        self.assertEqual(text.splitlines()[-1], "0 passed, 0 failed")
+        listed = text[text.index("==> not run"):]
+        for part in ("stops: stopped after 1 cases", "waits: stopped before it began",
+                     "later: stopped before it began"):
+            self.assertIn("planted:" + part, listed)
+
+    def test_what_has_failed_before_a_run_is_stopped_has_failed(self):
+        wrong = self.planted("wrong", "")
+        wrong.cases = [job.Case("s.one", "ok", 1), job.Case("s.two", "FAILED", 1)]
+        wrong.stopped()
+        self.assertEqual((wrong.passed, wrong.failed), (0, 1))
 
     def side_by_side(self, jobs, **limits):
         """The most that ran at a time, of names that began and ended."""
