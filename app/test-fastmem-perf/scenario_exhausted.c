@@ -160,7 +160,8 @@ measure_with_absent(enum mode mode)
 {
 	absent_socket = fastmem_ctl()->arenas[fastmem_ctl()->n_sockets - 1].socket_id;
 	/* Ordinary pages are of all sockets: a limit of 0 keeps this one without memory. */
-	rte_fastmem_set_limit(absent_socket, 0);
+	if (rte_fastmem_set_limit(absent_socket, 0) != 0)
+		return -1;
 	measure_served();
 	if (mode == ELSEWHERE)
 		fastmem_socket_of_thread = on_absent_socket;

@@ -167,13 +167,20 @@ rte_fastmem_reserve(size_t size, int socket_id);
  *   Socket to limit. SOCKET_ID_ANY: set the same limit on each socket.
  * @param max_bytes
  *   Most bytes of backing memory; SIZE_MAX (the default) for no limit.
+ * @code{.c}
+ * rte_fastmem_reserve(256 << 20, SOCKET_ID_ANY)     // bytes, socket
+ * rte_fastmem_set_limit(SOCKET_ID_ANY, 512 << 20)   // socket, bytes
+ * @endcode
+ *
  * @return
  *   - 0: success
- *   - -EINVAL: no such socket, which is logged, or fastmem is not initialised
+ *   - -EINVAL: no such socket, which is logged, or fastmem is not initialised: there is no limit
+ *     then, so compilers warn where the result is not used
  */
 __rte_experimental
 int
-rte_fastmem_set_limit(int socket_id, size_t max_bytes);
+rte_fastmem_set_limit(int socket_id, size_t max_bytes)
+	__attribute__((warn_unused_result));
 
 /**
  * Get the limit of a socket's backing memory.

@@ -440,12 +440,11 @@ count_nobody(void)
 	const unsigned int at_most = AT_MOST(483, 499);
 	static void *objects[MAX_FILLERS];
 	unsigned int i, n = 0;
-	bool ok;
+	bool ok = rte_fastmem_set_limit(SOCKET_ID_ANY, 1) == 0;
 
-	rte_fastmem_set_limit(SOCKET_ID_ANY, 1);
 	while (n < MAX_FILLERS && (objects[n] = rte_fastmem_alloc(LARGE, 0, 0)) != NULL)
 		n++;
-	ok = n > 0 && n < MAX_FILLERS;
+	ok = ok && n > 0 && n < MAX_FILLERS;
 	for (i = 0; i < 5; i++) {
 		shared->counting = i == 4; /* the thread knows by then */
 		MARK();
@@ -487,13 +486,13 @@ count_sockets(void)
 	}
 	arena = &fastmem_ctl()->arenas[fastmem_ctl()->n_sockets - 1];
 	absent = arena->socket_id;
-	rte_fastmem_set_limit(absent, 0);
-	own = count_misses(here);
+	own = rte_fastmem_set_limit(absent, 0) == 0 ? count_misses(here) : 0;
 	bulk = 2;
 	own_in_bulk = count_misses(here);
 	bulk = 1;
 	count_elsewhere("elsewhere_without_memory", absent, own);
-	rte_fastmem_set_limit(absent, 4 << 20);
+	if (rte_fastmem_set_limit(absent, 4 << 20) != 0)
+		own = 0;
 	one = rte_fastmem_alloc_socket(LARGE, 0, 0, absent);
 	while (n < MAX_FILLERS &&
 			(fillers[n] = rte_fastmem_alloc_socket(FILLER, 0, 0, absent)) != NULL)

@@ -225,7 +225,8 @@ administer(void *arg)
 
 		rte_fastmem_maintain();
 		rte_fastmem_trim(0, SOCKET_ID_ANY);
-		rte_fastmem_set_limit(SOCKET_ID_ANY, rounds % 2 != 0 ? SIZE_MAX : 1024 * MIB);
+		TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY,
+			rounds % 2 != 0 ? SIZE_MAX : 1024 * MIB), 0);
 		rte_fastmem_reserve(rounds % 3 * MIB, SOCKET_ID_ANY);
 		TEST_ASSERT_EQUAL(rte_fastmem_stats(&s), 0);
 		if (rounds++ % 16 == 0) {

@@ -475,7 +475,8 @@ model_destroy(struct model *m)
 	}
 	if (ret == 0)
 		ret = model_check(m);
-	rte_fastmem_set_limit(SOCKET_ID_ANY, SIZE_MAX);
+	if (rte_fastmem_set_limit(SOCKET_ID_ANY, SIZE_MAX) != 0)
+		ret = -1;
 	free(m);
 	return ret;
 }

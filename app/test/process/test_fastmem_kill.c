@@ -74,7 +74,7 @@ setting(const char *name, unsigned int otherwise)
 }
 
 /* What is killed in different ways. */
-static void
+static int
 set_mode(void)
 {
 	static const unsigned int size_log2[] = { 8, 11, 13, 16, 20 };
@@ -85,7 +85,8 @@ set_mode(void)
 		__ATOMIC_RELEASE);
 	__atomic_store_n(&state->flush_every, flush_every[rng_below(&rng,
 		RTE_DIM(flush_every))], __ATOMIC_RELEASE);
-	rte_fastmem_set_limit(SOCKET_ID_ANY, limit_mb[rng_below(&rng, RTE_DIM(limit_mb))] * MIB);
+	return rte_fastmem_set_limit(SOCKET_ID_ANY,
+		limit_mb[rng_below(&rng, RTE_DIM(limit_mb))] * MIB);
 }
 
 /* The rate of all but one process. */
@@ -267,7 +268,7 @@ kill_one(void)
 		rte_fastmem_trim(0, SOCKET_ID_ANY);
 	/* Now, so that the others have settled to it when the next one is killed. */
 	if (rng_below(&rng, 4) == 0)
-		set_mode();
+		TEST_ASSERT_EQUAL(set_mode(), 0);
 	return start_secondary(victim);
 }
 
@@ -385,7 +386,7 @@ survivors_go_on_and_nothing_is_lost(void)
 	unsigned int kills = setting("FASTMEM_TEST_KILLS", KILLS), i;
 	uint64_t from = now_ms();
 
-	set_mode();
+	TEST_ASSERT_EQUAL(set_mode(), 0);
 	TEST_CALL(begin_all());
 	for (i = 1; i <= kills; i++) {
 		TEST_CALL(kill_one());
