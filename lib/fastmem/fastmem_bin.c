@@ -369,7 +369,7 @@ bin_repair(struct fastmem_bin *bin)
 	bin->n_partial = 0;
 	__atomic_store_n(&bin->n_empty, 0, __ATOMIC_RELAXED);
 	fastmem_arena_lock(arena);
-	for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next) {
+	FASTMEM_FOREACH_CHUNK(first, arena) {
 		for (i = first; i < first + fastmem_granule(first)->chunk_n; i++) {
 			struct fastmem_granule *slab = fastmem_granule(i);
 

@@ -92,7 +92,7 @@ arena_repair(struct fastmem_arena *arena)
 	memset(arena->runs, 0, sizeof(arena->runs));
 	arena->nonempty = 0;
 	arena->n_free = 0;
-	for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next) {
+	FASTMEM_FOREACH_CHUNK(first, arena) {
 		struct fastmem_granule *chunk = fastmem_granule(first);
 		uint32_t n_free = chunk_insert_runs(arena, first);
 
@@ -249,7 +249,7 @@ fastmem_chunks_short(struct fastmem_arena *arena)
 	uint32_t first;
 
 	fastmem_arena_lock(arena);
-	for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next)
+	FASTMEM_FOREACH_CHUNK(first, arena)
 		n += fastmem_granule(first)->chunk_short;
 	fastmem_mutex_unlock(&arena->lock);
 	return n;
@@ -262,7 +262,7 @@ chunk_with_rest(struct fastmem_arena *arena)
 	uint32_t first;
 
 	fastmem_arena_lock(arena);
-	for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next)
+	FASTMEM_FOREACH_CHUNK(first, arena)
 		if (fastmem_granule(first)->chunk_n < zone_granules(fastmem_granule(first)))
 			break;
 	fastmem_mutex_unlock(&arena->lock);
@@ -341,7 +341,7 @@ fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker)
 	uint32_t first, i, j;
 
 	fastmem_arena_lock(arena);
-	for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next) {
+	FASTMEM_FOREACH_CHUNK(first, arena) {
 		uint32_t end = first + fastmem_granule(first)->chunk_n;
 
 		for (i = first; i < end; i++) {
@@ -364,7 +364,7 @@ fastmem_arena_read(struct fastmem_arena *arena, struct fastmem_socket_figures *o
 	uint32_t first, head, i;
 
 	fastmem_arena_lock(arena);
-	for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next) {
+	FASTMEM_FOREACH_CHUNK(first, arena) {
 		out->n_zones++;
 		out->bytes += (uint64_t)fastmem_granule(first)->chunk_n <<
 			RTE_FASTMEM_GRANULE_SHIFT;

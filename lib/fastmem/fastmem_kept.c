@@ -44,7 +44,7 @@ add_arena(struct fastmem_arena *arena, struct rte_fastmem_kept *kept)
 	uint32_t first;
 
 	fastmem_arena_lock(arena);
-	for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next) {
+	FASTMEM_FOREACH_CHUNK(first, arena) {
 		const struct fastmem_granule *chunk = fastmem_granule(first);
 
 		kept->n_chunks++;

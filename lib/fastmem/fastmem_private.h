@@ -197,6 +197,11 @@ fastmem_granule(uint32_t index)
 	return &leaf->granules[index & ((1 << FASTMEM_LEAF_SHIFT) - 1)];
 }
 
+/* Under arena.lock, or where nobody else is at work. chunk: the first granule of one. */
+#define FASTMEM_FOREACH_CHUNK(chunk, arena) \
+	for ((chunk) = (arena)->chunks; (chunk) != 0; \
+			(chunk) = fastmem_granule(chunk)->chunk_next)
+
 static inline uint32_t
 fastmem_granule_index(const void *ptr)
 {

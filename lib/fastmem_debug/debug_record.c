@@ -90,7 +90,7 @@ chunks_of(struct fastmem_arena *arena, unsigned int *n)
 	do {
 		room = *n = 0;
 		fastmem_arena_lock(arena);
-		for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next)
+		FASTMEM_FOREACH_CHUNK(first, arena)
 			room++;
 		fastmem_mutex_unlock(&arena->lock);
 		free(spans);
@@ -98,7 +98,7 @@ chunks_of(struct fastmem_arena *arena, unsigned int *n)
 		if (spans == NULL)
 			return NULL;
 		fastmem_arena_lock(arena);
-		for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next) {
+		FASTMEM_FOREACH_CHUNK(first, arena) {
 			if (*n < room)
 				spans[*n] = (struct span){ first, fastmem_granule(first)->chunk_n };
 			(*n)++;

@@ -156,7 +156,7 @@ allow_chunks(unsigned int tools)
 		struct fastmem_arena *arena = &ctl->arenas[socket];
 
 		fastmem_arena_lock(arena);
-		for (first = arena->chunks; first != 0; first = fastmem_granule(first)->chunk_next)
+		FASTMEM_FOREACH_CHUNK(first, arena)
 			allow(tools, fastmem_granule_addr(first),
 				(size_t)fastmem_granule(first)->chunk_n <<
 					RTE_FASTMEM_GRANULE_SHIFT);

@@ -147,7 +147,7 @@ verify_arena(struct verify *v, struct fastmem_arena *arena)
 	unsigned int i;
 	uint32_t head;
 
-	for (head = arena->chunks; head != 0; head = fastmem_granule(head)->chunk_next) {
+	FASTMEM_FOREACH_CHUNK(head, arena) {
 		verify_chunk(v, arena, head, &n_free);
 		n += fastmem_granule(head)->chunk_n;
 	}

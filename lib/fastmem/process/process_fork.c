@@ -185,8 +185,7 @@ memory_is_here(struct fastmem_ctl *ctl)
 		if (!is_here(ctl->meta.zones[i]))
 			return false;
 	for (i = 0; i < ctl->n_sockets; i++)
-		for (first = ctl->arenas[i].chunks; first != 0;
-				first = fastmem_granule(first)->chunk_next)
+		FASTMEM_FOREACH_CHUNK(first, &ctl->arenas[i])
 			if (!is_here(fastmem_granule(first)->zone))
 				return false;
 	return true;

@@ -409,10 +409,11 @@ read_chunks(struct fastmem_arena *arena, uint64_t skip, struct chunk *chunks)
 	uint32_t first;
 
 	fastmem_arena_lock(arena);
-	for (first = arena->chunks; first != 0 && n < AT_ONCE;
-			first = fastmem_granule(first)->chunk_next) {
+	FASTMEM_FOREACH_CHUNK(first, arena) {
 		const struct fastmem_granule *g = fastmem_granule(first);
 
+		if (n == AT_ONCE)
+			break;
 		if (skip > 0)
 			skip--;
 		else
