@@ -41,8 +41,9 @@
 /*
  * Changes with the layout of anything that processes share: in this file, rte_fastmem_core.h,
  * rte_fastmem_cache.h, rte_fastmem_pool.h, fastmem_debug.h, fastmem_stack.h and
- * fastmem_stack_private.h, and in messages (struct fastmem_ask, fastmem_process.h); with how it is found; and with struct fastmem_hooks, by which two libraries of
- * different builds are told apart.
+ * fastmem_stack_private.h, and in messages (struct fastmem_ask, fastmem_process.h); with how it is
+ * found; and with struct fastmem_hooks, by which two libraries of different builds are told apart.
+ * Test "layout" compares structures with app/test/layout.txt, which check_layout.py --record writes.
  */
 #define FASTMEM_LAYOUT_VERSION 14
 
