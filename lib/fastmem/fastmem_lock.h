@@ -26,6 +26,7 @@
 #define FASTMEM_LOCK_ORDER(LOCK) \
 	LOCK(CALLBACKS) /* local, in the preloaded library: callbacks_lock */ \
 	LOCK(SAMPLES) /* local, in the preloaded library: samples_lock */ \
+	LOCK(RECORDS) /* local, in the preloaded library: records_lock */ \
 	LOCK(LIFE) /* local: life_lock */ \
 	LOCK(REPORT) /* local: report_lock */ \
 	LOCK(PEERS) /* ctl.peers_lock */ \

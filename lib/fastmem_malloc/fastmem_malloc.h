@@ -13,6 +13,9 @@
  *   fastmem_malloc_eal.c        EAL's own functions; which of its locks a thread holds
  *   fastmem_malloc_maintain.c   gives back what is not used any more
  *   fastmem_malloc_report.c     counts, and the report at exit
+ *   fastmem_malloc_mempool.c    mempools: which ones become fastmem's
+ *   fastmem_malloc_mempool_report.c  counts of them
+ *   fastmem_malloc_static.c     programs that cannot be helped
  *   fastmem_malloc_pages.c      how much memory EAL has mapped
  *   fastmem_malloc_processes.c  other processes that do not have this library
  *
@@ -28,6 +31,7 @@
 #include <rte_log.h>
 #include <rte_malloc.h>
 #include <rte_memory.h>
+#include <rte_mempool.h>
 #include <rte_memzone.h>
 
 #define RTE_FASTMEM_REPLACE_MALLOC
@@ -35,15 +39,16 @@
 #include <rte_fastmem_replace.h>
 
 #include "fastmem_replace_heap.h"
+#include "mempool_fastmem.h"
 
 struct rte_fastmem_conf;
 
 #define PUBLIC __attribute__((visibility("default")))
 
 extern int fastmem_malloc_logtype;
-#define MALLOC_LOG(level, fmt, ...) \
-	rte_log(RTE_LOG_ ## level, fastmem_malloc_logtype, "FASTMEM_MALLOC: " fmt "\n", \
-		## __VA_ARGS__)
+#define MALLOC_LOG_AS(level, fmt, ...) \
+	rte_log(level, fastmem_malloc_logtype, "FASTMEM_MALLOC: " fmt "\n", ## __VA_ARGS__)
+#define MALLOC_LOG(level, ...) MALLOC_LOG_AS(RTE_LOG_ ## level, __VA_ARGS__)
 
 /* Where this process stands. It only ever moves on, except to and from PASS by a fork. */
 enum fastmem_malloc_stage {
@@ -73,7 +78,7 @@ struct fastmem_malloc_config {
 };
 extern struct fastmem_malloc_config fastmem_malloc_config;
 
-/* EAL's own functions, and fastmem's that have a namesake here. */
+/* Functions of DPDK's, and of fastmem's, that have a namesake here. */
 struct fastmem_malloc_eal {
 	struct rte_fastmem_replace_heap heap;
 	int (*init)(int argc, char **argv);
@@ -96,6 +101,7 @@ struct fastmem_malloc_eal {
 	void (*mem_write_unlock)(void);
 	int (*event_register)(const char *name, rte_mem_event_callback_t clb, void *arg);
 	int (*event_unregister)(const char *name, void *arg);
+	int (*mempool_populate_default)(struct rte_mempool *mp);
 	int (*fastmem_init)(void);
 	int (*fastmem_init_conf)(const struct rte_fastmem_conf *conf);
 	void (*fastmem_deinit)(void);
@@ -147,6 +153,19 @@ void fastmem_malloc_count_start(uint64_t cycles);
 /* fastmem_malloc_pages.c */
 void fastmem_malloc_watch_pages(void);
 void fastmem_malloc_report_pages(FILE *f);
+
+/* fastmem_malloc_mempool.c */
+bool fastmem_malloc_read_mempools(const char *text);
+bool fastmem_malloc_serves_mempools(void);
+void fastmem_malloc_register_mempools(void);
+
+/* fastmem_malloc_mempool_report.c */
+bool fastmem_malloc_counts_mempools(int32_t index, rte_mempool_dequeue_t dequeue);
+void fastmem_malloc_watch_mempools(void);
+void fastmem_malloc_report_mempools(FILE *f);
+
+/* fastmem_malloc_static.c */
+void fastmem_malloc_look_for_static(void);
 
 /* fastmem_malloc_processes.c */
 void fastmem_malloc_watch(void);

@@ -474,6 +474,7 @@ report_to(FILE *f, const struct counts *sum)
 		sum->by_fastmem != 0 ? "fastmem" : "eal", rte_get_tsc_hz(), measuring);
 	report_calls(f, sum, measuring);
 	report_memory(f);
+	fastmem_malloc_report_mempools(f);
 	report_sizes(f, sum);
 	report_modules(f, sum, measuring);
 }

@@ -94,28 +94,38 @@ is_on(const char *name, bool otherwise)
 	return strcmp(value, "on") == 0;
 }
 
+static bool
+is_known(const char *name, size_t n)
+{
+	static const char *const known[] = { "MALLOC", "MALLOC_CLEAR", "MALLOC_MAINTAIN",
+		"MALLOC_REPORT", "MALLOC_RESERVE", "MALLOC_TRACE", "MALLOC_TRACE_LIBC",
+		"MALLOC_TRACE_MAX", "MALLOC_TRACE_SKIP", "MEMPOOL" };
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(known); i++)
+		if (n == strlen(known[i]) && memcmp(name, known[i], n) == 0)
+			return true;
+	return false;
+}
+
 /* A misspelt name would have no effect, and nobody would know. */
 static void
 name_unknown(void)
 {
-	static const char *const known[] = { "", "_CLEAR", "_MAINTAIN", "_REPORT", "_RESERVE", "_TRACE",
-		"_TRACE_LIBC", "_TRACE_MAX", "_TRACE_SKIP" };
-	static const char prefix[] = "RTE_FASTMEM_MALLOC";
+	static const char prefix[] = "RTE_FASTMEM_";
 	char **variable;
 
 	for (variable = environ; variable != NULL && *variable != NULL; variable++) {
-		const char *rest = *variable + strlen(prefix);
-		unsigned int i;
+		const char *name = *variable + strlen(prefix);
+		size_t n;
 
-		if (strncmp(*variable, prefix, strlen(prefix)) != 0)
+		if (strncmp(*variable, prefix, strlen(prefix)) != 0 ||
+				(strncmp(name, "MALLOC", 6) != 0 && strncmp(name, "MEMPOOL", 7) != 0))
 			continue;
-		for (i = 0; i < RTE_DIM(known); i++)
-			if (strcspn(rest, "=") == strlen(known[i]) &&
-					strncmp(rest, known[i], strlen(known[i])) == 0)
-				break;
-		if (i == RTE_DIM(known))
-			fprintf(stderr, "librte_fastmem_malloc.so: no such variable: %.*s\n",
-				(int)strcspn(*variable, "="), *variable);
+		n = strcspn(name, "=");
+		if (!is_known(name, n))
+			fprintf(stderr, "librte_fastmem_malloc.so: no such variable: %s%.*s\n",
+				prefix, (int)n, name);
 	}
 }
 
@@ -124,6 +134,7 @@ read_env(void)
 {
 	struct fastmem_malloc_config *config = &fastmem_malloc_config;
 	const char *report = from_env("RTE_FASTMEM_MALLOC_REPORT");
+	const char *mempools = from_env("RTE_FASTMEM_MEMPOOL");
 
 	name_unknown();
 	read_mode(config);
@@ -134,6 +145,9 @@ read_env(void)
 	config->clear = is_on("RTE_FASTMEM_MALLOC_CLEAR", false);
 	config->maintain = is_on("RTE_FASTMEM_MALLOC_MAINTAIN", true);
 	config->reserve = size_from_env("RTE_FASTMEM_MALLOC_RESERVE", SIZE_MAX, 0);
+	if (!fastmem_malloc_read_mempools(mempools))
+		complain("RTE_FASTMEM_MEMPOOL", mempools, "on, off, or a list of names with a comma or "
+			"a pattern, such as mbuf_pool,sess*");
 	/* The recorder's own; it would only leave the trace out. */
 	size_from_env(RECORDER_ENV "_MAX", UINT32_MAX, 0);
 	size_from_env(RECORDER_ENV "_SKIP", UINT32_MAX, 0);
@@ -182,6 +196,9 @@ static void
 begin(void)
 {
 	read_env();
+	fastmem_malloc_register_mempools();
+	if (fastmem_malloc_config.count)
+		fastmem_malloc_watch_mempools();
 	if (pthread_atfork(NULL, NULL, forked_child) != 0)
 		fprintf(stderr, "librte_fastmem_malloc.so: no memory to watch forks\n");
 	set_stage(STAGE_WAIT);
@@ -213,6 +230,7 @@ __attribute__((constructor))
 static void
 begin_at_load(void)
 {
+	fastmem_malloc_look_for_static();
 	fastmem_malloc_eal();
 	begin_once();
 }
@@ -290,7 +308,8 @@ rte_eal_init(int argc, char **argv)
 	int ret;
 
 	fastmem_malloc_stage();
-	if (fastmem_malloc_config.wrong || (fastmem_malloc_config.serve &&
+	if (fastmem_malloc_config.wrong ||
+			((fastmem_malloc_config.serve || fastmem_malloc_serves_mempools()) &&
 			rte_fastmem_replace_check_env() != 0)) {
 		fprintf(stderr, "librte_fastmem_malloc.so: rte_eal_init() fails because of the "
 			"invalid environment variable\n");

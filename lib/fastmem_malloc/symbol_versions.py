@@ -12,7 +12,7 @@ USAGE = """usage: symbol_versions.py [--no-local] READELF LIBRARY MAP SYMBOL...
 
 Writes MAP, a version script that exports each SYMBOL under the default version that LIBRARY
 exports it under, or under the version that it names itself, as NAME@VERSION; nothing else, or,
-with --no-local, what another script says.
+with --no-local, what another script says. LIBRARY may be several, with commas between them.
 NAME? is left out if LIBRARY does not export it.
 """
 
@@ -32,7 +32,9 @@ def main(args):
         sys.stderr.write(USAGE)
         return 2
     readelf, library, path, *names = args
-    known = default_versions(readelf, library)
+    known = {}
+    for path_of_library in library.split(","):
+        known.update(default_versions(readelf, path_of_library))
     nodes = {}
     for name in names:
         name, _, version = name.partition("@")

@@ -36,5 +36,10 @@ int preload_end(void);
 int preload_keep_eal_busy(void);
 int preload_peak(void);
 int preload_rely_on_zeroes(void);
+int preload_use_mempools(void);
+int preload_count_mempools(void);
+int preload_make_many_mempools(void);
+int preload_share_a_mempool(void);
+int preload_use_a_shared_mempool(void);
 
 #endif /* TEST_PRELOAD_H */

@@ -40,6 +40,8 @@
 #include <rte_mempool.h>
 #include <rte_memzone.h>
 
+#include "mempool_fastmem.h"
+
 /* EAL reserves whole cache lines; no mempool of default alignment has an object this small. */
 #define TOKEN_SIZE RTE_CACHE_LINE_SIZE
 /* Objects that a thread holds: most mempool caches ask for less at once. */
@@ -159,10 +161,12 @@ start_fastmem(void)
 	return ret;
 }
 
-/* The typed pool comes with the memory: see above. */
+/* The typed pool comes with the memory: see above. mempool_fastmem_take() may have made it. */
 static int
 fastmem_alloc(struct rte_mempool *mp)
 {
+	if (mp->pool_data != NULL)
+		return 0;
 	set_pool(mp, NULL);
 	return start_fastmem();
 }
@@ -181,13 +185,13 @@ fastmem_free(struct rte_mempool *mp)
  * that the application has lost, which fastmem warns of. So from here on there is nothing to
  * be had; and what the mempool's caches hold is put back.
  */
-static void
-destroy_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg __rte_unused)
+void
+mempool_fastmem_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg __rte_unused)
 {
 	unsigned int i;
 
 	if (event != RTE_MEMPOOL_EVENT_DESTROY ||
-			rte_mempool_get_ops(mp->ops_index)->dequeue != fastmem_dequeue ||
+			rte_mempool_get_ops(mp->ops_index)->free != fastmem_free ||
 			pool_of(mp) == NULL)
 		return;
 	for (i = 0; mp->cache_size != 0 && i < RTE_MAX_LCORE; i++)
@@ -354,12 +358,26 @@ make_pool(struct rte_mempool *mp, uint32_t flags)
 	return pool;
 }
 
+/* The typed pool that mempool_fastmem_take() has made; NULL: it was not that. */
+static struct rte_fastmem_pool *
+taken_pool(const struct rte_mempool *mp)
+{
+	struct rte_fastmem_pool *pool = pool_of(mp);
+	struct rte_fastmem_pool_stats stats;
+
+	/* One for external objects has none before the mempool is populated. */
+	return pool != NULL && rte_fastmem_pool_stats(pool, &stats) == 0 &&
+		stats.objects == mp->size ? pool : NULL;
+}
+
 /* All objects, in fastmem's memory. */
 static int
 populate_own(struct transfer *t)
 {
-	struct rte_fastmem_pool *pool = make_pool(t->mp, 0);
+	struct rte_fastmem_pool *pool = taken_pool(t->mp);
 
+	if (pool == NULL)
+		pool = make_pool(t->mp, 0);
 	if (pool == NULL)
 		return 0;
 	rte_fastmem_pool_mem_iter(pool, tell_memory, t);
@@ -435,7 +453,24 @@ fastmem_populate(struct rte_mempool *mp, unsigned int max, void *addr, rte_iova_
 		populate_external(&t, max, addr, iova, len);
 }
 
-static const struct rte_mempool_ops ops_fastmem = {
+int
+mempool_fastmem_take(struct rte_mempool *mp)
+{
+	int ret;
+
+	if (!fits_fastmem(mp))
+		return -ENOTSUP;
+	ret = start_fastmem();
+	if (ret != 0)
+		return ret;
+	if (make_pool(mp, 0) == NULL) {
+		mp->pool_data = NULL;
+		return -rte_errno;
+	}
+	return 0;
+}
+
+const struct rte_mempool_ops mempool_fastmem_ops = {
 	.name = "fastmem",
 	.alloc = fastmem_alloc,
 	.free = fastmem_free,
@@ -445,11 +480,3 @@ static const struct rte_mempool_ops ops_fastmem = {
 	.calc_mem_size = fastmem_calc_mem_size,
 	.populate = fastmem_populate,
 };
-
-RTE_MEMPOOL_REGISTER_OPS(ops_fastmem);
-
-/* In each process, as any may free a mempool. Fails only without memory for a few bytes. */
-RTE_INIT(mempool_fastmem_events)
-{
-	rte_mempool_event_callback_register(destroy_event, NULL);
-}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Mempools of each kind that DPDK has, of a program that knows nothing of fastmem. They are used to
+ * the last object; for each a line tells whose ops it has then.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <rte_crypto.h>
+#include <rte_cryptodev.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+#include <rte_memzone.h>
+#include <rte_mempool.h>
+
+#include "test_preload.h"
+
+#define N 500
+#define SIZE 200
+#define MANY 300
+#define SHARED "shared"
+
+/* Ops of the program's own. */
+
+struct own {
+	unsigned int n;
+	void *objs[N];
+};
+
+static int
+own_alloc(struct rte_mempool *mp)
+{
+	mp->pool_data = calloc(1, sizeof(struct own));
+	return mp->pool_data != NULL ? 0 : -ENOMEM;
+}
+
+static void
+own_free(struct rte_mempool *mp)
+{
+	free(mp->pool_data);
+}
+
+static int
+own_enqueue(struct rte_mempool *mp, void *const *objs, unsigned int n)
+{
+	struct own *own = mp->pool_data;
+
+	if (own->n + n > N)
+		return -ENOBUFS;
+	memcpy(&own->objs[own->n], objs, n * sizeof(*objs));
+	own->n += n;
+	return 0;
+}
+
+static int
+own_dequeue(struct rte_mempool *mp, void **objs, unsigned int n)
+{
+	struct own *own = mp->pool_data;
+
+	if (n > own->n)
+		return -ENOBUFS;
+	own->n -= n;
+	memcpy(objs, &own->objs[own->n], n * sizeof(*objs));
+	return 0;
+}
+
+static unsigned int
+own_get_count(const struct rte_mempool *mp)
+{
+	return ((const struct own *)mp->pool_data)->n;
+}
+
+static const struct rte_mempool_ops own_ops = {
+	.name = "own",
+	.alloc = own_alloc,
+	.free = own_free,
+	.enqueue = own_enqueue,
+	.dequeue = own_dequeue,
+	.get_count = own_get_count,
+};
+
+RTE_MEMPOOL_REGISTER_OPS(own_ops);
+
+/* Use. */
+
+static int
+by_address(const void *a, const void *b)
+{
+	const uintptr_t x = *(const uintptr_t *)a, y = *(const uintptr_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Each object can be got once, is the mempool's, and apart from the others. */
+static int
+use_all(struct rte_mempool *mp)
+{
+	void **objs = calloc(mp->size, sizeof(*objs)), *none;
+	unsigned int i, n = mp->size;
+
+	TEST_ASSERT(objs != NULL);
+	TEST_ASSERT_EQUAL(rte_mempool_avail_count(mp), n, "%s", mp->name);
+	for (i = 0; i < n; i++) {
+		TEST_ASSERT_EQUAL(rte_mempool_get(mp, &objs[i]), 0, "%s %u", mp->name, i);
+		TEST_ASSERT(rte_mempool_from_obj(objs[i]) == mp);
+	}
+	TEST_ASSERT(rte_mempool_get(mp, &none) != 0);
+	qsort(objs, n, sizeof(*objs), by_address);
+	for (i = 1; i < n; i++)
+		TEST_ASSERT((uintptr_t)objs[i] - (uintptr_t)objs[i - 1] >= mp->elt_size);
+	rte_mempool_put_bulk(mp, objs, n);
+	TEST_ASSERT_EQUAL(rte_mempool_avail_count(mp), n, "%s", mp->name);
+	free(objs);
+	return 0;
+}
+
+static const char *
+ops_of(const struct rte_mempool *mp)
+{
+	return rte_mempool_get_ops(mp->ops_index)->name;
+}
+
+static int
+use(struct rte_mempool *mp, const char *kind)
+{
+	TEST_ASSERT(mp != NULL, "%s: %s", kind, rte_strerror(rte_errno));
+	TEST_CALL(use_all(mp));
+	printf("%s: %s\n", kind, ops_of(mp));
+	rte_mempool_free(mp);
+	return 0;
+}
+
+static struct rte_mempool *
+empty(const char *name, unsigned int size, const char *ops)
+{
+	struct rte_mempool *mp = rte_mempool_create_empty(name, size > SIZE ? 2 : N, size, 0, 0,
+		rte_socket_id(), 0);
+
+	if (mp != NULL && rte_mempool_set_ops_byname(mp, ops, NULL) != 0) {
+		rte_mempool_free(mp);
+		mp = NULL;
+	}
+	return mp;
+}
+
+static int
+use_default(const char *name, unsigned int size, const char *ops, const char *kind)
+{
+	struct rte_mempool *mp = empty(name, size, ops);
+
+	TEST_ASSERT(mp != NULL, "%s", kind);
+	TEST_ASSERT(rte_mempool_populate_default(mp) > 0, "%s", kind);
+	return use(mp, kind);
+}
+
+/* How many of its objects it gives depends on their size, and that of pages. */
+static int
+use_bucket(void)
+{
+	struct rte_mempool *mp = empty("bucket", SIZE, "bucket");
+	void *obj;
+
+	TEST_ASSERT(mp != NULL);
+	TEST_ASSERT(rte_mempool_populate_default(mp) > 0);
+	TEST_ASSERT_EQUAL(rte_mempool_get(mp, &obj), 0);
+	rte_mempool_put(mp, obj);
+	printf("ops bucket: %s\n", ops_of(mp));
+	rte_mempool_free(mp);
+	return 0;
+}
+
+/* rte_mempool_create(): its flags say which ring. */
+static int
+use_created(const char *name, unsigned int cache, unsigned int flags, const char *kind)
+{
+	return use(rte_mempool_create(name, N, SIZE, cache, 0, NULL, NULL, NULL, NULL,
+		rte_socket_id(), flags), kind);
+}
+
+static int
+use_given_memory(void)
+{
+	struct rte_mempool *mp = empty("given", SIZE, "ring_mp_mc");
+	size_t bytes = 1 << 20;
+	void *memory = rte_malloc(NULL, bytes, 4096);
+
+	TEST_ASSERT(mp != NULL && memory != NULL);
+	TEST_ASSERT_EQUAL(rte_mempool_populate_iova(mp, memory, RTE_BAD_IOVA, bytes, NULL, NULL), N);
+	TEST_CALL(use(mp, "memory of the program's"));
+	rte_free(memory);
+	return 0;
+}
+
+static int
+use_anonymous_memory(void)
+{
+	struct rte_mempool *mp = empty("anon", SIZE, "ring_mp_mc");
+
+	TEST_ASSERT(mp != NULL);
+	TEST_ASSERT_EQUAL(rte_mempool_populate_anon(mp), N);
+	return use(mp, "rte_mempool_populate_anon()");
+}
+
+#define BUFFERS (N * 2048u) /* within a huge page */
+
+static int
+use_buffers(void)
+{
+	const struct rte_memzone *mz = rte_memzone_reserve("buffers", BUFFERS, SOCKET_ID_ANY,
+		RTE_MEMZONE_IOVA_CONTIG);
+	struct rte_pktmbuf_extmem area = { .elt_size = 2048 };
+
+	TEST_ASSERT(mz != NULL);
+	area.buf_ptr = mz->addr;
+	area.buf_iova = mz->iova;
+	area.buf_len = mz->len;
+	TEST_CALL(use(rte_pktmbuf_pool_create_extbuf("extbuf", N, 0, 0, 2048, rte_socket_id(),
+		&area, 1), "rte_pktmbuf_pool_create_extbuf()"));
+	rte_memzone_free(mz);
+	return 0;
+}
+
+/* Of what other libraries make. */
+static int
+use_of_libraries(void)
+{
+	struct rte_mempool *mp = rte_cryptodev_sym_session_pool_create("sessions", N, 0, 0, 0,
+		rte_socket_id());
+
+	TEST_CALL(use(mp, "rte_cryptodev_sym_session_pool_create()"));
+	mp = rte_crypto_op_pool_create("ops", RTE_CRYPTO_OP_TYPE_SYMMETRIC, N, 0, 0,
+		rte_socket_id());
+	return use(mp, "rte_crypto_op_pool_create()");
+}
+
+int
+preload_use_mempools(void)
+{
+	TEST_CALL(use(rte_pktmbuf_pool_create("mbufs", N, 32, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+		rte_socket_id()), "rte_pktmbuf_pool_create()"));
+	TEST_CALL(use_created("create", 32, 0, "rte_mempool_create()"));
+	TEST_CALL(use_created("sp_sc", 0, RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET,
+		"rte_mempool_create(), single producer and consumer"));
+	TEST_CALL(use_default("rts", SIZE, "ring_mt_rts", "ops ring_mt_rts"));
+	TEST_CALL(use_default("stack", SIZE, "stack", "ops stack"));
+	TEST_CALL(use_default("lf_stack", SIZE, "lf_stack", "ops lf_stack"));
+	TEST_CALL(use_of_libraries());
+	TEST_CALL(use_buffers());
+	TEST_CALL(use_bucket());
+	TEST_CALL(use_default("own", SIZE, "own", "ops of the program's or of hardware"));
+	TEST_CALL(use_given_memory());
+	TEST_CALL(use_anonymous_memory());
+	return use_default("large", 1 << 20, "ring_mp_mc", "objects of more than 1 MiB");
+}
+
+/* A mempool of which a known number of objects is in use at once; and one that stays to the end. */
+int
+preload_count_mempools(void)
+{
+	struct rte_mempool *kept = rte_mempool_create("kept for ever", N, SIZE, 0, 0, NULL, NULL,
+		NULL, NULL, rte_socket_id(), 0);
+	struct rte_mempool *mp;
+	unsigned int i, round;
+	void *objs[N];
+
+	TEST_ASSERT(kept != NULL);
+	for (round = 1; round <= 2; round++) {
+		mp = rte_pktmbuf_pool_create("counted", N, 0, 0, 512, rte_socket_id());
+		TEST_ASSERT(mp != NULL);
+		for (i = 0; i < round * 100; i++)
+			TEST_ASSERT_EQUAL(rte_mempool_get(mp, &objs[i]), 0);
+		rte_mempool_put_bulk(mp, objs, i);
+		rte_mempool_free(mp);
+	}
+	TEST_ASSERT_EQUAL(rte_mempool_get_bulk(kept, objs, 7), 0);
+	return EXIT_SUCCESS;
+}
+
+/* More than fastmem has typed pools for: the rest is as without it. */
+int
+preload_make_many_mempools(void)
+{
+	static struct rte_mempool *pools[MANY];
+	unsigned int i, n_fastmem = 0;
+	char name[32];
+
+	for (i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "many_%u", i);
+		pools[i] = rte_mempool_create(name, 8, 64, 0, 0, NULL, NULL, NULL, NULL,
+			rte_socket_id(), 0);
+		TEST_ASSERT(pools[i] != NULL, "%u", i);
+		TEST_CALL(use_all(pools[i]));
+		n_fastmem += strcmp(ops_of(pools[i]), "fastmem") == 0;
+	}
+	printf("%u of %u\n", n_fastmem, MANY);
+	for (i = 0; i < MANY; i++)
+		rte_mempool_free(pools[i]);
+	return EXIT_SUCCESS;
+}
+
+/* Waits until its input ends; others use the mempool meanwhile. */
+int
+preload_share_a_mempool(void)
+{
+	struct rte_mempool *mp = rte_pktmbuf_pool_create(SHARED, N, 32, 0, 512, rte_socket_id());
+	char byte;
+
+	TEST_ASSERT(mp != NULL);
+	TEST_CALL(use_all(mp));
+	printf("%s\nready\n", ops_of(mp));
+	fflush(stdout);
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
+	TEST_CALL(use_all(mp));
+	rte_mempool_free(mp);
+	return EXIT_SUCCESS;
+}
+
+int
+preload_use_a_shared_mempool(void)
+{
+	struct rte_mempool *mp = rte_mempool_lookup(SHARED);
+	struct rte_mbuf *m;
+
+	TEST_ASSERT(mp != NULL);
+	m = rte_pktmbuf_alloc(mp);
+	TEST_ASSERT(m != NULL);
+	TEST_ASSERT(rte_pktmbuf_append(m, 100) != NULL);
+	rte_pktmbuf_free(m);
+	TEST_CALL(use_all(mp));
+	printf("%s\n", ops_of(mp));
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,194 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+# Tests RTE_FASTMEM_MEMPOOL: mempools of a program that is linked with plain DPDK.
+
+usage() {
+	echo 'usage: test_preload_mempools.sh WITH_EAL PROGRAM LIBRARY --huge|--no-huge'
+}
+
+case "${1:-}" in
+-h|--help) usage; exit ;;
+esac
+[ $# = 4 ] || { usage >&2; exit 2; }
+with_eal=$1 program=$2 library=$(realpath "$3") pages=$4
+
+here=$(dirname "$(realpath "$0")")
+guide=$here/../../../doc/guides/prog_guide/fastmem_malloc.rst
+suite=mempool_preload
+. "$(dirname "$0")/../../../tools/promise.sh"
+
+# run OUTPUT PART [VARIABLE=VALUE...]
+run() {
+	local output=$1 part=$2
+
+	shift 2
+	env PRELOAD_LIBRARY="$library" PRELOAD_PROGRAM="$program" "$@" \
+		"$with_eal" $pages --memory 160 "$here/with_preload.sh" -- "$part" \
+		>"$scratch/$output.out" 2>"$scratch/$output.err" && return
+	cat "$scratch/$output.out" "$scratch/$output.err"
+	return 1
+}
+
+# value REPORT KEY
+value() { sed -n "s/^$2 //p" "$scratch/$1"; }
+
+# has REPORT KEY VALUE
+has() {
+	[ "$(value "$1" "$2")" = "$3" ] && return
+	echo "$1: $2 is '$(value "$1" "$2")' instead of '$3'"
+	return 1
+}
+
+# The kinds of mempools whose ops are these: by OUTPUT OPS
+by() { sed -n "s/: $2\$//p" "$scratch/$1.out"; }
+
+uses_all_kinds() {
+	run off mempools && run on mempools RTE_FASTMEM_MEMPOOL=on || return 1
+	cat "$scratch/on.out"
+	[ -z "$(by off fastmem)" ] && [ "$(by on fastmem | wc -l)" -ge 9 ] &&
+		diff <(sed 's/: [a-z_]*$//' "$scratch/off.out") <(sed 's/: [a-z_]*$//' "$scratch/on.out")
+}
+
+# The guide's lists are what the program finds, in its order.
+guide_lists_them() {
+	run on mempools RTE_FASTMEM_MEMPOOL=on &&
+		diff <(by on fastmem) <(sed '1,/^\.\. replaced mempools$/d;/^\.\. end/,$d' "$guide" |
+			sed -n 's/^\* ``\(.*\)``$/\1/p') &&
+		diff <(grep -v ': fastmem$' "$scratch/on.out" | sed 's/: [a-z_]*$//') <(sed \
+			'1,/^\.\. other mempools$/d;/^\.\. end/,$d' "$guide" | sed -n 's/^\* ``\(.*\)``: .*/\1/p')
+}
+
+checks_them() {
+	run full mempools RTE_FASTMEM_MEMPOOL=on RTE_FASTMEM_DEBUG=full || return 1
+	cat "$scratch/full.err"
+	[ "$(by full fastmem | wc -l)" -ge 9 ] && ! grep -E 'FASTMEM.*(leak|in use|damaged)' "$scratch/full.err"
+}
+
+# Then fastmem has nothing else to serve.
+serves_them_alone() {
+	run alone mempools RTE_FASTMEM_MEMPOOL=on RTE_FASTMEM_MALLOC=off &&
+		[ "$(by alone fastmem | wc -l)" -ge 9 ]
+}
+
+serves_some() {
+	run some mempools RTE_FASTMEM_MEMPOOL='mbufs,s?_sc,*stack,nosuch,own' || return 1
+	cat "$scratch/some.out" "$scratch/some.err"
+	diff <(by some fastmem) - <<-'END' && grep -qF "no mempool 'nosuch' that can be replaced" "$scratch/some.err" &&
+		rte_pktmbuf_pool_create()
+		rte_mempool_create(), single producer and consumer
+		ops stack
+		ops lf_stack
+	END
+	grep -qF "no mempool 'own' that can be replaced" "$scratch/some.err" &&
+		! grep "'mbufs'" "$scratch/some.err"
+}
+
+serves_one() {
+	run one mempools RTE_FASTMEM_MEMPOOL=create, && [ "$(by one fastmem)" = 'rte_mempool_create()' ]
+}
+
+refuses_what_is_no_word() {
+	local value status
+
+	for value in yes ON On 1 'on ' ' on' on,x x,off x,,y ,x , mbufs 12345678901234567890123456789,; do
+		status=0
+		run wrong mempools RTE_FASTMEM_MEMPOOL="$value" >"$scratch/log" || status=$?
+		cat "$scratch/wrong.err"
+		[ $status != 0 ] && [ ! -s "$scratch/wrong.out" ] &&
+			grep -qF "invalid RTE_FASTMEM_MEMPOOL=$value: expected on, off" "$scratch/wrong.err" || return 1
+	done
+}
+
+names_a_variable_that_is_none() {
+	run other mempools RTE_FASTMEM_MEMPOOLS=on && [ -z "$(by other fastmem)" ] &&
+		grep -qF 'no such variable: RTE_FASTMEM_MEMPOOLS' "$scratch/other.err"
+}
+
+# The rest is as without it.
+has_a_limit() {
+	local n
+
+	run many many_mempools RTE_FASTMEM_MEMPOOL=on || return 1
+	n=$(sed -n 's/ of 300$//p' "$scratch/many.out")
+	echo "$n are fastmem's"
+	[ "$n" -ge 200 ] && [ "$n" -lt 300 ] &&
+		grep -q 'FASTMEM_MALLOC: mempool many_[0-9]* stays one of ops ring_mp_mc' "$scratch/many.err"
+}
+
+# reports MODE SERVED_BY
+reports() {
+	local r=report.$1
+
+	run count count_mempools RTE_FASTMEM_MEMPOOL="$1" RTE_FASTMEM_MALLOC_REPORT="$scratch/$r" || return 1
+	grep mempool "$scratch/$r"
+	# The second one of the same name had 200 objects in use, of 500.
+	has "$r" mempools 2 && has "$r" mempool.counted.objects 500 && has "$r" mempool.counted.size 640 &&
+		has "$r" mempool.counted.served_by "$2" && has "$r" mempool.counted.peak_in_use 200 &&
+		has "$r" mempool.kept_for_ever.peak_in_use 7 && has "$r" mempool.counted.bytes_never_used \
+			$(($(value "$r" mempool.counted.bytes) * 300 / 500))
+}
+
+# The bytes without it are those of a run without it.
+reports_both() {
+	local key
+
+	reports on fastmem && reports off ring_mp_mc && has report.on mempools_by_fastmem 2 &&
+		has report.off mempools_by_fastmem 0 || return 1
+	for key in mempool_bytes_without mempool.counted.bytes_without mempool.kept_for_ever.bytes_without; do
+		has report.on $key "$(value report.off $key)" || return 1
+	done
+	has report.off mempool_bytes "$(value report.on mempool_bytes_without)" &&
+		[ "$(value report.on mempool_bytes)" -gt 0 ]
+}
+
+# Two processes. shares OPS PRIMARY_VALUE VARIABLE=VALUE...: the latter of the secondary
+shares() {
+	local ops=$1 status=0 line mode=$2
+
+	shift 2
+	mkfifo "$scratch/in" "$scratch/primary.out" || return 1
+	env PRELOAD_LIBRARY="$library" PRELOAD_PROGRAM="$program" RTE_FASTMEM_MEMPOOL="$mode" \
+		"$here/with_preload.sh" --no-pci --file-prefix "$prefix" --socket-limit=160 -l 0 \
+		-- mempool_primary <"$scratch/in" >"$scratch/primary.out" 2>"$scratch/primary.err" &
+	primary=$!
+	exec 7>"$scratch/in" 8<"$scratch/primary.out"
+	while read -r -t 60 line <&8 && [ "$line" != ready ]; do echo "$line"; done
+	if [ "$line" = ready ]; then
+		env PRELOAD_LIBRARY="$library" PRELOAD_PROGRAM="$program" "$@" "$here/with_preload.sh" \
+			--no-pci --file-prefix "$prefix" --proc-type=secondary -l 0 -- mempool_secondary \
+			>"$scratch/secondary.out" 2>"$scratch/secondary.err" || status=$?
+	fi
+	exec 7>&-
+	cat <&8
+	exec 8<&-
+	wait $primary || status=$?
+	rm -rf "$scratch/in" "$scratch/primary.out" "/var/run/dpdk/$prefix"
+	rm -f /dev/hugepages/"${prefix}"map_*
+	cat "$scratch/primary.err" "$scratch/secondary.out" "$scratch/secondary.err"
+	[ $status = 0 ] && grep -qx "$ops" "$scratch/secondary.out"
+}
+
+shares_with_secondaries() {
+	shares fastmem on RTE_FASTMEM_MEMPOOL=on && shares fastmem on RTE_FASTMEM_MEMPOOL=off &&
+		shares fastmem on RTE_FASTMEM_MALLOC=off
+}
+
+promise mempools_of_each_kind_are_used_alike uses_all_kinds
+promise the_guide_lists_what_is_replaced_and_what_is_not guide_lists_them
+promise checking_finds_nothing checks_them
+promise mempools_are_served_without_rte_malloc serves_them_alone
+promise some_are_chosen_by_name serves_some
+promise one_is_chosen_by_a_list_of_one serves_one
+promise a_wrong_word_is_named refuses_what_is_no_word
+promise a_misspelt_variable_is_named names_a_variable_that_is_none
+promise mempools_beyond_the_limit_stay has_a_limit
+promise the_report_says_what_they_take_with_and_without reports_both
+# EAL shares only huge pages with other processes.
+if [ $pages = --huge ]; then
+	prefix=fastmem-mempools-$$
+	promise secondaries_look_them_up shares_with_secondaries
+fi
+
+promises_end

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+#ifndef MEMPOOL_FASTMEM_H
+#define MEMPOOL_FASTMEM_H
+
+/*
+ * Mempools whose objects are those of typed pools. Registered as a mempool driver by
+ * mempool_fastmem_driver.c; librte_fastmem_malloc.so has them for programs that name no driver.
+ */
+
+#include <rte_mempool.h>
+
+extern const struct rte_mempool_ops mempool_fastmem_ops;
+
+/* What each process with these ops is to be told of its mempools. */
+void mempool_fastmem_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg);
+
+/*
+ * Make the typed pool of a mempool that is about to be populated by default, with these ops: so
+ * it is known in time if that cannot be. Returns 0 or a negative errno; -ENOTSUP: its objects are
+ * too large, or are to lie in memory that is not EAL's own.
+ */
+int mempool_fastmem_take(struct rte_mempool *mp);
+
+#endif /* MEMPOOL_FASTMEM_H */

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * What the report says of mempools, whoever serves them: what their memory takes, and what of it was
+ * ever in use.
+ *
+ * A mempool is noted when it has all of its objects, in the process that has made it. How many of
+ * them are in use is looked at when some were taken out of it, by functions that take the place of
+ * its ops in this process; what caches of lcores hold counts as in use, as rte_mempool has it.
+ */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_fastmem_pool.h>
+#include <rte_mempool.h>
+#include <rte_ring.h>
+
+#include "fastmem_lock.h"
+#include "fastmem_malloc.h"
+
+/* Mempools of the same name, one after the other, have one, if they are alike. */
+struct record {
+	struct record *next; /* never changes */
+	const struct rte_mempool *mp; /* NULL: freed. Atomic */
+	char name[RTE_MEMPOOL_NAMESIZE]; /* this and all below: under records_lock, but for the peak */
+	char served_by[RTE_MEMPOOL_OPS_NAMESIZE];
+	uint32_t objects;
+	uint32_t size; /* of an object */
+	uint64_t bytes; /* of its memory */
+	uint64_t bytes_without; /* with a ring behind it, and memory of rte_mempool's */
+	uint32_t peak; /* objects in use. Atomic */
+};
+
+static struct record *records; /* atomic: pushed to, never popped from */
+static pthread_mutex_t records_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* The ops, as they were before they were counted. An entry is written before it is used. */
+static struct rte_mempool_ops counted[RTE_MEMPOOL_MAX_OPS_IDX];
+
+/* Pairs with the release in note_ready(). */
+static struct record *
+first_record(void)
+{
+	return __atomic_load_n(&records, __ATOMIC_ACQUIRE);
+}
+
+/* NULL: it is not known here. */
+static struct record *
+record_of(const struct rte_mempool *mp)
+{
+	struct record *r = first_record();
+
+	/* Pairs with the release in note_ready(). */
+	while (r != NULL && __atomic_load_n(&r->mp, __ATOMIC_ACQUIRE) != mp)
+		r = r->next;
+	return r;
+}
+
+static int
+counted_dequeue(struct rte_mempool *mp, void **objs, unsigned int n)
+{
+	const struct rte_mempool_ops *ops = &counted[mp->ops_index];
+	int ret = ops->dequeue(mp, objs, n);
+	struct record *r;
+	uint32_t used, peak;
+
+	if (ret != 0)
+		return ret;
+	r = record_of(mp);
+	if (r == NULL)
+		return 0;
+	used = mp->size - RTE_MIN(mp->size, ops->get_count(mp));
+	peak = __atomic_load_n(&r->peak, __ATOMIC_RELAXED);
+	while (used > peak && !__atomic_compare_exchange_n(&r->peak, &peak, used, false,
+			__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	return 0;
+}
+
+/* Whether ops with this number and this function are those that are counted. */
+bool
+fastmem_malloc_counts_mempools(int32_t index, rte_mempool_dequeue_t dequeue)
+{
+	return rte_mempool_ops_table.ops[index].dequeue == counted_dequeue &&
+		counted[index].dequeue == dequeue;
+}
+
+/* Under records_lock. */
+static void
+count_ops(int32_t index)
+{
+	struct rte_mempool_ops *ops = &rte_mempool_ops_table.ops[index];
+
+	if (ops->dequeue == counted_dequeue)
+		return;
+	counted[index] = *ops;
+	/* Release: who calls it finds what it has replaced, by the mempool's own publication. */
+	__atomic_store_n(&ops->dequeue, counted_dequeue, __ATOMIC_RELEASE);
+}
+
+static uint64_t
+ring_bytes(uint32_t n)
+{
+	return RTE_CACHE_LINE_ROUNDUP(sizeof(struct rte_ring) +
+		(uint64_t)rte_align32pow2(n + 1) * sizeof(void *));
+}
+
+/* As rte_mempool_populate_default() asks for it. */
+static uint64_t
+bytes_of_default(struct rte_mempool *mp)
+{
+	size_t page = 0, min_chunk, align;
+	ssize_t bytes;
+
+	if (rte_mempool_get_page_size(mp, &page) != 0)
+		page = 0;
+	bytes = rte_mempool_op_calc_mem_size_default(mp, mp->size,
+		page != 0 ? rte_bsf64(page) : 0, &min_chunk, &align);
+	return RTE_CACHE_LINE_ROUNDUP(RTE_MAX(bytes, 0));
+}
+
+static uint64_t
+bytes_of_chunks(const struct rte_mempool *mp)
+{
+	const struct rte_mempool_memhdr *memhdr;
+	uint64_t bytes = 0;
+
+	STAILQ_FOREACH(memhdr, &mp->mem_list, next)
+		bytes += memhdr->len;
+	return bytes;
+}
+
+/* Under records_lock. One of a mempool that was freed, and was like this one; or NULL. */
+static struct record *
+record_reuse(const struct rte_mempool *mp)
+{
+	struct record *r;
+
+	for (r = first_record(); r != NULL; r = r->next)
+		if (r->mp == NULL && strcmp(r->name, mp->name) == 0 && r->objects == mp->size &&
+				r->size == mp->elt_size)
+			break;
+	return r;
+}
+
+/* Under records_lock. NULL: no memory. */
+static struct record *
+record_make(const struct rte_mempool *mp)
+{
+	struct record *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	strcpy(r->name, mp->name);
+	r->objects = mp->size;
+	r->size = mp->elt_size;
+	r->next = records;
+	__atomic_store_n(&records, r, __ATOMIC_RELEASE);
+	return r;
+}
+
+static void
+fill(struct record *r, struct rte_mempool *mp)
+{
+	struct rte_fastmem_pool_stats stats;
+
+	strcpy(r->served_by, rte_mempool_get_ops(mp->ops_index)->name);
+	if (mempool_fastmem_ops.get_count == rte_mempool_get_ops(mp->ops_index)->get_count &&
+			rte_fastmem_pool_stats(mp->pool_data, &stats) == 0) {
+		r->bytes = stats.bytes_backing + stats.bytes_metadata;
+		r->bytes_without = bytes_of_default(mp) + ring_bytes(mp->size);
+	} else {
+		r->bytes = bytes_of_chunks(mp) + ring_bytes(mp->size);
+		r->bytes_without = r->bytes;
+	}
+}
+
+static void
+note_ready(struct rte_mempool *mp)
+{
+	struct record *r;
+
+	fastmem_local_lock(&records_lock, FASTMEM_LOCK_RECORDS);
+	r = record_reuse(mp);
+	if (r == NULL)
+		r = record_make(mp);
+	if (r != NULL) {
+		fill(r, mp);
+		count_ops(mp->ops_index);
+		__atomic_store_n(&r->mp, mp, __ATOMIC_RELEASE);
+	}
+	fastmem_local_unlock(&records_lock);
+}
+
+/* When a mempool is freed, all its objects are taken out first: they were not in use. */
+static void
+note_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg __rte_unused)
+{
+	struct record *r;
+
+	if (event == RTE_MEMPOOL_EVENT_READY) {
+		note_ready(mp);
+	} else {
+		r = record_of(mp);
+		if (r != NULL)
+			__atomic_store_n(&r->mp, NULL, __ATOMIC_RELAXED);
+	}
+}
+
+/* Once, before any mempool is made. */
+void
+fastmem_malloc_watch_mempools(void)
+{
+	if (rte_mempool_event_callback_register(note_event, NULL) != 0)
+		fprintf(stderr, "librte_fastmem_malloc.so: no memory to count mempools\n");
+}
+
+/* Of bytes for all objects, those for objects that were never in use. */
+static uint64_t
+unused_bytes(const struct record *r)
+{
+	uint32_t peak = RTE_MIN(__atomic_load_n(&r->peak, __ATOMIC_RELAXED), r->objects);
+
+	return (unsigned __int128)r->bytes * (r->objects - peak) / r->objects;
+}
+
+static void
+report_record(FILE *f, const struct record *r)
+{
+	char name[sizeof(r->name)];
+	char *p;
+
+	strcpy(name, r->name);
+	/* A name is one word. */
+	for (p = name; *p != '\0'; p++)
+		if (*p <= ' ')
+			*p = '_';
+	fprintf(f, "mempool.%s.objects %" PRIu32 "\nmempool.%s.size %" PRIu32 "\n"
+		"mempool.%s.served_by %s\nmempool.%s.bytes %" PRIu64 "\n"
+		"mempool.%s.bytes_without %" PRIu64 "\nmempool.%s.peak_in_use %" PRIu32 "\n"
+		"mempool.%s.bytes_never_used %" PRIu64 "\n", name, r->objects, name, r->size, name,
+		r->served_by, name, r->bytes, name, r->bytes_without, name,
+		__atomic_load_n(&r->peak, __ATOMIC_RELAXED), name, unused_bytes(r));
+}
+
+void
+fastmem_malloc_report_mempools(FILE *f)
+{
+	uint64_t bytes = 0, without = 0, unused = 0;
+	unsigned int n = 0, replaced = 0;
+	const struct record *r;
+
+	fastmem_local_lock(&records_lock, FASTMEM_LOCK_RECORDS);
+	for (r = first_record(); r != NULL; r = r->next) {
+		n++;
+		replaced += strcmp(r->served_by, mempool_fastmem_ops.name) == 0;
+		bytes += r->bytes;
+		without += r->bytes_without;
+		unused += unused_bytes(r);
+	}
+	fprintf(f, "mempools %u\nmempools_by_fastmem %u\nmempool_bytes %" PRIu64 "\n"
+		"mempool_bytes_without %" PRIu64 "\nmempool_bytes_never_used %" PRIu64 "\n", n,
+		replaced, bytes, without, unused);
+	for (r = first_record(); r != NULL; r = r->next)
+		report_record(f, r);
+	fastmem_local_unlock(&records_lock);
+}
