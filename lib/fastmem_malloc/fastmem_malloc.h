@@ -14,6 +14,7 @@
  *   fastmem_malloc_maintain.c   gives back what is not used any more
  *   fastmem_malloc_report.c     counts, and the report at exit
  *   fastmem_malloc_mempool.c    mempools: which ones become fastmem's
+ *   fastmem_malloc_grow.c       those that start small
  *   fastmem_malloc_mempool_report.c  counts of them
  *   fastmem_malloc_static.c     programs that cannot be helped
  *   fastmem_malloc_pages.c      how much memory EAL has mapped
@@ -102,6 +103,8 @@ struct fastmem_malloc_eal {
 	int (*event_register)(const char *name, rte_mem_event_callback_t clb, void *arg);
 	int (*event_unregister)(const char *name, void *arg);
 	int (*mempool_populate_default)(struct rte_mempool *mp);
+	uint32_t (*mempool_obj_iter)(struct rte_mempool *mp, rte_mempool_obj_cb_t *cb, void *arg);
+	uint32_t (*mempool_mem_iter)(struct rte_mempool *mp, rte_mempool_mem_cb_t *cb, void *arg);
 	int (*fastmem_init)(void);
 	int (*fastmem_init_conf)(const struct rte_fastmem_conf *conf);
 	void (*fastmem_deinit)(void);
@@ -157,11 +160,18 @@ void fastmem_malloc_report_pages(FILE *f);
 /* fastmem_malloc_mempool.c */
 bool fastmem_malloc_read_mempools(const char *text);
 bool fastmem_malloc_serves_mempools(void);
+bool fastmem_malloc_is_replaced(const struct rte_mempool *mp);
 void fastmem_malloc_register_mempools(void);
+
+/* fastmem_malloc_grow.c */
+const struct mempool_fastmem_grow *fastmem_malloc_grow_begin(struct rte_mempool *mp);
+void fastmem_malloc_grow_end(struct rte_mempool *mp);
+int fastmem_malloc_grow_populate(struct rte_mempool *mp);
 
 /* fastmem_malloc_mempool_report.c */
 bool fastmem_malloc_counts_mempools(int32_t index, rte_mempool_dequeue_t dequeue);
 void fastmem_malloc_watch_mempools(void);
+void fastmem_malloc_note_mempool(struct rte_mempool *mp);
 void fastmem_malloc_report_mempools(FILE *f);
 
 /* fastmem_malloc_static.c */

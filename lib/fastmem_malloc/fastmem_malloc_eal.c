@@ -103,6 +103,8 @@ resolve(void)
 	resolve_one(&eal.event_register, "rte_mem_event_callback_register");
 	resolve_one(&eal.event_unregister, "rte_mem_event_callback_unregister");
 	resolve_one(&eal.mempool_populate_default, "rte_mempool_populate_default");
+	resolve_one(&eal.mempool_obj_iter, "rte_mempool_obj_iter");
+	resolve_one(&eal.mempool_mem_iter, "rte_mempool_mem_iter");
 	resolve_one(&eal.fastmem_init, "rte_fastmem_init");
 	resolve_one(&eal.fastmem_init_conf, "rte_fastmem_init_conf");
 	resolve_one(&eal.fastmem_deinit, "rte_fastmem_deinit");

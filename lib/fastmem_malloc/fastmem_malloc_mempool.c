@@ -31,7 +31,7 @@
 #define OPS_INDEX (RTE_MEMPOOL_MAX_OPS_IDX - 1)
 
 /* RTE_FASTMEM_MEMPOOL. Written while the environment is read; later on, found only. */
-static enum { MEMPOOLS_OFF, MEMPOOLS_ON, MEMPOOLS_LISTED } mode;
+static enum { MEMPOOLS_OFF, MEMPOOLS_ON, MEMPOOLS_GROW, MEMPOOLS_LISTED } mode;
 static struct pattern {
 	struct pattern *next;
 	bool found; /* a mempool has such a name. Atomic */
@@ -43,7 +43,7 @@ static struct pattern {
 static bool
 is_word(const char *text)
 {
-	return strcmp(text, "on") == 0 || strcmp(text, "off") == 0;
+	return strcmp(text, "on") == 0 || strcmp(text, "off") == 0 || strcmp(text, "grow") == 0;
 }
 
 /* What is in a list of names, n characters of it: not empty, and not one of the words. */
@@ -88,8 +88,9 @@ fastmem_malloc_read_mempools(const char *text)
 {
 	if (text == NULL || strcmp(text, "off") == 0)
 		return true;
-	mode = strcmp(text, "on") == 0 ? MEMPOOLS_ON : MEMPOOLS_LISTED;
-	return mode == MEMPOOLS_ON || read_list(text);
+	mode = strcmp(text, "on") == 0 ? MEMPOOLS_ON :
+		strcmp(text, "grow") == 0 ? MEMPOOLS_GROW : MEMPOOLS_LISTED;
+	return mode != MEMPOOLS_LISTED || read_list(text);
 }
 
 /* Whether mempools are to be fastmem's. */
@@ -152,7 +153,7 @@ is_wanted(const struct rte_mempool *mp)
 {
 	return mode != MEMPOOLS_OFF && (mp->flags & RTE_MEMPOOL_F_POOL_CREATED) == 0 &&
 		mp->nb_mem_chunks == 0 && is_software(rte_mempool_get_ops(mp->ops_index)->name) &&
-		(mode == MEMPOOLS_ON || is_listed(mp->name));
+		(mode != MEMPOOLS_LISTED || is_listed(mp->name));
 }
 
 static bool
@@ -173,10 +174,12 @@ take(struct rte_mempool *mp)
 		fastmem_malloc_try_start();
 	if (is_registered()) {
 		mp->ops_index = OPS_INDEX;
-		ret = mempool_fastmem_take(mp);
+		ret = mempool_fastmem_take(mp, mode == MEMPOOLS_GROW ?
+			fastmem_malloc_grow_begin(mp) : NULL);
 	}
 	if (ret == 0)
 		return;
+	fastmem_malloc_grow_end(mp);
 	mp->ops_index = before;
 	/* Of what nobody can do anything about, the report tells. */
 	MALLOC_LOG_AS(ret == -ENOTSUP ? RTE_LOG_DEBUG : RTE_LOG_NOTICE,
@@ -190,7 +193,22 @@ rte_mempool_populate_default(struct rte_mempool *mp)
 	fastmem_malloc_stage();
 	if (is_wanted(mp))
 		take(mp);
-	return fastmem_malloc_eal()->mempool_populate_default(mp);
+	return fastmem_malloc_grow_populate(mp);
+}
+
+/* Whether it has the ops of fastmem's that are registered here. */
+bool
+fastmem_malloc_is_replaced(const struct rte_mempool *mp)
+{
+	return mp->ops_index == OPS_INDEX && is_registered();
+}
+
+static void
+on_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg)
+{
+	if (event == RTE_MEMPOOL_EVENT_DESTROY)
+		fastmem_malloc_grow_end(mp);
+	mempool_fastmem_event(event, mp, arg);
 }
 
 /* Also where no mempool is to be replaced: other processes may have some. */
@@ -202,6 +220,6 @@ fastmem_malloc_register_mempools(void)
 	if (rte_mempool_ops_table.num_ops > OPS_INDEX)
 		return;
 	*ops = mempool_fastmem_ops;
-	if (rte_mempool_event_callback_register(mempool_fastmem_event, NULL) != 0)
+	if (rte_mempool_event_callback_register(on_event, NULL) != 0)
 		fprintf(stderr, "librte_fastmem_malloc.so: no memory to watch mempools\n");
 }

@@ -33,6 +33,7 @@ struct record {
 	uint64_t bytes; /* of its memory */
 	uint64_t bytes_without; /* with a ring behind it, and memory of rte_mempool's */
 	uint32_t peak; /* objects in use. Atomic */
+	uint32_t populated; /* objects that there were when bytes were looked at. Atomic */
 };
 
 static struct record *records; /* atomic: pushed to, never popped from */
@@ -41,7 +42,7 @@ static pthread_mutex_t records_lock = PTHREAD_MUTEX_INITIALIZER;
 /* The ops, as they were before they were counted. An entry is written before it is used. */
 static struct rte_mempool_ops counted[RTE_MEMPOOL_MAX_OPS_IDX];
 
-/* Pairs with the release in note_ready(). */
+/* Pairs with the release in fastmem_malloc_note_mempool(). */
 static struct record *
 first_record(void)
 {
@@ -54,52 +55,10 @@ record_of(const struct rte_mempool *mp)
 {
 	struct record *r = first_record();
 
-	/* Pairs with the release in note_ready(). */
+	/* Pairs with the release in fastmem_malloc_note_mempool(). */
 	while (r != NULL && __atomic_load_n(&r->mp, __ATOMIC_ACQUIRE) != mp)
 		r = r->next;
 	return r;
-}
-
-static int
-counted_dequeue(struct rte_mempool *mp, void **objs, unsigned int n)
-{
-	const struct rte_mempool_ops *ops = &counted[mp->ops_index];
-	int ret = ops->dequeue(mp, objs, n);
-	struct record *r;
-	uint32_t used, peak;
-
-	if (ret != 0)
-		return ret;
-	r = record_of(mp);
-	if (r == NULL)
-		return 0;
-	used = mp->size - RTE_MIN(mp->size, ops->get_count(mp));
-	peak = __atomic_load_n(&r->peak, __ATOMIC_RELAXED);
-	while (used > peak && !__atomic_compare_exchange_n(&r->peak, &peak, used, false,
-			__ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		;
-	return 0;
-}
-
-/* Whether ops with this number and this function are those that are counted. */
-bool
-fastmem_malloc_counts_mempools(int32_t index, rte_mempool_dequeue_t dequeue)
-{
-	return rte_mempool_ops_table.ops[index].dequeue == counted_dequeue &&
-		counted[index].dequeue == dequeue;
-}
-
-/* Under records_lock. */
-static void
-count_ops(int32_t index)
-{
-	struct rte_mempool_ops *ops = &rte_mempool_ops_table.ops[index];
-
-	if (ops->dequeue == counted_dequeue)
-		return;
-	counted[index] = *ops;
-	/* Release: who calls it finds what it has replaced, by the mempool's own publication. */
-	__atomic_store_n(&ops->dequeue, counted_dequeue, __ATOMIC_RELEASE);
 }
 
 static uint64_t
@@ -134,6 +93,78 @@ bytes_of_chunks(const struct rte_mempool *mp)
 	return bytes;
 }
 
+static void
+fill(struct record *r, struct rte_mempool *mp)
+{
+	struct rte_fastmem_pool_stats stats;
+
+	__atomic_store_n(&r->populated, __atomic_load_n(&mp->populated_size, __ATOMIC_RELAXED),
+		__ATOMIC_RELAXED);
+	strcpy(r->served_by, rte_mempool_get_ops(mp->ops_index)->name);
+	if (mempool_fastmem_ops.get_count == rte_mempool_get_ops(mp->ops_index)->get_count &&
+			rte_fastmem_pool_stats(mp->pool_data, &stats) == 0) {
+		r->bytes = stats.bytes_backing + stats.bytes_metadata;
+		r->bytes_without = bytes_of_default(mp) + ring_bytes(mp->size);
+	} else {
+		r->bytes = bytes_of_chunks(mp) + ring_bytes(mp->size);
+		r->bytes_without = r->bytes;
+	}
+}
+
+/* It takes more memory than when it was looked at. */
+static void
+has_grown(struct record *r, struct rte_mempool *mp)
+{
+	fastmem_local_lock(&records_lock, FASTMEM_LOCK_RECORDS);
+	fill(r, mp);
+	fastmem_local_unlock(&records_lock);
+}
+
+static int
+counted_dequeue(struct rte_mempool *mp, void **objs, unsigned int n)
+{
+	const struct rte_mempool_ops *ops = &counted[mp->ops_index];
+	int ret = ops->dequeue(mp, objs, n);
+	struct record *r;
+	uint32_t used, peak;
+
+	if (ret != 0)
+		return ret;
+	r = record_of(mp);
+	if (r == NULL)
+		return 0;
+	if (unlikely(__atomic_load_n(&r->populated, __ATOMIC_RELAXED) !=
+			__atomic_load_n(&mp->populated_size, __ATOMIC_RELAXED)))
+		has_grown(r, mp);
+	used = mp->size - RTE_MIN(mp->size, ops->get_count(mp));
+	peak = __atomic_load_n(&r->peak, __ATOMIC_RELAXED);
+	while (used > peak && !__atomic_compare_exchange_n(&r->peak, &peak, used, false,
+			__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	return 0;
+}
+
+/* Whether ops with this number and this function are those that are counted. */
+bool
+fastmem_malloc_counts_mempools(int32_t index, rte_mempool_dequeue_t dequeue)
+{
+	return rte_mempool_ops_table.ops[index].dequeue == counted_dequeue &&
+		counted[index].dequeue == dequeue;
+}
+
+/* Under records_lock. */
+static void
+count_ops(int32_t index)
+{
+	struct rte_mempool_ops *ops = &rte_mempool_ops_table.ops[index];
+
+	if (ops->dequeue == counted_dequeue)
+		return;
+	counted[index] = *ops;
+	/* Release: who calls it finds what it has replaced, by the mempool's own publication. */
+	__atomic_store_n(&ops->dequeue, counted_dequeue, __ATOMIC_RELEASE);
+}
+
 /* Under records_lock. One of a mempool that was freed, and was like this one; or NULL. */
 static struct record *
 record_reuse(const struct rte_mempool *mp)
@@ -163,24 +194,9 @@ record_make(const struct rte_mempool *mp)
 	return r;
 }
 
-static void
-fill(struct record *r, struct rte_mempool *mp)
-{
-	struct rte_fastmem_pool_stats stats;
-
-	strcpy(r->served_by, rte_mempool_get_ops(mp->ops_index)->name);
-	if (mempool_fastmem_ops.get_count == rte_mempool_get_ops(mp->ops_index)->get_count &&
-			rte_fastmem_pool_stats(mp->pool_data, &stats) == 0) {
-		r->bytes = stats.bytes_backing + stats.bytes_metadata;
-		r->bytes_without = bytes_of_default(mp) + ring_bytes(mp->size);
-	} else {
-		r->bytes = bytes_of_chunks(mp) + ring_bytes(mp->size);
-		r->bytes_without = r->bytes;
-	}
-}
-
-static void
-note_ready(struct rte_mempool *mp)
+/* A mempool is ready to be used. */
+void
+fastmem_malloc_note_mempool(struct rte_mempool *mp)
 {
 	struct record *r;
 
@@ -189,8 +205,8 @@ note_ready(struct rte_mempool *mp)
 	if (r == NULL)
 		r = record_make(mp);
 	if (r != NULL) {
-		fill(r, mp);
 		count_ops(mp->ops_index);
+		fill(r, mp);
 		__atomic_store_n(&r->mp, mp, __ATOMIC_RELEASE);
 	}
 	fastmem_local_unlock(&records_lock);
@@ -203,7 +219,9 @@ note_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg __rte
 	struct record *r;
 
 	if (event == RTE_MEMPOOL_EVENT_READY) {
-		note_ready(mp);
+		/* One that grows has not its size yet. */
+		if (!fastmem_malloc_is_replaced(mp) || !mempool_fastmem_grows(mp))
+			fastmem_malloc_note_mempool(mp);
 	} else {
 		r = record_of(mp);
 		if (r != NULL)
@@ -219,13 +237,14 @@ fastmem_malloc_watch_mempools(void)
 		fprintf(stderr, "librte_fastmem_malloc.so: no memory to count mempools\n");
 }
 
-/* Of bytes for all objects, those for objects that were never in use. */
+/* Of the bytes for the objects that there are, those for objects that were never in use. */
 static uint64_t
 unused_bytes(const struct record *r)
 {
-	uint32_t peak = RTE_MIN(__atomic_load_n(&r->peak, __ATOMIC_RELAXED), r->objects);
+	uint32_t n = __atomic_load_n(&r->populated, __ATOMIC_RELAXED);
+	uint32_t peak = RTE_MIN(__atomic_load_n(&r->peak, __ATOMIC_RELAXED), n);
 
-	return (unsigned __int128)r->bytes * (r->objects - peak) / r->objects;
+	return n != 0 ? (unsigned __int128)r->bytes * (n - peak) / n : 0;
 }
 
 static void

@@ -146,8 +146,8 @@ read_env(void)
 	config->maintain = is_on("RTE_FASTMEM_MALLOC_MAINTAIN", true);
 	config->reserve = size_from_env("RTE_FASTMEM_MALLOC_RESERVE", SIZE_MAX, 0);
 	if (!fastmem_malloc_read_mempools(mempools))
-		complain("RTE_FASTMEM_MEMPOOL", mempools, "on, off, or a list of names with a comma or "
-			"a pattern, such as mbuf_pool,sess*");
+		complain("RTE_FASTMEM_MEMPOOL", mempools, "on, off, grow, or a list of names with a "
+			"comma or a pattern, such as mbuf_pool,sess*");
 	/* The recorder's own; it would only leave the trace out. */
 	size_from_env(RECORDER_ENV "_MAX", UINT32_MAX, 0);
 	size_from_env(RECORDER_ENV "_SKIP", UINT32_MAX, 0);

@@ -14,8 +14,10 @@
 
 #include <rte_crypto.h>
 #include <rte_cryptodev.h>
+#include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
@@ -304,6 +306,163 @@ preload_make_many_mempools(void)
 	printf("%u of %u\n", n_fastmem, MANY);
 	for (i = 0; i < MANY; i++)
 		rte_mempool_free(pools[i]);
+	return EXIT_SUCCESS;
+}
+
+/* Mempools that are made for the worst case. */
+
+#define WORST 5000
+
+static int
+told_has_grown(const struct rte_mempool *mp, const char *kind)
+{
+	printf("%s: %s at first, %u objects\n", kind, mp->populated_size < WORST ? "few" : "all", mp->size);
+	TEST_ASSERT_EQUAL(mp->size, WORST);
+	TEST_ASSERT_EQUAL(rte_mempool_avail_count(mp), WORST);
+	TEST_ASSERT(rte_mempool_full(mp));
+	return 0;
+}
+
+static void
+count_object(struct rte_mempool *mp, void *arg, void *obj, unsigned int i)
+{
+	RTE_SET_USED(i);
+	*(unsigned int *)arg += rte_mempool_from_obj(obj) == mp;
+}
+
+static void
+count_bytes(struct rte_mempool *mp, void *arg, struct rte_mempool_memhdr *memhdr, unsigned int i)
+{
+	RTE_SET_USED(mp);
+	RTE_SET_USED(i);
+	*(size_t *)arg += memhdr->len;
+}
+
+static void
+mark(struct rte_mempool *mp, void *arg, void *obj, unsigned int i)
+{
+	RTE_SET_USED(mp);
+	RTE_SET_USED(i);
+	*(uint64_t *)obj = arg != NULL ? *(uint64_t *)arg : 4711;
+}
+
+/* Each object that is got has been initialised, when the mempool was made or later. */
+static int
+all_are_marked(struct rte_mempool *mp)
+{
+	static void *objs[WORST];
+	unsigned int i;
+
+	for (i = 0; i < WORST; i++) {
+		TEST_ASSERT_EQUAL(rte_mempool_get(mp, &objs[i]), 0, "%u", i);
+		TEST_ASSERT_EQUAL(*(uint64_t *)objs[i], 4711, "%u", i);
+	}
+	rte_mempool_put_bulk(mp, objs, WORST);
+	return 0;
+}
+
+static int
+all_are_mbufs(struct rte_mempool *mp)
+{
+	static struct rte_mbuf *mbufs[WORST];
+	unsigned int i;
+
+	for (i = 0; i < WORST; i++) {
+		mbufs[i] = rte_pktmbuf_alloc(mp);
+		TEST_ASSERT(mbufs[i] != NULL, "%u", i);
+		TEST_ASSERT(mbufs[i]->pool == mp && mbufs[i]->buf_len == 512);
+		TEST_ASSERT(rte_pktmbuf_append(mbufs[i], 100) != NULL);
+	}
+	TEST_ASSERT(rte_pktmbuf_alloc(mp) == NULL);
+	for (i = 0; i < WORST; i++)
+		rte_pktmbuf_free(mbufs[i]);
+	return 0;
+}
+
+static struct rte_mempool *
+make_mbufs(const char *name)
+{
+	return rte_pktmbuf_pool_create(name, WORST, 32, 0, 512, rte_socket_id());
+}
+
+static struct rte_mempool *
+make_marked(const char *name, void *arg)
+{
+	return rte_mempool_create(name, WORST, SIZE, 32, 0, NULL, NULL, mark, arg, rte_socket_id(), 0);
+}
+
+/* Who looks at all objects, or all of their memory, finds them. */
+static int
+all_are_found(void)
+{
+	struct rte_mempool *mp = make_marked("objects", NULL);
+	unsigned int n = 0;
+	size_t bytes = 0;
+
+	TEST_ASSERT(mp != NULL);
+	TEST_ASSERT_EQUAL(rte_mempool_obj_iter(mp, count_object, &n), WORST);
+	TEST_ASSERT_EQUAL(n, WORST);
+	TEST_CALL(all_are_marked(mp));
+	rte_mempool_free(mp);
+	mp = make_marked("memory", NULL);
+	TEST_ASSERT(mp != NULL);
+	rte_mempool_mem_iter(mp, count_bytes, &bytes);
+	TEST_ASSERT(bytes >= (size_t)WORST * SIZE, "%zu", bytes);
+	TEST_CALL(all_are_marked(mp));
+	rte_mempool_free(mp);
+	return 0;
+}
+
+static int
+a_device_finds_all(void)
+{
+	struct rte_mempool *mp = make_mbufs("device");
+	struct rte_eth_conf conf = { 0 };
+	uint16_t port;
+
+	TEST_ASSERT(mp != NULL);
+	TEST_ASSERT_EQUAL(rte_eal_hotplug_add("vdev", "net_null_grow", ""), 0);
+	TEST_ASSERT_EQUAL(rte_eth_dev_get_port_by_name("net_null_grow", &port), 0);
+	TEST_ASSERT_EQUAL(rte_eth_dev_configure(port, 1, 1, &conf), 0);
+	TEST_ASSERT_EQUAL(rte_eth_rx_queue_setup(port, 0, 128, rte_socket_id(), NULL, mp), 0);
+	TEST_ASSERT_EQUAL(mp->populated_size, WORST);
+	rte_eth_dev_close(port);
+	TEST_CALL(all_are_mbufs(mp));
+	rte_mempool_free(mp);
+	return 0;
+}
+
+int
+preload_grow_mempools(void)
+{
+	uint64_t word = 4711;
+	struct rte_mempool *mp;
+	void *objs[100];
+
+	mp = make_mbufs("mbufs");
+	TEST_ASSERT(mp != NULL);
+	TEST_CALL(told_has_grown(mp, "mbufs"));
+	TEST_CALL(all_are_mbufs(mp));
+	TEST_CALL(use_all(mp));
+	rte_mempool_free(mp);
+	mp = make_marked("marked", NULL);
+	TEST_ASSERT(mp != NULL);
+	TEST_CALL(told_has_grown(mp, "initialised without an argument"));
+	TEST_CALL(all_are_marked(mp));
+	rte_mempool_free(mp);
+	mp = make_marked("argument", &word);
+	TEST_ASSERT(mp != NULL);
+	TEST_CALL(told_has_grown(mp, "initialised with an argument"));
+	word = 0;
+	TEST_CALL(all_are_marked(mp));
+	rte_mempool_free(mp);
+	TEST_CALL(all_are_found());
+	TEST_CALL(a_device_finds_all());
+	/* For the report. */
+	mp = make_mbufs("worst");
+	TEST_ASSERT(mp != NULL);
+	TEST_ASSERT_EQUAL(rte_mempool_get_bulk(mp, objs, RTE_DIM(objs)), 0);
+	rte_mempool_put_bulk(mp, objs, RTE_DIM(objs));
 	return EXIT_SUCCESS;
 }
 

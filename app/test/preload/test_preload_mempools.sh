@@ -92,12 +92,12 @@ serves_one() {
 refuses_what_is_no_word() {
 	local value status
 
-	for value in yes ON On 1 'on ' ' on' on,x x,off x,,y ,x , mbufs 12345678901234567890123456789,; do
+	for value in yes ON On 1 'on ' ' on' on,x x,grow GROW grow, x,,y ,x , mbufs 12345678901234567890123456789,; do
 		status=0
 		run wrong mempools RTE_FASTMEM_MEMPOOL="$value" >"$scratch/log" || status=$?
 		cat "$scratch/wrong.err"
 		[ $status != 0 ] && [ ! -s "$scratch/wrong.out" ] &&
-			grep -qF "invalid RTE_FASTMEM_MEMPOOL=$value: expected on, off" "$scratch/wrong.err" || return 1
+			grep -qF "invalid RTE_FASTMEM_MEMPOOL=$value: expected on, off, grow" "$scratch/wrong.err" || return 1
 	done
 }
 
@@ -143,6 +143,36 @@ reports_both() {
 		[ "$(value report.on mempool_bytes)" -gt 0 ]
 }
 
+# grown MODE: the program's lines on stdout, its report
+grown() {
+	run "grown.$1" grow_mempools RTE_FASTMEM_MEMPOOL="$1" RTE_FASTMEM_MALLOC_REPORT="$scratch/grow.$1" &&
+		cat "$scratch/grown.$1.out"
+}
+
+# Those whose objects may be initialised later.
+grows_as_needed() {
+	local few all
+
+	grown on && grown grow || return 1
+	grep 'mempool.worst' "$scratch/grow.on" "$scratch/grow.grow"
+	[ "$(grep -c ': all at first' "$scratch/grown.on.out")" = 3 ] &&
+		grep -q '^mbufs: few at first' "$scratch/grown.grow.out" &&
+		grep -q '^initialised without an argument: few' "$scratch/grown.grow.out" &&
+		grep -q '^initialised with an argument: all' "$scratch/grown.grow.out" || return 1
+	few=$(value grow.grow mempool.worst.bytes)
+	all=$(value grow.on mempool.worst.bytes)
+	# 100 that were used, and the cache of an lcore.
+	has grow.grow mempool.worst.objects 5000 && has grow.grow mempool.worst.peak_in_use 132 &&
+		has grow.grow mempool.worst.bytes_without "$(value grow.on mempool.worst.bytes_without)" &&
+		[ "$few" -gt 0 ] && [ $((few * 5)) -lt "$all" ]
+}
+
+grows_all_kinds() {
+	run grow mempools RTE_FASTMEM_MEMPOOL=grow && run full grow_mempools RTE_FASTMEM_MEMPOOL=grow \
+		RTE_FASTMEM_DEBUG=full && run on mempools RTE_FASTMEM_MEMPOOL=on &&
+		diff "$scratch/on.out" "$scratch/grow.out"
+}
+
 # Two processes. shares OPS PRIMARY_VALUE VARIABLE=VALUE...: the latter of the secondary
 shares() {
 	local ops=$1 status=0 line mode=$2
@@ -172,7 +202,8 @@ shares() {
 
 shares_with_secondaries() {
 	shares fastmem on RTE_FASTMEM_MEMPOOL=on && shares fastmem on RTE_FASTMEM_MEMPOOL=off &&
-		shares fastmem on RTE_FASTMEM_MALLOC=off
+		shares fastmem on RTE_FASTMEM_MALLOC=off && shares fastmem grow RTE_FASTMEM_MEMPOOL=grow &&
+		shares fastmem grow RTE_FASTMEM_MEMPOOL=off
 }
 
 promise mempools_of_each_kind_are_used_alike uses_all_kinds
@@ -185,6 +216,8 @@ promise a_wrong_word_is_named refuses_what_is_no_word
 promise a_misspelt_variable_is_named names_a_variable_that_is_none
 promise mempools_beyond_the_limit_stay has_a_limit
 promise the_report_says_what_they_take_with_and_without reports_both
+promise mempools_grow_as_they_are_needed grows_as_needed
+promise mempools_of_each_kind_grow grows_all_kinds
 # EAL shares only huge pages with other processes.
 if [ $pages = --huge ]; then
 	prefix=fastmem-mempools-$$

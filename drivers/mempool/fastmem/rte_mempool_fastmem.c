@@ -84,6 +84,9 @@ object_align(const struct rte_mempool *mp)
  */
 #define CLOSED ((uintptr_t)1)
 
+/* pool_config of a mempool that does not have all of its objects yet; NULL of others. */
+#define GROWS ((void *)1)
+
 static struct rte_fastmem_pool *
 pool_of(const struct rte_mempool *mp)
 {
@@ -134,7 +137,12 @@ fastmem_get_count(const struct rte_mempool *mp)
 {
 	const struct rte_fastmem_pool *pool = pool_of(mp);
 
-	return pool != NULL ? rte_fastmem_pool_avail_count(pool) : 0;
+	if (pool == NULL)
+		return 0;
+	/* What it may still grow by is there to be got. */
+	if (mempool_fastmem_grows(mp))
+		return mp->size - RTE_MIN(rte_fastmem_pool_in_use_count(pool), mp->size);
+	return rte_fastmem_pool_avail_count(pool);
 }
 
 /* Life cycle. */
@@ -324,9 +332,12 @@ forget_memory(struct rte_mempool *mp)
 	}
 }
 
-/* A typed pool for a mempool that has no objects, or none any more. NULL: not possible. */
+/*
+ * A typed pool for a mempool that has no objects, or none any more. grow: how it gets more than a few;
+ * NULL: all at once. Returns NULL if that is not possible.
+ */
 static struct rte_fastmem_pool *
-make_pool(struct rte_mempool *mp, uint32_t flags)
+make_pool(struct rte_mempool *mp, uint32_t flags, const struct mempool_fastmem_grow *grow)
 {
 	struct rte_fastmem_pool *pool;
 	bool external = (flags & RTE_FASTMEM_POOL_F_EXTERNAL) != 0;
@@ -345,6 +356,11 @@ make_pool(struct rte_mempool *mp, uint32_t flags)
 		.flags = flags | RTE_FASTMEM_POOL_F_NO_SPREAD,
 	};
 
+	if (grow != NULL) {
+		params.min = RTE_MIN(grow->min, mp->size);
+		params.ctor = grow->ctor;
+		params.arg = grow->arg;
+	}
 	/* An attempt to populate that has failed may have left one. */
 	rte_fastmem_pool_free(pool_of(mp));
 	pool = rte_fastmem_pool_create(&params);
@@ -358,7 +374,7 @@ make_pool(struct rte_mempool *mp, uint32_t flags)
 	return pool;
 }
 
-/* The typed pool that mempool_fastmem_take() has made; NULL: it was not that. */
+/* The typed pool that mempool_fastmem_take() has made for so many objects; NULL: it was not that. */
 static struct rte_fastmem_pool *
 taken_pool(const struct rte_mempool *mp)
 {
@@ -377,7 +393,7 @@ populate_own(struct transfer *t)
 	struct rte_fastmem_pool *pool = taken_pool(t->mp);
 
 	if (pool == NULL)
-		pool = make_pool(t->mp, 0);
+		pool = make_pool(t->mp, 0, NULL);
 	if (pool == NULL)
 		return 0;
 	rte_fastmem_pool_mem_iter(pool, tell_memory, t);
@@ -418,7 +434,7 @@ populate_external(struct transfer *t, unsigned int max, char *addr, rte_iova_t i
 	unsigned int n = 0;
 
 	if (rte_mempool_get_page_size(mp, &page) != 0 || (mp->populated_size == 0 &&
-			make_pool(mp, RTE_FASTMEM_POOL_F_EXTERNAL) == NULL))
+			make_pool(mp, RTE_FASTMEM_POOL_F_EXTERNAL, NULL) == NULL))
 		return 0;
 	for (off = place_object(addr, 0, bytes, page); n < max && off + bytes <= len;
 			off = place_object(addr, off + bytes, bytes, page)) {
@@ -454,7 +470,7 @@ fastmem_populate(struct rte_mempool *mp, unsigned int max, void *addr, rte_iova_
 }
 
 int
-mempool_fastmem_take(struct rte_mempool *mp)
+mempool_fastmem_take(struct rte_mempool *mp, const struct mempool_fastmem_grow *grow)
 {
 	int ret;
 
@@ -463,10 +479,47 @@ mempool_fastmem_take(struct rte_mempool *mp)
 	ret = start_fastmem();
 	if (ret != 0)
 		return ret;
-	if (make_pool(mp, 0) == NULL) {
+	if (make_pool(mp, 0, grow) == NULL) {
 		mp->pool_data = NULL;
 		return -rte_errno;
 	}
+	mp->pool_config = grow != NULL ? GROWS : NULL;
+	return 0;
+}
+
+bool
+mempool_fastmem_grows(const struct rte_mempool *mp)
+{
+	return mp->pool_config == GROWS;
+}
+
+/* Objects that a mempool has by now, of those that it may have. */
+uint32_t
+mempool_fastmem_objects(const struct rte_mempool *mp)
+{
+	struct rte_fastmem_pool_stats stats;
+
+	return rte_fastmem_pool_stats(pool_of(mp), &stats) == 0 ? stats.objects : 0;
+}
+
+/* Returns 0 or a negative errno. */
+int
+mempool_fastmem_grow_whole(struct rte_mempool *mp)
+{
+	struct transfer t = {
+		.mp = mp,
+		.io = (mp->flags & RTE_MEMPOOL_F_NO_IOVA_CONTIG) == 0,
+	};
+	int ret = rte_fastmem_pool_grow(pool_of(mp), mp->size);
+
+	if (ret != 0)
+		return ret;
+	/* All of the memory, in place of what was there at first. */
+	forget_memory(mp);
+	rte_fastmem_pool_mem_iter(pool_of(mp), tell_memory, &t);
+	if (t.failed)
+		return -ENOMEM;
+	mp->pool_config = NULL;
 	return 0;
 }
 

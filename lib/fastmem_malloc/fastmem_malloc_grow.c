@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The fastmem authors
+ */
+
+/*
+ * Mempools that start small and grow up to their size: RTE_FASTMEM_MEMPOOL=grow.
+ *
+ * rte_mempool has all objects of a mempool from the beginning: what it does to each of them then is
+ * done here to those that come later, when the typed pool constructs them. Who looks at all objects
+ * or at all memory of a mempool finds all of them: such functions let it grow whole first. So does
+ * the set-up of a device's queue, which may keep addresses.
+ *
+ * The function that initialises objects is known if rte_mempool_create() or rte_pktmbuf_pool_create()
+ * calls it, and can be called later if it has no argument: an argument may be on the creator's stack.
+ */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include <rte_ethdev.h>
+#include <rte_errno.h>
+#include <rte_mempool.h>
+
+#include "fastmem_lock.h"
+#include "fastmem_malloc.h"
+
+#define FEW 64 /* objects to begin with; the typed pool makes no less than a slab of them */
+
+/* Of a mempool that this process has made. */
+struct growing {
+	struct growing *next; /* never changes */
+	struct rte_mempool *mp; /* NULL: of none. Atomic */
+	struct mempool_fastmem_grow how;
+	bool live; /* its first objects are there; written before others know of the mempool */
+	rte_mempool_obj_cb_t *init; /* likewise */
+};
+
+static struct growing *all_growing; /* atomic: pushed to, never popped from */
+static pthread_mutex_t growing_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Under pool.grow: nobody else adds objects. */
+static void
+add_object(struct rte_fastmem_pool *pool __rte_unused, void *arg, void *obj, rte_iova_t iova,
+		uint32_t index)
+{
+	const struct growing *g = arg;
+	struct rte_mempool_objhdr *hdr = RTE_PTR_SUB(obj, sizeof(*hdr));
+	struct rte_mempool *mp = g->mp;
+
+	if (!g->live)
+		return; /* rte_mempool does so itself */
+	hdr->mp = mp;
+	hdr->iova = mp->flags & RTE_MEMPOOL_F_NO_IOVA_CONTIG ? RTE_BAD_IOVA : iova;
+	STAILQ_INSERT_TAIL(&mp->elt_list, hdr, next);
+	/* Read by reports. */
+	__atomic_store_n(&mp->populated_size, mp->populated_size + 1, __ATOMIC_RELAXED);
+	if (g->init != NULL)
+		g->init(mp, NULL, obj, index);
+}
+
+static struct growing *
+growing_of(const struct rte_mempool *mp)
+{
+	/* Pairs with the release in fastmem_malloc_grow_begin(). */
+	struct growing *g = __atomic_load_n(&all_growing, __ATOMIC_ACQUIRE);
+
+	while (g != NULL && __atomic_load_n(&g->mp, __ATOMIC_RELAXED) != mp)
+		g = g->next;
+	return g;
+}
+
+/* How a mempool that is about to be populated grows. NULL: no memory to note it. */
+const struct mempool_fastmem_grow *
+fastmem_malloc_grow_begin(struct rte_mempool *mp)
+{
+	struct growing *g;
+
+	fastmem_local_lock(&growing_lock, FASTMEM_LOCK_RECORDS);
+	g = growing_of(NULL);
+	if (g == NULL) {
+		g = calloc(1, sizeof(*g));
+		if (g != NULL) {
+			g->next = all_growing;
+			__atomic_store_n(&all_growing, g, __ATOMIC_RELEASE);
+		}
+	}
+	if (g != NULL) {
+		g->how = (struct mempool_fastmem_grow){ FEW, add_object, g };
+		g->live = false;
+		g->init = NULL;
+		__atomic_store_n(&g->mp, mp, __ATOMIC_RELAXED);
+	}
+	fastmem_local_unlock(&growing_lock);
+	return g != NULL ? &g->how : NULL;
+}
+
+/* It does not, or not any more. */
+void
+fastmem_malloc_grow_end(struct rte_mempool *mp)
+{
+	struct growing *g = growing_of(mp);
+
+	if (g != NULL)
+		__atomic_store_n(&g->mp, NULL, __ATOMIC_RELAXED);
+}
+
+static bool
+grows(const struct rte_mempool *mp)
+{
+	return mp != NULL && fastmem_malloc_is_replaced(mp) && mempool_fastmem_grows(mp);
+}
+
+/* With the objects that it has so far; the others are added to those. */
+int
+fastmem_malloc_grow_populate(struct rte_mempool *mp)
+{
+	uint32_t size = mp->size;
+	struct growing *g;
+	int ret;
+
+	if (!grows(mp))
+		return fastmem_malloc_eal()->mempool_populate_default(mp);
+	mp->size = mempool_fastmem_objects(mp);
+	ret = fastmem_malloc_eal()->mempool_populate_default(mp);
+	mp->size = size;
+	if (ret < 0)
+		return ret;
+	g = growing_of(mp);
+	if (g != NULL)
+		g->live = true;
+	if (fastmem_malloc_config.count)
+		fastmem_malloc_note_mempool(mp);
+	return size;
+}
+
+/* Returns 0, or a negative errno if there is no memory for all objects. */
+static int
+grow_whole(struct rte_mempool *mp)
+{
+	int ret = 0;
+
+	if (!grows(mp))
+		return 0;
+	fastmem_local_lock(&growing_lock, FASTMEM_LOCK_RECORDS);
+	if (grows(mp))
+		ret = mempool_fastmem_grow_whole(mp);
+	fastmem_local_unlock(&growing_lock);
+	if (ret != 0)
+		MALLOC_LOG(WARNING, "mempool %s has %u of %u objects: %s", mp->name,
+			mp->populated_size, mp->size, rte_strerror(-ret));
+	return ret;
+}
+
+/* Whether an address is in the library of a function. */
+static bool
+is_in_library_of(const void *address, const char *function)
+{
+	Dl_info caller, library;
+	const void *known = dlsym(RTLD_NEXT, function);
+
+	return known != NULL && dladdr(known, &library) != 0 && dladdr(address, &caller) != 0 &&
+		caller.dli_fbase == library.dli_fbase;
+}
+
+/* Whether this initialises all objects of a mempool, and can do so later. */
+static bool
+note_init(const struct rte_mempool *mp, rte_mempool_obj_cb_t *cb, const void *arg,
+		const void *caller)
+{
+	struct growing *g = growing_of(mp);
+
+	if (g == NULL || g->init != NULL || arg != NULL ||
+			(!is_in_library_of(caller, "rte_mempool_create") &&
+			!is_in_library_of(caller, "rte_pktmbuf_pool_create")))
+		return false;
+	g->init = cb;
+	return true;
+}
+
+PUBLIC uint32_t
+rte_mempool_obj_iter(struct rte_mempool *mp, rte_mempool_obj_cb_t *cb, void *arg)
+{
+	if (grows(mp) && !note_init(mp, cb, arg, __builtin_return_address(0)))
+		grow_whole(mp);
+	return fastmem_malloc_eal()->mempool_obj_iter(mp, cb, arg);
+}
+
+PUBLIC uint32_t
+rte_mempool_mem_iter(struct rte_mempool *mp, rte_mempool_mem_cb_t *cb, void *arg)
+{
+	grow_whole(mp);
+	return fastmem_malloc_eal()->mempool_mem_iter(mp, cb, arg);
+}
+
+/* Devices. */
+
+typedef int rx_queue_setup_t(uint16_t port_id, uint16_t queue_id, uint16_t nb_desc,
+		unsigned int socket_id, const struct rte_eth_rxconf *conf, struct rte_mempool *mp);
+
+/* The library of ethernet devices may be there for the caller only. */
+static rx_queue_setup_t *
+find_rx_queue_setup(const void *caller)
+{
+	void *found = dlsym(RTLD_NEXT, "rte_eth_rx_queue_setup"), *handle;
+	Dl_info info;
+
+	if (found == NULL && dladdr(caller, &info) != 0) {
+		handle = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+		found = handle != NULL ? dlsym(handle, "rte_eth_rx_queue_setup") : NULL;
+	}
+	return (rx_queue_setup_t *)(uintptr_t)found;
+}
+
+static int
+grow_segments(const struct rte_eth_rxconf *conf)
+{
+	unsigned int i;
+	int ret = 0;
+
+	if (conf == NULL || conf->rx_seg == NULL ||
+			(conf->offloads & RTE_ETH_RX_OFFLOAD_BUFFER_SPLIT) == 0)
+		return 0;
+	for (i = 0; i < conf->rx_nseg && ret == 0; i++)
+		ret = grow_whole(conf->rx_seg[i].split.mp);
+	return ret;
+}
+
+PUBLIC int
+rte_eth_rx_queue_setup(uint16_t port_id, uint16_t queue_id, uint16_t nb_desc, unsigned int socket_id,
+		const struct rte_eth_rxconf *conf, struct rte_mempool *mp)
+{
+	rx_queue_setup_t *setup = find_rx_queue_setup(__builtin_return_address(0));
+	int ret = grow_whole(mp);
+
+	if (ret == 0)
+		ret = grow_segments(conf);
+	if (ret == 0 && setup == NULL)
+		ret = -ENOTSUP;
+	return ret == 0 ? setup(port_id, queue_id, nb_desc, socket_id, conf, mp) : ret;
+}
