@@ -8,7 +8,7 @@
 list=app/test/upstream/suites.txt
 programs='replace-testpmd replace-eventdev-order replace-eventdev-perf
 	  replace-eventdev-timer replace-pipeline-none replace-pipeline-stub
-	  replace-pipeline-lpm replace-pipeline-acl replace-fib replace-fib-rib replace-fib6
+	  replace-pipeline-lpm replace-pipeline-acl replace-crypto-perf replace-fib replace-fib-rib replace-fib6
 	  replace-proc-info replace-proc-info-primary replace-proc-info-secondary
 	  replace-openvswitch'
 
@@ -19,14 +19,14 @@ usage() {
 	Runs the suites of $list by dpdk-test (package dpdk-dev), in these ways:
 	  default      as it is
 	  mbuf         with fastmem as the mempool driver of mbufs
-	  all          with fastmem as the driver of all mempools
-	  malloc       with librte_fastmem_malloc.so preloaded
+	  all          with all mempools replaced by librte_fastmem_malloc.so, which is preloaded
+	  malloc       with rte_malloc replaced by it
 	  malloc+all   with both
 	Each must have the verdict that the list says, and pass the same cases, in all of them.
-	Then dpdk-testpmd forwards packets with the driver; and programs must say the same with
-	the library preloaded as without it. BUILD_DIR has the plug-in and the library.
+	Then dpdk-testpmd forwards packets with the driver, and with its mempools replaced; and programs
+	must say the same with rte_malloc and mempools replaced as without. BUILD_DIR has the plug-in and the library.
 
-	Names are those of suites, "testpmd" (it forwards with the driver), and of programs:
+	Names are those of suites, "testpmd" (it forwards), and of programs:
 	  $programs
 
 	Environment: DPDK_TEST_PROGRAM (dpdk-test), DPDK_TESTPMD (dpdk-testpmd), PATIENCE (seconds
@@ -92,15 +92,16 @@ run() {
 	lcores=$(lcores_of "$@")
 	[[ "${1:-}" != lcores=* ]] || shift
 	case $how in
-	mbuf|*all) extra=("${driver[@]}") ;;
+	mbuf) extra=("${driver[@]}") ;;
+	*all) extra=(--log-level=pmd.mempool.fastmem:info) ;;
 	esac
 	(
 		export DPDK_TEST=$suite FASTMEM_PRELOAD=
 		export RTE_FASTMEM_MALLOC=on RTE_FASTMEM_MALLOC_REPORT=$scratch/$suite.$how.%p.report
 		case $how in
-		all) FASTMEM_PRELOAD=$all_mempools ;;
+		all) export FASTMEM_PRELOAD=$malloc RTE_FASTMEM_MALLOC=off RTE_FASTMEM_MEMPOOL=on ;;
 		malloc) FASTMEM_PRELOAD=$malloc ;;
-		malloc+all) FASTMEM_PRELOAD=$malloc:$all_mempools ;;
+		malloc+all) export FASTMEM_PRELOAD=$malloc RTE_FASTMEM_MEMPOOL=on ;;
 		esac
 		timeout "$patience" tools/with-eal.sh ${eal[@]+"${eal[@]}"} --lcores "$lcores" --memory 3072 \
 			"$scratch/dpdk-test" ${extra[@]+"${extra[@]}"} "$@"
@@ -270,6 +271,13 @@ if is_asked_for testpmd; then
 	for from in null ring pcap; do
 		for to in null ring pcap; do
 			promise "testpmd forwards from $from to $to" forward "$from" "$to"
+		done
+	done
+	for mode in io mac macswap csum 5tswap; do
+		for to in null ring; do
+			FASTMEM_PRELOAD=$malloc RTE_FASTMEM_MEMPOOL=on \
+				promise "testpmd with mempools replaced forwards by $mode to $to" \
+				forward --preloaded --fwd $mode null $to
 		done
 	done
 	if [ -z "$no_huge" ]; then

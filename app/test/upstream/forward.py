@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The fastmem authors
 
-"""Lets dpdk-testpmd forward packets, with mbufs of the mempool driver "fastmem".
+"""Lets dpdk-testpmd forward packets, with mbufs of mempool ops "fastmem".
 
 Port 0 is the first of the two vdevs, port 1 the second. It has to send PACKETS packets out of
 port 1; what a capture file holds that it has read has to be in the one that it has written.
@@ -54,11 +54,12 @@ def vdev(number, kinds, scratch):
     return "--vdev=net_pcap1%s,tx_pcap=%s/out.pcap" % (source, scratch)
 
 
-def forward(pmd, kinds):
+def forward(pmd, kinds, mode):
     # Rings are empty until something is sent to them.
     first = " tx_first" if kinds[0] == "ring" else ""
     pmd.wait_for("testpmd> ")
-    pmd.ask("start" + first, r"io packet forwarding[^$]*testpmd> ")
+    pmd.ask("set fwd " + mode, r"Set %s packet forwarding mode" % mode)
+    pmd.ask("start" + first, mode + r" packet forwarding[^$]*testpmd> ")
     deadline = time.monotonic() + PATIENCE
     sent = 0
     while sent < PACKETS:
@@ -76,6 +77,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--testpmd", required=True, help="the program")
     parser.add_argument("--scratch", required=True, help="a folder for capture files")
+    parser.add_argument("--fwd", default="io", help="how it forwards")
+    parser.add_argument("--preloaded", action="store_true", help="a library makes its mempools, not the driver")
     parser.add_argument("--mp-alloc", help="how testpmd allocates its mempools")
     parser.add_argument("kinds", nargs=2, choices=KINDS, help="the vdevs")
     parser.add_argument("launcher", nargs="+", help="what starts testpmd, after --")
@@ -83,8 +86,9 @@ def main():
 
     if "pcap" in args.kinds:
         pcap_write(args.scratch + "/in.pcap", packets())
+    driver = [] if args.preloaded else ["-d", "librte_mempool_fastmem.so", "--mbuf-pool-ops-name=fastmem"]
     command = args.launcher + [
-        args.testpmd, "-d", "librte_mempool_fastmem.so", "--mbuf-pool-ops-name=fastmem",
+        args.testpmd, *driver,
         vdev(0, args.kinds, args.scratch), vdev(1, args.kinds, args.scratch),
         # Else it first reads, and drops, all that a capture file has.
         "--", "-i", "--no-flush-rx", "--total-num-mbufs=8192"]
@@ -92,7 +96,7 @@ def main():
         command.append("--mp-alloc=" + args.mp_alloc)
     pmd = Program(command)
     try:
-        sent = forward(pmd, args.kinds)
+        sent = forward(pmd, args.kinds, args.fwd)
         status = pmd.quit()
     except (TimeoutError, ValueError, OSError) as error:
         print(pmd.said, error, sep="\n", flush=True)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The fastmem authors
 
-"""Runs a program of DPDK without and with the replacement of rte_malloc: it has to say the same.
+"""Runs a program of DPDK without and with rte_malloc and mempools replaced: it has to say the same.
 
 What varies from run to run without the replacement, too, is replaced in what it says: see VARIES
 and the "varies" of each program. The library's report has to show that it served the program.
@@ -97,13 +97,13 @@ class Run:
     def reports(self):
         return glob.glob(glob.escape(self.args.scratch) + "/replaced.*.report")
 
-    def served(self):
-        """The allocations that fastmem has served in all processes, as the library reports."""
-        served = []
+    def reported(self, key):
+        """A number that the library reports, of all processes together."""
+        numbers = []
         for report in self.reports():
             with open(report, encoding="utf-8", errors="replace") as f:
-                served += re.findall(r"(?m)^allocations_by_fastmem (\d+)$", f.read())
-        return sum(map(int, served))
+                numbers += re.findall(r"(?m)^%s (\d+)$" % key, f.read())
+        return sum(map(int, numbers))
 
 
 # --- dpdk-testpmd: forwards, is reconfigured, forwards again
@@ -230,6 +230,19 @@ def fib(bits, options):
     return scenario
 
 
+# --- dpdk-test-crypto-perf: operations and sessions of a software device
+
+def crypto_perf(run):
+    program = run.start("dpdk-test-crypto-perf", [
+        "--vdev=crypto_openssl", "--", "--ptest=throughput", "--devtype=crypto_openssl", "--optype=cipher-then-auth",
+        "--cipher-algo=aes-cbc", "--cipher-op=encrypt", "--cipher-key-sz=16", "--cipher-iv-sz=16",
+        "--auth-algo=sha1-hmac", "--auth-op=generate", "--auth-key-sz=64", "--digest-sz=20",
+        "--total-ops=2000", "--silent", "--csv-friendly"])
+    status = program.end()
+    run.expects(r"(?m)^\d+,64,32,2000,2000,", program)
+    run.ended(program, status)
+
+
 # --- dpdk-test-pipeline: has packets of one tap go through a table to the other
 
 def checksum(words):
@@ -341,6 +354,8 @@ LINKS = ((r"(?m)^\n?Port \d+: link state change event\n", ""),)
 # Threads tell of themselves in any order, and the rate is printed once a second.
 THREADS = ((r"[\d.]+ mpps avg [\d.]+ mpps", ""), (r"(?m)^\d+(?=\D)", ""),
            (r"(packets: *)\w+ (percentage: *)[\d.]+", r"\1N \2N"), (r"latency = [\d.]+", ""))
+# Operations that were enqueued and dequeued; not how fast.
+CRYPTO = ((r"(?m)^((\d+,){5}).*$", r"\1"),)
 CYCLES = ((r"(AVG \w+ \w+) [\d.]+", r"\1 N"),)
 # fastmem's zones are among EAL's, and what lies in other zones moves.
 MEMORY = ((r"(?s)(--- MEMORY_SEGMENTS ---).*(--- END_MEMORY_SEGMENTS)", r"\1\n\2"),
@@ -354,7 +369,8 @@ SW = ["--vdev=event_sw0", "-s", "0x2", "--"]
 
 
 class Scenario:
-    def __init__(self, run, lcores=2, varies=(), ordered=True, huge=False, needs=None, serves=True):
+    def __init__(self, run, lcores=2, varies=(), ordered=True, huge=False, needs=None, serves=True,
+                 mempools=True):
         self.run = run
         self.lcores = lcores
         self.varies = VARIES + tuple(varies)
@@ -362,6 +378,7 @@ class Scenario:
         self.huge = huge  # has two processes
         self.needs = needs  # a file
         self.serves = serves  # fastmem does, if the library is there
+        self.mempools = mempools  # it has some, and all who use them the library
 
     def why_not(self, launcher):
         """The reason why it cannot run here; None if it can."""
@@ -390,7 +407,7 @@ def pipeline_scenario(table):
 
 def proc_info_scenario(primary, secondary):
     return Scenario(proc_info(primary, secondary), 2, COUNTERS + MEMORY, huge=True,
-                    serves=primary)
+                    serves=primary, mempools=primary and secondary)
 
 
 SCENARIOS = {
@@ -403,7 +420,8 @@ SCENARIOS = {
     "pipeline-stub": pipeline_scenario("stub"),
     "pipeline-lpm": pipeline_scenario("lpm"),
     "pipeline-acl": pipeline_scenario("acl"),
-    "fib": Scenario(fib(32, ["-c", "-a"]), 2, CYCLES),
+    "crypto-perf": Scenario(crypto_perf, 2, CRYPTO),
+    "fib": Scenario(fib(32, ["-c", "-a"]), 2, CYCLES, mempools=False),
     "fib-rib": Scenario(fib(32, ["-b", "rib", "-e", "8"]), 2, CYCLES),
     "fib6": Scenario(fib(128, ["-6", "-c"]), 2, CYCLES),
     "proc-info": proc_info_scenario(True, True),
@@ -418,8 +436,10 @@ def run_once(args, scenario, preload):
     run = Run(args, preload)
     try:
         scenario.run(run)
-        if preload and scenario.serves and run.served() == 0:
+        if preload and scenario.serves and run.reported("allocations_by_fastmem") == 0:
             raise ValueError("fastmem has served nothing")
+        if preload and scenario.serves and scenario.mempools and run.reported("mempools_by_fastmem") == 0:
+            raise ValueError("no mempool was replaced")
         return scenario.same("".join(run.said))
     except (TimeoutError, ValueError, OSError):
         print("%s:" % ("with the replacement" if preload else "without the replacement"))
@@ -442,6 +462,7 @@ def main():
         print(scenario.why_not(args.launcher) or "")
         return 0
     args.launcher += ["--lcores", str(scenario.lcores)]
+    os.environ["RTE_FASTMEM_MEMPOOL"] = "on" if scenario.mempools else "off"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         without, replaced = (run_once(args, scenario, preload)
