@@ -11,10 +11,12 @@ usage() {
 	usage: tools/ab.sh [option of app/test-fastmem-perf/ab/ab.py...]
 
 	Compares unmodified programs, recorded traces and malloc_perf_autotest with and without
-	librte_fastmem_malloc.so, and an lcore's calls beside a control thread; a few minutes.
+	librte_fastmem_malloc.so, an lcore's calls beside a control thread, and mempools of testpmd; a
+	few minutes.
 	  --quick             one round: shows that it runs
 	  --rounds N          rounds of each comparison (3)
-	  --section NAME      only programs, traces, malloc_perf_autotest or load; can be repeated
+	  --section NAME      only programs, traces, malloc_perf_autotest, load or mempools; can be
+	                      repeated
 	  --program NAME      of the programs only testpmd, eventdev-perf, pipeline-lpm, fib, proc-info
 	                      or openvswitch; can be repeated
 

@@ -107,6 +107,17 @@ load_is_complete() {
 	END
 }
 
+mempools_are_complete() {
+	has mempools <<-'END'
+	assert set(figures) == {"dpdk-testpmd"}, figures.keys()
+	rows = figures["dpdk-testpmd"]
+	for mode in ("io", "macswap", "rxonly", "txonly"):
+	    judged(rows[mode], 1.02)
+	judged(rows["memory"], 1)
+	measured(rows["start-up"])
+	END
+}
+
 # What is preloaded is a library, but not this one.
 no_library=$(gcc -print-file-name=libm.so.6)
 finds_out_that_nothing_is_replaced() {
@@ -114,18 +125,22 @@ finds_out_that_nothing_is_replaced() {
 		grep -q "$2" "$scratch/refused"
 }
 
-for s in programs traces malloc_perf_autotest load; do
+for s in programs traces malloc_perf_autotest load mempools; do
 	step "$s: the quick comparison ends well" section $s
 done
 promise 'programs: each has calls, times and peak memory, and goals' programs_are_complete
 promise 'traces: each has them, too' traces_are_complete
 promise 'malloc_perf_autotest: each line that there is' malloc_perf_is_complete
 promise 'load: by each name, with and without' load_is_complete
+promise 'mempools: memory, and each way to forward' mempools_are_complete
 promise 'programs: that nothing is replaced is found out' \
 	finds_out_that_nothing_is_replaced programs 'has not reported'
 promise 'traces: that nothing is replaced is found out' \
 	finds_out_that_nothing_is_replaced traces 'has not reported'
 promise 'load: that nothing is replaced is found out' \
 	finds_out_that_nothing_is_replaced load 'has not taken the names'
+
+promise 'mempools: that nothing is replaced is found out' \
+	finds_out_that_nothing_is_replaced mempools 'its mempools are of ops'
 
 promises_end

@@ -4,7 +4,7 @@
 
 """Compares programs of DPDK with and without the library that replaces rte_malloc.
 
-For unmodified programs, for recorded traces, and by DPDK's own measurement of rte_malloc: time
+For unmodified programs and their mempools, for recorded traces, and by DPDK's own measurement of rte_malloc: time
 inside allocation, number of calls, peak memory, start-up and wall time. Rounds are interleaved, and
 ratios are medians of the rounds' ratios. A goal that is not met is printed as that: the exit status
 only says whether all could be measured.
@@ -20,10 +20,12 @@ import tempfile
 import drive
 import load
 import malloc_perf
+import mempools
 import traces
 from side import Failed, Table
 
-SECTIONS = {"programs": drive, "traces": traces, "malloc_perf_autotest": malloc_perf, "load": load}
+SECTIONS = {"programs": drive, "traces": traces, "malloc_perf_autotest": malloc_perf, "load": load,
+            "mempools": mempools}
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
