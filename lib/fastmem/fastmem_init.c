@@ -229,9 +229,11 @@ succeed(void)
 		return;
 	if (fastmem_is_primary()) {
 		/* The kernel may still be at taking the parent apart. */
-		do
-			ret = fastmem_peers_succeed(ctl);
-		while (ret == -EAGAIN && fastmem_fork_wait());
+		do {
+			ret = fastmem_map_whole();
+			if (ret == 0)
+				ret = fastmem_peers_succeed(ctl);
+		} while (ret == -EAGAIN && fastmem_fork_wait());
 		fastmem_fork_settle(ret);
 		if (ret != 0)
 			return;
@@ -447,6 +449,7 @@ forked(void)
 	pthread_mutex_init(&life_lock, NULL); /* whoever held it is not here */
 	has_life_lock = false;
 	fastmem_alive_forked();
+	fastmem_map_whole(); /* if that fails, succeed() tries again */
 	fastmem_threads_forget_forked();
 	fastmem_defer_forked();
 	fastmem_mp_forked();

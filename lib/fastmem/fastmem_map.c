@@ -11,6 +11,10 @@
  * when slabs come and go, under bin.lock, and leaves are added under arena.grow
  * of their socket.
  *
+ * The primary maps the bins by parts, as chunks come. Of the rest it reads zeroes, which take no
+ * memory, even where a program calls mlockall(): that makes resident what is mapped of a file. Other
+ * processes, forked children included, map all, as they do not hear of chunks.
+ *
  * Behind it lies what each process holds by bin (process.c): memory of EAL's would be taken for as
  * many processes as there may be.
  */
@@ -68,22 +72,93 @@ map_bytes(const struct fastmem_ctl *ctl)
 }
 
 /*
- * Without a file there is no other process, but a child that goes on where this one ends: it shares
- * EAL's memory, and so the map. A map that fastmem_map_hide() has left is replaced in
- * its place, in one step: other threads may still read it.
+ * Map the pages of a part in their place, in one step, as other threads may read them. They are
+ * those of a hidden mapping, once more: the program may have given up the right to open the file.
+ * Of a part that is there already, this changes nothing. Returns 0 or a negative errno.
+ */
+static int
+map_part(const void *part, size_t bytes)
+{
+	size_t page = RTE_MAX((size_t)sysconf(_SC_PAGESIZE), (size_t)MAP_PAGE);
+	uintptr_t begin = RTE_ALIGN_FLOOR((uintptr_t)part, page);
+	size_t n = RTE_ALIGN_CEIL((uintptr_t)part + bytes, page) - begin;
+	void *copy;
+	int ret;
+
+	if (fastmem_process.map_hidden == NULL)
+		return 0;
+	/* 0 bytes of a mapping: a second one of its pages. */
+	copy = mremap(RTE_PTR_ADD(fastmem_process.map_hidden,
+			begin - (uintptr_t)fastmem_process.map), 0, n, MREMAP_MAYMOVE);
+	if (copy == MAP_FAILED)
+		return -errno;
+	if (mprotect(copy, n, PROT_READ | PROT_WRITE) == 0 && mremap(copy, n, n,
+			MREMAP_MAYMOVE | MREMAP_FIXED, (void *)begin) != MAP_FAILED)
+		return 0;
+	ret = -errno;
+	munmap(copy, n);
+	return ret;
+}
+
+/* Map all. Returns 0 or a negative errno. */
+int
+fastmem_map_whole(void)
+{
+	int ret = map_part(fastmem_process.map, fastmem_process.map_bytes);
+
+	if (ret == 0 && fastmem_process.map_hidden != NULL) {
+		munmap(fastmem_process.map_hidden, fastmem_process.map_bytes);
+		fastmem_process.map_hidden = NULL;
+	}
+	return ret;
+}
+
+/* A mapping of the map: of the file, or without one, of memory that forked children share. */
+static void *
+map_new(void *place, size_t bytes, int prot)
+{
+	int fixed = place != NULL ? MAP_FIXED : 0;
+
+	return fastmem_process.is_shared ?
+		mmap(place, bytes, prot, MAP_SHARED | fixed, fastmem_alive_fd(),
+			FASTMEM_MAP_OFFSET) :
+		mmap(place, bytes, prot, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
+}
+
+/* Map what does not come with chunks. False: all has to be mapped at once. */
+static bool
+map_begin_parts(const struct fastmem_ctl *ctl)
+{
+	size_t bytes = map_bytes(ctl), bins_bytes = map_bins_bytes(ctl->n_granules);
+	void *hidden = map_new(NULL, bytes, PROT_NONE);
+	void *map = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	fastmem_process.map = map;
+	fastmem_process.map_bytes = bytes;
+	fastmem_process.map_hidden = hidden;
+	/* Valgrind, for one, does not know second mappings. */
+	if (hidden != MAP_FAILED && map != MAP_FAILED &&
+			map_part(RTE_PTR_ADD(map, bins_bytes), bytes - bins_bytes) == 0)
+		return true;
+	if (map != MAP_FAILED)
+		munmap(map, bytes);
+	if (hidden != MAP_FAILED)
+		munmap(hidden, bytes);
+	fastmem_process.map = NULL;
+	fastmem_process.map_hidden = NULL;
+	return false;
+}
+
+/*
+ * Map all. A map that fastmem_map_hide() has left is replaced in its place, in one step: other
+ * threads may still read it.
  */
 static int
 map_memory(const struct fastmem_ctl *ctl)
 {
-	int fd = fastmem_alive_fd();
 	size_t bytes = map_bytes(ctl);
 	void *before = fastmem_process.map_bytes == bytes ? fastmem_process.map : NULL;
-	int fixed = before != NULL ? MAP_FIXED : 0;
-	void *map = fastmem_process.is_shared ?
-		mmap(before, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, fd,
-			FASTMEM_MAP_OFFSET) :
-		mmap(before, bytes, PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
+	void *map = map_new(before, bytes, PROT_READ | PROT_WRITE);
 
 	if (map == MAP_FAILED) {
 		fastmem_process.map = NULL; /* the kernel may have unmapped what was there */
@@ -93,7 +168,6 @@ map_memory(const struct fastmem_ctl *ctl)
 	}
 	fastmem_process.map = map;
 	fastmem_process.map_bytes = bytes;
-	map_use(ctl);
 	return 0;
 }
 
@@ -147,8 +221,9 @@ fastmem_map_create(struct fastmem_ctl *ctl)
 			strerror(errno));
 		return -ENOMEM;
 	}
-	if (map_memory(ctl) != 0)
+	if (!map_begin_parts(ctl) && map_memory(ctl) != 0)
 		return -ENOMEM;
+	map_use(ctl);
 	if (fastmem_map_add_held(ctl, 0) == 0)
 		return 0;
 	fastmem_map_detach();
@@ -160,7 +235,10 @@ fastmem_map_create(struct fastmem_ctl *ctl)
 int
 fastmem_map_attach(const struct fastmem_ctl *ctl)
 {
-	return map_memory(ctl);
+	if (map_memory(ctl) != 0)
+		return -ENOMEM;
+	map_use(ctl);
+	return 0;
 }
 
 /*
@@ -183,27 +261,55 @@ fastmem_map_detach(void)
 	fastmem_map_hide();
 	rte_fastmem_map.bins = NULL;
 	munmap(fastmem_process.map, fastmem_process.map_bytes);
+	if (fastmem_process.map_hidden != NULL)
+		munmap(fastmem_process.map_hidden, fastmem_process.map_bytes);
+	fastmem_process.map_hidden = NULL;
 	fastmem_process.map = NULL;
 	fastmem_process.bins = NULL;
 	fastmem_process.leaves = NULL;
 	fastmem_process.held = NULL;
 }
 
-/* Allocate what of the map tells of n granules from first on. */
+/* Map the bins of n granules from first on: a part is there if there is one of its leaves. */
+static int
+map_bins(uint32_t first, uint32_t n)
+{
+	static bool told; /* as below */
+	const uint32_t last_leaf = (first + n - 1) >> FASTMEM_LEAF_SHIFT;
+	uint32_t i;
+	int ret = 0;
+
+	for (i = first >> FASTMEM_LEAF_SHIFT; ret == 0 && i <= last_leaf; i++)
+		if (__atomic_load_n(&fastmem_process.leaves[i], __ATOMIC_RELAXED) == NULL)
+			ret = map_part(&fastmem_process.bins[i << FASTMEM_LEAF_SHIFT],
+				sizeof(fastmem_process.bins[0]) << FASTMEM_LEAF_SHIFT);
+	if (ret != 0 && !told)
+		FASTMEM_LOG(ERR, "cannot grow: cannot map the granule map: %s. Raise "
+			"vm.max_map_count, or what the process may lock", strerror(-ret));
+	told = ret != 0;
+	return ret;
+}
+
+/*
+ * Map and allocate what of the map tells of n granules from first on. Leaves first: those that are
+ * there tell which bins are mapped.
+ */
 static int
 map_allocate(uint32_t first, uint32_t n)
 {
 	static bool told; /* under arena.grow; each call that needs memory comes here */
 	uint32_t first_leaf = first >> FASTMEM_LEAF_SHIFT;
 	uint32_t n_leaves = ((first + n - 1) >> FASTMEM_LEAF_SHIFT) - first_leaf + 1;
-	int ret;
+	int ret = 0;
 
-	if (!fastmem_process.is_shared)
-		return 0;
-	ret = map_populate(&fastmem_process.bins[first], n * sizeof(fastmem_process.bins[0]));
-	if (ret == 0)
+	if (fastmem_process.is_shared)
 		ret = map_populate(&fastmem_process.leaves[first_leaf],
 				n_leaves * sizeof(fastmem_process.leaves[0]));
+	if (ret == 0 && map_bins(first, n) != 0)
+		return -ENOMEM;
+	if (ret == 0 && fastmem_process.is_shared)
+		ret = map_populate(&fastmem_process.bins[first],
+				n * sizeof(fastmem_process.bins[0]));
 	if (ret != 0 && !told)
 		FASTMEM_LOG(ERR, "cannot grow: no room in %s for the granule map: %s. "
 			"Make room there", fastmem_eal_runtime_dir(), strerror(-ret));

@@ -366,6 +366,7 @@ struct fastmem_magazine *fastmem_magazine_of_bin(uint32_t id, const struct fastm
 
 /* fastmem_map.c */
 int fastmem_map_create(struct fastmem_ctl *ctl);
+int fastmem_map_whole(void);
 int fastmem_map_attach(const struct fastmem_ctl *ctl);
 void fastmem_map_hide(void);
 void fastmem_map_detach(void);

@@ -97,6 +97,7 @@ struct fastmem_process {
 	int64_t *held; /* see fastmem_held() */
 	void *map; /* bins by granule, then leaves, then held */
 	size_t map_bytes;
+	void *map_hidden; /* all of it, inaccessible, while bins are mapped by parts; or NULL */
 	bool iova_is_va;
 	bool can_steal; /* by membarrier(2); if not, threads have no caches of pools */
 };

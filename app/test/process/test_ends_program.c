@@ -17,6 +17,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -477,6 +479,123 @@ a_succession_that_fails_is_told_with_its_reason_and_tried_again(void)
 	return TEST_SUCCESS;
 }
 
+/* Of the map, which may be in several mappings. */
+static uint64_t
+resident_bytes_of_the_map(void)
+{
+	const uintptr_t begin = (uintptr_t)rte_fastmem_map.bins;
+	const uintptr_t end = begin + rte_fastmem_map.n_granules * sizeof(uint16_t);
+	uint64_t from, to, kib, sum = 0;
+	FILE *maps = fopen("/proc/self/smaps", "r");
+	bool is_in = false;
+	char line[512];
+
+	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &from, &to) == 2)
+			is_in = from < end && to > begin;
+		else if (is_in && sscanf(line, "Rss: %" SCNu64 " kB", &kib) == 1)
+			sum += kib << 10;
+	}
+	if (maps == NULL)
+		return UINT64_MAX;
+	fclose(maps);
+	return sum;
+}
+
+/* As where a program calls mlockall(). With huge pages the map tells of some 64 GiB. */
+static int
+a_granule_map_that_is_locked_takes_memory_where_chunks_are_only(void)
+{
+	const size_t bytes = rte_fastmem_map.n_granules * sizeof(uint16_t);
+	uintptr_t i, n = 0;
+
+	TEST_CALL(allocate(objs, 1));
+	TEST_ASSERT_EQUAL(mlock(rte_fastmem_map.bins, bytes), 0);
+	TEST_CALL(allocate(more, 1));
+	for (i = 0; i < rte_fastmem_map.n_granules; i++)
+		n += rte_fastmem_map.bins[i] != 0;
+	TEST_ASSERT(n > 0 && n < 1024);
+	/* What lies behind the bins may be of the same mapping. */
+	TEST_ASSERT(resident_bytes_of_the_map() <= 512 << 10);
+	for (i = 0; i < OBJECTS; i++)
+		TEST_ASSERT(rte_fastmem_bin_of(objs[i]) != 0 && rte_fastmem_bin_of(more[i]) != 0);
+	free_all(objs);
+	free_all(more);
+	TEST_ASSERT_EQUAL(bytes_in_use(), 0);
+	return TEST_SUCCESS;
+}
+
+/* In a child: whether what it is sent in a pipe is an object of its parent's. */
+static bool
+is_sent_an_object(const int *ends)
+{
+	void *obj;
+
+	return read(ends[0], &obj, sizeof(obj)) == sizeof(obj) && rte_fastmem_bin_of(obj) != 0;
+}
+
+static int
+a_child_knows_objects_that_its_parent_has_grown_for_since_the_fork(void)
+{
+	int ends[2];
+	void *obj;
+	pid_t pid;
+
+	TEST_ASSERT_EQUAL(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(!is_sent_an_object(ends));
+	obj = rte_fastmem_alloc(256, 0, 0);
+	TEST_ASSERT(obj != NULL);
+	TEST_ASSERT_EQUAL(write(ends[1], &obj, sizeof(obj)), sizeof(obj));
+	TEST_ASSERT_EQUAL(wait_for(pid), 0);
+	rte_fastmem_free(obj);
+	return TEST_SUCCESS;
+}
+
+static void *(*shared_objs)[OBJECTS]; /* of a process and its children */
+
+static void
+allocate_shared(void)
+{
+	if (allocate(*shared_objs, 1) != TEST_SUCCESS)
+		_exit(1);
+}
+
+/*
+ * Another primary has the file of processes, to which this one shows nothing then, as with
+ * --in-memory.
+ */
+static int
+a_child_without_a_file_has_the_objects_of_its_parent_that_are_younger(void)
+{
+	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char path[PATH_MAX];
+	struct stat file;
+	int fd;
+
+	rte_fastmem_deinit();
+	peers_path(path, sizeof(path));
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	TEST_ASSERT(fd >= 0);
+	TEST_ASSERT_EQUAL(fcntl(fd, F_OFD_SETLK, &all), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_init(), 0);
+	TEST_ASSERT_EQUAL(fstat(fd, &file), 0);
+	TEST_ASSERT_EQUAL(file.st_size, 0);
+	shared_objs = mmap(NULL, sizeof(*shared_objs), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	TEST_ASSERT(shared_objs != MAP_FAILED);
+	/* With huge pages, EAL maps no more for the parent alone. */
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(8 << 20, SOCKET_ID_ANY), 0);
+	TEST_CALL(fork_and_wait_for_the_end(allocate_shared));
+	TEST_CALL(allocate(more, 2));
+	TEST_ASSERT(hold(*shared_objs, 1));
+	free_all(*shared_objs);
+	free_all(more);
+	TEST_ASSERT_EQUAL(bytes_in_use(), 0);
+	return TEST_SUCCESS;
+}
+
 static bool
 others_can_find_this_process(void)
 {
@@ -861,6 +980,9 @@ static const struct test_case cases[] = {
 	TEST_CASE(nobody_succeeds_a_parent_that_has_ended_fastmem),
 	TEST_CASE(an_object_that_the_parent_has_reclaimed_is_not_put_by_its_successor),
 	TEST_CASE(a_succession_that_fails_is_told_with_its_reason_and_tried_again),
+	TEST_CASE(a_granule_map_that_is_locked_takes_memory_where_chunks_are_only),
+	TEST_CASE(a_child_knows_objects_that_its_parent_has_grown_for_since_the_fork),
+	TEST_CASE(a_child_without_a_file_has_the_objects_of_its_parent_that_are_younger),
 	TEST_CASE(a_forked_child_that_ends_eal_leaves_its_parents_file),
 	TEST_CASE(a_daemon_ends_sampling_after_a_fork_while_the_timer_ran),
 	TEST_CASE(a_daemon_reports_an_error_after_a_fork_within_a_report),
