@@ -130,9 +130,9 @@ says_hello() {
 		grep -q '^without them: 0 bytes in use' "$scratch/out"
 }
 
-tracks_connections() {
-	LD_LIBRARY_PATH=$(libdir) "$scratch/conntrack/test_conntrack.sh" "$1" \
-		"$top/tools/with-eal.sh" "${eal[@]}"
+# What the example has for a test: its name is that of its folder.
+passes_its_test() {
+	LD_LIBRARY_PATH=$(libdir) "$scratch/$name/test_$name.sh" "$1" "$top/tools/with-eal.sh" "${eal[@]}"
 }
 
 # links_shared EXAMPLE COMMAND...: the command is given the program, and tells whether it works.
@@ -212,7 +212,7 @@ promise 'drop-in names replace those of mempools and of rte_malloc' replaces_nam
 promise 'the shared library loads what checks' finds_overrun $(pc --libs librte_fastmem)
 promise 'a program can be linked with what checks' finds_overrun $(pc --libs librte_fastmem_debug)
 promise 'a static program can contain what checks' finds_overrun $(static_with_checking)
-for example in hello:says_hello conntrack:tracks_connections; do
+for example in hello:says_hello conntrack:passes_its_test kvcache:passes_its_test l2fwd:passes_its_test; do
 	name=${example%:*} works=${example#*:}
 	promise "example $name links the shared library and runs" links_shared "$name" "$works"
 	promise "example $name links the static library and runs" links_static "$name" "$works"
