@@ -8,7 +8,7 @@ MESON_ARGS ?=
 NATIVE ?= 0
 export BUILD NATIVE
 
-.PHONY: all build demo test check test-kill test-upstream bench ab debian-matrix fresh check-dpdk-tree doc \
+.PHONY: all build demo test check test-kill test-upstream bench ab debian-matrix fresh check-dpdk-tree doc dist \
 	install uninstall clean help
 
 all: build
@@ -26,7 +26,8 @@ help:
 	@echo 'make bench            the whole benchmark: long rounds, more sizes (minutes); NATIVE=1: built for this CPU'
 	@echo 'make ab               programs of DPDK with and without the rte_malloc replacement (minutes)'
 	@echo 'make build            build only, into $$BUILD ($(BUILD))'
-	@echo 'make doc              API documentation into build/doc (doxygen), and a picture of the layers'
+	@echo 'make doc              the manual, HTML, into $$BUILD/doc ($(BUILD)/doc): guide (sphinx), functions (doxygen)'
+	@echo 'make dist             a tarball of the last commit into $$BUILD/dist ($(BUILD)/dist), reproducible'
 	@echo 'make install          install library, header and tools (DESTDIR and meson --prefix work)'
 	@echo 'make uninstall        remove what "make install" installed'
 	@echo 'make clean            remove $$BUILD ($(BUILD))'
@@ -67,10 +68,10 @@ ab:
 	@tools/ab.sh $(AB_ARGS)
 
 doc:
-	@command -v doxygen >/dev/null || { echo 'no doxygen: apt-get install doxygen' >&2; exit 1; }
-	mkdir -p build/doc
-	doxygen doc/api/Doxyfile
-	tools/check-layers --svg build/doc/layers.svg
+	@tools/doc.sh
+
+dist:
+	@tools/dist.sh
 
 install: build
 	meson install -C $(BUILD) --no-rebuild

@@ -39,6 +39,10 @@ missing_packages() {
 	command -v valgrind >/dev/null && echo '#include <valgrind/memcheck.h>' | gcc -E - >/dev/null 2>&1 ||
 		echo valgrind
 	command -v doxygen >/dev/null || echo doxygen
+	command -v sphinx-build >/dev/null || echo python3-sphinx
+	command -v man >/dev/null || echo man-db
+	command -v xz >/dev/null || echo xz-utils
+	command -v git >/dev/null || echo git
 	command -v setarch >/dev/null || echo util-linux
 	command -v spin >/dev/null || echo spin
 	command -v dpdk-testpmd >/dev/null || echo dpdk-dev

@@ -12,10 +12,75 @@ case "${1:-}" in
 -h|--help) echo 'usage: tools/test-docs.sh'; exit ;;
 esac
 
-doxygen_is_content() {
-	(cat doc/api/Doxyfile; echo "OUTPUT_DIRECTORY = $scratch/doc") | doxygen - >"$scratch/doxygen" 2>&1
-	cat "$scratch/doxygen"
-	! grep -qi warning "$scratch/doxygen" && [ -s "$scratch/doc/api/index.html" ]
+manual_builds() { BUILD=$scratch/none tools/doc.sh "$scratch/doc" && [ -s "$scratch/doc/guide/index.html" ]; }
+
+# A page without the place that another one names.
+a_dead_link_is_found() {
+	mkdir -p "$scratch/dead"
+	echo '<a href="other.html#here">x</a><a href="none.html">x</a>' >"$scratch/dead/page.html"
+	echo '<p id="there">x</p>' >"$scratch/dead/other.html"
+	! tools/check-links "$scratch/dead" >"$scratch/out" 2>&1 && cat "$scratch/out" &&
+		grep 'no place other.html#here' "$scratch/out" && grep 'no none.html' "$scratch/out" &&
+		grep '2 pages, 2 links within them, 2 lead nowhere' "$scratch/out"
+}
+
+# Whoever makes it, wherever, under whatever configuration.
+tarballs_are_the_same() {
+	git rev-parse -q --verify HEAD || { echo 'no clone'; return 1; }
+	tools/dist.sh "$scratch/one" && git clone -q . "$scratch/clone" &&
+		git -C "$scratch/clone" config tar.umask 0077 &&
+		(cd "$scratch/clone" && umask 077 && TZ=Asia/Tokyo LC_ALL=C tools/dist.sh "$scratch/two") &&
+		cmp "$scratch"/one/*.tar.xz "$scratch"/two/*.tar.xz &&
+		tar -tf "$(echo "$scratch"/one/*.tar.xz)" | grep -E '^fastmem-[0-9.]+/meson.build$'
+}
+
+# Each command that is installed: a manual page that names all options of --help, and no others.
+commands_have_manual_pages() {
+	local tool page option wrong=0
+
+	for tool in usertools/* app/test-fastmem-perf/dpdk-* app/test-fastmem-perf/recorder/dpdk-*; do
+		[ -x "$tool" ] && [ -f "$tool" ] || continue
+		page=doc/man/$(basename "$tool").1
+		[ -e "$page" ] || { echo "no $page"; wrong=1; continue; }
+		"$tool" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+' | sort -u >"$scratch/options"
+		[ -s "$scratch/options" ] || { echo "$tool --help has no options"; wrong=1; }
+		sed 's/\\-/-/g' "$page" | grep -oE -- '--[a-z][a-z-]+' | sort -u >"$scratch/documented"
+		while read -r option; do
+			echo "$page does not name $option"
+			wrong=1
+		done < <(comm -23 "$scratch/options" "$scratch/documented")
+	done
+	return $wrong
+}
+
+manual_pages_are_well_formed() {
+	local page wrong=0
+
+	for page in doc/man/*.1; do
+		LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -l "$page" 2>&1 >/dev/null | tee "$scratch/man"
+		[ ! -s "$scratch/man" ] || wrong=1
+	done
+	return $wrong
+}
+
+# completes COMMAND WORD...: what bash would offer for the last word is written to the scratch folder.
+completes() {
+	bash -c '
+		. usertools/completion.bash
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+		_fastmem_tool "$1" "${@: -1}"
+		printf "%s\n" "${COMPREPLY[@]}"
+	' completes "$@" >"$scratch/offered"
+	cat "$scratch/offered"
+}
+
+bash_completes_options() {
+	PATH=$PWD/usertools:$PATH
+	completes fastmem-run --re && grep -qx -- '--report' "$scratch/offered" &&
+		completes fastmem-run --check= && grep -qx 'full' "$scratch/offered" &&
+		completes fastmem-run --report dpdk-te && completes fastmem-top --view '' &&
+		grep -qx pools "$scratch/offered" && completes fastmem-top --fi &&
+		grep -qx -- '--file-prefix' "$scratch/offered"
 }
 
 readme_links_lead_somewhere() {
@@ -61,7 +126,12 @@ guide_names_only_what_there_is() {
 	done
 }
 
-promise 'doxygen builds the API documentation without a warning' doxygen_is_content
+promise 'the manual builds without a warning and without a dead link' manual_builds
+promise 'a dead link is found' a_dead_link_is_found
+promise 'two tarballs of a commit are the same bytes' tarballs_are_the_same
+promise 'commands have manual pages with all options' commands_have_manual_pages
+promise 'manual pages are well formed' manual_pages_are_well_formed
+promise 'bash completes options' bash_completes_options
 promise "the README's links lead somewhere" readme_links_lead_somewhere
 promise 'every function of the header is exported' every_function_is_exported
 promise 'the guide and the README name only functions that there are' guide_names_only_what_there_is

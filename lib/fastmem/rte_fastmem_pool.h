@@ -72,10 +72,10 @@ struct rte_rcu_qsbr;
  * A pool. It lies in shared memory; all fields are internal.
  */
 struct rte_fastmem_pool {
-	uint32_t cache; /* offset of its caches in those of a thread */
-	uint32_t stride;
-	uint64_t magic; /* 2^32 / stride, rounded up: for objects in one piece */
-	char *base; /* the first object, if they are in one piece */
+	uint32_t cache; /**< Offset of its caches in those of a thread. */
+	uint32_t stride; /**< Bytes from an object to the next. */
+	uint64_t magic; /**< 2^32 / stride, rounded up: for objects in one piece. */
+	char *base; /**< The first object, if they are in one piece. */
 } __attribute__((aligned(64)));
 
 /**
