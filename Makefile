@@ -8,7 +8,7 @@ MESON_ARGS ?=
 NATIVE ?= 0
 export BUILD NATIVE
 
-.PHONY: all build demo test check test-kill test-upstream bench ab debian-matrix fresh check-dpdk-tree doc dist \
+.PHONY: all build demo test check test-kill test-upstream bench ab debian-matrix fresh check-dpdk-tree doc deb dist \
 	install uninstall clean help
 
 all: build
@@ -27,6 +27,7 @@ help:
 	@echo 'make ab               programs of DPDK with and without the rte_malloc replacement (minutes)'
 	@echo 'make build            build only, into $$BUILD ($(BUILD))'
 	@echo 'make doc              the manual, HTML, into $$BUILD/doc ($(BUILD)/doc): guide (sphinx), functions (doxygen)'
+	@echo 'make deb              Debian packages into $$BUILD/deb ($(BUILD)/deb), for the Debian that runs'
 	@echo 'make dist             a tarball of the last commit into $$BUILD/dist ($(BUILD)/dist), reproducible'
 	@echo 'make install          install library, header and tools (DESTDIR and meson --prefix work)'
 	@echo 'make uninstall        remove what "make install" installed'
@@ -72,6 +73,9 @@ doc:
 
 dist:
 	@tools/dist.sh
+
+deb:
+	@tools/deb.sh
 
 install: build
 	meson install -C $(BUILD) --no-rebuild
