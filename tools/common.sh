@@ -29,6 +29,13 @@ as_root() {
 	fi
 }
 
+# DPDK's examples, below FOLDER/usr/share/dpdk/examples: fetch_examples FOLDER. Without them the script ends.
+fetch_examples() {
+	(cd "$1" && apt-get download dpdk-doc && dpkg-deb -x dpdk-doc_*.deb .) >"$1/log" 2>&1 && return
+	echo "no package dpdk-doc: $(tail -1 "$1/log")"
+	exit 77
+}
+
 # Configure (once) and build: build_in DIR [meson option...]
 build_in() {
 	local dir=$1

@@ -15,11 +15,8 @@ esac
 if [ $# -gt 0 ]; then
 	examples=$(realpath "$1")
 else
+	fetch_examples "$scratch"
 	examples=$scratch/usr/share/dpdk/examples
-	if ! (cd "$scratch" && apt-get download dpdk-doc && dpkg-deb -x dpdk-doc_*.deb .) >"$scratch/log" 2>&1; then
-		echo "no package dpdk-doc: $(tail -1 "$scratch/log")"
-		exit 77
-	fi
 fi
 
 export examples

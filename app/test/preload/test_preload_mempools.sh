@@ -123,6 +123,8 @@ reports() {
 
 	run count count_mempools RTE_FASTMEM_MEMPOOL="$1" RTE_FASTMEM_MALLOC_REPORT="$scratch/$r" || return 1
 	grep mempool "$scratch/$r"
+	# What rte_mempool_free() takes out of a mempool is not in use.
+	! grep 'is freed with' "$scratch/count.err" || return 1
 	# The second one of the same name had 200 objects in use, of 500.
 	has "$r" mempools 2 && has "$r" mempool.counted.objects 500 && has "$r" mempool.counted.size 640 &&
 		has "$r" mempool.counted.served_by "$2" && has "$r" mempool.counted.peak_in_use 200 &&
