@@ -25,7 +25,7 @@ export dpdk
 export both='-D_GNU_SOURCE= -DRTE_FASTMEM_REPLACE_MALLOC -DRTE_FASTMEM_REPLACE_MEMPOOL -Ilib/fastmem
 	-Ilib/fastmem_replace -Ilib/fastmem_debug -include rte_fastmem_replace.h'
 
-# try FILE: prints whether it compiles, without and with the names, and what the latter's errors are.
+# try FILE: prints whether it compiles with the names; or what the errors are, if it does without them.
 try() {
 	local dir=$1 folders=(-I"$examples/common") errors
 
@@ -36,13 +36,13 @@ try() {
 	done
 	# shellcheck disable=SC2086 # lists of options
 	set -- "$1" gcc -fsyntax-only -w -DALLOW_EXPERIMENTAL_API $dpdk "${folders[@]}"
-	# Some need libraries that are not here.
-	"${@:2}" "$1" 2>/dev/null || { echo "left out: ${1#"$examples"/}"; return; }
 	# shellcheck disable=SC2086
 	if errors=$("${@:2}" $both "$1" 2>&1); then
 		echo "compiles: ${1#"$examples"/}"
-	else
+	elif "${@:2}" "$1" 2>/dev/null; then
 		echo "does not compile: ${1#"$examples"/}: $(grep -m1 error <<<"$errors")"
+	else # some need libraries that are not here
+		echo "left out: ${1#"$examples"/}"
 	fi
 }
 export -f try
