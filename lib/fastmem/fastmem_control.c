@@ -27,23 +27,28 @@ arena_near(struct fastmem_ctl *ctl, const struct fastmem_tcache *t, unsigned int
 	return &ctl->arenas[((t != NULL ? t->home : ctl->first_socket) + i) % ctl->n_sockets];
 }
 
+/* What is there counts, on whatever socket, and from now on stays; the rest comes from the nearest. */
 static int
-reserve_any(struct fastmem_ctl *ctl, const struct fastmem_tcache *t, size_t size)
+reserve_any(struct fastmem_ctl *ctl, const struct fastmem_tcache *t, uint64_t size)
 {
-	uint64_t have = 0;
 	unsigned int i;
 
-	for (i = 0; i < ctl->n_sockets; i++)
-		have += fastmem_arena_bytes(&ctl->arenas[i]);
 	for (i = 0; i < ctl->n_sockets; i++) {
 		struct fastmem_arena *arena = arena_near(ctl, t, i);
+		uint64_t have = RTE_MIN(fastmem_arena_bytes(arena), size);
 
-		have -= fastmem_arena_bytes(arena);
-		if (fastmem_arena_reserve(arena, size > have ? size - have : 0) == 0)
-			return 0;
-		have += fastmem_arena_bytes(arena);
+		if (have > 0 && fastmem_arena_reserve(arena, have) == 0)
+			size -= have;
 	}
-	return -ENOMEM;
+	for (i = 0; i < ctl->n_sockets && size > 0; i++) {
+		struct fastmem_arena *arena = arena_near(ctl, t, i);
+		uint64_t had = fastmem_arena_bytes(arena);
+
+		if (fastmem_arena_reserve(arena, had + size) == 0)
+			return 0;
+		size -= RTE_MIN(fastmem_arena_bytes(arena) - had, size);
+	}
+	return size == 0 ? 0 : -ENOMEM;
 }
 
 int

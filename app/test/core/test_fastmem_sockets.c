@@ -315,6 +315,28 @@ a_thread_that_moves_takes_memory_of_its_new_socket(void)
 	return TEST_SUCCESS;
 }
 
+/* Memory of another socket that nobody had reserved is part of a reservation on any. */
+static int
+what_another_socket_has_of_a_reservation_stays(void)
+{
+	const unsigned int n = 8;
+	struct rte_fastmem_kept kept;
+
+	if (rte_eal_has_hugepages() != 0)
+		return test_skip("only without huge pages, memory of an absent socket can be had");
+	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk_socket(ptrs, n, MIB, 0, 0, absent_socket()), 0);
+	rte_fastmem_free_bulk(ptrs, n);
+	rte_fastmem_cache_flush();
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(n / 2 * MIB, SOCKET_ID_ANY), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_kept(&kept), 0);
+	TEST_ASSERT_EQUAL(kept.bytes_reserved, n / 2 * MIB);
+	/* The second call finds what was free all the time. */
+	TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+	TEST_ASSERT(stats_backing() >= n / 2 * MIB, "%" PRIu64 " bytes", stats_backing());
+	return TEST_SUCCESS;
+}
+
 static int
 a_thread_without_a_socket_is_where_eal_has_memory(void)
 {
@@ -419,6 +441,7 @@ static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(a_socket_that_had_nothing_is_asked_again_after_a_while),
 	TEST_CASE_UNCHECKED(what_another_socket_has_is_taken_before_growth),
 	TEST_CASE_UNCHECKED(a_thread_that_moves_takes_memory_of_its_new_socket),
+	TEST_CASE_UNCHECKED(what_another_socket_has_of_a_reservation_stays),
 	TEST_CASE_UNCHECKED(a_thread_without_a_socket_is_where_eal_has_memory),
 	TEST_CASE_UNCHECKED(what_is_refused_is_not_asked_for_again_at_once),
 	TEST_CASE_UNCHECKED(a_refusal_ends_with_time),
