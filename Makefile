@@ -8,8 +8,8 @@ MESON_ARGS ?=
 NATIVE ?= 0
 export BUILD NATIVE
 
-.PHONY: all build demo test check test-kill test-upstream bench ab debian-matrix fresh check-dpdk-tree doc deb dist \
-	install uninstall clean help
+.PHONY: all build demo test check test-kill test-numa test-upstream bench ab debian-matrix fresh \
+	check-dpdk-tree doc deb dist install uninstall clean help
 
 all: build
 
@@ -23,6 +23,7 @@ help:
 	@echo '                      analysers, models, the benchmark, long runs, upstream tests and programs'
 	@echo 'make test-upstream    all of DPDK'"'"'s own tests, and programs, on fastmem (half an hour or more)'
 	@echo 'make test-kill        kill a thousand processes that use fastmem (several minutes, huge pages)'
+	@echo 'make test-numa        boot machines with two and four NUMA nodes by QEMU, and test there (half an hour)'
 	@echo 'make bench            the whole benchmark: long rounds, more sizes (minutes); NATIVE=1: built for this CPU'
 	@echo 'make ab               programs of DPDK with and without the rte_malloc replacement (minutes)'
 	@echo 'make build            build only, into $$BUILD ($(BUILD))'
@@ -55,6 +56,9 @@ test:
 
 check:
 	@tools/test.sh check
+
+test-numa:
+	@tools/test-numa.sh
 
 test-upstream:
 	@tools/test.sh upstream_all

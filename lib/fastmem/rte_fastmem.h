@@ -515,8 +515,8 @@ rte_fastmem_virt2iova(const void *ptr);
  * @param align
  *   As in rte_fastmem_alloc().
  * @param socket_id
- *   Socket to allocate on. SOCKET_ID_ANY: the caller's socket; allocations by
- *   that handle fall back to other sockets.
+ *   Socket to allocate on. SOCKET_ID_ANY: that of the thread which calls this, whoever uses the
+ *   handle later and wherever; allocations by that handle fall back to other sockets.
  * @param handle
  *   Where to store the handle.
  * @return

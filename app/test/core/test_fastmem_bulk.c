@@ -122,7 +122,7 @@ a_bulk_that_fails_takes_nothing(void)
 	unsigned int i, j, live, round;
 	enum way way;
 
-	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, 4 * MIB), 0);
+	TEST_CALL(limit_in_all(4 * MIB));
 	for (way = BY_SIZE; way < N_WAYS; way++) {
 		live = 4 * MIB / size - 100; /* of 1024 that fit */
 		TEST_ASSERT_EQUAL(alloc_by(way, ptrs, live, size), 0);

@@ -58,8 +58,8 @@ idle_end(void)
 static int
 all_memory_is_limited(void)
 {
+	TEST_CALL(limit_in_all(LIMIT));
 	TEST_ASSERT_EQUAL(rte_fastmem_reserve(LIMIT, SOCKET_ID_ANY), 0);
-	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, LIMIT), 0);
 	return TEST_SUCCESS;
 }
 

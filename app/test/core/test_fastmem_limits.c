@@ -100,7 +100,7 @@ a_limit_below_what_is_reserved_only_stops_growth(void)
 	n = 2000;
 	TEST_ASSERT_EQUAL(rte_fastmem_alloc_bulk(ptrs, n, 4096, 0, 0), 0);
 	backing = stats_backing();
-	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, MIB), 0);
+	TEST_CALL(limit_in_all(MIB));
 	TEST_ASSERT_EQUAL(stats_backing(), backing);
 	rte_fastmem_free_bulk(ptrs, n);
 	TEST_ASSERT_EQUAL(stats_backing(), backing);

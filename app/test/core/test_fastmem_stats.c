@@ -181,7 +181,7 @@ what_was_refused_is_counted_by_object(void)
 {
 	unsigned int n;
 
-	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, 64 * KIB), 0);
+	TEST_CALL(limit_in_all(64 * KIB));
 	n = fill_up(ptrs, MANY, 256);
 	TEST_ASSERT_EQUAL(n, 256);
 	TEST_ASSERT_EQUAL(class_stats(256).alloc_nomem, 1);

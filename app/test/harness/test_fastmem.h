@@ -44,6 +44,11 @@ int check_live(uint64_t n);
 /* No magazine is lost: see test_magazines.c. */
 int check_magazines(void);
 
+/* Whether EAL has memory of a socket's. Gives back what of fastmem's is free there. */
+bool socket_has_memory(int socket_id);
+/* So much memory for objects in all, however many sockets there are: on one that has some. */
+int limit_in_all(size_t bytes);
+
 uint64_t stats_in_use(void); /* bytes */
 uint64_t stats_live(void); /* objects */
 uint64_t stats_backing(void);

@@ -22,6 +22,7 @@
 	SUITE(growth) \
 	SUITE(zones) \
 	SUITE(sockets) \
+	SUITE(numa) \
 	SUITE(stats) \
 	SUITE(shared_stats) \
 	SUITE(figures) \

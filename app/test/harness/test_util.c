@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <rte_lcore.h>
 #include <rte_log.h>
 #include <rte_memzone.h>
 
+#include "fastmem_private.h"
 #include "test_fastmem.h"
 
 static unsigned int zones_before;
@@ -41,6 +43,41 @@ fastmem_rescue(void)
 	refuse_nothing();
 	rte_log_set_level_pattern("lib.fastmem", RTE_LOG_NOTICE);
 	rte_fastmem_deinit();
+}
+
+bool
+socket_has_memory(int socket_id)
+{
+	bool has = rte_fastmem_reserve(1, socket_id) == 0;
+
+	rte_fastmem_trim(0, socket_id);
+	return has;
+}
+
+/* The thread's own socket, or else any: one that fastmem has memory of, or could have. */
+static int
+socket_with_memory(void)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl();
+	const struct fastmem_arena *own = fastmem_arena_of(ctl, (int)rte_socket_id());
+	unsigned int i;
+
+	if (own != NULL && (fastmem_arena_bytes(own) != 0 || socket_has_memory(own->socket_id)))
+		return own->socket_id;
+	for (i = 0; i < ctl->n_sockets; i++)
+		if (fastmem_arena_bytes(&ctl->arenas[i]) != 0)
+			return ctl->arenas[i].socket_id;
+	return ctl->arenas[ctl->first_socket].socket_id;
+}
+
+int
+limit_in_all(size_t bytes)
+{
+	int socket = socket_with_memory();
+
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, 0), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(socket, bytes), 0);
+	return TEST_SUCCESS;
 }
 
 static struct rte_fastmem_stats

@@ -1,0 +1,236 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+# Runs what depends on NUMA sockets on machines that have several of them, which QEMU makes up.
+
+. "$(dirname "$0")/common.sh"
+
+usage() {
+	cat <<-END
+	usage: tools/test-numa.sh [MACHINE...]
+
+	Boots machines by QEMU, with the test program and what it needs as their root file system:
+	  two    two nodes with two CPUs and huge pages each
+	  four   node 0 with two CPUs; node 1 without CPUs, which EAL therefore takes for no socket, so
+	         that their numbers have a gap; node 2 with one CPU; node 3 with one, and no huge pages
+	Both unless one is named. On each run the suites that name a socket, with the main lcore on the
+	first socket and on the last; with --socket-mem, --socket-limit, and on ordinary pages; and
+	programs on the rte_malloc that is replaced. What a real machine's memory costs from another
+	socket, they do not show.
+
+	Where QEMU or its kernel cannot be had, says so, and exits with status 77.
+
+	Environment: KERNEL (a bzImage; default: that of Debian's linux-image-cloud-amd64), SUITES
+	(instead of all), ACCEL (kvm, where that works; default: QEMU translates), PATIENCE (seconds
+	that a machine may take: 1800), BUILD ($BUILD). What a machine has printed is kept in
+	BUILD/numa/MACHINE.log.
+	END
+}
+
+not_run() { printf 'numa: not run: %s\n' "$*"; exit 77; }
+
+case "${1:-}" in
+-h|--help) usage; exit ;;
+-*) usage >&2; exit 2 ;;
+esac
+machines=("$@")
+[ $# -gt 0 ] || machines=(two four)
+for machine in "${machines[@]}"; do
+	case "$machine" in
+	two|four) ;;
+	*) die "no machine '$machine': two, four" ;;
+	esac
+done
+
+suites=${SUITES:-numa sockets limits memory growth bulk stats idle handles contents errors pool
+	pool_growth mempool mempool_memory}
+suites=${suites//$'\n'/ }
+folder=$BUILD/numa
+root=$folder/root
+mkdir -p "$folder"
+
+[ "$(uname -m)" = x86_64 ] || not_run "the machines are x86-64, and this is $(uname -m)"
+
+install_missing() {
+	local packages=()
+
+	command -v qemu-system-x86_64 >/dev/null || packages+=(qemu-system-x86)
+	command -v busybox >/dev/null && ! ldd "$(command -v busybox)" >/dev/null 2>&1 ||
+		packages+=(busybox-static)
+	command -v cpio >/dev/null || packages+=(cpio)
+	[ ${#packages[@]} -gt 0 ] || return 0
+	command -v apt-get >/dev/null || not_run "no apt-get to install ${packages[*]}"
+	say "packages: installing ${packages[*]}"
+	as_root apt-get update -qq
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		"${packages[@]}" </dev/null >/dev/null || not_run "cannot install ${packages[*]}"
+}
+
+# Only the file is of use: no package of a kernel is installed.
+get_kernel() {
+	local package
+
+	mkdir -p "$folder/kernel"
+	KERNEL=${KERNEL:-$(find "$folder/kernel" -name 'vmlinuz-*' | sort -V | tail -1)}
+	[ -z "$KERNEL" ] || return 0
+	package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/.*Depends: //p')
+	[ -n "$package" ] || not_run "apt knows no linux-image-cloud-amd64; KERNEL=file names another"
+	say "kernel: getting $package"
+	(cd "$folder" && apt-get download -qq "$package" >apt.log 2>&1) ||
+		{ cat "$folder/apt.log"; not_run "cannot get $package"; }
+	dpkg-deb -x "$folder/$package"_*.deb "$folder/kernel"
+	rm -f "$folder/$package"_*.deb
+	KERNEL=$(find "$folder/kernel" -name 'vmlinuz-*')
+}
+
+# copy_program FILE: with the libraries that it needs.
+copy_program() {
+	local library
+
+	strip -g "$1" -o "$root/bin/$(basename "$1")"
+	for library in $(ldd "$1" | grep -o '/[^ ]*'); do
+		mkdir -p "$root$(dirname "$library")"
+		cp -Lu "$library" "$root$library"
+	done
+}
+
+make_root() {
+	local program
+
+	rm -rf "$root"
+	mkdir -p "$root"/{bin,proc,sys,dev,tmp,run,var}
+	ln -s ../run "$root/var/run"
+	cp "$(command -v busybox)" "$root/bin/"
+	for program in app/test/dpdk-fastmem-test app/test/test-preload \
+			lib/fastmem_malloc/librte_fastmem_malloc.so librte_fastmem.so.26; do
+		copy_program "$BUILD/$program"
+	done
+	# The driver of mempools that EAL begins each of them with.
+	for program in "$(pkg-config --variable=libdir libdpdk)"/dpdk/pmds-*/librte_mempool_ring.so; do
+		mkdir -p "$root$(dirname "$program")"
+		cp -L "$program" "$root$program"
+	done
+}
+
+# Options of QEMU: nodes CPUS..., for each node ("-": none).
+nodes() {
+	local cpus i=0
+
+	for cpus in "$@"; do
+		echo "-object memory-backend-ram,id=m$i,size=1G"
+		[ "$cpus" != - ] && echo "-numa node,nodeid=$i,cpus=$cpus,memdev=m$i" ||
+			echo "-numa node,nodeid=$i,memdev=m$i"
+		i=$((i + 1))
+	done
+	echo "-m ${i}G -smp 4"
+}
+
+two_nodes() { nodes 0-1 2-3; }
+four_nodes() { nodes 0-1 - 2 3; }
+two_pages='300 300'
+four_pages='300 300 300 0'
+
+# What the machine does: its init.
+init_of() {
+	local machine=$1 pages=${1}_pages
+
+	cat <<-END
+	#!/bin/busybox sh
+	/bin/busybox --install -s /bin
+	export PATH=/bin RTE_FASTMEM_DEBUG=off
+	mount -t proc proc /proc
+	mount -t sysfs sys /sys
+	mount -t devtmpfs dev /dev
+	mkdir -p /dev/hugepages /dev/shm
+	mount -t tmpfs tmp /tmp
+	mount -t tmpfs run /run
+	mount -t hugetlbfs -o pagesize=2M none /dev/hugepages
+	ip link set lo up
+	cd /tmp
+	node=0
+	for pages in ${!pages}; do
+		nodes=/sys/devices/system/node/node\$node
+		echo \$pages >\$nodes/hugepages/hugepages-2048kB/nr_hugepages
+		echo "node \$node: CPUs \$(cat \$nodes/cpulist), huge pages \$(cat \
+			\$nodes/hugepages/hugepages-2048kB/free_hugepages)"
+		node=\$((node + 1))
+	done
+	run() {
+		echo "BEGIN \$1"
+		shift
+		"\$@"
+		status=\$?
+		rm -rf /dev/hugepages/* /run/dpdk
+		echo "END \$status"
+	}
+	test() { name=\$1; shift; run \$name dpdk-fastmem-test --no-pci --iova-mode=va -l 0-3 "\$@"; }
+	test functional --socket-limit=512,512,512,512 -- $suites
+	test main_on_last --socket-limit=512,512,512,512 --main-lcore 3 -- numa sockets limits \
+		bulk stats idle
+	test socket_limit --socket-limit=48,48,48,48 -- numa sockets limits bulk stats
+	test socket_mem --socket-mem=$([ $machine = two ] && echo 64,64 || echo 64,0,64,0) -- \
+		numa sockets limits growth
+	test physical_addresses --iova-mode=pa --socket-limit=512,512,512,512 -- numa mempool
+	test no_huge --no-huge -m 512 -- numa sockets limits memory bulk stats
+	run rte_malloc env LD_PRELOAD=/bin/librte_fastmem_malloc.so LD_LIBRARY_PATH=/bin \
+		RTE_FASTMEM_MALLOC_RESERVE=12M test-preload --no-pci --iova-mode=va -l 0-3 \
+		--socket-limit=160,160,160,160 -- suites
+	echo "DONE"
+	poweroff -f
+	END
+}
+
+passed=0
+failed=0
+
+boot() {
+	local machine=$1 log=$folder/$1.log run cases line
+
+	init_of "$machine" >"$root/init"
+	chmod +x "$root/init"
+	(cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$folder/$machine.cpio.gz"
+	say "$machine: booting ($log)"
+	# shellcheck disable=SC2046 # options
+	timeout "${PATIENCE:-1800}" qemu-system-x86_64 -accel "${ACCEL:-tcg,thread=multi}" -cpu max \
+		$("${machine}_nodes") -nodefaults -display none -serial "file:$log" -no-reboot \
+		-kernel "$KERNEL" -initrd "$folder/$machine.cpio.gz" \
+		-append "console=ttyS0 quiet panic=-1" </dev/null || true
+	sed -i 's/\r//' "$log"
+	grep '^node [0-9]' "$log" || true
+	run=boot cases=0
+	while IFS= read -r line; do
+		case "$line" in
+		"BEGIN "*) run=${line#BEGIN } cases=0 ;;
+		*.*": ok") passed=$((passed + 1)) cases=$((cases + 1)) ;;
+		*.*": FAILED")
+			failed=$((failed + 1))
+			echo "numa.$machine.$run.$line" ;;
+		*.*": skipped: "*) echo "numa.$machine.$run.$line" ;;
+		"END "*)
+			# Of cases that fail each was told; of a program that does not start or dies, none.
+			if [ "${line#END }" -gt 1 ] || [ $cases = 0 ]; then
+				failed=$((failed + 1))
+				echo "numa.$machine.$run: ends with status ${line#END }: FAILED"
+			else
+				echo "numa.$machine.$run: $cases cases passed"
+			fi ;;
+		esac
+	done <"$log"
+	if ! grep -q '^DONE$' "$log"; then
+		failed=$((failed + 1))
+		echo "numa.$machine.$run: does not come to its end: FAILED"
+	fi
+}
+
+install_missing
+get_kernel
+[ -e "$BUILD/build.ninja" ] || meson setup "$BUILD" >/dev/null
+say "building"
+ninja -C "$BUILD" >"$folder/build.log" 2>&1 || { tail -30 "$folder/build.log"; exit 1; }
+make_root
+for machine in "${machines[@]}"; do
+	boot "$machine"
+done
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed -gt 0 ]
