@@ -82,5 +82,19 @@ for header in $all; do
 	check c++ "$header" g++ -std=c++17 -O2 -Wold-style-cast
 done
 
+# The first that a compiler for 32 bits says is that there is no such fastmem.
+for cc in gcc clang; do
+	command -v $cc >/dev/null || continue
+	# shellcheck disable=SC2086 # lists of options
+	if program "$all" | LC_ALL=C $cc -m32 $flags $dpdk -x c - 2>&1 | grep -m 1 error: |
+			grep 'fastmem needs a 64-bit machine'; then
+		echo "header.${cc}_-m32_is_refused: ok"
+		passed=$((passed + 1))
+	else
+		echo "header.${cc}_-m32_is_refused: FAILED"
+		failed=$((failed + 1))
+	fi
+done
+
 echo "$passed passed, $failed failed"
 [ $failed = 0 ] && [ $passed -gt 0 ]

@@ -25,6 +25,7 @@
  * call this file, and here where all bins are gone through. Nothing grows under it.
  */
 
+#include <rte_cycles.h>
 #include <rte_prefetch.h>
 
 #include "fastmem_cache.h"

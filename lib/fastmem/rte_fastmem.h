@@ -38,6 +38,10 @@
  * prior notice.
  */
 
+#if __SIZEOF_POINTER__ != 8
+#error "fastmem needs a 64-bit machine"
+#endif
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include <rte_cycles.h>
+#include <rte_eal.h>
 
 #include "debug_zone.h"
 #include "fastmem_debug.h"

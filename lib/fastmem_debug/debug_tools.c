@@ -22,6 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_eal.h>
+
 #include "fastmem_debug.h"
 #include "fastmem_tools.h"
 #include "fastmem_track.h"

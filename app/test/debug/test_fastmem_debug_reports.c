@@ -278,6 +278,7 @@ memory_is_given_back_while_all_records_are_walked(void)
 	return ret;
 }
 
+#if defined(__x86_64__)
 /*
  * A slot at the end of its granule, in front of one that nobody may access: so a check that reads
  * on behind the slot is the end of the test.
@@ -329,7 +330,6 @@ edge_end(struct edge *e)
 	reports_take();
 }
 
-#if defined(__x86_64__)
 /*
  * What other threads might do between any two instructions of a check, the handler of single steps
  * does: so it is as likely between two reads as anywhere else.

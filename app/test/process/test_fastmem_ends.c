@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <rte_cycles.h>
+#include <rte_eal.h>
 #include <rte_memzone.h>
 
 #include "test_calls.h"
