@@ -12,8 +12,8 @@ usage() {
 
 	Boots machines by QEMU, with the test program and what it needs as their root file system:
 	  two    two nodes with two CPUs and huge pages each
-	  four   node 0 with two CPUs; node 1 without CPUs, which EAL therefore takes for no socket, so
-	         that their numbers have a gap; node 2 with one CPU; node 3 with one, and no huge pages
+	  four   node 0 with two CPUs; node 1, whose CPU is offline, so that EAL takes it for no socket and
+	         their numbers have a gap; node 2 with one CPU; node 3 with one, and no huge pages
 	Both unless one is named. On each run the suites that name a socket, with the main lcore on the
 	first socket and on the last; with --socket-mem, --socket-limit, and on ordinary pages; and
 	programs on the rte_malloc that is replaced. What a real machine's memory costs from another
@@ -113,27 +113,33 @@ make_root() {
 	done
 }
 
-# Options of QEMU: nodes CPUS..., for each node ("-": none).
+# Options of QEMU: nodes CPUS..., for each node.
 nodes() {
 	local cpus i=0
 
 	for cpus in "$@"; do
 		echo "-object memory-backend-ram,id=m$i,size=1G"
-		[ "$cpus" != - ] && echo "-numa node,nodeid=$i,cpus=$cpus,memdev=m$i" ||
-			echo "-numa node,nodeid=$i,memdev=m$i"
+		echo "-numa node,nodeid=$i,cpus=$cpus,memdev=m$i"
 		i=$((i + 1))
 	done
-	echo "-m ${i}G -smp 4"
+	echo "-m ${i}G -smp $((${cpus#*-} + 1))"
 }
 
 two_nodes() { nodes 0-1 2-3; }
-four_nodes() { nodes 0-1 - 2 3; }
+four_nodes() { nodes 0-1 2 3 4; }
 two_pages='300 300'
 four_pages='300 300 300 0'
+two_offline=
+# Linux numbers nodes that never had a CPU last.
+four_offline=2
+two_lcores='0-3 --main-lcore'
+four_lcores='0,1,3,4 --main-lcore'
+two_last=3
+four_last=4
 
 # What the machine does: its init.
 init_of() {
-	local machine=$1 pages=${1}_pages
+	local pages=${1}_pages offline=${1}_offline lcores=${1}_lcores last=${1}_last
 
 	cat <<-END
 	#!/bin/busybox sh
@@ -148,6 +154,9 @@ init_of() {
 	mount -t hugetlbfs -o pagesize=2M none /dev/hugepages
 	ip link set lo up
 	cd /tmp
+	for cpu in ${!offline}; do
+		echo 0 >/sys/devices/system/cpu/cpu\$cpu/online
+	done
 	node=0
 	for pages in ${!pages}; do
 		nodes=/sys/devices/system/node/node\$node
@@ -164,17 +173,21 @@ init_of() {
 		rm -rf /dev/hugepages/* /run/dpdk
 		echo "END \$status"
 	}
-	test() { name=\$1; shift; run \$name dpdk-fastmem-test --no-pci --iova-mode=va -l 0-3 "\$@"; }
-	test functional --socket-limit=512,512,512,512 -- $suites
-	test main_on_last --socket-limit=512,512,512,512 --main-lcore 3 -- numa sockets limits \
+	test() {
+		name=\$1 lcore=\$2
+		shift 2
+		run \$name dpdk-fastmem-test --no-pci --iova-mode=va -l ${!lcores} \$lcore "\$@"
+	}
+	test functional 0 --socket-limit=512,512,512,512 -- $suites
+	test main_on_last ${!last} --socket-limit=512,512,512,512 -- numa sockets limits \
 		bulk stats idle
-	test socket_limit --socket-limit=48,48,48,48 -- numa sockets limits bulk stats
-	test socket_mem --socket-mem=$([ $machine = two ] && echo 64,64 || echo 64,0,64,0) -- \
+	test socket_limit 0 --socket-limit=48,48,48,48 -- numa sockets limits bulk stats
+	test socket_mem 0 --socket-mem=$([ "$1" = two ] && echo 64,64 || echo 64,0,64,0) -- \
 		numa sockets limits growth
-	test physical_addresses --iova-mode=pa --socket-limit=512,512,512,512 -- numa mempool
-	test no_huge --no-huge -m 512 -- numa sockets limits memory bulk stats
+	test physical_addresses 0 --iova-mode=pa --socket-limit=512,512,512,512 -- numa mempool
+	test no_huge 0 --no-huge -m 512 -- numa sockets limits memory bulk stats
 	run rte_malloc env LD_PRELOAD=/bin/librte_fastmem_malloc.so LD_LIBRARY_PATH=/bin \
-		RTE_FASTMEM_MALLOC_RESERVE=12M test-preload --no-pci --iova-mode=va -l 0-3 \
+		RTE_FASTMEM_MALLOC_RESERVE=12M test-preload --no-pci --iova-mode=va -l ${!lcores} 0 \
 		--socket-limit=160,160,160,160 -- suites
 	echo "DONE"
 	poweroff -f
