@@ -43,6 +43,7 @@ missing_packages() {
 	command -v man >/dev/null || echo man-db
 	command -v xz >/dev/null || echo xz-utils
 	command -v git >/dev/null || echo git
+	command -v babeltrace2 >/dev/null || echo babeltrace2
 	command -v setarch >/dev/null || echo util-linux
 	command -v spin >/dev/null || echo spin
 	command -v dpdk-testpmd >/dev/null || echo dpdk-dev

@@ -25,6 +25,7 @@
 
 #include "fastmem_chunk.h"
 #include "fastmem_eal.h"
+#include "fastmem_trace.h"
 
 #define PAGE_GRANULES 32u /* of a 2 MiB page */
 #define SMALL_ARENA (4 * PAGE_GRANULES) /* granules: 8 MiB */
@@ -128,8 +129,11 @@ chunk_add_between(struct fastmem_arena *arena, uint32_t min, uint64_t want, unsi
 	uint32_t n;
 	int ret;
 
-	if (most < min)
+	if (most < min) {
+		FASTMEM_TRACE(limit, arena->socket_id,
+			(uint64_t)min << RTE_FASTMEM_GRANULE_SHIFT, arena->limit);
 		return -ENOMEM;
+	}
 	n = whole_pages(RTE_MAX(want, (uint64_t)least));
 	if (n > most)
 		n = most >= least || fastmem_chunks_short(arena) < SHORT_CHUNKS ? most : least;
@@ -367,5 +371,6 @@ fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved
 	if (before > 0)
 		fastmem_refusals_end(fastmem_ctl());
 	fastmem_mutex_unlock(&arena->grow);
+	FASTMEM_TRACE(trim, arena->socket_id, keep_bytes, before);
 	return before;
 }

@@ -29,6 +29,7 @@
 #include <rte_prefetch.h>
 
 #include "fastmem_cache.h"
+#include "fastmem_trace.h"
 
 #define LEAST_BYTES (1u << 10) /* of each size; without room for an object, there is no cache */
 
@@ -133,6 +134,7 @@ refill_from_depot(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	fastmem_cache_put_spare(t, c, old);
 	fastmem_cache_grow(t, bin);
 	fastmem_move_end(t);
+	FASTMEM_TRACE(cache_refilled, bin->id, bin->slot_size, m->n);
 	if (unneeded != NULL)
 		fastmem_cache_put_empty(t, bin, unneeded);
 	return true;
@@ -165,6 +167,7 @@ cache_refill(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int fla
 	fastmem_cache_grow(t, bin);
 	fastmem_move_end(t);
 	fastmem_magazine_set_n(c->loaded, 0);
+	FASTMEM_TRACE(cache_refilled, bin->id, bin->slot_size, n);
 	return true;
 }
 
@@ -174,6 +177,7 @@ cache_spill_to_slabs(struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
 	struct rte_fastmem_cache *c = &t->caches[bin->id];
 
+	FASTMEM_TRACE(cache_spilled, bin->id, bin->slot_size, fastmem_cache_len(c));
 	fastmem_cache_unload(c);
 	fastmem_move_begin(t, c);
 	fastmem_cache_count_in(c, -(int64_t)fastmem_cache_len(c));
@@ -214,6 +218,7 @@ cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
 	fastmem_cache_load(c, empty);
 	fastmem_cache_put_spare(t, c, old);
 	fastmem_move_end(t);
+	FASTMEM_TRACE(cache_spilled, bin->id, bin->slot_size, full != NULL ? full->n : 0);
 	if (full != NULL && !fastmem_depot_put(bin->full, full, t->id, bin->max_full)) {
 		fastmem_slab_free(bin, full);
 		fastmem_cache_put_empty(t, bin, full);
@@ -509,10 +514,35 @@ fastmem_cache_free_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin, void 
 	count(&fastmem_counts_opened(t, bin->id)->free_misses, n - hits);
 }
 
+/* Why there is nothing, as far as is known. */
+static const char *
+nomem_reason(const struct fastmem_bin *bin, unsigned int flags)
+{
+	const struct fastmem_arena *arena = bin_arena(bin);
+
+	if ((flags & RTE_FASTMEM_F_NOGROW) != 0)
+		return "flags";
+	if (bin->pool != NULL && __atomic_load_n(&bin->n_slots, __ATOMIC_RELAXED) >= bin->pool->max)
+		return "pool";
+	if (__atomic_load_n(&arena->limit, __ATOMIC_RELAXED) <= fastmem_arena_bytes(arena))
+		return "limit";
+	return fastmem_refusal_is_known(&arena->refusal) ? "EAL" : "fragmented";
+}
+
+static __rte_noinline void
+trace_failed(const struct fastmem_bin *bin, unsigned int n, unsigned int flags)
+{
+	FASTMEM_TRACE(alloc_failed, bin->slot_size, n, flags, bin_arena(bin)->socket_id,
+		nomem_reason(bin, flags));
+}
+
 /* Count n objects that could not be had. */
 void
-fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int n)
+fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int n,
+		unsigned int flags)
 {
+	if (unlikely(FASTMEM_TRACED(alloc_failed)))
+		trace_failed(bin, n, flags);
 	t = with_counts(t, bin);
 	if (t == NULL)
 		__atomic_fetch_add(&bin->direct_nomem, n, __ATOMIC_RELAXED);

@@ -19,11 +19,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_errno.h>
 
 #include "fastmem_chunk.h"
 #include "fastmem_eal.h"
 #include "fastmem_hooks.h"
+#include "fastmem_trace.h"
 
 /* All from here to the next comment of this kind: under arena.lock. */
 
@@ -200,6 +202,26 @@ zone_granules(const struct fastmem_granule *chunk)
 	return chunk->zone->len >> RTE_FASTMEM_GRANULE_SHIFT;
 }
 
+static const struct rte_memzone *
+zone_reserve(const struct fastmem_arena *arena, size_t bytes, unsigned int flags)
+{
+	const uint64_t begin = rte_get_timer_cycles();
+	char name[RTE_MEMZONE_NAMESIZE];
+	const struct rte_memzone *mz;
+	uint64_t us;
+
+	snprintf(name, sizeof(name), "fastmem_%u",
+		__atomic_fetch_add(&fastmem_ctl()->n_chunk_names, 1, __ATOMIC_RELAXED));
+	FASTMEM_TRACE(growth_asked, arena->socket_id, bytes);
+	mz = fastmem_zone_reserve(name, bytes, arena->socket_id, flags, FASTMEM_GRANULE);
+	us = (rte_get_timer_cycles() - begin) * 1000000 / rte_get_timer_hz();
+	if (mz != NULL)
+		FASTMEM_TRACE(growth_granted, arena->socket_id, bytes, us);
+	else
+		FASTMEM_TRACE(growth_refused, arena->socket_id, bytes, us);
+	return mz;
+}
+
 /*
  * Add a chunk of n granules, of a zone of that many or more. is_short: the zone is smaller than
  * it should be.
@@ -210,14 +232,10 @@ fastmem_chunk_add(struct fastmem_arena *arena, uint32_t n, uint32_t n_zone, bool
 {
 	FASTMEM_UNCANCELLABLE;
 	struct fastmem_ctl *ctl = fastmem_ctl();
-	char name[RTE_MEMZONE_NAMESIZE];
 	const struct rte_memzone *mz;
 	uint32_t first;
 
-	snprintf(name, sizeof(name), "fastmem_%u",
-		__atomic_fetch_add(&ctl->n_chunk_names, 1, __ATOMIC_RELAXED));
-	mz = fastmem_zone_reserve(name, (size_t)n_zone << RTE_FASTMEM_GRANULE_SHIFT,
-			arena->socket_id, flags, FASTMEM_GRANULE);
+	mz = zone_reserve(arena, (size_t)n_zone << RTE_FASTMEM_GRANULE_SHIFT, flags);
 	if (mz == NULL)
 		return -rte_errno;
 	first = fastmem_granule_index(mz->addr);

@@ -13,6 +13,7 @@
 #include "fastmem_eal.h"
 #include "fastmem_hooks.h"
 #include "fastmem_private.h"
+#include "fastmem_trace.h"
 
 /*
  * Held while this process begins, attaches, ends, or learns that the primary has ended. The thread
@@ -113,6 +114,7 @@ primary_init(const struct fastmem_settings *settings)
 			strerror(-ret));
 	/* Pairs with the acquire in check_shared(). */
 	__atomic_store_n(&fastmem_ctl()->ready, 1, __ATOMIC_RELEASE);
+	FASTMEM_TRACE(init, settings->conf.debug, fastmem_ctl()->n_sockets);
 	return 0;
 }
 
@@ -362,6 +364,7 @@ primary_deinit(struct fastmem_ctl *ctl)
 		/* What was written to after its end is not found otherwise, if nobody needs the memory. */
 		FASTMEM_HOOK(check);
 		FASTMEM_HOOK(list_leaks);
+		FASTMEM_TRACE(deinit, ctl->n_attached);
 		fastmem_fork_end();
 		/* Nobody comes after this, and those who are there, fail from now on. */
 		__atomic_exchange_n(&ctl->ready, 0, __ATOMIC_ACQ_REL); /* see join() */

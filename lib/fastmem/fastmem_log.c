@@ -14,6 +14,7 @@
 #include <rte_log.h>
 
 #include "fastmem_private.h"
+#include "fastmem_trace.h"
 
 RTE_LOG_REGISTER_DEFAULT(fastmem_logtype, NOTICE);
 
@@ -45,7 +46,7 @@ keep(struct fastmem_later *later, uint32_t level, const char *format, va_list ap
 	later->n_bytes += 1 + n + 1;
 }
 
-/* Write what was kept back. No lock is held, and other lines may come from within. */
+/* Do what was kept back. No lock is held, and other lines may come from within. */
 void
 fastmem_log_write(const struct fastmem_later *later)
 {
@@ -57,6 +58,8 @@ fastmem_log_write(const struct fastmem_later *later)
 		rte_log(line[0], fastmem_logtype, "%s", line + 1);
 	if (later->n_lost != 0)
 		FASTMEM_LOG(ERR, "%u more lines are not shown", later->n_lost);
+	if (later->wants_trace)
+		fastmem_trace_begin();
 }
 
 void

@@ -30,9 +30,10 @@ void fastmem_log_ignored(void);
 
 #define FASTMEM_LATER_BYTES 1000
 
-/* Lines of the log that are written later. Of the calling thread only. */
+/* What is done when no lock is held: lines of the log are written. Of the calling thread only. */
 struct fastmem_later {
 	bool is_outer; /* not within another one, which has all lines */
+	bool wants_trace; /* an event came, and EAL has no memory yet for those of this thread */
 	uint16_t n_bytes; /* of text: for each line its level and a string */
 	uint32_t n_lost; /* lines for which there was no room */
 	char text[FASTMEM_LATER_BYTES];
@@ -49,6 +50,7 @@ static inline void
 fastmem_log_later(struct fastmem_later *later)
 {
 	later->is_outer = fastmem_log_pending == NULL;
+	later->wants_trace = false;
 	later->n_bytes = 0;
 	later->n_lost = 0;
 	if (likely(later->is_outer))
@@ -61,7 +63,7 @@ fastmem_log_now(struct fastmem_later *later)
 	if (unlikely(!later->is_outer))
 		return;
 	fastmem_log_pending = NULL;
-	if (unlikely(later->n_bytes != 0 || later->n_lost != 0))
+	if (unlikely(later->n_bytes != 0 || later->n_lost != 0 || later->wants_trace))
 		fastmem_log_write(later);
 }
 

@@ -498,7 +498,8 @@ bool fastmem_cache_alloc_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin,
 		unsigned int n, unsigned int flags);
 void fastmem_cache_free_bulk(struct fastmem_tcache *t, struct fastmem_bin *bin,
 		void *const *ptrs, unsigned int n);
-void fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int n);
+void fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int n,
+		unsigned int flags);
 
 /* fastmem_cache_open.c */
 void fastmem_tcache_flush(struct fastmem_tcache *t, bool to_depots);

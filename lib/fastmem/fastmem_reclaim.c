@@ -7,6 +7,7 @@
  */
 
 #include "fastmem_cache.h"
+#include "fastmem_trace.h"
 
 /*
  * What is worth reclaiming before an arena grows: this many bytes, of a small arena this part, and
@@ -77,6 +78,7 @@ fastmem_steal_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c, uint3
 	if (__atomic_load_n(&c->spare, __ATOMIC_ACQUIRE) != m ||
 			!fastmem_magazine_change(m, owned, thief))
 		return NULL;
+	FASTMEM_TRACE(recycled, m->bin, fastmem_ctl()->bins[m->bin].slot_size, m->n, t->lcore);
 	return m;
 }
 

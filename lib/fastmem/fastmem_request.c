@@ -230,7 +230,7 @@ request_first(const struct fastmem_request *r, void **objs, unsigned int n, unsi
 	/* With checking, objects may wait. */
 	if (r->t != NULL && r->ctl->debug == NULL && n == 1)
 		fastmem_failure_begin(r->t, first, r->n_sockets);
-	fastmem_cache_nomem(r->t, first, n);
+	fastmem_cache_nomem(r->t, first, n, flags);
 	return -ENOMEM;
 }
 
@@ -245,7 +245,7 @@ request_again(const struct fastmem_request *r, struct fastmem_failure *failure, 
 
 	if (fastmem_failure_holds(failure, epoch, now) &&
 			(!may_grow || (flags & RTE_FASTMEM_F_NOGROW) != 0)) {
-		fastmem_cache_nomem(r->t, fastmem_request_bin(r, 0), n);
+		fastmem_cache_nomem(r->t, fastmem_request_bin(r, 0), n, flags);
 		return -ENOMEM;
 	}
 	if (request_first(r, objs, n, flags) == 0) {
@@ -307,7 +307,7 @@ fastmem_request_bulk(const struct fastmem_request *r, void **ptrs, unsigned int 
 	if (n > RTE_DIM(few))
 		objs = request_is_possible(r, n) ? malloc(n * sizeof(objs[0])) : NULL;
 	if (objs == NULL) {
-		fastmem_cache_nomem(r->t, fastmem_request_bin(r, 0), n);
+		fastmem_cache_nomem(r->t, fastmem_request_bin(r, 0), n, flags);
 		return -ENOMEM;
 	}
 	ret = fastmem_request_serve(r, objs, n, flags);

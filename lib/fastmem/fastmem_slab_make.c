@@ -14,6 +14,7 @@
 
 #include "fastmem_bin.h"
 #include "fastmem_hooks.h"
+#include "fastmem_trace.h"
 
 static void
 slab_set_bins(const struct fastmem_granule *slab, uint16_t bin)
@@ -34,6 +35,14 @@ slab_set_state(struct fastmem_granule *slab, enum fastmem_granule_state state)
 		fastmem_set_state(fastmem_granule(slab->head + i), state);
 }
 
+/* A slab whose granules are still taken. */
+static void
+trace_released(const struct fastmem_bin *bin, const struct fastmem_granule *slab)
+{
+	FASTMEM_TRACE(slab_released, fastmem_ctl()->arenas[bin->socket].socket_id, bin->slot_size,
+		fastmem_granule_addr(slab->head), (uint64_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT);
+}
+
 /* Give a slab without a slot in use back to the arena. Under bin.lock. */
 void
 fastmem_slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
@@ -46,6 +55,7 @@ fastmem_slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	bin->releases++;
 	slab_set_bins(slab, 0);
 	FASTMEM_HOOK(slab_end, slab);
+	trace_released(bin, slab);
 	fastmem_run_free(&fastmem_ctl()->arenas[bin->socket], slab->head);
 }
 
@@ -211,6 +221,8 @@ fastmem_slab_enter(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	fastmem_bin_count_empty(bin, 1);
 	bin->acquires++;
 	fastmem_mutex_unlock(&bin->lock);
+	FASTMEM_TRACE(slab_acquired, fastmem_ctl()->arenas[bin->socket].socket_id, bin->slot_size,
+		fastmem_granule_addr(slab->head), (uint64_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT);
 }
 
 /* Give the bin another slab. Returns 0 or -ENOMEM. */
@@ -275,6 +287,7 @@ fastmem_slab_end(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	FASTMEM_HOOK(slab_end, slab);
 	FASTMEM_HOOK(slabs_release);
 	fastmem_mutex_unlock(&bin->lock);
+	trace_released(bin, slab);
 	fastmem_run_free(&fastmem_ctl()->arenas[bin->socket], slab->head);
 }
 

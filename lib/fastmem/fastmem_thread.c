@@ -29,6 +29,7 @@
 
 #include "fastmem_eal.h"
 #include "fastmem_hooks.h"
+#include "fastmem_trace.h"
 
 /*
  * Both full and empty: any call on it goes to the slow path. Only popping of the places of pools
@@ -301,6 +302,7 @@ thread_enter(void)
 	LIST_INSERT_HEAD(&threads, thread, entry);
 	fastmem_local_unlock(&threads_lock);
 	self = thread;
+	fastmem_trace_begin();
 	return true;
 }
 

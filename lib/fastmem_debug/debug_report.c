@@ -22,6 +22,7 @@
 
 #include "fastmem_debug.h"
 #include "fastmem_stack.h"
+#include "fastmem_trace.h"
 #include "fastmem_track.h"
 
 static pthread_mutex_t report_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -110,6 +111,8 @@ fastmem_report_text_end(struct text *t)
 	if (t->f != stderr)
 		fclose(t->f);
 	t->report.text = t->buf != NULL ? t->buf : "";
+	fastmem_trace_report(t->report.error, t->report.ptr, t->report.object, t->report.size,
+		t->report.pool);
 	if (fastmem_debug.report != NULL) {
 		fastmem_track_wrote(&t->report, sizeof(t->report));
 		fastmem_track_wrote(t->report.text, strlen(t->report.text) + 1);

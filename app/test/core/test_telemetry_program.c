@@ -9,6 +9,11 @@
  *   dump                             prints rte_fastmem_dump(), and a line "end"
  *   pools N                          makes N pools more, named "extra-0", ...
  *   limit BYTES                      sets the limit of all sockets
+ *   take SIZE N | give               allocates N objects, or as many as there are; frees them
+ *   trim                             gives memory back
+ *   elastic N                        gets N objects of a pool that shrinks, puts them, frees it
+ *   twice                            frees an object twice
+ *   idle                             has a thread wait that has cached objects of 128 bytes
  *   deinit | init                    ends fastmem, begins it again
  *   cleanup                          ends EAL, with fastmem in it
  *
@@ -16,6 +21,7 @@
  */
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +37,9 @@
 #define POOLED 7 /* got from a pool of 100 */
 
 static void *objs[SMALL + LARGE];
+#define MOST 10000u
+static void *taken[MOST];
+static unsigned int n_taken;
 static bool has_ended;
 
 static int
@@ -125,10 +134,73 @@ make_pools(unsigned int n)
 	return i;
 }
 
+static unsigned int
+take(size_t size, unsigned int n)
+{
+	for (n_taken = 0; n_taken < RTE_MIN(n, MOST); n_taken++) {
+		taken[n_taken] = rte_fastmem_alloc(size, 0, 0);
+		if (taken[n_taken] == NULL)
+			break;
+	}
+	return n_taken;
+}
+
+static size_t
+give(void)
+{
+	rte_fastmem_free_bulk(taken, n_taken);
+	n_taken = 0;
+	return 0;
+}
+
+static int
+use_elastic(unsigned int n)
+{
+	const struct rte_fastmem_pool_params params = {
+		.name = "elastic", .size = 1024, .socket_id = SOCKET_ID_ANY, .max = MOST,
+		.flags = RTE_FASTMEM_POOL_F_SHRINK,
+	};
+	struct rte_fastmem_pool *pool = rte_fastmem_pool_create(&params);
+
+	if (pool == NULL || rte_fastmem_pool_get_bulk(pool, taken, n) != 0)
+		return -1;
+	rte_fastmem_pool_put_bulk(pool, taken, n);
+	rte_fastmem_pool_trim(pool);
+	return rte_fastmem_pool_free(pool);
+}
+
+static void *
+have_cached(void *arg)
+{
+	static void *objects[2000];
+
+	rte_fastmem_alloc_bulk(objects, RTE_DIM(objects), 128, 0, 0);
+	for (unsigned int i = 0; i < RTE_DIM(objects); i++)
+		rte_fastmem_free(objects[i]);
+	pthread_barrier_wait(arg);
+	pause(); /* to the end of the process */
+	return NULL;
+}
+
+static int
+start_idle(void)
+{
+	static pthread_barrier_t has_cached;
+	pthread_t thread;
+	int ret;
+
+	pthread_barrier_init(&has_cached, NULL, 2);
+	ret = pthread_create(&thread, NULL, have_cached, &has_cached);
+	if (ret == 0)
+		pthread_barrier_wait(&has_cached);
+	return ret;
+}
+
 static void
 obey(char *line)
 {
 	char *argument = strchr(line, ' ');
+	size_t n;
 
 	line[strcspn(line, " \n")] = '\0';
 	if (argument != NULL) {
@@ -148,6 +220,22 @@ obey(char *line)
 		printf("%u\n", make_pools(atoi(argument)));
 	} else if (strcmp(line, "limit") == 0) {
 		printf("%d\n", rte_fastmem_set_limit(SOCKET_ID_ANY, strtoull(argument, NULL, 10)));
+	} else if (strcmp(line, "take") == 0) {
+		n = strtoul(argument, &argument, 10);
+		printf("%u\n", take(n, strtoul(argument, NULL, 10)));
+	} else if (strcmp(line, "give") == 0) {
+		printf("%zu\n", give());
+	} else if (strcmp(line, "trim") == 0) {
+		printf("%zu\n", rte_fastmem_trim(0, SOCKET_ID_ANY));
+	} else if (strcmp(line, "elastic") == 0) {
+		printf("%d\n", use_elastic(atoi(argument)));
+	} else if (strcmp(line, "twice") == 0) {
+		taken[0] = rte_fastmem_alloc(100, 0, 0);
+		rte_fastmem_free(taken[0]);
+		rte_fastmem_free(taken[0]);
+		printf("0\n");
+	} else if (strcmp(line, "idle") == 0) {
+		printf("%d\n", start_idle());
 	} else if (strcmp(line, "deinit") == 0) {
 		rte_fastmem_deinit();
 		printf("0\n");

@@ -26,6 +26,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "fastmem_hooks.h"
+#include "fastmem_trace.h"
 #include "pool_private.h"
 
 #define KNOWN_FLAGS (RTE_FASTMEM_POOL_F_CONTIG | RTE_FASTMEM_POOL_F_SHRINK | \
@@ -397,6 +398,7 @@ rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params)
 		return NULL;
 	}
 	fastmem_pool_set_state(ctl, pool, FASTMEM_POOL_LIVE);
+	FASTMEM_TRACE(pool_created, pool->name, pool->size, pool->min, pool->max);
 	return &pool->user;
 }
 
@@ -488,6 +490,7 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 	fastmem_caches_unlock(&ctl->bins[pool->bin]);
 	if (figures.in_use != 0)
 		tell_in_use(pool, figures.in_use);
+	FASTMEM_TRACE(pool_freed, pool->name, figures.in_use);
 	fastmem_peers_lock(ctl);
 	pool_end(ctl, pool, fastmem_pool_is_creator(pool));
 	fastmem_pool_set_state(ctl, pool, FASTMEM_POOL_NONE);

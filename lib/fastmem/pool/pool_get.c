@@ -111,7 +111,7 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 		fastmem_thread_rearm(t);
 	}
 	if (n > pool->max) {
-		fastmem_cache_nomem(t, bin, n);
+		fastmem_cache_nomem(t, bin, n, 0);
 		return -ENOBUFS;
 	}
 	/* A thread's first magazine: it may take memory from EAL here, and not under the lock. */
@@ -137,7 +137,7 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 		else
 			break;
 	}
-	fastmem_cache_nomem(t, bin, n);
+	fastmem_cache_nomem(t, bin, n, 0);
 	return pool_slots(bin) >= pool->max || bin->store != NULL ? -ENOBUFS : -ENOMEM;
 }
 
@@ -162,7 +162,7 @@ pool_get_nothing(struct rte_fastmem_pool *user, unsigned int n)
 	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE); /* as in pool_get_slots() */
 	if (fastmem_ctl_get() == NULL)
 		return -ENODEV;
-	fastmem_cache_nomem(fastmem_tcache_self(false), fastmem_pool_bin(pool), n);
+	fastmem_cache_nomem(fastmem_tcache_self(false), fastmem_pool_bin(pool), n, 0);
 	return n > pool->max ? -ENOBUFS : -ENOMEM;
 }
 

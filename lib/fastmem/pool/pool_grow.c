@@ -15,6 +15,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "fastmem_hooks.h"
+#include "fastmem_trace.h"
 #include "pool_private.h"
 
 #define GROW_TRIES 16 /* to take memory that other threads take as well */
@@ -231,6 +232,8 @@ fastmem_pool_shrink(struct fastmem_pool *pool, bool grows)
 		;
 	given += pool_end_limbo(pool);
 	fastmem_mutex_unlock(&pool->grow);
+	if (given > 0)
+		FASTMEM_TRACE(pool_shrunk, pool->name, given);
 	return given;
 }
 
@@ -241,6 +244,7 @@ fastmem_pool_shrink(struct fastmem_pool *pool, bool grows)
 size_t
 fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id, const struct fastmem_pool *growing)
 {
+	FASTMEM_LOG_LATER;
 	size_t given = 0;
 	unsigned int i;
 
@@ -286,6 +290,8 @@ pool_grow_to(struct fastmem_pool *pool, uint32_t generation, uint32_t n,
 		if (made->n_slots >= n)
 			break;
 		ret = pool_add_slab(pool, made);
+		if (ret == 0)
+			FASTMEM_TRACE(pool_grown, pool->name, pool->next_index);
 	}
 	fastmem_mutex_unlock(&pool->grow);
 	return ret;

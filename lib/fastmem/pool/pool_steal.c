@@ -37,6 +37,7 @@
 #include <linux/membarrier.h>
 
 #include "fastmem_cache.h"
+#include "fastmem_trace.h"
 
 static int
 membarrier(int cmd)
@@ -159,11 +160,15 @@ sweep(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping)
 	any = false;
 	FASTMEM_FOREACH_TCACHE(t, fastmem_ctl()) {
 		struct rte_fastmem_cache *c = &t->caches[bin->id];
+		uint32_t n;
 
 		if (t == self || c->loaded == NULL || !is_forbidden(c))
 			continue;
-		if (cache_collect(bin, c, cache_limit(c, popping)))
-			any = true;
+		n = cache_limit(c, popping);
+		if (!cache_collect(bin, c, n))
+			continue;
+		FASTMEM_TRACE(recycled, bin->id, bin->slot_size, n, t->lcore);
+		any = true;
 	}
 	return any;
 }

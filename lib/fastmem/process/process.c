@@ -19,6 +19,7 @@
 #include <rte_eal.h>
 
 #include "fastmem_private.h"
+#include "fastmem_trace.h"
 
 #define NUMBER_TRIES 1000 /* of 100 us, for a number that is being given back */
 
@@ -130,6 +131,7 @@ peer_take_back(struct fastmem_ctl *ctl, unsigned int i)
 		fastmem_drain_undo(&ctl->arenas[socket]);
 	bytes = held_bytes(ctl, fastmem_held(ctl, i), &n);
 	FASTMEM_MOVE(peer->state, FASTMEM_PEER_GONE);
+	FASTMEM_TRACE(process_ended, peer->pid, n, bytes);
 	if (n == 0 && bytes == 0)
 		FASTMEM_LOG(INFO, "process %u has ended: its caches are taken back", peer->pid);
 	else
