@@ -46,7 +46,7 @@ has_files() {
 	local f
 
 	for f in include/rte_fastmem.h include/rte_fastmem_replace.h bin/dpdk-fastmem-perf bin/dpdk-fastmem-record \
-		bin/fastmem-run bin/fastmem-top \
+		bin/fastmem-map bin/fastmem-run bin/fastmem-top \
 		share/man/man1/fastmem-run.1 share/bash-completion/completions/fastmem-run; do
 		[ -e "$prefix/$f" ] || { echo "not installed: $f"; return 1; }
 	done

@@ -80,7 +80,7 @@ class Telemetry(unittest.TestCase):
         listed = [name for name in self.primary.ask("/") if name.startswith("/fastmem/")]
         self.assertEqual(sorted(listed), sorted("/fastmem/" + name for name in (
             "info", "classes", "class", "pools", "pool", "threads", "thread", "processes",
-            "chunks")))
+            "chunks", "slabs")))
         for name in listed:
             # Before 23.03 the answer is the text, then an object with it.
             text = self.primary.ask("/help," + name)
@@ -161,6 +161,23 @@ class Telemetry(unittest.TestCase):
             self.assertEqual(sum(c["bytes"] - c["bytes_used"] for c in chunks),
                              info["bytes_free"])
 
+    def test_the_slabs_are_all_of_a_chunk(self):
+        found = {}
+        for chunk in self.primary.ask("/fastmem/chunks,0").values():
+            at = int(chunk["address"], 16)
+            for run in self.primary.ask("/fastmem/slabs,%#x" % at).values():
+                self.assertEqual(int(run["address"], 16), at)
+                at += run["bytes"]
+                if "size" in run:
+                    key = run.get("pool", run["size"])
+                    found[key] = found.get(key, 0) + run["slots"] - run["slots_free"]
+            self.assertEqual(at, int(chunk["address"], 16) + chunk["bytes"])
+        for size in (64, 4096):
+            told = self.primary.ask("/fastmem/class,%d" % size)
+            self.assertEqual(found[size], told["in_use"] + told["in_caches"] + told["in_depots"])
+        told = self.primary.ask("/fastmem/pool,sessions")
+        self.assertEqual(found["sessions"], told["in_use"] + told["in_caches"])
+
     def test_the_dump_has_the_same_figures(self):
         lines = [self.primary.tell("dump")]
         while lines[-1] != "end":
@@ -179,7 +196,10 @@ class Telemetry(unittest.TestCase):
                 ("/fastmem/thread", "''"), ("/fastmem/thread,0", "'0'"),
                 ("/fastmem/thread,4294967295", "4294967295"),
                 ("/fastmem/chunks", "''"), ("/fastmem/chunks,77", "'77'"),
-                ("/fastmem/chunks,0,x", "'x'"), ("/fastmem/info,x", "'x'"),
+                ("/fastmem/chunks,0,x", "'x'"), ("/fastmem/slabs", "''"),
+                ("/fastmem/slabs,64", "'64'"), ("/fastmem/slabs,0x", "'0x'"),
+                ("/fastmem/slabs,0x1000", "'0x1000'"), ("/fastmem/slabs,0x0", "'0x0'"),
+                ("/fastmem/slabs,0xffffffffffffffff", "'0xffffffffffffffff'"), ("/fastmem/info,x", "'x'"),
                 ("/fastmem/classes,x", "'x'"), ("/fastmem/processes,x", "'x'")):
             told = self.primary.ask(command)
             self.assertEqual(list(told), ["error"], command)

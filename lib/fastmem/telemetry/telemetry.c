@@ -14,7 +14,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <link.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,12 +25,15 @@
 
 #include "fastmem_hooks.h"
 #include "fastmem_private.h"
+#include "telemetry.h"
 
-/*
- * Entries of a list in one reply, of the 16 KiB that EAL sends at most. Lists of objects are
- * objects with a name for each: arrays cannot have them in 22.11.
- */
-#define AT_ONCE 64
+#define AT_ONCE FASTMEM_TELEMETRY_AT_ONCE
+#define add fastmem_telemetry_add
+#define add_container fastmem_telemetry_add_container
+#define refuse fastmem_telemetry_refuse
+#define refuse_first fastmem_telemetry_refuse_first
+#define next_number fastmem_telemetry_number
+#define first_of_list fastmem_telemetry_first
 #define MAX_THREADS 65536
 
 /* The unsigned type is "u64" in 22.11 and "uint" since 23.03; "int" has 32 bits there, and 64 since. */
@@ -51,17 +53,26 @@
 static struct fastmem_life_guard guard;
 static bool ended; /* under life_lock */
 
-static void
-add_container(struct rte_tel_data *d, const char *name, struct rte_tel_data *value)
+void
+fastmem_telemetry_add_container(struct rte_tel_data *d, const char *name, struct rte_tel_data *value)
 {
 	if (rte_tel_data_add_dict_container(d, name, value, 0) != 0)
 		rte_tel_data_free(value);
 }
 
-static void
-add(struct rte_tel_data *d, const char *name, uint64_t value)
+void
+fastmem_telemetry_add(struct rte_tel_data *d, const char *name, uint64_t value)
 {
 	tel_dict_uint(d, name, value);
+}
+
+void
+fastmem_telemetry_add_address(struct rte_tel_data *d, const void *address)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%p", address);
+	rte_tel_data_add_dict_string(d, "address", text);
 }
 
 static void
@@ -74,8 +85,8 @@ add_signed(struct rte_tel_data *d, const char *name, int64_t value)
 }
 
 /* Before anything else is in d. Returns 0, as for EAL this is an answer. */
-static int
-refuse(struct rte_tel_data *d, const char *format, ...)
+int
+fastmem_telemetry_refuse(struct rte_tel_data *d, const char *format, ...)
 {
 	char text[RTE_TEL_MAX_STRING_LEN];
 	va_list args;
@@ -89,8 +100,8 @@ refuse(struct rte_tel_data *d, const char *format, ...)
 }
 
 /* The number at *params, and what comes behind a comma. False: there is no number. */
-static bool
-next_number(const char **params, uint64_t *n)
+bool
+fastmem_telemetry_number(const char **params, uint64_t *n)
 {
 	const char *at = *params;
 	char *end;
@@ -106,15 +117,15 @@ next_number(const char **params, uint64_t *n)
 }
 
 /* The only parameter: a number, from which on a list goes. Without it: 0. */
-static bool
-first_of_list(const char *params, uint64_t *first)
+bool
+fastmem_telemetry_first(const char *params, uint64_t *first)
 {
 	*first = 0;
 	return params == NULL || *params == '\0' || (next_number(&params, first) && params == NULL);
 }
 
-static int
-refuse_first(struct rte_tel_data *d, const char *params)
+int
+fastmem_telemetry_refuse_first(struct rte_tel_data *d, const char *params)
 {
 	return refuse(d, "'%s' is no number of a first entry", params);
 }
@@ -393,76 +404,6 @@ answer_processes(const char *params, struct rte_tel_data *d)
 	return 0;
 }
 
-/* What is told of a chunk. */
-struct chunk {
-	uint32_t first;
-	uint32_t n;
-	uint32_t n_used;
-	uint64_t bytes_zone;
-};
-
-/* Chunks of an arena from a number on: returns how many, AT_ONCE at most. */
-static unsigned int
-read_chunks(struct fastmem_arena *arena, uint64_t skip, struct chunk *chunks)
-{
-	unsigned int n = 0;
-	uint32_t first;
-
-	fastmem_arena_lock(arena);
-	FASTMEM_FOREACH_CHUNK(first, arena) {
-		const struct fastmem_granule *g = fastmem_granule(first);
-
-		if (n == AT_ONCE)
-			break;
-		if (skip > 0)
-			skip--;
-		else
-			chunks[n++] = (struct chunk){
-				.first = first, .n = g->chunk_n, .n_used = g->chunk_used,
-				.bytes_zone = g->zone->len,
-			};
-	}
-	fastmem_mutex_unlock(&arena->lock);
-	return n;
-}
-
-static int
-answer_chunks(const char *params, struct rte_tel_data *d)
-{
-	struct fastmem_arena *arena = NULL;
-	struct chunk chunks[AT_ONCE];
-	const char *rest = params;
-	uint64_t socket_id, skip;
-	unsigned int i, n;
-	char text[32];
-
-	if (next_number(&rest, &socket_id) && socket_id <= INT_MAX)
-		arena = fastmem_arena_of(fastmem_ctl(), socket_id);
-	if (arena == NULL)
-		return refuse(d, "'%s' begins with no NUMA socket that has memory",
-			params != NULL ? params : "");
-	if (!first_of_list(rest, &skip))
-		return refuse_first(d, rest);
-	n = read_chunks(arena, skip, chunks);
-	rte_tel_data_start_dict(d);
-	for (i = 0; i < n; i++) {
-		struct rte_tel_data *chunk = rte_tel_data_alloc();
-
-		if (chunk == NULL)
-			break;
-		snprintf(text, sizeof(text), "%p", fastmem_granule_addr(chunks[i].first));
-		rte_tel_data_start_dict(chunk);
-		rte_tel_data_add_dict_string(chunk, "address", text);
-		add(chunk, "bytes", (uint64_t)chunks[i].n << RTE_FASTMEM_GRANULE_SHIFT);
-		add(chunk, "bytes_used", (uint64_t)chunks[i].n_used << RTE_FASTMEM_GRANULE_SHIFT);
-		add(chunk, "bytes_held_back", chunks[i].bytes_zone -
-			((uint64_t)chunks[i].n << RTE_FASTMEM_GRANULE_SHIFT));
-		snprintf(text, sizeof(text), "chunk_%" PRIu64, skip + i);
-		add_container(d, text, chunk);
-	}
-	return 0;
-}
-
 static const struct command {
 	const char *name;
 	int (*answer)(const char *params, struct rte_tel_data *d);
@@ -484,8 +425,10 @@ static const struct command {
 		"What a thread has cached, by size. Parameters: thread id" },
 	{ "/fastmem/processes", answer_processes,
 		"Processes that use fastmem, and their accounts. Takes no parameters" },
-	{ "/fastmem/chunks", answer_chunks,
+	{ "/fastmem/chunks", fastmem_telemetry_chunks,
 		"Chunks of a socket, 64 at most. Parameters: socket, number of the first (default 0)" },
+	{ "/fastmem/slabs", fastmem_telemetry_slabs,
+		"Slabs and free runs of a chunk, 64 at most. Parameters: address of the first" },
 };
 
 /* In a thread of EAL's. While it is at work, fastmem does not end. */

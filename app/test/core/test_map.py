@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The fastmem authors
+
+"""Tests fastmem-map: its picture of a process whose memory is known.
+
+usage: test_map.py PROGRAM
+
+The program is test_telemetry_program.c.
+"""
+
+import html.parser
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+sys.dont_write_bytecode = True
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
+sys.path.insert(0, os.path.join(TOP, "tools"))
+from testrun import unit  # noqa: E402  pylint: disable=wrong-import-position
+sys.path.insert(0, os.path.join(TOP, "app/test/harness"))
+from watched import Watched  # noqa: E402  pylint: disable=wrong-import-position
+
+SUITE = "map"
+WITH_EAL = os.path.join(TOP, "tools/with-eal.sh")
+FASTMEM_MAP = os.path.join(TOP, "usertools/fastmem-map")
+PROGRAM = os.path.abspath(sys.argv[1])
+SVG = "{http://www.w3.org/2000/svg}"
+GRANULE, CELL = 65536, 14
+
+
+def run(*arguments):
+    return subprocess.run([FASTMEM_MAP, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, check=False)
+
+
+class Tables(html.parser.HTMLParser):
+    """The rows of a page's tables."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tables, self.cell = [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.cell = ""
+
+    def handle_data(self, data):
+        if self.cell is not None:
+            self.cell += data
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append(self.cell)
+            self.cell = None
+
+
+def runs(svg):
+    """(owner, taken slots, pixels, title) of each run of granules in a picture."""
+    for group in xml.etree.ElementTree.fromstring(svg).iter(SVG + "g"):
+        if group.get("class") == "run":
+            yield (group.get("data-owner"), int(group.get("data-taken")),
+                   sum(int(rect.get("width")) for rect in group.iter(SVG + "rect")),
+                   group.find(SVG + "title").text)
+
+
+class Map(unittest.TestCase):
+    def setUp(self):
+        self.process = Watched([WITH_EAL, "--no-huge", "--memory", "128", PROGRAM])
+        self.prefix = ["-f", self.process.prefix]
+
+    def tearDown(self):
+        self.assertEqual(self.process.end(), 0)
+
+    def drawn(self, *arguments):
+        done = run(*self.prefix, *arguments)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
+    def test_the_cells_are_the_objects(self):
+        # Caches are empty after a trim, but for what the thread needs to do it.
+        self.process.tell("take 16384 100")
+        self.process.tell("trim")
+        found = {}
+        for owner, taken, _, _ in runs(self.drawn("--svg")):
+            found[owner] = found.get(owner, 0) + taken
+        del found[""]
+        self.assertEqual(found, {"64 bytes": 1000, "4096 bytes": 10, "16384 bytes": 100,
+                                 "pool sessions": 7})
+
+    def test_the_cells_are_as_wide_as_the_memory(self):
+        self.process.tell("take 16384 100")
+        pixels = sum(width for _, _, width, _ in runs(self.drawn("--svg")))
+        backing = json.loads(self.process.tell("stats"))["bytes_backing"]
+        self.assertEqual(pixels, backing // GRANULE * CELL)
+
+    def test_a_title_tells_of_a_slab(self):
+        titles = [title for owner, _, _, title in runs(self.drawn("--svg")) if owner == "4096 bytes"]
+        for title in titles:
+            self.assertRegex(title, r"^0x[0-9a-f]+: slab of 4096 bytes, \d+ KiB, \d+ of \d+ slots")
+
+    def test_a_fuller_slab_is_darker(self):
+        def fill():
+            root = xml.etree.ElementTree.fromstring(self.drawn("--svg"))
+            return [int(group.find(SVG + "rect").get("fill")[1:3], 16) +
+                    int(group.find(SVG + "rect").get("fill")[3:5], 16) +
+                    int(group.find(SVG + "rect").get("fill")[5:7], 16)
+                    for group in root.iter(SVG + "g")
+                    if group.get("data-owner") == "pool sessions"]
+        before = fill()
+        self.assertEqual(len(before), 1)
+        self.assertLess(before[0], 3 * 255)
+
+    def test_the_tables_say_the_same(self):
+        self.process.tell("trim")
+        text = self.drawn()
+        owners, chunks = Tables(text).tables
+        self.assertEqual(owners[0], ["size or pool", "slabs", "bytes", "slots in use or cached", "slots"])
+        rows = {row[0]: row for row in owners[1:]}
+        self.assertEqual(rows["64 bytes"][3], "1000")
+        self.assertEqual(rows["pool sessions"][3], "7")
+        backing = json.loads(self.process.tell("stats"))["bytes_backing"]
+        self.assertEqual(sum(int(row[2]) for row in chunks[1:]), backing)
+        pinned = ", ".join(row[4] for row in chunks[1:])
+        for what in ("1000 of 64 bytes", "10 of 4096 bytes", "7 of pool sessions"):
+            self.assertIn(what, pinned)
+
+    def test_the_page_needs_nothing_else(self):
+        text = self.drawn()
+        self.assertNotRegex(text, r"<script|<link|src=|href=|@import|url\(")
+
+    def test_each_colour_is_in_the_legend(self):
+        text = self.drawn("--svg")
+        for owner in {owner for owner, _, _, _ in runs(text)} - {""}:
+            self.assertIn("<text", text)
+            self.assertRegex(text, r">%s, empty to full</text>" % re.escape(owner))
+
+    def test_many_slabs_come_in_parts(self):
+        # Each of these has a slab of its own.
+        self.assertEqual(self.process.tell("take 65536 300"), "300")
+        found = [taken for owner, taken, _, _ in runs(self.drawn("--svg")) if owner == "65536 bytes"]
+        self.assertEqual(sum(found), 300)
+
+    def test_a_dump_is_drawn_as_the_process_was(self):
+        with tempfile.TemporaryDirectory() as folder:
+            dump, page = (os.path.join(folder, name) for name in ("dump.json", "map.html"))
+            self.assertEqual(self.drawn("--json", "-o", dump), "")
+            live = self.drawn()
+            done = run("--dump", dump, "-o", page)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+            with open(page, encoding="utf-8") as file:
+                self.assertEqual(file.read(), live)
+
+    def test_what_is_wrong_is_one_line(self):
+        with tempfile.NamedTemporaryFile(mode="w", suffix=".json") as file:
+            file.write('{"version": 1, "sockets": [{}]}')
+            file.flush()
+            for arguments, pattern in (
+                    (["-f", "no-such-prefix"], "no process with file prefix"),
+                    (["--dump", "/no/such/file"], "No such file"),
+                    (["--dump", file.name], "no dump of fastmem-map"),
+                    (["--dump", FASTMEM_MAP], "no dump of fastmem-map"),
+                    (self.prefix + ["-o", "/no/such/folder/map"], "No such file")):
+                done = run(*arguments)
+                self.assertEqual(done.returncode, 1)
+                self.assertRegex(done.stderr, r"^fastmem-map: [^\n]*%s[^\n]*\n$" % pattern)
+
+    @unittest.skipIf(shutil.which("chromium") is None, "there is no chromium")
+    def test_a_browser_shows_the_cells(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "map.html")
+            self.drawn("-o", path)
+            shown = subprocess.run(
+                ["chromium", "--headless", "--no-sandbox", "--disable-gpu",
+                 "--user-data-dir=" + folder, "--dump-dom", path],
+                check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                timeout=60).stdout
+            svg = re.search(r"<svg.*</svg>", shown, re.DOTALL)[0]
+            self.assertEqual(list(runs(svg)), list(runs(self.drawn("--svg"))))
+
+
+if __name__ == "__main__":
+    del sys.argv[1:]
+    sys.exit(unit.main())
