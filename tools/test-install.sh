@@ -47,7 +47,8 @@ has_files() {
 
 	for f in include/rte_fastmem.h include/rte_fastmem_replace.h bin/dpdk-fastmem-perf bin/dpdk-fastmem-record \
 		bin/fastmem-map bin/fastmem-run bin/fastmem-top \
-		share/man/man1/fastmem-run.1 share/bash-completion/completions/fastmem-run; do
+		share/man/man1/fastmem-run.1 share/bash-completion/completions/fastmem-run \
+		share/dpdk/telemetry-endpoints/fastmem.py share/fastmem/fastmem-dashboard.json; do
 		[ -e "$prefix/$f" ] || { echo "not installed: $f"; return 1; }
 	done
 	for f in librte_fastmem.so librte_fastmem.a librte_fastmem.pc librte_fastmem_debug.so \

@@ -162,7 +162,7 @@ class Trace(unittest.TestCase):
         self.assertGreater(recycled["n"], 0)
 
     def test_an_error_that_checking_reports_is_there(self):
-        self.start(level="full,abort=no,leaks=no")
+        self.start(level="full,on-error=continue,leaks=no")
         self.process.tell("twice")
         error, = self.named(self.events(), "error")
         self.assertEqual([error[name] for name in ("error", "size", "pool")], [3, 100, ""])
