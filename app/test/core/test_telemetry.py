@@ -80,7 +80,7 @@ class Telemetry(unittest.TestCase):
         listed = [name for name in self.primary.ask("/") if name.startswith("/fastmem/")]
         self.assertEqual(sorted(listed), sorted("/fastmem/" + name for name in (
             "info", "classes", "class", "pools", "pool", "threads", "thread", "processes",
-            "chunks", "slabs")))
+            "chunks", "slabs", "leaks")))
         for name in listed:
             # Before 23.03 the answer is the text, then an object with it.
             text = self.primary.ask("/help," + name)
@@ -178,6 +178,21 @@ class Telemetry(unittest.TestCase):
         told = self.primary.ask("/fastmem/pool,sessions")
         self.assertEqual(found["sessions"], told["in_use"] + told["in_caches"])
 
+    def test_leaks_are_told_by_place(self):
+        checked = primary("full,leaks=no")
+        lines, part = [], None
+        while part is None or part:
+            part = checked.ask("/fastmem/leaks,%d" % len(lines))
+            self.assertLessEqual(len(part), 64)
+            lines += part
+        self.assertLess(max(map(len, lines)), 128)
+        text = "\n".join(lines)
+        # main() has called what allocates them.
+        self.assertRegex(text, r"\d+ bytes in 1010 objects of 64 to 4096, process %d[^#]*"
+                               r"(    #[^\n]*\n(      [^\n]*\n)?)*    #\d+ main" % checked.pid)
+        self.assertRegex(text, r"1400 bytes in 7 objects of 200, pool sessions")
+        self.assertEqual(checked.end(), 0)
+
     def test_the_dump_has_the_same_figures(self):
         lines = [self.primary.tell("dump")]
         while lines[-1] != "end":
@@ -197,6 +212,7 @@ class Telemetry(unittest.TestCase):
                 ("/fastmem/thread,4294967295", "4294967295"),
                 ("/fastmem/chunks", "''"), ("/fastmem/chunks,77", "'77'"),
                 ("/fastmem/chunks,0,x", "'x'"), ("/fastmem/slabs", "''"),
+                ("/fastmem/leaks,x", "'x'"), ("/fastmem/leaks", "RTE_FASTMEM_DEBUG"),
                 ("/fastmem/slabs,64", "'64'"), ("/fastmem/slabs,0x", "'0x'"),
                 ("/fastmem/slabs,0x1000", "'0x1000'"), ("/fastmem/slabs,0x0", "'0x0'"),
                 ("/fastmem/slabs,0xffffffffffffffff", "'0xffffffffffffffff'"), ("/fastmem/info,x", "'x'"),

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <link.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,12 +38,10 @@
 /* The unsigned type is "u64" in 22.11 and "uint" since 23.03; "int" has 32 bits there, and 64 since. */
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
 #define TEL_UINT RTE_TEL_UINT_VAL
-#define tel_dict_uint rte_tel_data_add_dict_uint
 #define tel_array_uint rte_tel_data_add_array_uint
 #define tel_int(value) (value)
 #else
 #define TEL_UINT RTE_TEL_U64_VAL
-#define tel_dict_uint rte_tel_data_add_dict_u64
 #define tel_array_uint rte_tel_data_add_array_u64
 #define tel_int(value) ((int)RTE_MAX(value, (int64_t)INT32_MIN))
 #endif
@@ -53,28 +50,6 @@
 static struct fastmem_life_guard guard;
 static bool ended; /* under life_lock */
 
-void
-fastmem_telemetry_add_container(struct rte_tel_data *d, const char *name, struct rte_tel_data *value)
-{
-	if (rte_tel_data_add_dict_container(d, name, value, 0) != 0)
-		rte_tel_data_free(value);
-}
-
-void
-fastmem_telemetry_add(struct rte_tel_data *d, const char *name, uint64_t value)
-{
-	tel_dict_uint(d, name, value);
-}
-
-void
-fastmem_telemetry_add_address(struct rte_tel_data *d, const void *address)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%p", address);
-	rte_tel_data_add_dict_string(d, "address", text);
-}
-
 static void
 add_signed(struct rte_tel_data *d, const char *name, int64_t value)
 {
@@ -82,52 +57,6 @@ add_signed(struct rte_tel_data *d, const char *name, int64_t value)
 		add(d, name, value);
 	else
 		rte_tel_data_add_dict_int(d, name, tel_int(value));
-}
-
-/* Before anything else is in d. Returns 0, as for EAL this is an answer. */
-int
-fastmem_telemetry_refuse(struct rte_tel_data *d, const char *format, ...)
-{
-	char text[RTE_TEL_MAX_STRING_LEN];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	rte_tel_data_start_dict(d);
-	rte_tel_data_add_dict_string(d, "error", text);
-	return 0;
-}
-
-/* The number at *params, and what comes behind a comma. False: there is no number. */
-bool
-fastmem_telemetry_number(const char **params, uint64_t *n)
-{
-	const char *at = *params;
-	char *end;
-
-	if (at == NULL || *at < '0' || *at > '9')
-		return false;
-	errno = 0;
-	*n = strtoull(at, &end, 10);
-	if (errno != 0 || (*end != '\0' && *end != ','))
-		return false;
-	*params = *end == ',' ? end + 1 : NULL;
-	return true;
-}
-
-/* The only parameter: a number, from which on a list goes. Without it: 0. */
-bool
-fastmem_telemetry_first(const char *params, uint64_t *first)
-{
-	*first = 0;
-	return params == NULL || *params == '\0' || (next_number(&params, first) && params == NULL);
-}
-
-int
-fastmem_telemetry_refuse_first(struct rte_tel_data *d, const char *params)
-{
-	return refuse(d, "'%s' is no number of a first entry", params);
 }
 
 static const char *
@@ -429,6 +358,9 @@ static const struct command {
 		"Chunks of a socket, 64 at most. Parameters: socket, number of the first (default 0)" },
 	{ "/fastmem/slabs", fastmem_telemetry_slabs,
 		"Slabs and free runs of a chunk, 64 at most. Parameters: address of the first" },
+	{ "/fastmem/leaks", fastmem_telemetry_leaks,
+		"Live objects by place of allocation, 64 lines at most. "
+		"Parameters: number of the first (default 0)" },
 };
 
 /* In a thread of EAL's. While it is at work, fastmem does not end. */

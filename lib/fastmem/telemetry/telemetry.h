@@ -19,7 +19,7 @@
  */
 #define FASTMEM_TELEMETRY_AT_ONCE 64
 
-/* telemetry.c */
+/* telemetry_reply.c */
 void fastmem_telemetry_add(struct rte_tel_data *d, const char *name, uint64_t value);
 void fastmem_telemetry_add_address(struct rte_tel_data *d, const void *address);
 void fastmem_telemetry_add_container(struct rte_tel_data *d, const char *name,
@@ -33,5 +33,8 @@ bool fastmem_telemetry_first(const char *params, uint64_t *first);
 /* telemetry_chunks.c */
 int fastmem_telemetry_chunks(const char *params, struct rte_tel_data *d);
 int fastmem_telemetry_slabs(const char *params, struct rte_tel_data *d);
+
+/* telemetry_leaks.c */
+int fastmem_telemetry_leaks(const char *params, struct rte_tel_data *d);
 
 #endif /* TELEMETRY_H */
