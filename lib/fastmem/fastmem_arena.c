@@ -19,6 +19,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include <rte_cycles.h>
@@ -114,6 +115,36 @@ chunk_least(unsigned int n)
 	return chunk_size(n - RTE_MIN(n, ZONES_BEHIND));
 }
 
+/* The limit keeps the arena from growing by so many granules. */
+static void
+tell_limit(const struct fastmem_arena *arena, uint32_t n)
+{
+	static uint64_t last; /* atomic */
+	const uint64_t limit = __atomic_load_n(&arena->limit, __ATOMIC_RELAXED);
+	const uint64_t bytes = (uint64_t)n << RTE_FASTMEM_GRANULE_SHIFT;
+
+	FASTMEM_TRACE(limit, arena->socket_id, bytes, limit);
+	if (fastmem_log_due(&last))
+		FASTMEM_LOG(NOTICE, "socket %d: no more memory (%" PRIu64 " KiB), as its limit is %"
+			PRIu64 " KiB and it has %" PRIu64 " KiB. Raise it by rte_fastmem_set_limit(), "
+			"or see who has them: rte_fastmem_dump(), fastmem-top", arena->socket_id,
+			bytes >> 10, limit >> 10, fastmem_arena_bytes(arena) >> 10);
+}
+
+/* EAL does. */
+static void
+tell_refused(const struct fastmem_arena *arena, uint32_t n)
+{
+	static uint64_t last; /* atomic */
+
+	if (fastmem_log_due(&last))
+		FASTMEM_LOG(WARNING, "socket %d: EAL has no more memory (%" PRIu64 " KiB) beside the %"
+			PRIu64 " KiB of fastmem. Give it more (huge pages, -m, --socket-mem, "
+			"--socket-limit), or see who has them: rte_fastmem_dump(), fastmem-top",
+			arena->socket_id, (uint64_t)n << (RTE_FASTMEM_GRANULE_SHIFT - 10),
+			fastmem_arena_bytes(arena) >> 10);
+}
+
 /*
  * Add a chunk of at least min, and if possible of want granules. flags: of memzones. A chunk
  * that is smaller than the number of zones suggests counts as short. Few may be, so that a
@@ -130,8 +161,7 @@ chunk_add_between(struct fastmem_arena *arena, uint32_t min, uint64_t want, unsi
 	int ret;
 
 	if (most < min) {
-		FASTMEM_TRACE(limit, arena->socket_id,
-			(uint64_t)min << RTE_FASTMEM_GRANULE_SHIFT, arena->limit);
+		tell_limit(arena, min);
 		return -ENOMEM;
 	}
 	n = whole_pages(RTE_MAX(want, (uint64_t)least));
@@ -232,6 +262,8 @@ grow_for(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 		fastmem_refusal_end(&arena->refusal);
 	else
 		fastmem_refusal_note(&arena->refusal, min);
+	if (ret != 0 && fastmem_arena_room(arena) >= min)
+		tell_refused(arena, min);
 	return ret;
 }
 
@@ -262,8 +294,13 @@ fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 	const uint32_t min = n + align - 1;
 	int ret = 0;
 
-	if (!fastmem_arena_may_grow(arena, n, align, rte_get_timer_cycles()))
-		return fastmem_has_run(arena, n, align) ? 0 : -ENOMEM;
+	if (!fastmem_arena_may_grow(arena, n, align, rte_get_timer_cycles())) {
+		if (fastmem_has_run(arena, n, align))
+			return 0;
+		if (fastmem_arena_room(arena) < min)
+			tell_limit(arena, min);
+		return -ENOMEM;
+	}
 	if (!fastmem_may_call_eal()) {
 		extend_without_eal(arena);
 		return fastmem_has_run(arena, n, align) ? 0 : -ENOMEM;

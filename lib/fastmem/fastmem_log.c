@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_log.h>
 
 #include "fastmem_private.h"
@@ -76,6 +77,21 @@ fastmem_log(uint32_t level, const char *format, ...)
 	else
 		rte_vlog(level, fastmem_logtype, format, ap);
 	va_end(ap);
+}
+
+uint32_t fastmem_log_every_ms = 10000;
+
+/* Whether a line is due that is written once in a while. last: of this line alone, and 0 at first. */
+bool
+fastmem_log_due(uint64_t *last)
+{
+	uint64_t now = rte_get_timer_cycles(), then = __atomic_load_n(last, __ATOMIC_RELAXED);
+
+	if (then != 0 && now - then < fastmem_log_every_ms * rte_get_timer_hz() / 1000)
+		return false;
+	/* A number and no more: of several threads, one writes the line. */
+	return __atomic_compare_exchange_n(last, &then, now, false, __ATOMIC_RELAXED,
+		__ATOMIC_RELAXED);
 }
 
 /* An object is freed without fastmem. Where EAL has ended first, the program is told, once. */

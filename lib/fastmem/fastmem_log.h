@@ -28,6 +28,10 @@ __rte_internal
 void fastmem_log(uint32_t level, const char *format, ...) __rte_format_printf(2, 3);
 void fastmem_log_ignored(void);
 
+/* Of lines that each call may come to: one in so many milliseconds. Tests set it. */
+extern uint32_t fastmem_log_every_ms;
+bool fastmem_log_due(uint64_t *last);
+
 #define FASTMEM_LATER_BYTES 1000
 
 /* What is done when no lock is held: lines of the log are written. Of the calling thread only. */

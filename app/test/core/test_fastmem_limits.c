@@ -8,6 +8,7 @@
 
 #include <rte_lcore.h>
 
+#include "fastmem_log.h"
 #include "test_fastmem.h"
 
 #define MAX_OBJECTS 40000
@@ -204,6 +205,62 @@ nogrow_never_reserves(void)
 	return TEST_SUCCESS;
 }
 
+/* Allocate as long as there is memory, so many times. */
+static void
+fill_again(unsigned int times)
+{
+	static void *objects[4096];
+	unsigned int n;
+
+	while (times-- > 0) {
+		n = fill_up(objects, RTE_DIM(objects), 65536);
+		rte_fastmem_free_bulk(objects, n);
+		rte_fastmem_trim(0, SOCKET_ID_ANY);
+	}
+}
+
+static int
+a_limit_reached_is_logged_once_in_a_while(void)
+{
+	const uint32_t every_ms = fastmem_log_every_ms;
+	unsigned int seldom, often;
+
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, 1 << 20), 0);
+	fastmem_log_every_ms = 0;
+	log_begin();
+	fill_again(3);
+	often = log_end("rte_fastmem_set_limit()");
+	fastmem_log_every_ms = 3600 * 1000;
+	log_begin();
+	fill_again(3);
+	seldom = log_end("rte_fastmem_set_limit()");
+	fastmem_log_every_ms = every_ms;
+	TEST_ASSERT(often >= 3, "%u lines", often);
+	TEST_ASSERT_EQUAL(seldom, 0);
+	return TEST_SUCCESS;
+}
+
+static int
+memory_that_eal_refuses_is_logged_with_what_to_do(void)
+{
+	const uint32_t every_ms = fastmem_log_every_ms;
+	unsigned int n, success;
+
+	fastmem_log_every_ms = 0;
+	log_begin();
+	rte_fastmem_free(rte_fastmem_alloc(65536, 0, 0));
+	success = log_end("");
+	refuse_from(0);
+	log_begin();
+	fill_again(1);
+	n = log_end("Give it more");
+	refuse_nothing();
+	fastmem_log_every_ms = every_ms;
+	TEST_ASSERT_EQUAL(success, 0, "growth is no news");
+	TEST_ASSERT(n > 0);
+	return TEST_SUCCESS;
+}
+
 static const struct test_case cases[] = {
 	TEST_CASE(the_default_is_no_limit),
 	TEST_CASE(a_limit_can_be_read_back),
@@ -215,6 +272,8 @@ static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(reserved_memory_serves_without_growth),
 	TEST_CASE(reserve_that_fails_keeps_what_it_got),
 	TEST_CASE(nogrow_never_reserves),
+	TEST_CASE_UNCHECKED(a_limit_reached_is_logged_once_in_a_while),
+	TEST_CASE_UNCHECKED(memory_that_eal_refuses_is_logged_with_what_to_do),
 	TEST_CASES_END
 };
 
