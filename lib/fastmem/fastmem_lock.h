@@ -33,6 +33,7 @@
 	LOCK(POOLS) /* ctl.pools_lock */ \
 	LOCK(QUEUE) /* local: of the objects of a pool that wait for a grace period */ \
 	LOCK(POOL_GROW) /* pool.grow */ \
+	LOCK(GROWING) /* local, in the preloaded library: of a mempool that grows */ \
 	LOCK(LEAVING) /* debug.leaving */ \
 	LOCK(THREADS) /* local: threads_lock */ \
 	LOCK(CACHES) /* pool.caches */ \

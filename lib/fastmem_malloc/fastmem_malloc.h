@@ -160,12 +160,15 @@ void fastmem_malloc_report_pages(FILE *f);
 /* fastmem_malloc_mempool.c */
 bool fastmem_malloc_read_mempools(const char *text);
 bool fastmem_malloc_serves_mempools(void);
+bool fastmem_malloc_has_mempools(void);
 bool fastmem_malloc_is_replaced(const struct rte_mempool *mp);
 void fastmem_malloc_register_mempools(void);
 
 /* fastmem_malloc_grow.c */
 const struct mempool_fastmem_grow *fastmem_malloc_grow_begin(struct rte_mempool *mp);
 void fastmem_malloc_grow_end(struct rte_mempool *mp);
+void fastmem_malloc_grow_ready(struct rte_mempool *mp);
+void fastmem_malloc_grow_forked(void);
 int fastmem_malloc_grow_populate(struct rte_mempool *mp);
 
 /* fastmem_malloc_mempool_report.c */

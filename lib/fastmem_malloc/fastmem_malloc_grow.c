@@ -28,29 +28,33 @@
 
 #define FEW 64 /* objects to begin with; the typed pool makes no less than a slab of them */
 
-/* Of a mempool that this process has made. */
+/*
+ * Of a mempool that this process has made, which is the primary: the functions of a typed pool are
+ * called in its creator, or for it in the primary, and rte_mempool's lists have no lock.
+ *
+ * The lock is held while an object is added. So once fastmem_malloc_grow_end() has had it, nobody
+ * adds objects to a mempool that is being freed; for a typed pool that is still there, the next
+ * mempool with this place is not its own.
+ */
 struct growing {
 	struct growing *next; /* never changes */
-	struct rte_mempool *mp; /* NULL: of none. Atomic */
+	struct rte_mempool *mp; /* NULL: of none. Atomic, written under lock */
 	struct mempool_fastmem_grow how;
-	bool live; /* its first objects are there; written before others know of the mempool */
-	rte_mempool_obj_cb_t *init; /* likewise */
+	pthread_mutex_t lock;
+	uint32_t size; /* of the mempool */
+	bool live; /* its first objects are there. Under lock */
+	rte_mempool_obj_cb_t *init; /* written before others know of the mempool */
 };
 
 static struct growing *all_growing; /* atomic: pushed to, never popped from */
 static pthread_mutex_t growing_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Under pool.grow: nobody else adds objects. */
 static void
-add_object(struct rte_fastmem_pool *pool __rte_unused, void *arg, void *obj, rte_iova_t iova,
-		uint32_t index)
+insert_object(const struct growing *g, void *obj, rte_iova_t iova, uint32_t index)
 {
-	const struct growing *g = arg;
 	struct rte_mempool_objhdr *hdr = RTE_PTR_SUB(obj, sizeof(*hdr));
 	struct rte_mempool *mp = g->mp;
 
-	if (!g->live)
-		return; /* rte_mempool does so itself */
 	hdr->mp = mp;
 	hdr->iova = mp->flags & RTE_MEMPOOL_F_NO_IOVA_CONTIG ? RTE_BAD_IOVA : iova;
 	STAILQ_INSERT_TAIL(&mp->elt_list, hdr, next);
@@ -58,6 +62,18 @@ add_object(struct rte_fastmem_pool *pool __rte_unused, void *arg, void *obj, rte
 	__atomic_store_n(&mp->populated_size, mp->populated_size + 1, __ATOMIC_RELAXED);
 	if (g->init != NULL)
 		g->init(mp, NULL, obj, index);
+}
+
+/* Under pool.grow: nobody else adds objects. The first ones rte_mempool adds itself. */
+static void
+add_object(struct rte_fastmem_pool *pool, void *arg, void *obj, rte_iova_t iova, uint32_t index)
+{
+	struct growing *g = arg;
+
+	fastmem_local_lock(&g->lock, FASTMEM_LOCK_GROWING);
+	if (g->live && mempool_fastmem_is_of(g->mp, pool))
+		insert_object(g, obj, iova, index);
+	fastmem_local_unlock(&g->lock);
 }
 
 static struct growing *
@@ -71,39 +87,86 @@ growing_of(const struct rte_mempool *mp)
 	return g;
 }
 
-/* How a mempool that is about to be populated grows. NULL: no memory to note it. */
-const struct mempool_fastmem_grow *
-fastmem_malloc_grow_begin(struct rte_mempool *mp)
+static void
+growing_set(struct growing *g, struct rte_mempool *mp)
 {
-	struct growing *g;
-
-	fastmem_local_lock(&growing_lock, FASTMEM_LOCK_RECORDS);
-	g = growing_of(NULL);
-	if (g == NULL) {
-		g = calloc(1, sizeof(*g));
-		if (g != NULL) {
-			g->next = all_growing;
-			__atomic_store_n(&all_growing, g, __ATOMIC_RELEASE);
-		}
-	}
-	if (g != NULL) {
-		g->how = (struct mempool_fastmem_grow){ FEW, add_object, g };
-		g->live = false;
-		g->init = NULL;
-		__atomic_store_n(&g->mp, mp, __ATOMIC_RELAXED);
-	}
-	fastmem_local_unlock(&growing_lock);
-	return g != NULL ? &g->how : NULL;
+	fastmem_local_lock(&g->lock, FASTMEM_LOCK_GROWING);
+	g->live = false;
+	g->init = NULL;
+	g->size = mp != NULL ? mp->size : 0;
+	__atomic_store_n(&g->mp, mp, __ATOMIC_RELAXED);
+	fastmem_local_unlock(&g->lock);
 }
 
-/* It does not, or not any more. */
+/* It does not grow, or not any more. */
 void
 fastmem_malloc_grow_end(struct rte_mempool *mp)
 {
 	struct growing *g = growing_of(mp);
 
 	if (g != NULL)
-		__atomic_store_n(&g->mp, NULL, __ATOMIC_RELAXED);
+		growing_set(g, NULL);
+}
+
+static struct growing *
+growing_make(void)
+{
+	struct growing *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		return NULL;
+	g->how = (struct mempool_fastmem_grow){ FEW, add_object, g };
+	pthread_mutex_init(&g->lock, NULL);
+	g->next = all_growing;
+	__atomic_store_n(&all_growing, g, __ATOMIC_RELEASE);
+	return g;
+}
+
+/*
+ * How a mempool that is about to be populated grows. NULL: not at all, as this is a secondary
+ * process or there is no memory to note it.
+ */
+const struct mempool_fastmem_grow *
+fastmem_malloc_grow_begin(struct rte_mempool *mp)
+{
+	struct growing *g;
+
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return NULL;
+	fastmem_local_lock(&growing_lock, FASTMEM_LOCK_RECORDS);
+	fastmem_malloc_grow_end(mp); /* one that another process has freed was here */
+	g = growing_of(NULL);
+	if (g == NULL)
+		g = growing_make();
+	if (g != NULL)
+		growing_set(g, mp);
+	fastmem_local_unlock(&growing_lock);
+	return g != NULL ? &g->how : NULL;
+}
+
+/* Its first objects are there. Others are told of it next, and may look at all. */
+void
+fastmem_malloc_grow_ready(struct rte_mempool *mp)
+{
+	struct growing *g = growing_of(mp);
+
+	if (g == NULL)
+		return;
+	fastmem_local_lock(&g->lock, FASTMEM_LOCK_GROWING);
+	mp->size = g->size;
+	g->live = true;
+	fastmem_local_unlock(&g->lock);
+}
+
+/* In a forked process: a thread that is not here may have had the locks. */
+void
+fastmem_malloc_grow_forked(void)
+{
+	struct growing *g;
+
+	pthread_mutex_init(&growing_lock, NULL);
+	for (g = all_growing; g != NULL; g = g->next)
+		pthread_mutex_init(&g->lock, NULL);
 }
 
 static bool
@@ -117,7 +180,6 @@ int
 fastmem_malloc_grow_populate(struct rte_mempool *mp)
 {
 	uint32_t size = mp->size;
-	struct growing *g;
 	int ret;
 
 	if (!grows(mp))
@@ -127,15 +189,15 @@ fastmem_malloc_grow_populate(struct rte_mempool *mp)
 	mp->size = size;
 	if (ret < 0)
 		return ret;
-	g = growing_of(mp);
-	if (g != NULL)
-		g->live = true;
 	if (fastmem_malloc_config.count)
 		fastmem_malloc_note_mempool(mp);
 	return size;
 }
 
-/* Returns 0, or a negative errno if there is no memory for all objects. */
+/*
+ * Returns 0, or a negative errno if there is no memory for all objects. In a secondary process all
+ * objects are made, by the primary, whose lists tell of memory when someone looks there.
+ */
 static int
 grow_whole(struct rte_mempool *mp)
 {
@@ -143,6 +205,8 @@ grow_whole(struct rte_mempool *mp)
 
 	if (!grows(mp))
 		return 0;
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return mempool_fastmem_grow_objects(mp);
 	fastmem_local_lock(&growing_lock, FASTMEM_LOCK_RECORDS);
 	if (grows(mp))
 		ret = mempool_fastmem_grow_whole(mp);
@@ -209,21 +273,28 @@ find_rx_queue_setup(const void *caller)
 	if (found == NULL && dladdr(caller, &info) != 0) {
 		handle = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
 		found = handle != NULL ? dlsym(handle, "rte_eth_rx_queue_setup") : NULL;
+		if (handle != NULL)
+			dlclose(handle); /* the caller is in it, or needs it */
 	}
 	return (rx_queue_setup_t *)(uintptr_t)found;
 }
 
+/*
+ * Without one mempool, a queue has one for each segment of a packet, or one for each size. Whether
+ * it uses them depends on offloads of the port as well, which does not matter here.
+ */
 static int
-grow_segments(const struct rte_eth_rxconf *conf)
+grow_several(const struct rte_eth_rxconf *conf)
 {
 	unsigned int i;
 	int ret = 0;
 
-	if (conf == NULL || conf->rx_seg == NULL ||
-			(conf->offloads & RTE_ETH_RX_OFFLOAD_BUFFER_SPLIT) == 0)
+	if (conf == NULL)
 		return 0;
-	for (i = 0; i < conf->rx_nseg && ret == 0; i++)
+	for (i = 0; conf->rx_seg != NULL && i < conf->rx_nseg && ret == 0; i++)
 		ret = grow_whole(conf->rx_seg[i].split.mp);
+	for (i = 0; conf->rx_mempools != NULL && i < conf->rx_nmempool && ret == 0; i++)
+		ret = grow_whole(conf->rx_mempools[i]);
 	return ret;
 }
 
@@ -234,8 +305,8 @@ rte_eth_rx_queue_setup(uint16_t port_id, uint16_t queue_id, uint16_t nb_desc, un
 	rx_queue_setup_t *setup = find_rx_queue_setup(__builtin_return_address(0));
 	int ret = grow_whole(mp);
 
-	if (ret == 0)
-		ret = grow_segments(conf);
+	if (ret == 0 && mp == NULL)
+		ret = grow_several(conf);
 	if (ret == 0 && setup == NULL)
 		ret = -ENOTSUP;
 	return ret == 0 ? setup(port_id, queue_id, nb_desc, socket_id, conf, mp) : ret;

@@ -32,6 +32,7 @@
 
 /* RTE_FASTMEM_MEMPOOL. Written while the environment is read; later on, found only. */
 static enum { MEMPOOLS_OFF, MEMPOOLS_ON, MEMPOOLS_GROW, MEMPOOLS_LISTED } mode;
+static bool has_mempools; /* atomic */
 static struct pattern {
 	struct pattern *next;
 	bool found; /* a mempool has such a name. Atomic */
@@ -163,6 +164,13 @@ is_registered(void)
 		fastmem_malloc_counts_mempools(OPS_INDEX, mempool_fastmem_ops.dequeue);
 }
 
+/* Whether there has been a mempool of fastmem's, which may still be there. */
+bool
+fastmem_malloc_has_mempools(void)
+{
+	return __atomic_load_n(&has_mempools, __ATOMIC_RELAXED);
+}
+
 /* Give it the ops of fastmem's; where that cannot be, it stays what it is. */
 static void
 take(struct rte_mempool *mp)
@@ -177,8 +185,11 @@ take(struct rte_mempool *mp)
 		ret = mempool_fastmem_take(mp, mode == MEMPOOLS_GROW ?
 			fastmem_malloc_grow_begin(mp) : NULL);
 	}
-	if (ret == 0)
+	if (ret == 0) {
+		/* Relaxed: who calls rte_fastmem_deinit() meanwhile ends what it may not. */
+		__atomic_store_n(&has_mempools, true, __ATOMIC_RELAXED);
 		return;
+	}
 	fastmem_malloc_grow_end(mp);
 	mp->ops_index = before;
 	/* Of what nobody can do anything about, the report tells. */
@@ -206,7 +217,9 @@ fastmem_malloc_is_replaced(const struct rte_mempool *mp)
 static void
 on_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg)
 {
-	if (event == RTE_MEMPOOL_EVENT_DESTROY)
+	if (event == RTE_MEMPOOL_EVENT_READY)
+		fastmem_malloc_grow_ready(mp);
+	else if (event == RTE_MEMPOOL_EVENT_DESTROY)
 		fastmem_malloc_grow_end(mp);
 	mempool_fastmem_event(event, mp, arg);
 }

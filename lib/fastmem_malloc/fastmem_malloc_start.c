@@ -179,6 +179,7 @@ forked_child(void)
 	uint32_t at = __atomic_load_n(&stage, __ATOMIC_RELAXED);
 
 	fastmem_malloc_maintain_forked();
+	fastmem_malloc_grow_forked();
 	if (at == STAGE_START) /* by a thread that is not here */
 		set_stage(STAGE_WAIT);
 	else if (at == STAGE_SERVE)
@@ -386,7 +387,7 @@ rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
 
 		/* Another thread may have started it for rte_malloc() at that moment. */
 		if (ret == -EBUSY && (fastmem_malloc_stage() == STAGE_START ||
-				fastmem_malloc_stage() == STAGE_SERVE))
+				fastmem_malloc_stage() == STAGE_SERVE || fastmem_malloc_has_mempools()))
 			ret = init_once_more();
 		return ret;
 	}
@@ -396,14 +397,16 @@ rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
 	return init_once_more();
 }
 
-/* What rte_malloc() has given is there as well, and stays. */
+/* What rte_malloc() has given, and mempools, are there as well, and stay. */
 PUBLIC void
 rte_fastmem_deinit(void)
 {
-	if (fastmem_malloc_stage() != STAGE_SERVE) {
-		fastmem_malloc_eal()->fastmem_deinit();
-		return;
-	}
+	const bool serves = fastmem_malloc_stage() == STAGE_SERVE;
+
 	__atomic_store_n(&program_has_init, false, __ATOMIC_RELAXED);
-	MALLOC_LOG(INFO, "rte_fastmem_deinit(): rte_malloc() is served by fastmem, which stays");
+	if (serves || fastmem_malloc_has_mempools())
+		MALLOC_LOG(INFO, "rte_fastmem_deinit(): %s served by fastmem, which stays",
+			serves ? "rte_malloc() is" : "mempools are");
+	else
+		fastmem_malloc_eal()->fastmem_deinit();
 }

@@ -15,7 +15,8 @@
  *   leak       frees not all that it has
  *   peak       uses 64 MiB more than at its end; prints how much fastmem had then, and has after a while
  *   careless   reads what it has not written; prints how much of that was not zero
- *   mempools, count_mempools, many_mempools, grow_mempools, mempool_primary, mempool_secondary
+ *   mempools, count_mempools, many_mempools, own_fastmem, grow_mempools, mempool_primary,
+ *   mempool_secondary
  *              use mempools: see test_preload_mempools.c
  *   plain      nothing but what any program does
  *   busy       as plain; EAL ends while it has not come to what another process has asked for
@@ -141,6 +142,7 @@ play(const char *part)
 		{ "mempools", preload_use_mempools },
 		{ "count_mempools", preload_count_mempools },
 		{ "many_mempools", preload_make_many_mempools },
+		{ "own_fastmem", preload_own_fastmem },
 		{ "grow_mempools", preload_grow_mempools },
 		{ "mempool_primary", preload_share_a_mempool },
 		{ "mempool_secondary", preload_use_a_shared_mempool },

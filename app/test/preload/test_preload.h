@@ -39,6 +39,7 @@ int preload_rely_on_zeroes(void);
 int preload_use_mempools(void);
 int preload_count_mempools(void);
 int preload_make_many_mempools(void);
+int preload_own_fastmem(void);
 int preload_grow_mempools(void);
 int preload_share_a_mempool(void);
 int preload_use_a_shared_mempool(void);

@@ -7,6 +7,7 @@
  * the last object; for each a line tells whose ops it has then.
  */
 
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -309,6 +310,29 @@ preload_make_many_mempools(void)
 	return EXIT_SUCCESS;
 }
 
+/* A program that starts and ends fastmem itself, while its mempools are fastmem's. */
+int
+preload_own_fastmem(void)
+{
+	struct rte_mempool *mp = rte_mempool_create("mempool", 1000, SIZE, 32, 0, NULL, NULL, NULL, NULL,
+		rte_socket_id(), 0);
+	int (*init)(void);
+	void (*deinit)(void);
+
+	*(void **)&init = dlsym(RTLD_DEFAULT, "rte_fastmem_init");
+	*(void **)&deinit = dlsym(RTLD_DEFAULT, "rte_fastmem_deinit");
+	TEST_ASSERT(mp != NULL && init != NULL && deinit != NULL);
+	TEST_ASSERT(strcmp(ops_of(mp), "fastmem") == 0);
+	TEST_ASSERT_EQUAL(init(), 0);
+	TEST_ASSERT_EQUAL(init(), -EBUSY);
+	deinit();
+	TEST_CALL(use_all(mp));
+	TEST_ASSERT_EQUAL(init(), 0);
+	deinit();
+	rte_mempool_free(mp);
+	return EXIT_SUCCESS;
+}
+
 /* Mempools that are made for the worst case. */
 
 #define WORST 5000
@@ -413,6 +437,61 @@ all_are_found(void)
 	return 0;
 }
 
+/* One of the same name can be made again, and none of EAL's memzones is lost. */
+static int
+names_can_be_used_again(void)
+{
+	struct rte_mempool *mp;
+	unsigned int round;
+	size_t bytes;
+
+	for (round = 0; round < 3; round++) {
+		mp = make_marked("again", NULL);
+		TEST_ASSERT(mp != NULL, "%u: %s", round, rte_strerror(rte_errno));
+		bytes = 0;
+		rte_mempool_mem_iter(mp, count_bytes, &bytes);
+		rte_mempool_free(mp);
+		TEST_ASSERT(rte_memzone_lookup("MP_again_0") == NULL);
+	}
+	return 0;
+}
+
+/* As drivers that register the memory of all mempools. */
+static void
+look_at_memory(enum rte_mempool_event event, struct rte_mempool *mp, void *arg)
+{
+	if (event == RTE_MEMPOOL_EVENT_READY)
+		rte_mempool_mem_iter(mp, count_bytes, arg);
+}
+
+/* For drivers only, so not by name. */
+static int
+watch_mempools(const char *function, size_t *bytes)
+{
+	int (*call)(void (*)(enum rte_mempool_event, struct rte_mempool *, void *), void *);
+
+	*(void **)&call = dlsym(RTLD_DEFAULT, function);
+	TEST_ASSERT(call != NULL);
+	return call(look_at_memory, bytes);
+}
+
+static int
+who_is_told_of_mempools_finds_all(void)
+{
+	struct rte_mempool *mp;
+	size_t bytes = 0;
+
+	TEST_CALL(watch_mempools("rte_mempool_event_callback_register", &bytes));
+	mp = make_mbufs("told");
+	TEST_CALL(watch_mempools("rte_mempool_event_callback_unregister", &bytes));
+	TEST_ASSERT(mp != NULL);
+	TEST_ASSERT(bytes >= (size_t)WORST * 512, "%zu", bytes);
+	TEST_ASSERT_EQUAL(mp->populated_size, WORST);
+	TEST_CALL(all_are_mbufs(mp));
+	rte_mempool_free(mp);
+	return 0;
+}
+
 static int
 a_device_finds_all(void)
 {
@@ -457,6 +536,8 @@ preload_grow_mempools(void)
 	TEST_CALL(all_are_marked(mp));
 	rte_mempool_free(mp);
 	TEST_CALL(all_are_found());
+	TEST_CALL(names_can_be_used_again());
+	TEST_CALL(who_is_told_of_mempools_finds_all());
 	TEST_CALL(a_device_finds_all());
 	/* For the report. */
 	mp = make_mbufs("worst");

@@ -72,6 +72,11 @@ serves_them_alone() {
 		[ "$(by alone fastmem | wc -l)" -ge 9 ]
 }
 
+lets_the_program_have_fastmem() {
+	run own own_fastmem RTE_FASTMEM_MEMPOOL=on RTE_FASTMEM_MALLOC=off &&
+		run own own_fastmem RTE_FASTMEM_MEMPOOL=on
+}
+
 serves_some() {
 	run some mempools RTE_FASTMEM_MEMPOOL='mbufs,s?_sc,*stack,nosuch,own' || return 1
 	cat "$scratch/some.out" "$scratch/some.err"
@@ -212,6 +217,7 @@ promise mempools_of_each_kind_are_used_alike uses_all_kinds
 promise the_guide_lists_what_is_replaced_and_what_is_not guide_lists_them
 promise checking_finds_nothing checks_them
 promise mempools_are_served_without_rte_malloc serves_them_alone
+promise a_program_may_start_and_end_fastmem_itself lets_the_program_have_fastmem
 promise some_are_chosen_by_name serves_some
 promise one_is_chosen_by_a_list_of_one serves_one
 promise a_wrong_word_is_named refuses_what_is_no_word

@@ -39,7 +39,12 @@ uint32_t mempool_fastmem_objects(const struct rte_mempool *mp);
 /* Whether it is one of those that do not have all of their objects. */
 bool mempool_fastmem_grows(const struct rte_mempool *mp);
 
-/* Let it have all, and be none of those. Returns 0 or a negative errno. */
+/* Let it have all. Returns 0 or a negative errno. */
+int mempool_fastmem_grow_objects(struct rte_mempool *mp);
+/* The same, in the process that has made it; it is none of those from then on. */
 int mempool_fastmem_grow_whole(struct rte_mempool *mp);
+
+/* Whether a typed pool is that of the mempool. */
+bool mempool_fastmem_is_of(const struct rte_mempool *mp, const struct rte_fastmem_pool *pool);
 
 #endif /* MEMPOOL_FASTMEM_H */

@@ -320,16 +320,23 @@ tell_memory(struct rte_fastmem_pool *pool __rte_unused, void *arg,
 	t->last = memhdr;
 }
 
+/* But for what rte_mempool has reserved itself, which it gives back with the mempool. */
 static void
 forget_memory(struct rte_mempool *mp)
 {
+	struct rte_mempool_memhdr_list kept = STAILQ_HEAD_INITIALIZER(kept);
 	struct rte_mempool_memhdr *memhdr;
 
 	while ((memhdr = STAILQ_FIRST(&mp->mem_list)) != NULL) {
 		STAILQ_REMOVE_HEAD(&mp->mem_list, next);
+		if (memhdr->free_cb != NULL) {
+			STAILQ_INSERT_TAIL(&kept, memhdr, next);
+			continue;
+		}
 		rte_free(memhdr);
 		mp->nb_mem_chunks--;
 	}
+	STAILQ_CONCAT(&mp->mem_list, &kept);
 }
 
 /*
@@ -396,8 +403,7 @@ populate_own(struct transfer *t)
 		pool = make_pool(t->mp, 0, NULL);
 	if (pool == NULL)
 		return 0;
-	rte_fastmem_pool_mem_iter(pool, tell_memory, t);
-	if (t->failed) {
+	if (rte_fastmem_pool_mem_iter(pool, tell_memory, t) == 0 || t->failed) {
 		DRIVER_LOG(ERR, "no memory to describe that of mempool %s", t->mp->name);
 		forget_memory(t->mp);
 		rte_fastmem_pool_free(pool);
@@ -502,6 +508,19 @@ mempool_fastmem_objects(const struct rte_mempool *mp)
 	return rte_fastmem_pool_stats(pool_of(mp), &stats) == 0 ? stats.objects : 0;
 }
 
+bool
+mempool_fastmem_is_of(const struct rte_mempool *mp, const struct rte_fastmem_pool *pool)
+{
+	return pool_of(mp) == pool;
+}
+
+/* Returns 0 or a negative errno. */
+int
+mempool_fastmem_grow_objects(struct rte_mempool *mp)
+{
+	return rte_fastmem_pool_grow(pool_of(mp), mp->size);
+}
+
 /* Returns 0 or a negative errno. */
 int
 mempool_fastmem_grow_whole(struct rte_mempool *mp)
@@ -510,14 +529,13 @@ mempool_fastmem_grow_whole(struct rte_mempool *mp)
 		.mp = mp,
 		.io = (mp->flags & RTE_MEMPOOL_F_NO_IOVA_CONTIG) == 0,
 	};
-	int ret = rte_fastmem_pool_grow(pool_of(mp), mp->size);
+	int ret = mempool_fastmem_grow_objects(mp);
 
 	if (ret != 0)
 		return ret;
 	/* All of the memory, in place of what was there at first. */
 	forget_memory(mp);
-	rte_fastmem_pool_mem_iter(pool_of(mp), tell_memory, &t);
-	if (t.failed)
+	if (rte_fastmem_pool_mem_iter(pool_of(mp), tell_memory, &t) == 0 || t.failed)
 		return -ENOMEM;
 	mp->pool_config = NULL;
 	return 0;
