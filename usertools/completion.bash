@@ -10,6 +10,7 @@ _fastmem_options() { "$1" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+' | so
 _fastmem_values() {
 	case "$1 $2" in
 	'fastmem-run --check') echo 'light full sample=' ;;
+	'fastmem-run --mempools') echo 'on grow' ;;
 	fastmem-top\ -v|fastmem-top\ --view) echo 'sizes pools threads processes' ;;
 	esac
 }

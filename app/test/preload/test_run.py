@@ -101,6 +101,13 @@ class Run(unittest.TestCase):
                              r"RTE_FASTMEM_DEBUG='?%s'? " % level)
         self.served("fastmem", "--check=full,leaks=no")
 
+    def test_mempools_are_replaced_if_asked_for(self):
+        self.assertNotIn("RTE_FASTMEM_MEMPOOL", self.printed("--library", LIBRARY, PROGRAM))
+        for option, value in (("--mempools", "on"), ("--mempools=grow", "grow"), ("--mempools=mbufs", "mbufs,"),
+                              ("--mempools=mbufs,sess*", "'mbufs,sess*'"), ("--mempools=s?", "'s?'")):
+            self.assertIn("RTE_FASTMEM_MEMPOOL=%s " % value, self.printed("--library", LIBRARY, option, PROGRAM))
+        self.served("fastmem", "--mempools")
+
     def test_check_without_the_library_that_checks_is_refused(self):
         folder = os.path.join(self.scratch, "alone")
         os.mkdir(folder)
