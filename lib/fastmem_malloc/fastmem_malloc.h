@@ -84,7 +84,7 @@ struct fastmem_malloc_eal {
 	struct rte_fastmem_replace_heap heap;
 	int (*init)(int argc, char **argv);
 	int (*cleanup)(void);
-	void (*trace_save)(void);
+	int (*trace_save)(void);
 	void (*memzone_walk)(void (*fn)(const struct rte_memzone *mz, void *arg), void *arg);
 	const struct rte_memzone *(*memzone_reserve)(const char *name, size_t len, int socket_id,
 		unsigned int flags);

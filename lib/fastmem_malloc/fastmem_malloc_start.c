@@ -334,17 +334,19 @@ rte_eal_init(int argc, char **argv)
 
 static __thread bool in_cleanup;
 
-PUBLIC void
+PUBLIC int
 rte_trace_save(void)
 {
-	fastmem_malloc_eal()->trace_save();
+	int ret = fastmem_malloc_eal()->trace_save();
+
 	if (!in_cleanup)
-		return;
+		return ret;
 	if (fastmem_malloc_config.count)
 		fastmem_malloc_sample();
 	if (fastmem_malloc_stage() == STAGE_SERVE)
 		rte_fastmem_replace_forget(RTE_FASTMEM_REPLACE_ENDING);
 	set_stage(STAGE_ENDED);
+	return ret;
 }
 
 PUBLIC int
