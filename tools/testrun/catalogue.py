@@ -6,7 +6,8 @@
 A suite is declared where its cases are: in C by a struct test_suite and an array of TEST_CASE()s,
 in shell by "suite=NAME" and calls of promise or step, in Python by SUITE = "NAME" and calls of
 promise(), say() or check(), or by methods of unittest; in both also by a comment, "# cases: PATTERN...".
-What a name is computed from, stands for anything: such a case is a pattern.
+What a name is computed from, stands for anything: such a case is a pattern. A meson.build declares
+tests by test('NAME' or, where no name stands there, by a comment, "# tests: PATTERN...".
 """
 
 import difflib
@@ -26,6 +27,7 @@ PYTHON_CASE = re.compile(r"\.(?:promise|say|check)\(\s*f?\"([^\"]+)\"|^    def (
 DECLARED = re.compile(r"^\s*# cases: (.*)$", re.MULTILINE)
 COMPUTED = re.compile(r"\$\{[^}]*\}|\$\w+|%[sd]|\{[^}]*\}")
 UNNAMED = re.compile(r"[^A-Za-z0-9+.=*-]+")
+MESON_TESTS = re.compile(r"^\s*# tests: (.*)$", re.MULTILINE)
 MESON_TEST = re.compile(r"^\s*(?:test|benchmark)\('([\w-]+)'( \+)?", re.MULTILINE)
 
 
@@ -90,6 +92,8 @@ class Catalogue:
             if path.endswith("meson.build"):
                 self.test_patterns += [name + ("*" if more else "")
                                        for name, more in MESON_TEST.findall(text)]
+                self.test_patterns += [name for line in MESON_TESTS.findall(text)
+                                       for name in line.split()]
                 continue
             for suite in (c_suites if path.endswith(".c") else script_suites)(path, text):
                 self.suites[suite.name] = suite
