@@ -31,8 +31,7 @@ alloc_by(enum way way, void **objs, unsigned int n, size_t size)
 	case BY_SIZE:
 		return rte_fastmem_alloc_bulk(objs, n, size, 0, 0);
 	case BY_SOCKET:
-		return rte_fastmem_alloc_bulk_socket(objs, n, size, 0, 0,
-				rte_socket_id_by_idx(0));
+		return rte_fastmem_alloc_bulk_socket(objs, n, size, 0, 0, socket_with_memory());
 	default:
 		if (rte_fastmem_hlookup(size, 0, SOCKET_ID_ANY, &handle) != 0)
 			return -1;

@@ -46,6 +46,8 @@ int check_magazines(void);
 
 /* Whether EAL has memory of a socket's. Gives back what of fastmem's is free there. */
 bool socket_has_memory(int socket_id);
+/* The thread's own socket, or else any: one that fastmem has memory of, or could have. */
+int socket_with_memory(void);
 /* So much memory for objects in all, however many sockets there are: on one that has some. */
 int limit_in_all(size_t bytes);
 

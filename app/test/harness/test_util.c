@@ -54,8 +54,7 @@ socket_has_memory(int socket_id)
 	return has;
 }
 
-/* The thread's own socket, or else any: one that fastmem has memory of, or could have. */
-static int
+int
 socket_with_memory(void)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
