@@ -42,11 +42,14 @@ reserve_any(struct fastmem_ctl *ctl, const struct fastmem_tcache *t, uint64_t si
 	}
 	for (i = 0; i < ctl->n_sockets && size > 0; i++) {
 		struct fastmem_arena *arena = arena_near(ctl, t, i);
-		uint64_t had = fastmem_arena_bytes(arena);
+		uint64_t had = fastmem_arena_bytes(arena), has;
 
-		if (fastmem_arena_reserve(arena, had + size) == 0)
+		if (fastmem_arena_reserve(arena, size > UINT64_MAX - had ? UINT64_MAX :
+				had + size) == 0)
 			return 0;
-		size -= RTE_MIN(fastmem_arena_bytes(arena) - had, size);
+		has = fastmem_arena_bytes(arena);
+		if (has > had) /* another thread may trim it */
+			size -= RTE_MIN(has - had, size);
 	}
 	return size == 0 ? 0 : -ENOMEM;
 }

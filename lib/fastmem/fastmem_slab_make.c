@@ -63,6 +63,7 @@ fastmem_slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
 void
 fastmem_slab_release_empty(struct fastmem_bin *bin)
 {
+	FASTMEM_LOG_LATER;
 	uint32_t head, before;
 
 	/* Called for all bins, most of which have none: save the lock. */
@@ -212,6 +213,9 @@ fastmem_slab_meta_bytes(const struct fastmem_bin *bin)
 void
 fastmem_slab_enter(struct fastmem_bin *bin, struct fastmem_granule *slab)
 {
+	void *addr = fastmem_granule_addr(slab->head); /* others may end it as soon as it is there */
+	uint64_t bytes = (uint64_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT;
+
 	FASTMEM_HOOK(slab_enter, slab);
 	fastmem_bin_lock(bin);
 	slab_set_state(slab, FASTMEM_SLAB);
@@ -222,7 +226,7 @@ fastmem_slab_enter(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	bin->acquires++;
 	fastmem_mutex_unlock(&bin->lock);
 	FASTMEM_TRACE(slab_acquired, fastmem_ctl()->arenas[bin->socket].socket_id, bin->slot_size,
-		fastmem_granule_addr(slab->head), (uint64_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT);
+		addr, bytes);
 }
 
 /* Give the bin another slab. Returns 0 or -ENOMEM. */
