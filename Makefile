@@ -8,7 +8,7 @@ MESON_ARGS ?=
 NATIVE ?= 0
 export BUILD NATIVE
 
-.PHONY: all build demo test check test-kill test-numa test-upstream bench ab debian-matrix fresh \
+.PHONY: all build demo test check test-kill test-deb test-numa test-upstream bench ab debian-matrix fresh \
 	check-dpdk-tree doc deb dist install uninstall clean help
 
 all: build
@@ -29,6 +29,7 @@ help:
 	@echo 'make build            build only, into $$BUILD ($(BUILD))'
 	@echo 'make doc              the manual, HTML, into $$BUILD/doc ($(BUILD)/doc): guide (sphinx), functions (doxygen)'
 	@echo 'make deb              Debian packages into $$BUILD/deb ($(BUILD)/deb), for the Debian that runs'
+	@echo 'make test-deb         the same installed in chroots, and tried there (needs root, and a mirror of Debian)'
 	@echo 'make dist             a tarball of the last commit into $$BUILD/dist ($(BUILD)/dist), reproducible'
 	@echo 'make install          install library, header and tools (DESTDIR and meson --prefix work)'
 	@echo 'make uninstall        remove what "make install" installed'
@@ -80,6 +81,9 @@ dist:
 
 deb:
 	@tools/deb.sh
+
+test-deb:
+	@tools/test.sh deb
 
 install: build
 	meson install -C $(BUILD) --no-rebuild
