@@ -36,9 +36,11 @@ reserve_any(struct fastmem_ctl *ctl, const struct fastmem_tcache *t, uint64_t si
 	for (i = 0; i < ctl->n_sockets; i++) {
 		struct fastmem_arena *arena = arena_near(ctl, t, i);
 		uint64_t have = RTE_MIN(fastmem_arena_bytes(arena), size);
+		int ret = have > 0 ? fastmem_arena_reserve(arena, have) : 0;
 
-		if (have > 0 && fastmem_arena_reserve(arena, have) == 0)
-			size -= have;
+		if (ret != 0)
+			return ret;
+		size -= have;
 	}
 	for (i = 0; i < ctl->n_sockets && size > 0; i++) {
 		struct fastmem_arena *arena = arena_near(ctl, t, i);

@@ -10,6 +10,19 @@
 
 #include "fastmem_trace.h"
 
+/*
+ * As EAL's, but for a second fastmem in the process, as that of a plug-in or of a preloaded library:
+ * EAL does not start where a name is registered twice. The first one has the events.
+ */
+#undef RTE_TRACE_POINT_REGISTER
+#define RTE_TRACE_POINT_REGISTER(trace, name) \
+rte_trace_point_t __attribute__((section("__rte_trace_point"))) __##trace; \
+RTE_INIT(trace##_init) \
+{ \
+	if (rte_trace_point_lookup(RTE_STR(name)) == NULL) \
+		__rte_trace_point_register(&__##trace, RTE_STR(name), (void (*)(void))trace); \
+}
+
 RTE_TRACE_POINT_REGISTER(fastmem_trace_init, lib.fastmem.init)
 RTE_TRACE_POINT_REGISTER(fastmem_trace_deinit, lib.fastmem.deinit)
 RTE_TRACE_POINT_REGISTER(fastmem_trace_growth_asked, lib.fastmem.growth.asked)
