@@ -5,11 +5,12 @@
 /*
  * Whether a control thread's allocations hold up an lcore's. Four threads allocate and free objects
  * of random sizes as fast as they can: an lcore, each of whose calls is timed, two threads beside
- * it, and a control thread, in three conditions that take turns:
+ * it, and a control thread, in four conditions that take turns:
  *
  *   without  the control thread sleeps
  *   busy     it is as busy, but with an array used as a stack instead of the allocator
  *   with     it uses the allocator as the others do
+ *   asked    it asks this process by telemetry, for one size after the other, 1,000 times a second
  *
  * The lcore has a CPU of its own, as on a data plane, and the other three share what CPUs are left:
  * so what preempts it is not one of them, while a thread that holds a lock may well be preempted.
@@ -24,10 +25,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <rte_common.h>
 #include <rte_cycles.h>
 #include <rte_debug.h>
+#include <rte_eal.h>
 #include <rte_lcore.h>
 #include <rte_thread.h>
 #include <rte_version.h>
@@ -44,9 +50,9 @@
 #define N_SIZES 4096 /* random ones, drawn beforehand */
 #define FLOOR_SIZE 64
 
-enum condition { WITHOUT, BUSY, WITH, N_CONDITIONS };
+enum condition { WITHOUT, BUSY, WITH, ASKED, N_CONDITIONS };
 
-static const char *const condition_names[N_CONDITIONS] = { "without", "busy", "with" };
+static const char *const condition_names[N_CONDITIONS] = { "without", "busy", "with", "asked" };
 
 static const struct {
 	const char *name;
@@ -91,6 +97,8 @@ struct load {
 	/* Set by the lcore between rounds; NULL: the worker sits the round out. */
 	work_fn work[N_WORKERS];
 	unsigned int n_running; /* of the other workers, in the round; written by each of them */
+	int socket; /* of telemetry; -1: there is none */
+	unsigned int n_asked; /* in this round, by the control thread */
 	bool stop __rte_cache_aligned; /* the round */
 	uint64_t clock_cycles;
 	uint32_t sizes[N_SIZES];
@@ -228,6 +236,61 @@ static const struct {
 } works[PERF_N_ALLOCATORS] = {
 	PERF_FOR_EACH_ALLOCATOR(WORK_ENTRY, )
 };
+
+/*
+ * Telemetry.
+ */
+
+#define QUESTIONS_PER_SECOND 1000
+
+static int
+ask_begin(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0), n;
+	char info[1024];
+
+	n = snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/dpdk_telemetry.v2",
+			rte_eal_get_runtime_dir());
+	if (fd >= 0 && n < (int)sizeof(addr.sun_path) &&
+			connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+			recv(fd, info, sizeof(info), 0) > 0)
+		return fd;
+	perf_warn("load: condition \"asked\" left out, there is no telemetry: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static bool
+ask_one(int fd, size_t size)
+{
+	char text[16 << 10];
+	int n = snprintf(text, sizeof(text), "/fastmem/class,%zu", size);
+
+	return send(fd, text, n, 0) == n && recv(fd, text, sizeof(text), 0) > 0;
+}
+
+static void
+ask(struct worker *w)
+{
+	struct timespec next;
+	struct load *load = w->load;
+	size_t sizes[RTE_FASTMEM_N_CLASSES];
+	unsigned int n = rte_fastmem_classes(sizes);
+
+	clock_gettime(CLOCK_MONOTONIC, &next);
+	__atomic_add_fetch(&load->n_running, 1, __ATOMIC_RELAXED);
+	while (!__atomic_load_n(&load->stop, __ATOMIC_RELAXED) && !w->failed) {
+		w->failed = !ask_one(load->socket, sizes[load->n_asked++ % n]);
+		next.tv_nsec += 1000000000 / QUESTIONS_PER_SECOND;
+		if (next.tv_nsec >= 1000000000) {
+			next.tv_nsec -= 1000000000;
+			next.tv_sec++;
+		}
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
+	}
+}
 
 /*
  * The other workers.
@@ -374,6 +437,8 @@ is_condition(const struct load *load, const struct side *side, enum condition co
 		return used == PERF_N_ALLOCATORS;
 	case BUSY:
 		return used == PERF_floor;
+	case ASKED:
+		return load->n_asked > 0;
 	default:
 		return used == side->id;
 	}
@@ -396,6 +461,9 @@ run_round(struct load *load, struct side *side, enum condition condition)
 		load->work[CONTROL] = NULL;
 	else if (condition == BUSY)
 		load->work[CONTROL] = works[PERF_floor].hammer;
+	else if (condition == ASKED)
+		load->work[CONTROL] = ask;
+	load->n_asked = 0;
 	begin_round(load);
 	load->work[0](&load->workers[0]);
 	await_others(load);
@@ -413,6 +481,8 @@ measure_side(struct load *load, struct side *side, unsigned int round)
 
 	for (i = 0; i < N_CONDITIONS && !side->failed; i++) {
 		condition = perf_turn(round, i, N_CONDITIONS);
+		if (condition == ASKED && load->socket < 0)
+			continue;
 		perf_progress(load->scenario, condition_names[condition], round,
 			perf_options.rounds, perf_allocators[side->id].name);
 		side->failed = !run_round(load, side, condition);
@@ -447,20 +517,33 @@ is_served_by_fastmem(enum perf_allocator_id id)
 }
 
 static void
-add_goal(const struct load *load, const struct side *side)
+add_goal(const struct load *load, const struct side *side, enum condition condition, double bound)
 {
-	struct perf_goal goal = { .scenario = load->scenario, .bound = 1.2 };
+	struct perf_goal goal = { .scenario = load->scenario, .bound = bound };
 	double *ratios = calloc(perf_options.rounds, sizeof(*ratios));
 	unsigned int i;
 
 	if (ratios == NULL)
 		return;
-	snprintf(goal.name, sizeof(goal.name), "%s_p99_9_with_over_without",
-		perf_allocators[side->id].name);
+	snprintf(goal.name, sizeof(goal.name), "%s_p99_9_%s_over_without",
+		perf_allocators[side->id].name, condition_names[condition]);
 	for (i = 0; i < perf_options.rounds; i++)
-		ratios[i] = side->samples[WITH][P99_9][i] / side->samples[WITHOUT][P99_9][i];
+		ratios[i] = side->samples[condition][P99_9][i] / side->samples[WITHOUT][P99_9][i];
 	perf_goal_add(&goal, ratios, perf_options.rounds);
 	free(ratios);
+}
+
+static void
+add_goals(const struct load *load, const struct side *side)
+{
+	if (side->failed)
+		perf_warn("%s: %s left out, an allocation failed", load->scenario->name,
+			perf_allocators[side->id].name);
+	if (side->failed || !is_served_by_fastmem(side->id))
+		return;
+	add_goal(load, side, WITH, 1.2);
+	if (load->socket >= 0)
+		add_goal(load, side, ASKED, 1.05);
 }
 
 /* Goals are made of the samples by round, which results sort: so they come first. */
@@ -471,15 +554,10 @@ add_results(struct load *load)
 	unsigned int i, q;
 	enum condition c;
 
-	for (i = 0; i < load->n_sides; i++) {
-		if (load->sides[i].failed)
-			perf_warn("%s: %s left out, an allocation failed", load->scenario->name,
-				perf_allocators[load->sides[i].id].name);
-		else if (is_served_by_fastmem(load->sides[i].id))
-			add_goal(load, &load->sides[i]);
-	}
+	for (i = 0; i < load->n_sides; i++)
+		add_goals(load, &load->sides[i]);
 	for (q = 0; q < N_QUANTILES; q++) {
-		for (c = 0; c < N_CONDITIONS; c++) {
+		for (c = 0; c < (load->socket >= 0 ? N_CONDITIONS : ASKED); c++) {
 			snprintf(r.metric, sizeof(r.metric), "%s_cycles_%s", quantiles[q].name,
 				condition_names[c]);
 			for (i = 0; i < load->n_sides; i++) {
@@ -620,6 +698,7 @@ run_load(const struct perf_scenario *scenario)
 	memset(load, 0, sizeof(*load));
 	load->scenario = scenario;
 	load->clock_cycles = call_clock_cost();
+	load->socket = ask_begin();
 	draw_sizes(load);
 	pthread_mutex_init(&load->lock, NULL);
 	pthread_cond_init(&load->wake, NULL);
@@ -628,6 +707,8 @@ run_load(const struct perf_scenario *scenario)
 	pthread_cond_destroy(&load->done);
 	pthread_cond_destroy(&load->wake);
 	pthread_mutex_destroy(&load->lock);
+	if (load->socket >= 0)
+		close(load->socket);
 	while (load->n_sides > 0)
 		free(load->sides[--load->n_sides].samples[0][0]);
 	free(load);
@@ -636,7 +717,8 @@ run_load(const struct perf_scenario *scenario)
 
 const struct perf_scenario scenario_load = {
 	.name = "load",
-	.what = "an lcore's calls, random sizes, beside 2 threads, with and without a control thread",
+	.what = "an lcore's calls, random sizes, beside 2 threads, with and without a control thread "
+		"that allocates, or asks by telemetry",
 	.allocators = PERF_BIT(floor) | PERF_BIT(fastmem) | PERF_BIT(rte_malloc) |
 		PERF_NAMED_ALLOCATORS,
 	.lcores = 1,
