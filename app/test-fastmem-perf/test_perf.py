@@ -189,6 +189,12 @@ class Perf(unittest.TestCase):
         with open(self.json, encoding="utf-8") as f:
             self.check_threads(json.load(f)["results"], "rte_malloc", THREADS)
 
+    def test_without_telemetry_the_load_is_not_asked(self):
+        results, done = self.measure("--scenario", "load", "--allocator", "floor")
+        self.assertEqual({r["metric"].rpartition("_")[2] for r in results},
+                         {"without", "busy", "with"})
+        self.assertIn('condition "asked" left out', done.stdout + done.stderr)
+
     def test_more_threads_than_cpus_all_get_on(self):
         results, _ = self.measure("--scenario", "oversubscribed")
         counts = {}
@@ -209,7 +215,11 @@ class Perf(unittest.TestCase):
 
     def test_an_lcores_calls_are_measured_with_and_without_a_control_thread(self):
         allocators = {"floor", "fastmem", "rte_malloc", "rte_malloc_header"}
-        results, _ = self.measure("--scenario", "load", "--allocator", ",".join(allocators))
+        prefix = "fastmem-perf-%d" % os.getpid()
+        self.addCleanup(shutil.rmtree, "/var/run/dpdk/" + prefix, True)
+        results, _ = self.measure(
+            "--scenario", "load", "--allocator", ",".join(allocators),
+            base=["--no-huge", "-m", "640", "--no-pci", "--file-prefix", prefix])
         figures = {(r["allocator"], r["metric"]): r["median"] for r in results}
         self.assertEqual(set(figures), {
             (a, "%s_cycles_%s" % (q, condition)) for a in allocators
