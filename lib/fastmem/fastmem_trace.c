@@ -20,7 +20,7 @@ rte_trace_point_t __attribute__((section("__rte_trace_point"))) __##trace; \
 RTE_INIT(trace##_init) \
 { \
 	if (rte_trace_point_lookup(RTE_STR(name)) == NULL) \
-		__rte_trace_point_register(&__##trace, RTE_STR(name), (void (*)(void))trace); \
+		__rte_trace_point_register(&__##trace, RTE_STR(name), (void (*)(void))(trace)); \
 }
 
 RTE_TRACE_POINT_REGISTER(fastmem_trace_init, lib.fastmem.init)

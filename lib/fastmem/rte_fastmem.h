@@ -38,7 +38,7 @@
  * prior notice.
  */
 
-#if __SIZEOF_POINTER__ != 8
+#if defined(__SIZEOF_POINTER__) && __SIZEOF_POINTER__ != 8 /* analysers may not define it */
 #error "fastmem needs a 64-bit machine"
 #endif
 
