@@ -29,6 +29,19 @@ as_root() {
 	fi
 }
 
+# split_eal ARG...: what comes before "--", options of with-eal.sh, goes to the array eal; what comes
+# behind it to names.
+split_eal() {
+	eal=()
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		eal+=("$1")
+		shift
+	done
+	[ $# = 0 ] || shift
+	# shellcheck disable=SC2034 # used by who calls
+	names=("$@")
+}
+
 # DPDK's examples, below FOLDER/usr/share/dpdk/examples: fetch_examples FOLDER. Without them the script ends.
 fetch_examples() {
 	(cd "$1" && apt-get download dpdk-doc && dpkg-deb -x dpdk-doc_*.deb .) >"$1/log" 2>&1 && return

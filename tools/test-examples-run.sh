@@ -21,12 +21,7 @@ shift
 suite=examples_run
 . tools/promise.sh
 
-eal=()
-while [ $# -gt 0 ] && [ "$1" != -- ]; do
-	eal+=("$1")
-	shift
-done
-[ $# = 0 ] || shift
+split_eal "$@"
 
 examples=${EXAMPLES:-}
 if [ -z "$examples" ]; then
@@ -40,9 +35,9 @@ run() {
 		--launcher "tools/with-eal.sh ${eal[*]-}" "$@"
 }
 
-# shellcheck disable=SC2046 # names are words
-[ $# -gt 0 ] || set -- $(run --list)
-for name; do
+# shellcheck disable=SC2207 # names are words
+[ ${#names[@]} -gt 0 ] || names=($(run --list))
+for name in "${names[@]}"; do
 	promise "$name" run "$name"
 done
 promises_end

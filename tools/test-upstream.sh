@@ -44,13 +44,8 @@ shift
 suite=upstream
 . tools/promise.sh
 
-eal=()
-while [ $# -gt 0 ] && [ "$1" != -- ]; do
-	eal+=("$1")
-	shift
-done
-[ $# = 0 ] || shift
-only=" $* "
+split_eal "$@"
+only=" ${names[*]-} "
 [ "$only" != "  " ] || only=
 
 # What those tests find without the driver is listed for that version only.

@@ -23,6 +23,8 @@ import subprocess
 import sys
 import time
 
+import pcap
+
 PATIENCE = 60  # seconds: far more than anything takes
 PACKETS = 2048  # bursts of 32: some examples keep a burst that is not full
 WAYS = ("plain", "replaced", "checked", "compiled")
@@ -83,30 +85,6 @@ def pieces(port):
         dst = (100, 10 if (i + port) % 2 == 0 else 20, 0, i % 200 + 1)
         yield ipv4(i, dst, data[:cut], 0x2000, port)
         yield ipv4(i, dst, data[cut:], cut // 8, port)
-
-
-def pcap_write(path, frames):
-    with open(path, "wb") as f:
-        f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
-        for frame in frames:
-            f.write(struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame)
-
-
-def pcap_read(path):
-    """Its frames; not the times."""
-    try:
-        with open(path, "rb") as f:
-            data = f.read()
-    except FileNotFoundError:
-        return []
-    at, frames = 24, []
-    while at + 16 <= len(data):
-        n = struct.unpack_from("<I", data, at + 8)[0]
-        if at + 16 + n > len(data):
-            break
-        frames.append(data[at + 16:at + 16 + n])
-        at += 16 + n
-    return frames
 
 
 # --- examples
@@ -220,7 +198,7 @@ class Bench:
         return outputs
 
     def outputs(self, example):
-        return [pcap_read(self.path("out%d.pcap" % i)) for i in range(example.ports)]
+        return [pcap.read(self.path("out%d.pcap" % i), unfinished=True) for i in range(example.ports)]
 
     def await_packets(self, example, running):
         deadline = time.monotonic() + PATIENCE
@@ -265,7 +243,7 @@ class Bench:
     def compare(self, name):
         example = EXAMPLES[name]
         for i in range(example.ports):
-            pcap_write(self.path("in%d.pcap" % i), example.frames(i))
+            pcap.write(self.path("in%d.pcap" % i), example.frames(i))
         wanted = None
         programs = {names: self.build(name, names) for names in (False, True)}
         for way in WAYS:

@@ -13,6 +13,7 @@ import struct
 import sys
 import time
 
+import pcap
 from console import PATIENCE, Program
 
 PACKETS = 20000
@@ -24,23 +25,6 @@ def packets():
     for i in range(PACKETS):
         head = bytes.fromhex("020000000001" "020000000002" "88b5") + struct.pack("!I", i)
         yield head + bytes([i % 251]) * (60 - len(head) + i * 37 % 1441)
-
-
-def pcap_write(path, frames):
-    with open(path, "wb") as f:
-        f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
-        for frame in frames:
-            f.write(struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame)
-
-
-def pcap_read(path):
-    with open(path, "rb") as f:
-        data = f.read()
-    at = 24
-    while at < len(data):
-        n = struct.unpack_from("<I", data, at + 8)[0]
-        yield data[at + 16:at + 16 + n]
-        at += 16 + n
 
 
 def vdev(number, kinds, scratch):
@@ -85,7 +69,7 @@ def main():
     args = parser.parse_args()
 
     if "pcap" in args.kinds:
-        pcap_write(args.scratch + "/in.pcap", packets())
+        pcap.write(args.scratch + "/in.pcap", packets())
     driver = [] if args.preloaded else ["-d", "librte_mempool_fastmem.so", "--mbuf-pool-ops-name=fastmem"]
     command = args.launcher + [
         args.testpmd, *driver,
@@ -106,7 +90,7 @@ def main():
     if status != 0:
         print(pmd.said, "testpmd ended with status %d" % status, sep="\n")
         return 1
-    if args.kinds == ["pcap", "pcap"] and list(pcap_read(args.scratch + "/out.pcap")) != \
+    if args.kinds == ["pcap", "pcap"] and pcap.read(args.scratch + "/out.pcap") != \
             list(packets()):
         print("what was written is not what was read")
         return 1
