@@ -79,7 +79,7 @@ add_object(struct rte_fastmem_pool *pool, void *arg, void *obj, rte_iova_t iova,
 static struct growing *
 growing_of(const struct rte_mempool *mp)
 {
-	/* Pairs with the release in fastmem_malloc_grow_begin(). */
+	/* Pairs with the release in growing_make(). */
 	struct growing *g = __atomic_load_n(&all_growing, __ATOMIC_ACQUIRE);
 
 	while (g != NULL && __atomic_load_n(&g->mp, __ATOMIC_RELAXED) != mp)
