@@ -4,7 +4,7 @@
 
 /*
  * Memory is used up: what an allocation costs that another socket has to serve, as the thread's
- * own has no memory, and one that nobody can serve.
+ * own has no memory, and one that nobody can serve: of the machine's sockets, and of one more.
  *
  * The socket without memory is made up, so that a machine with one socket will do. For the other,
  * EAL's memory is taken first, so there should not be too much of it (--no-huge, or
@@ -26,8 +26,9 @@
 #define LIVE 8
 #define MAX_TAKEN ((size_t)2 << 30) /* bytes: more is not taken from other programs */
 #define MAX_BLOCKS 65536
+#define MAX_OBJECTS 256
 
-enum mode { MISS, ELSEWHERE, REFUSED, RTE_MALLOC, N_MODES };
+enum mode { MISS, ELSEWHERE, REFUSED, REFUSED_OF_TWO, RTE_MALLOC, N_MODES };
 
 static const struct {
 	const char *name;
@@ -36,6 +37,7 @@ static const struct {
 	[MISS] = { "own socket", PERF_fastmem },
 	[ELSEWHERE] = { "another socket", PERF_fastmem },
 	[REFUSED] = { "nobody", PERF_fastmem },
+	[REFUSED_OF_TWO] = { "nobody of two", PERF_fastmem },
 	[RTE_MALLOC] = { "nobody ", PERF_rte_malloc },
 };
 
@@ -46,6 +48,7 @@ static const struct {
 } goals[] = {
 	{ ELSEWHERE, MISS, "another_socket_over_own_socket", 2 },
 	{ REFUSED, RTE_MALLOC, "nobody fastmem_over_rte_malloc", 1 },
+	{ REFUSED_OF_TWO, RTE_MALLOC, "nobody_of_two_sockets fastmem_over_rte_malloc", 1 },
 };
 
 static int absent_socket;
@@ -141,15 +144,36 @@ take_all(void)
 	return 0;
 }
 
+/* What fastmem has is in use, too. Objects that were taken. */
+static unsigned int
+fill(void **objs)
+{
+	unsigned int n = 0;
+
+	while (n < MAX_OBJECTS - 1 && (objs[n] = rte_fastmem_alloc(SIZE, 0, 0)) != NULL)
+		n++;
+	return n;
+}
+
 static double
 measure_exhausted(enum mode mode)
 {
+	static void *objs[MAX_OBJECTS];
 	double cycles;
-	int ret = take_all();
+	unsigned int n;
+	int ret;
 
-	if (ret != 0)
+	objs[0] = rte_fastmem_alloc(SIZE, 0, 0); /* so that it has memory */
+	if (objs[0] == NULL)
+		return -1;
+	ret = take_all();
+	if (ret != 0) {
+		rte_fastmem_free(objs[0]);
 		return ret;
+	}
+	n = 1 + fill(&objs[1]);
 	cycles = measure_refused(mode);
+	rte_fastmem_free_bulk(objs, n);
 	give_back();
 	return cycles;
 }
@@ -168,7 +192,7 @@ measure_with_absent(enum mode mode)
 	return measure_served();
 }
 
-/* A socket is made up only for what one of several serves: EAL's heap has none for it. */
+/* EAL's heap has no socket that is made up: with one, fastmem looks at twice as many. */
 static double
 measure(enum mode mode)
 {
@@ -176,7 +200,7 @@ measure(enum mode mode)
 	int (*own)(void) = fastmem_socket_of_thread;
 	double cycles;
 
-	fastmem_absent_sockets = served ? 1 : 0;
+	fastmem_absent_sockets = served || mode == REFUSED_OF_TWO ? 1 : 0;
 	if (rte_fastmem_init() != 0)
 		return -1;
 	cycles = served ? measure_with_absent(mode) : measure_exhausted(mode);

@@ -26,6 +26,7 @@
 
 #include "fastmem_chunk.h"
 #include "fastmem_eal.h"
+#include "fastmem_growth.h"
 #include "fastmem_trace.h"
 
 #define PAGE_GRANULES 32u /* of a 2 MiB page */
@@ -265,22 +266,6 @@ grow_for(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 	if (ret != 0 && fastmem_arena_room(arena) >= min)
 		tell_refused(arena, min);
 	return ret;
-}
-
-/*
- * Whether it is worth while to try, which takes locks, and of a secondary a message. The primary
- * may make a run longer by less than is asked for.
- */
-bool
-fastmem_arena_may_grow(const struct fastmem_arena *arena, uint32_t n, uint32_t align, uint64_t now)
-{
-	const uint32_t min = n + align - 1;
-	const uint64_t most = fastmem_arena_room(arena);
-
-	if (most == 0 || fastmem_growth_held != 0 ||
-			fastmem_refusal_holds(&arena->refusal, min, now))
-		return false;
-	return most >= min || fastmem_is_primary();
 }
 
 /*

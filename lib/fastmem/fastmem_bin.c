@@ -43,7 +43,7 @@ static void
 set_counts(struct fastmem_bin *bin, uint32_t n_slabs, uint64_t n_granules, uint64_t n_slots)
 {
 	bin->n_slabs = n_slabs;
-	/* Atomic for next_granules() of fastmem_slab_make.c. */
+	/* Atomic for fastmem_slab_next_granules(). */
 	__atomic_store_n(&bin->n_granules, n_granules, __ATOMIC_RELAXED);
 	/* Atomic for those who ask whether a pool has all it may have. */
 	__atomic_store_n(&bin->n_slots, n_slots, __ATOMIC_RELAXED);

@@ -29,6 +29,7 @@
 #include <rte_prefetch.h>
 
 #include "fastmem_cache.h"
+#include "fastmem_growth.h"
 #include "fastmem_trace.h"
 
 #define LEAST_BYTES (1u << 10) /* of each size; without room for an object, there is no cache */
@@ -82,7 +83,8 @@ slab_more(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags,
 	if (bin->pool != NULL) /* grows elsewhere, and not under this lock */
 		return false;
 	/* Where the arena cannot grow, no long run is cut up while what would join it is held back. */
-	if (fastmem_bin_is_large(bin) && !fastmem_slab_may_grow(bin, rte_get_timer_cycles()))
+	if (fastmem_bin_is_large(bin) && !fastmem_slab_may_grow(bin_arena(bin), bin,
+			rte_get_timer_cycles()))
 		fastmem_reclaim_large(t, bin_arena(bin));
 	/* The bookkeeping may grow: a slab of tiny objects without all its bits wastes the run. */
 	if (fastmem_slab_acquire(bin, flags | FASTMEM_F_NO_CHUNK) == 0)

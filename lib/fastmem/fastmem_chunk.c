@@ -24,6 +24,7 @@
 
 #include "fastmem_chunk.h"
 #include "fastmem_eal.h"
+#include "fastmem_growth.h"
 #include "fastmem_hooks.h"
 #include "fastmem_trace.h"
 

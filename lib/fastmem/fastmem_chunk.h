@@ -12,17 +12,6 @@
 
 #include "fastmem_private.h"
 
-/* Granules that the limit leaves. */
-static inline uint64_t
-fastmem_arena_room(const struct fastmem_arena *arena)
-{
-	uint64_t limit = __atomic_load_n(&arena->limit, __ATOMIC_RELAXED) >>
-			RTE_FASTMEM_GRANULE_SHIFT;
-	uint64_t n = __atomic_load_n(&arena->n_granules, __ATOMIC_RELAXED);
-
-	return limit > n ? limit - n : 0;
-}
-
 int fastmem_chunk_add(struct fastmem_arena *arena, uint32_t n, uint32_t n_zone, bool is_short,
 		unsigned int flags, bool populate);
 uint32_t fastmem_chunk_extend(struct fastmem_arena *arena, bool populate);

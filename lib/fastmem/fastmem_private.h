@@ -386,8 +386,6 @@ extern unsigned int fastmem_absent_sockets; /* for tests */
 /* fastmem_arena.c */
 void fastmem_arena_init(struct fastmem_arena *arena, int socket_id);
 int fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align);
-bool fastmem_arena_may_grow(const struct fastmem_arena *arena, uint32_t n, uint32_t align,
-		uint64_t now);
 int fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes);
 uint64_t fastmem_arena_reserved(const struct fastmem_arena *arena);
 int fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n);
@@ -430,7 +428,6 @@ void fastmem_slab_free_one(struct fastmem_bin *from, void *obj, uint64_t *count,
 /* fastmem_slab_make.c */
 size_t fastmem_slab_meta_bytes(const struct fastmem_bin *bin);
 int fastmem_slab_acquire(struct fastmem_bin *bin, unsigned int flags);
-bool fastmem_slab_may_grow(const struct fastmem_bin *bin, uint64_t now);
 struct fastmem_granule *fastmem_slab_make(struct fastmem_bin *bin, unsigned int flags,
 		uint32_t max_slots);
 void fastmem_slab_enter(struct fastmem_bin *bin, struct fastmem_granule *slab);

@@ -18,6 +18,7 @@
 #include <rte_cycles.h>
 
 #include "fastmem_failure.h"
+#include "fastmem_growth.h"
 #include "fastmem_hooks.h"
 #include "fastmem_private.h"
 #include "fastmem_request.h"
@@ -157,9 +158,12 @@ request_may_grow(const struct fastmem_request *r, unsigned int flags)
 
 	if ((flags & RTE_FASTMEM_F_NOGROW) != 0)
 		return false;
-	for (i = 0; i < r->n_sockets; i++)
-		if (fastmem_slab_may_grow(fastmem_request_bin(r, i), now))
+	for (i = 0; i < r->n_sockets; i++) {
+		const struct fastmem_bin *bin = fastmem_request_bin(r, i);
+
+		if (fastmem_slab_may_grow(&r->ctl->arenas[bin->socket], bin, now))
 			return true;
+	}
 	return false;
 }
 
@@ -211,10 +215,11 @@ request_epoch(const struct fastmem_request *r, uint64_t now, bool *may_grow)
 		const struct fastmem_arena *arena = &r->ctl->arenas[bin->socket];
 
 		epoch = fastmem_failure_epoch(arena, bin);
-		if (epoch == 0 || fastmem_tcache_holds(r->t, arena))
+		if (epoch == 0 ||
+				(fastmem_arena_bytes(arena) != 0 && fastmem_tcache_holds(r->t, arena)))
 			return 0;
 		sum += epoch;
-		*may_grow |= fastmem_slab_may_grow(bin, now);
+		*may_grow |= fastmem_slab_may_grow(arena, bin, now);
 	}
 	return sum;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "fastmem_bin.h"
+#include "fastmem_growth.h"
 #include "fastmem_hooks.h"
 #include "fastmem_trace.h"
 
@@ -130,29 +131,12 @@ slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab, uint32_t max_
 	slab_set_bins(slab, bin->id);
 }
 
-/* Of a bin's next slab. The slabs of a pool are alike. */
-static uint32_t
-next_granules(const struct fastmem_bin *bin)
-{
-	/* Others may add to it: no harm, as all slabs are of one or the other size. */
-	return bin->pool == NULL && __atomic_load_n(&bin->n_granules, __ATOMIC_RELAXED) <
-			bin->slab_granules ? bin->small_granules : bin->slab_granules;
-}
-
-/* Whether its arena may grow for another slab. now: cycles of EAL's timer. */
-bool
-fastmem_slab_may_grow(const struct fastmem_bin *bin, uint64_t now)
-{
-	return fastmem_arena_may_grow(&fastmem_ctl()->arenas[bin->socket],
-			next_granules(bin), bin->slab_align, now);
-}
-
 /* A run for a slab of the bin, from the arena as it is, or, unless flags forbid it, grown. */
 static uint32_t
 slab_run(const struct fastmem_bin *bin, unsigned int flags)
 {
 	struct fastmem_arena *arena = &fastmem_ctl()->arenas[bin->socket];
-	const uint32_t n = next_granules(bin);
+	const uint32_t n = fastmem_slab_next_granules(bin);
 	uint32_t head;
 
 	for (;;) {

@@ -437,7 +437,7 @@ count_elsewhere(const char *name, int socket_id, uint64_t own)
 static void
 count_nobody(void)
 {
-	const unsigned int at_most = AT_MOST(491, 525);
+	const unsigned int at_most = AT_MOST(481, 496);
 	static void *objects[MAX_FILLERS];
 	unsigned int i, n = 0;
 	bool ok = rte_fastmem_set_limit(SOCKET_ID_ANY, 1) == 0;
