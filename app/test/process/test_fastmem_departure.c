@@ -7,7 +7,9 @@
  * while others use it.
  */
 
+#include <inttypes.h>
 #include <sched.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
@@ -124,6 +126,55 @@ a_process_that_freed_all_is_forgotten(void)
 	TEST_ASSERT_EQUAL(rte_fastmem_process_classes(pid, objects), -ENOENT);
 	rte_fastmem_trim(0, SOCKET_ID_ANY);
 	TEST_ASSERT_EQUAL(stats_backing(), 0);
+	return TEST_SUCCESS;
+}
+
+/* Kill the second process with an object of its own. Returns how many lines say what it had cached. */
+static int
+kill_and_count_lines(unsigned int *lines)
+{
+	struct rte_fastmem_thread threads[80];
+	unsigned int i, n;
+	uint64_t cached = 0;
+	char text[160];
+
+	TEST_ASSERT_EQUAL(ASK(&second, call_alloc, 0, 500, 700, HOW_BULK), 500);
+	TEST_ASSERT_EQUAL(ASK(&second, call_free, 1, 499), 0);
+	n = rte_fastmem_threads(threads, RTE_DIM(threads));
+	TEST_ASSERT(n <= RTE_DIM(threads));
+	for (i = 0; i < n; i++)
+		if (threads[i].pid == (uint32_t)second.pid)
+			cached += threads[i].bytes_cached;
+	TEST_ASSERT(cached >= 704, "nothing to take back");
+	snprintf(text, sizeof(text), "process %d has ended: %" PRIu64 " bytes of its caches are taken "
+		"back. It has allocated 1 objects, %u bytes,", second.pid, cached,
+		(unsigned int)rte_fastmem_usable_size(shared_get()->items[0].ptr));
+	TEST_CALL(process_kill(&second));
+	log_begin();
+	rte_fastmem_maintain();
+	*lines = log_end(text);
+	TEST_ASSERT_EQUAL(HERE(call_free, 0, 1), 0);
+	return TEST_SUCCESS;
+}
+
+static int
+a_dead_process_is_logged_with_what_is_taken_back(void)
+{
+	const uint32_t every_ms = fastmem_log_every_ms;
+	unsigned int often, seldom;
+	int ret;
+
+	fastmem_log_every_ms = 0;
+	ret = kill_and_count_lines(&often);
+	fastmem_log_every_ms = 3600 * 1000;
+	if (ret == TEST_SUCCESS)
+		ret = process_start(&second);
+	if (ret == TEST_SUCCESS)
+		ret = kill_and_count_lines(&seldom);
+	fastmem_log_every_ms = every_ms;
+	TEST_CALL(ret);
+	TEST_ASSERT_EQUAL(often, 1);
+	TEST_ASSERT_EQUAL(seldom, 0, "one line in an hour");
 	return TEST_SUCCESS;
 }
 
@@ -270,6 +321,7 @@ after_deinit_the_death_of_a_secondary_is_enough(void)
 static const struct test_case cases[] = {
 	TEST_CASE_UNCHECKED(processes_are_listed_with_what_they_have),
 	TEST_CASE(a_process_that_freed_all_is_forgotten),
+	TEST_CASE_UNCHECKED(a_dead_process_is_logged_with_what_is_taken_back),
 	TEST_CASE(caches_of_the_dead_serve_the_living),
 	TEST_CASE_UNCHECKED(a_new_process_takes_the_place_of_the_dead),
 	TEST_CASE_UNCHECKED(there_is_a_limit_of_processes),

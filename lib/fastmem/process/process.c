@@ -62,10 +62,11 @@ is_of(const struct fastmem_tcache *t, unsigned int peer)
 	return __atomic_load_n(&t->owner, __ATOMIC_ACQUIRE) >> 32 == peer + 1;
 }
 
-/* Empty all magazines of an owner that is no more. */
-static void
+/* Empty all magazines of an owner that is no more. Returns the bytes of their objects. */
+static uint64_t
 magazines_take_back(struct fastmem_ctl *ctl, uint32_t owner)
 {
+	uint64_t bytes = 0;
 	/* Pairs with the release in magazine_add_block(). */
 	uint32_t id, n = __atomic_load_n(&ctl->meta.n_magazines, __ATOMIC_ACQUIRE);
 
@@ -73,9 +74,12 @@ magazines_take_back(struct fastmem_ctl *ctl, uint32_t owner)
 		struct fastmem_magazine *m = fastmem_magazine_by_id(id);
 
 		/* It may be half-way into a depot, and another thread may complete that. */
-		if (fastmem_magazine_seize(m, owner))
-			fastmem_magazine_discard(m);
+		if (!fastmem_magazine_seize(m, owner))
+			continue;
+		bytes += (uint64_t)m->n * ctl->bins[m->bin].slot_size;
+		fastmem_magazine_discard(m);
 	}
+	return bytes;
 }
 
 static int64_t
@@ -94,11 +98,15 @@ held_bytes(const struct fastmem_ctl *ctl, const int64_t *held, int64_t *n_object
 	return bytes;
 }
 
-/* Under peers_lock: take back all that the threads of a dead process had. */
-static void
+/*
+ * Under peers_lock: take back all that the threads of a dead process had. Returns the bytes of the
+ * objects that they had cached.
+ */
+static uint64_t
 threads_take_back(struct fastmem_ctl *ctl, unsigned int i)
 {
 	struct fastmem_tcache *t;
+	uint64_t bytes = 0;
 	uint32_t socket;
 
 	/* First, as that may put objects into its magazines, or take them out. */
@@ -107,15 +115,37 @@ threads_take_back(struct fastmem_ctl *ctl, unsigned int i)
 		if (!is_of(t, i))
 			continue;
 		fastmem_tcache_close(t);
-		magazines_take_back(ctl, t->id);
+		bytes += magazines_take_back(ctl, t->id);
 		fastmem_peer_count_held(ctl, t, i);
 		/* Pairs with the acquire in tcache_reuse(). */
 		FASTMEM_MOVE(t->owner, 0);
 	}
-	magazines_take_back(ctl, FASTMEM_OWNER_PEER + i);
+	bytes += magazines_take_back(ctl, FASTMEM_OWNER_PEER + i);
 	for (socket = 0; socket < ctl->n_sockets; socket++)
 		fastmem_runs_take_back(&ctl->arenas[socket], i);
 	fastmem_process.up->pools_take_back(ctl, i);
+	return bytes;
+}
+
+/*
+ * cached: bytes that its caches had, and others can use now. n, bytes: what it has allocated, less
+ * what it has freed. Processes may come and die by the second: one line in a while says so.
+ */
+static void
+tell_taken_back(uint32_t pid, uint64_t cached, int64_t n, int64_t bytes)
+{
+	const bool all_freed = n == 0 && bytes == 0;
+	static uint64_t last[2]; /* atomic; two, as the first line is not shown by default */
+
+	if (!fastmem_log_due(&last[all_freed]))
+		return;
+	if (all_freed)
+		FASTMEM_LOG(INFO, "process %u has ended: %" PRIu64 " bytes of its caches are taken "
+			"back. It has freed as much as it has allocated", pid, cached);
+	else
+		FASTMEM_LOG(NOTICE, "process %u has ended: %" PRIu64 " bytes of its caches are taken "
+			"back. It has allocated %" PRId64 " objects, %" PRId64 " bytes, more than it has "
+			"freed. Free those that others do not use", pid, cached, n, bytes);
 }
 
 /* Under peers_lock: take back all that a process has that ended without saying so. */
@@ -124,19 +154,15 @@ peer_take_back(struct fastmem_ctl *ctl, unsigned int i)
 {
 	struct fastmem_peer *peer = &ctl->peers[i];
 	unsigned int socket;
+	uint64_t cached = threads_take_back(ctl, i);
 	int64_t bytes, n;
 
-	threads_take_back(ctl, i);
 	for (socket = 0; socket < ctl->n_sockets; socket++) /* it may have died as it put something */
 		fastmem_drain_undo(&ctl->arenas[socket]);
 	bytes = held_bytes(ctl, fastmem_held(ctl, i), &n);
 	FASTMEM_MOVE(peer->state, FASTMEM_PEER_GONE);
 	FASTMEM_TRACE(process_ended, peer->pid, n, bytes);
-	if (n == 0 && bytes == 0)
-		FASTMEM_LOG(INFO, "process %u has ended: its caches are taken back", peer->pid);
-	else
-		FASTMEM_LOG(NOTICE, "process %u has ended: its caches are taken back; allocated less "
-			"freed: %" PRId64 " objects, %" PRId64 " bytes", peer->pid, n, bytes);
+	tell_taken_back(peer->pid, cached, n, bytes);
 }
 
 void
