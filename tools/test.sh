@@ -14,8 +14,9 @@ usage() {
 	  test    each kind of test once, some minutes: one release build, and the functional suites
 	          with AddressSanitizer and UndefinedBehaviorSanitizer (the default)
 	  check   that, and then all the rest: other compilers, pages, IO addresses and levels of
-	          checking, all of the sanitizers, fuzzing, static analysers, models, the benchmark,
-	          long runs, and DPDK's own tests and programs on fastmem
+	          checking, all of the sanitizers and Valgrind, gdb's script at each step of a call,
+	          fuzzing, static analysers, models, the benchmark, long runs, and DPDK's own tests
+	          and programs on fastmem
 	  NAME    a build (gcc, asan, clang, tsan, fuzz), a test of meson's, a suite, or SUITE.CASE, and
 	          what is only run on request: upstream_all. What several have to fit is joined by
 	          ":", as in asan:functional_no_huge:pool or clang:processes_huge_va.

@@ -449,6 +449,7 @@ def main():
     parser.add_argument("build", nargs="?", type=os.path.abspath,
                         help="build folder, with librte_fastmem.so; without, nothing is run")
     parser.add_argument("--kind", default="*", help="only programs of this name (a pattern)")
+    parser.add_argument("--not-kind", default="", help="without these (a pattern)")
     parser.add_argument("--tool", default="*", help="only these tools (patterns, by commas)")
     parser.add_argument("--not-tool", default="", help="without these (patterns, by commas)")
     parser.add_argument("--pages", choices=["huge", "no-huge"],
@@ -460,7 +461,8 @@ def main():
     args = parser.parse_args()
 
     def wanted(kind):
-        return fnmatch.fnmatch(kind, args.kind) and args.pages in (None, pages_of(kind))
+        return fnmatch.fnmatch(kind, args.kind) and not fnmatch.fnmatch(kind, args.not_kind) and \
+            args.pages in (None, pages_of(kind))
 
     def among(tool, patterns):
         return any(fnmatch.fnmatch(tool.name, p) for p in patterns.split(","))

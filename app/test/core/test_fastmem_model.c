@@ -116,7 +116,7 @@ with_level(enum rte_fastmem_debug_level level, size_t limit, bool faults)
 	TEST_ASSERT(model != NULL);
 	if (faults)
 		model_plant_faults(model);
-	TEST_CALL(run_model(model, MANY(12), 200 + level, limit));
+	TEST_CALL(run_model(model, MANY(6), 200 + level, limit));
 	if (faults)
 		TEST_ASSERT(n_faults > 1000, "%u planted", n_faults);
 	return fastmem_down();
