@@ -42,7 +42,7 @@ struct worker {
 
 static struct {
 	const struct backend *backend;
-	unsigned int keys, rows, row_ms;
+	unsigned int keys, rows, row_ms, row_gets;
 	const char *table;
 } options = { .keys = 4000, .rows = 40, .row_ms = 250 };
 
@@ -61,6 +61,7 @@ usage(FILE *f)
 		"  --keys N      different keys at the highest load (4000)\n"
 		"  --rows N      of the table, at least 10 (40)\n"
 		"  --row-ms N    time between two of them (250)\n"
+		"  --row-gets N  and gets of each worker, however long they take (0)\n"
 		"  --table FILE  write the table there too, for plot.sh\n"
 		"  --help        this text; EAL's own comes before \"--\"\n");
 }
@@ -84,6 +85,7 @@ parse_options(int argc, char **argv)
 		{ "keys", required_argument, NULL, 'k' },
 		{ "rows", required_argument, NULL, 'r' },
 		{ "row-ms", required_argument, NULL, 'm' },
+		{ "row-gets", required_argument, NULL, 'g' },
 		{ "table", required_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -107,6 +109,9 @@ parse_options(int argc, char **argv)
 			break;
 		case 'm':
 			options.row_ms = parse_number("row-ms", optarg, 1, 60000);
+			break;
+		case 'g':
+			options.row_gets = parse_number("row-gets", optarg, 0, UINT32_MAX);
 			break;
 		case 't':
 			options.table = optarg;
@@ -241,22 +246,41 @@ sum_up(void)
 }
 
 static void
-print_row(FILE *f, unsigned int at, size_t heap, const struct worker *since, uint64_t refused, double s)
+print_row(FILE *f, double time, size_t heap, const struct worker *since, uint64_t refused, double s)
 {
 	struct cache_counts counts = cache_counts(cache);
 	struct worker now = sum_up();
 	uint64_t gets = now.gets - since->gets;
 
 	fprintf(f, "%7.2f %8" PRIu64 " %10.1f %11.1f %9.2f %6.1f %8" PRIu64 "\n",
-		(at + 1) * options.row_ms / 1e3, counts.values, counts.bytes / 1048576., heap / 1048576.,
+		time, counts.values, counts.bytes / 1048576., heap / 1048576.,
 		gets / s / 1e6, gets != 0 ? 100. * (now.hits - since->hits) / gets : 0.,
 		counts.refused - refused);
 }
 
+/* The gets of the worker that has the fewest. */
+static uint64_t
+fewest_gets(const uint64_t *since)
+{
+	uint64_t fewest = UINT64_MAX;
+	unsigned int lcore;
+
+	RTE_LCORE_FOREACH_WORKER(lcore)
+		fewest = RTE_MIN(fewest, __atomic_load_n(&workers[lcore].gets, __ATOMIC_RELAXED) -
+			since[lcore]);
+	return fewest;
+}
+
+/* For the end of a row that begins now. */
 static void
 wait_until(uint64_t when)
 {
-	while (rte_get_timer_cycles() < when)
+	uint64_t since[RTE_MAX_LCORE];
+	unsigned int lcore;
+
+	RTE_LCORE_FOREACH_WORKER(lcore)
+		since[lcore] = __atomic_load_n(&workers[lcore].gets, __ATOMIC_RELAXED);
+	while (rte_get_timer_cycles() < when || fewest_gets(since) < options.row_gets)
 		rte_delay_us_sleep(200);
 }
 
@@ -275,18 +299,19 @@ run(FILE *table, size_t heap)
 		struct worker since = sum_up();
 		uint64_t refused = cache_counts(cache).refused;
 		uint64_t start = rte_get_timer_cycles();
-		double seconds;
+		double seconds, time;
 
 		__atomic_store_n(&row, at, __ATOMIC_RELAXED);
 		cache_expire(cache, at > KEPT ? at - KEPT : 0);
 		idle();
 		if (options.backend->maintain != NULL)
 			options.backend->maintain();
-		wait_until(begin + (at + 1) * hz * options.row_ms / 1000);
+		wait_until(start + hz * options.row_ms / 1000);
 		seconds = (double)(rte_get_timer_cycles() - start) / hz;
-		print_row(stdout, at, heap_bytes() - heap, &since, refused, seconds);
+		time = (double)(rte_get_timer_cycles() - begin) / hz;
+		print_row(stdout, time, heap_bytes() - heap, &since, refused, seconds);
 		if (table != NULL)
-			print_row(table, at, heap_bytes() - heap, &since, refused, seconds);
+			print_row(table, time, heap_bytes() - heap, &since, refused, seconds);
 	}
 }
 
