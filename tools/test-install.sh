@@ -155,6 +155,13 @@ links_static() {
 		"$2" "$scratch/$name/$name-static"
 }
 
+# Nothing in the program refers to what registers itself with DPDK's telemetry.
+watches_static() {
+	local name=hello
+
+	links_static hello says_hello && nm "$scratch/hello/hello-static" | grep -w fastmem_telemetry
+}
+
 builds_with_meson() {
 	local name=$1
 
@@ -219,6 +226,7 @@ for example in hello:says_hello conntrack:passes_its_test kvcache:passes_its_tes
 	promise "example $name links the shared library and runs" links_shared "$name" "$works"
 	promise "example $name links the static library and runs" links_static "$name" "$works"
 	promise "example $name builds with meson and runs" builds_with_meson "$name" "$works"
+	[ "$name" != hello ] || promise 'a static program can be watched' watches_static
 done
 step 'uninstalls without leaving a file' uninstalls
 
