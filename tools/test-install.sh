@@ -79,6 +79,13 @@ gdb_sources_script() {
 	grep -q '^fastmem leaks' "$scratch/gdb"
 }
 
+# It asks gdb, which says that this is no core file.
+map_finds_script() {
+	"$prefix/bin/fastmem-map" --core "$prefix/bin/fastmem-map" --program /bin/sh >"$scratch/gdb" 2>&1 || true
+	cat "$scratch/gdb"
+	grep -q 'no process' "$scratch/gdb"
+}
+
 exports_only_rte() {
 	local strange
 
@@ -208,6 +215,7 @@ promise 'the library to be preloaded comes with its fastmem' preloads_with_its_f
 promise 'fastmem-run finds the library to be preloaded' runs_with_its_fastmem
 promise 'gdb loads its script with the library' gdb_loads_script
 promise 'gdb loads its script by name' gdb_sources_script
+promise 'fastmem-map finds the script for gdb' map_finds_script
 promise 'the header compiles alone as C11 (gcc)' compiles_alone gcc gnu11 c
 promise 'the header compiles alone as C17 (gcc)' compiles_alone gcc gnu17 c
 promise 'the header compiles alone as C++17 (g++)' compiles_alone g++ gnu++17 c++

@@ -163,6 +163,55 @@ class Map(unittest.TestCase):
             with open(page, encoding="utf-8") as file:
                 self.assertEqual(file.read(), live)
 
+    def core(self, folder, mask):
+        path = os.path.join(folder, "core." + mask)
+        with open("/proc/%d/coredump_filter" % self.process.pid, "w", encoding="ascii") as file:
+            file.write(mask)
+        subprocess.run(["gdb", "--batch", "-nx", "-iex", "set debuginfod enabled off",
+                        "-p", str(self.process.pid), "-ex", "gcore " + path], check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return ["--core", path, "--program", PROGRAM]
+
+    @unittest.skipIf(shutil.which("gdb") is None, "there is no gdb")
+    def test_a_core_is_drawn_as_the_process_was(self):
+        # Slabs and free runs side by side, a chunk that is held back in part, a pool.
+        self.process.tell("take 16384 100")
+        self.process.tell("take 300 1000")
+        self.process.tell("give")
+        self.process.tell("pools 3")
+        self.process.tell("take 65536 30")
+        self.process.tell("limit 1000000")
+        self.process.tell("trim")
+        with tempfile.TemporaryDirectory() as folder:
+            core = self.core(folder, "0x7f")
+            live = json.loads(self.drawn("--json"))
+            done = run(*core, "--json")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual(json.loads(done.stdout), live)
+            kinds = [set(run) for place in live["sockets"] for chunk in place["chunks"]
+                     for run in chunk["runs"]]
+            for kind in ({"address", "bytes"}, {"address", "bytes", "size", "slots", "slots_free"},
+                         {"address", "bytes", "pool", "size", "slots", "slots_free"}):
+                self.assertIn(kind, kinds)
+            done = run(*core)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, self.drawn(), ""))
+
+    @unittest.skipIf(shutil.which("gdb") is None, "there is no gdb")
+    def test_of_a_core_without_its_memory_it_says_what_to_do(self):
+        with tempfile.TemporaryDirectory() as folder:
+            core = self.core(folder, "0x33")  # the default: without shared memory
+            done = run(*core)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertRegex(done.stderr, r"^fastmem-map: [^\n]*memory of fastmem is not in it\. "
+                             r"Before it is written: echo 0x7f >/proc/PID/coredump_filter\n$")
+            for arguments, pattern in (
+                    (["--core", core[1], "--program", "/bin/sh"], "none in this program"),
+                    (["--core", FASTMEM_MAP, "--program", PROGRAM], "no process"),
+                    (["--core", "/no/such/core", "--program", PROGRAM], "cannot be read")):
+                done = run(*arguments)
+                self.assertEqual(done.returncode, 1)
+                self.assertRegex(done.stderr, r"^fastmem-map: [^\n]*(%s)[^\n]*\n$" % pattern)
+
     def test_what_is_wrong_is_one_line(self):
         with tempfile.NamedTemporaryFile(mode="w", suffix=".json") as file:
             file.write('{"version": 1, "sockets": [{}]}')

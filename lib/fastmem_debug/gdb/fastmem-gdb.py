@@ -7,6 +7,7 @@
     fastmem stats
     fastmem object ADDRESS
     fastmem leaks [SIZE|POOL]
+    fastmem map
 
 It only ever reads. It needs neither debug information nor symbols: the library has a table
 of the layout of its structures in it, layout.c.
@@ -16,6 +17,7 @@ is taken for consistent here that is only so under a lock: an object on its way 
 places is in neither, and what is read twice may differ.
 """
 
+import json
 import os
 import re
 import struct
@@ -375,6 +377,21 @@ class Fastmem:
                         yield i, g
                     # In between two states, n may be of another time.
                     i += g.n if 0 < g.n <= first + chunk.chunk_n - i else 1
+
+    def runs(self, first, chunk):
+        """Of a chunk, its slabs and free runs: first granule, how many, and the slab or None."""
+        i, end = first, first + chunk.chunk_n
+        while i < end:
+            g = self.granule(i)
+            if g.state == self.constant("FREE"):
+                behind, head = i + 1, g
+                while behind < end and self.granule(behind).state == self.constant("FREE"):
+                    behind += 1
+            else:
+                head = self.granule(g.head)
+                behind = min(max(g.head + head.n, i + 1), end)
+            yield i, behind - i, head if head.state == self.constant("SLAB") else None
+            i = behind
 
     def bits(self, slab):
         n = (slab.n_slots + 63) // 64 * WORD
@@ -813,7 +830,7 @@ def find_layout(memory):
 # The commands.
 
 class FastmemCommand(gdb.Command):
-    """The memory of fastmem: statistics, objects, leaks."""
+    """The memory of fastmem: statistics, objects, leaks, a map."""
 
     def __init__(self):
         super().__init__("fastmem", gdb.COMMAND_DATA, prefix=True)
@@ -1156,7 +1173,42 @@ def leak_addresses(fm, what):
     yield "  %d live" % n
 
 
+class FastmemMap(Command):
+    """Chunks, slabs and free runs, as JSON in one line: what fastmem-map --json asks a process for.
+
+Usage: fastmem map"""
+
+    def __init__(self):
+        super().__init__("fastmem map", gdb.COMMAND_DATA, gdb.COMPLETE_NONE)
+
+    def lines(self, fm, argument):
+        yield json.dumps({"version": 1, "pid": fm.peers[fm.process.peer].pid, "sockets": [
+            {"socket_id": arena.signed("socket_id"), "chunks": sorted(
+                (map_chunk(fm, *found) for found in fm.chunks(arena)),
+                key=lambda chunk: int(chunk["address"], 16))} for arena in fm.arenas]})
+
+
+def map_chunk(fm, first, chunk):
+    length = chunk.chunk_n << fm.shift
+    return {"address": "%#x" % fm.address(first), "bytes": length,
+            "bytes_used": chunk.chunk_used << fm.shift,
+            "bytes_held_back": Struct(fm, "memzone", chunk.zone).len - length,
+            "runs": [map_run(fm, *found) for found in fm.runs(first, chunk)]}
+
+
+def map_run(fm, first, n, slab):
+    run = {"address": "%#x" % fm.address(first), "bytes": n << fm.shift}
+    if slab is not None:
+        run["size"] = fm.bins[slab.bin].slot_size
+        pool = fm.pool_of(slab.bin)
+        if pool is not None:
+            run["pool"] = fm.pool_name(pool)
+        run["slots"], run["slots_free"] = slab.n_slots, slab.n_free
+    return run
+
+
 FastmemCommand()
 FastmemStats()
 FastmemObject()
 FastmemLeaks()
+FastmemMap()

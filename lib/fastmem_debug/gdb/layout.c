@@ -18,6 +18,8 @@
 
 #include <stddef.h>
 
+#include <rte_memzone.h>
+
 #include "fastmem_debug.h"
 #include "fastmem_layout.h"
 #include "fastmem_private.h"
@@ -43,6 +45,7 @@ static const struct fastmem_layout_entry entries[] = {
 	CONSTANT(POOL_LIVE),
 	{ "MAX_POOLS", RTE_FASTMEM_MAX_POOLS, 0 },
 	{ "POOL_F_EXTERNAL", RTE_FASTMEM_POOL_F_EXTERNAL, 0 },
+	CONSTANT(FREE),
 	CONSTANT(SLAB),
 	CONSTANT(MAGAZINE_SMALL),
 	CONSTANT(MAGAZINE_SMALL_CAPACITY),
@@ -216,8 +219,13 @@ static const struct fastmem_layout_entry entries[] = {
 	FIELD(granule, limbo),
 	FIELD(granule, bits),
 	FIELD(granule, records),
+	FIELD(granule, zone),
 	FIELD(granule, chunk_n),
+	FIELD(granule, chunk_used),
 	FIELD(granule, chunk_next),
+	{ "memzone", sizeof(struct rte_memzone), 0 },
+	{ "memzone.len", offsetof(struct rte_memzone, len),
+		sizeof(((struct rte_memzone *)NULL)->len) },
 	SIZE(record),
 	FIELD(record, state),
 	FIELD(record, front),
