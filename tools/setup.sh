@@ -6,11 +6,12 @@
 
 usage() {
 	cat <<-END
-	usage: tools/setup.sh [demo|test]
+	usage: tools/setup.sh [demo|test|check]
 
 	Installs the Debian packages that are missing, by apt-get, as root or with sudo:
 	  demo   to build, and to run the benchmark (the default)
 	  test   and to run all tests: clang, sanitizers, fuzzing, static analysers
+	  check  and a browser, if there is one to install: without it, one test is not run
 	END
 }
 
@@ -26,7 +27,7 @@ missing_packages() {
 	pkg-config --exists libdw 2>/dev/null || echo libdw-dev
 	command -v gnuplot >/dev/null || echo gnuplot-nox
 	command -v python3 >/dev/null || echo python3
-	[ "$1" = test ] || return 0
+	[ "$1" != demo ] || return 0
 	command -v make >/dev/null || echo make
 	command -v addr2line >/dev/null || echo binutils
 	command -v g++ >/dev/null || echo g++
@@ -94,8 +95,16 @@ install_missing() {
 		$packages </dev/null >/dev/null
 }
 
+install_browser() {
+	! command -v chromium >/dev/null || return 0
+	say "packages: installing chromium"
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		chromium </dev/null >/dev/null || say "packages: chromium cannot be installed"
+}
+
 case "${1:-demo}" in
 demo|test) install_missing "${1:-demo}" ;;
+check) install_missing check; install_browser ;;
 -h|--help) usage ;;
 *) usage >&2; exit 2 ;;
 esac

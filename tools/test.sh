@@ -37,7 +37,9 @@ esac
 # What is wrong is said before anything is installed or built.
 ! command -v python3 >/dev/null || tools/run-tests.py --check-names "$@"
 
-tools/setup.sh test
+setup=check
+[[ " $* " == *" check "* ]] || setup=test
+tools/setup.sh $setup
 
 mkdir -p "$BUILD/test"
 # Enough for as many tests side by side as there may be, or for one at least.

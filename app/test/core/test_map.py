@@ -88,16 +88,19 @@ class Map(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         return done.stdout
 
-    def test_the_cells_are_the_objects(self):
-        # Caches are empty after a trim, but for what the thread needs to do it.
-        self.process.tell("take 16384 100")
-        self.process.tell("trim")
+    def expect_objects(self, svg):
+        """Those of the program, and 100 of 16 KiB. Caches are empty after a trim."""
         found = {}
-        for owner, taken, _, _ in runs(self.drawn("--svg")):
+        for owner, taken, _, _ in runs(svg):
             found[owner] = found.get(owner, 0) + taken
         del found[""]
         self.assertEqual(found, {"64 bytes": 1000, "4096 bytes": 10, "16384 bytes": 100,
                                  "pool sessions": 7})
+
+    def test_the_cells_are_the_objects(self):
+        self.process.tell("take 16384 100")
+        self.process.tell("trim")
+        self.expect_objects(self.drawn("--svg"))
 
     def test_the_cells_are_as_wide_as_the_memory(self):
         self.process.tell("take 16384 100")
@@ -226,18 +229,24 @@ class Map(unittest.TestCase):
                 self.assertEqual(done.returncode, 1)
                 self.assertRegex(done.stderr, r"^fastmem-map: [^\n]*%s[^\n]*\n$" % pattern)
 
-    @unittest.skipIf(shutil.which("chromium") is None, "there is no chromium")
+    @unittest.skipIf(shutil.which("chromium") is None, "there is no chromium: tools/setup.sh check installs it")
     def test_a_browser_shows_the_cells(self):
+        self.process.tell("take 16384 100")
+        self.process.tell("trim")
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "map.html")
             self.drawn("-o", path)
             shown = subprocess.run(
                 ["chromium", "--headless", "--no-sandbox", "--disable-gpu",
-                 "--user-data-dir=" + folder, "--dump-dom", path],
+                 "--user-data-dir=" + folder, "--dump-dom", "file://" + path],
                 check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                timeout=60).stdout
-            svg = re.search(r"<svg.*</svg>", shown, re.DOTALL)[0]
-            self.assertEqual(list(runs(svg)), list(runs(self.drawn("--svg"))))
+                timeout=200).stdout
+        svg = re.search(r"<svg.*</svg>", shown, re.DOTALL)[0]
+        self.expect_objects(svg)
+        self.assertEqual(list(runs(svg)), list(runs(self.drawn("--svg"))))
+        owners, chunks = Tables(shown).tables
+        self.assertIn(["16384 bytes", "100"], [[row[0], row[3]] for row in owners])
+        self.assertIn("100 of 16384 bytes", ", ".join(row[4] for row in chunks))
 
 
 if __name__ == "__main__":
