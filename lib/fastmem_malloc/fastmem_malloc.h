@@ -152,6 +152,7 @@ void fastmem_malloc_count(const struct fastmem_malloc_event *event);
 size_t fastmem_malloc_size(const void *ptr);
 void fastmem_malloc_sample(void);
 void fastmem_malloc_count_start(uint64_t cycles);
+void fastmem_malloc_report_forked(void);
 
 /* fastmem_malloc_pages.c */
 void fastmem_malloc_watch_pages(void);
@@ -176,6 +177,7 @@ bool fastmem_malloc_counts_mempools(int32_t index, rte_mempool_dequeue_t dequeue
 void fastmem_malloc_watch_mempools(void);
 void fastmem_malloc_note_mempool(struct rte_mempool *mp);
 void fastmem_malloc_report_mempools(FILE *f);
+void fastmem_malloc_mempools_forked(void);
 
 /* fastmem_malloc_static.c */
 void fastmem_malloc_look_for_static(void);

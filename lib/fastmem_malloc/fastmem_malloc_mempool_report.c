@@ -237,6 +237,13 @@ fastmem_malloc_watch_mempools(void)
 		fprintf(stderr, "librte_fastmem_malloc.so: no memory to count mempools\n");
 }
 
+/* In a forked process: a thread that is not here may have had the lock. */
+void
+fastmem_malloc_mempools_forked(void)
+{
+	pthread_mutex_init(&records_lock, NULL);
+}
+
 /* Of the bytes for the objects that there are, those for objects that were never in use. */
 static uint64_t
 unused_bytes(const struct record *r)

@@ -266,6 +266,14 @@ fastmem_malloc_sample(void)
 	fastmem_local_unlock(&samples_lock);
 }
 
+/* In a forked process: a thread that is not here may have had the locks. */
+void
+fastmem_malloc_report_forked(void)
+{
+	pthread_mutex_init(&modules_lock, NULL);
+	pthread_mutex_init(&samples_lock, NULL);
+}
+
 /* Returns whether it is a new peak. */
 static bool
 raise_peak(int64_t *highest, int64_t value)

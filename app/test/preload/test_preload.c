@@ -146,6 +146,8 @@ play(const char *part)
 		{ "grow_mempools", preload_grow_mempools },
 		{ "mempool_primary", preload_share_a_mempool },
 		{ "mempool_secondary", preload_use_a_shared_mempool },
+		{ "mempool_races", preload_race_mempools },
+		{ "mempool_fork", preload_fork_while_a_mempool_is_noted },
 	};
 	unsigned int i;
 

@@ -43,5 +43,7 @@ int preload_own_fastmem(void);
 int preload_grow_mempools(void);
 int preload_share_a_mempool(void);
 int preload_use_a_shared_mempool(void);
+int preload_race_mempools(void);
+int preload_fork_while_a_mempool_is_noted(void);
 
 #endif /* TEST_PRELOAD_H */

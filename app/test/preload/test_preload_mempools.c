@@ -337,6 +337,8 @@ preload_own_fastmem(void)
 
 #define WORST 5000
 
+static bool mode_grows; /* RTE_FASTMEM_MEMPOOL=grow */
+
 static int
 told_has_grown(const struct rte_mempool *mp, const char *kind)
 {
@@ -492,6 +494,36 @@ who_is_told_of_mempools_finds_all(void)
 	return 0;
 }
 
+/*
+ * A queue without one mempool has several: for sizes of packets, or for their segments. This device
+ * knows neither and refuses: others may keep addresses by then.
+ */
+static int
+queues_with_several_mempools_find_all(uint16_t port)
+{
+	struct rte_mempool *mps[4] = { make_mbufs("size 1"), make_mbufs("size 2"),
+		make_mbufs("segment 1"), make_mbufs("segment 2") };
+	union rte_eth_rxseg segments[] = {
+		{ .split = { .mp = mps[2], .length = 100 } }, { .split = { .mp = mps[3] } },
+	};
+	struct rte_eth_rxconf by_size = { .rx_mempools = mps, .rx_nmempool = 2 };
+	struct rte_eth_rxconf by_segment = { .rx_seg = segments, .rx_nseg = RTE_DIM(segments) };
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(mps); i++)
+		TEST_ASSERT(mps[i] != NULL && mps[i]->populated_size < WORST, "%u", i);
+	rte_eth_rx_queue_setup(port, 0, 128, rte_socket_id(), &by_size, NULL);
+	for (i = 0; i < RTE_DIM(mps); i++)
+		TEST_ASSERT_EQUAL(mps[i]->populated_size == WORST, i < 2, "%u", i);
+	rte_eth_rx_queue_setup(port, 0, 128, rte_socket_id(), &by_segment, NULL);
+	for (i = 0; i < RTE_DIM(mps); i++) {
+		TEST_ASSERT_EQUAL(mps[i]->populated_size, WORST, "%u", i);
+		TEST_CALL(all_are_mbufs(mps[i]));
+		rte_mempool_free(mps[i]);
+	}
+	return 0;
+}
+
 static int
 a_device_finds_all(void)
 {
@@ -505,6 +537,8 @@ a_device_finds_all(void)
 	TEST_ASSERT_EQUAL(rte_eth_dev_configure(port, 1, 1, &conf), 0);
 	TEST_ASSERT_EQUAL(rte_eth_rx_queue_setup(port, 0, 128, rte_socket_id(), NULL, mp), 0);
 	TEST_ASSERT_EQUAL(mp->populated_size, WORST);
+	if (mode_grows)
+		TEST_CALL(queues_with_several_mempools_find_all(port));
 	rte_eth_dev_close(port);
 	TEST_CALL(all_are_mbufs(mp));
 	rte_mempool_free(mp);
@@ -520,6 +554,7 @@ preload_grow_mempools(void)
 
 	mp = make_mbufs("mbufs");
 	TEST_ASSERT(mp != NULL);
+	mode_grows = mp->populated_size < WORST;
 	TEST_CALL(told_has_grown(mp, "mbufs"));
 	TEST_CALL(all_are_mbufs(mp));
 	TEST_CALL(use_all(mp));

@@ -180,6 +180,26 @@ grows_all_kinds() {
 		diff "$scratch/on.out" "$scratch/grow.out"
 }
 
+# In two modes, and with all calls checked.
+bears_races() {
+	run races mempool_races RTE_FASTMEM_MEMPOOL=on && run races mempool_races RTE_FASTMEM_MEMPOOL=grow &&
+		run races mempool_races RTE_FASTMEM_MEMPOOL=grow RTE_FASTMEM_DEBUG=full || return 1
+	cat "$scratch/races.err"
+	! grep -E 'FASTMEM.*(leak|in use|damaged)' "$scratch/races.err"
+}
+
+# The child's report is there, beside its parent's.
+bears_forks() {
+	local mode child
+
+	for mode in on grow; do
+		run fork mempool_fork RTE_FASTMEM_MEMPOOL=$mode RTE_FASTMEM_MALLOC_REPORT="$scratch/fork.$mode" ||
+			return 1
+		child=$(sed -n 's/^child //p' "$scratch/fork.out")
+		has "fork.$mode" mempools 1 && has "fork.$mode.$child" mempools 1 || return 1
+	done
+}
+
 # Two processes. shares OPS PRIMARY_VALUE VARIABLE=VALUE...: the latter of the secondary
 shares() {
 	local ops=$1 status=0 line mode=$2
@@ -226,6 +246,8 @@ promise mempools_beyond_the_limit_stay has_a_limit
 promise the_report_says_what_they_take_with_and_without reports_both
 promise mempools_grow_as_they_are_needed grows_as_needed
 promise mempools_of_each_kind_grow grows_all_kinds
+promise mempools_are_made_and_freed_by_threads_at_once bears_races
+promise a_forked_child_waits_for_no_thread_of_its_parent bears_forks
 # EAL shares only huge pages with other processes.
 if [ $pages = --huge ]; then
 	prefix=fastmem-mempools-$$
