@@ -8,7 +8,7 @@
 list=app/test/upstream/suites.txt
 programs='replace-testpmd replace-eventdev-order replace-eventdev-perf
 	  replace-eventdev-timer replace-pipeline-none replace-pipeline-stub
-	  replace-pipeline-lpm replace-pipeline-acl replace-crypto-perf replace-fib replace-fib-rib replace-fib6
+	  replace-pipeline-lpm replace-pipeline-acl replace-crypto-perf replace-bbdev replace-fib replace-fib-rib replace-fib6
 	  replace-proc-info replace-proc-info-primary replace-proc-info-secondary
 	  replace-openvswitch'
 
@@ -30,7 +30,7 @@ usage() {
 	  $programs
 
 	Environment: DPDK_TEST_PROGRAM (dpdk-test), DPDK_TESTPMD (dpdk-testpmd), PATIENCE (seconds
-	that a suite may take: 300).
+	that a suite may take: 300), WAYS (other than default, that suites run in: those that suit each).
 	END
 }
 
@@ -190,7 +190,7 @@ suite_holds() {
 	# What uses no mempool need not run with the driver alone.
 	[ "$uses" = none ] && ways='malloc malloc+all' || ways='mbuf all malloc malloc+all'
 	cases "$scratch/$suite.default" >"$scratch/cases.default"
-	for how in $ways; do
+	for how in ${WAYS:-$ways}; do
 		as_by_default "$suite" $how "$verdict" "$@" || ret=1
 		[ $how = malloc ] || uses_mempools "$suite" $how "$uses" || ret=1
 	done

@@ -243,6 +243,21 @@ def crypto_perf(run):
     run.ended(program, status)
 
 
+# --- dpdk-test-bbdev: operations of the null device; and pools that cannot be made
+
+def bbdev(run):
+    with open(run.path("vector"), "w", encoding="ascii") as f:
+        f.write("op_type =\nRTE_BBDEV_OP_NONE\n")
+    for case in ("unittest", "validation", "throughput", "latency"):
+        program = run.start("dpdk-test-bbdev", [
+            "--vdev=baseband_null0", "--", "-n", "64", "-b", "8", "-l", "1", "-c", case,
+            "-v", run.path("vector")])
+        status = program.end()
+        run.expects(r"Tests Passed : +[1-9]", program)
+        run.expects(r"Tests Failed : +0\s", program)
+        run.ended(program, status)
+
+
 # --- dpdk-test-pipeline: has packets of one tap go through a table to the other
 
 def checksum(words):
@@ -356,6 +371,8 @@ THREADS = ((r"[\d.]+ mpps avg [\d.]+ mpps", ""), (r"(?m)^\d+(?=\D)", ""),
            (r"(packets: *)\w+ (percentage: *)[\d.]+", r"\1N \2N"), (r"latency = [\d.]+", ""))
 # Operations that were enqueued and dequeued; not how fast.
 CRYPTO = ((r"(?m)^((\d+,){5}).*$", r"\1"),)
+LATENCY = ((r"(avg|min|max): .*", r"\1"), (r"(Tests Lasted : +)[\d.]+", r"\1N"), (r"GHz: [\d.]+", "GHz"),
+           (r"(?i)(throughput for .*: )\d+( M?ops)", r"\1N\2"))
 CYCLES = ((r"(AVG \w+ \w+) [\d.]+", r"\1 N"),)
 # fastmem's zones are among EAL's, and what lies in other zones moves.
 MEMORY = ((r"(?s)(--- MEMORY_SEGMENTS ---).*(--- END_MEMORY_SEGMENTS)", r"\1\n\2"),
@@ -370,7 +387,7 @@ SW = ["--vdev=event_sw0", "-s", "0x2", "--"]
 
 class Scenario:
     def __init__(self, run, lcores=2, varies=(), ordered=True, huge=False, needs=None, serves=True,
-                 mempools=True):
+                 mempools=True, all_mempools=False):
         self.run = run
         self.lcores = lcores
         self.varies = VARIES + tuple(varies)
@@ -379,6 +396,7 @@ class Scenario:
         self.needs = needs  # a file
         self.serves = serves  # fastmem does, if the library is there
         self.mempools = mempools  # it has some, and all who use them the library
+        self.all_mempools = all_mempools  # none of them is of hardware, or has memory of its own
 
     def why_not(self, launcher):
         """The reason why it cannot run here; None if it can."""
@@ -420,6 +438,7 @@ SCENARIOS = {
     "pipeline-stub": pipeline_scenario("stub"),
     "pipeline-lpm": pipeline_scenario("lpm"),
     "pipeline-acl": pipeline_scenario("acl"),
+    "bbdev": Scenario(bbdev, 2, LATENCY),
     "crypto-perf": Scenario(crypto_perf, 2, CRYPTO),
     "fib": Scenario(fib(32, ["-c", "-a"]), 2, CYCLES, mempools=False),
     "fib-rib": Scenario(fib(32, ["-b", "rib", "-e", "8"]), 2, CYCLES),
@@ -427,7 +446,7 @@ SCENARIOS = {
     "proc-info": proc_info_scenario(True, True),
     "proc-info-primary": proc_info_scenario(True, False),
     "proc-info-secondary": proc_info_scenario(False, True),
-    "openvswitch": Scenario(openvswitch),
+    "openvswitch": Scenario(openvswitch, all_mempools=True),
 }
 
 
@@ -438,8 +457,11 @@ def run_once(args, scenario, preload):
         scenario.run(run)
         if preload and scenario.serves and run.reported("allocations_by_fastmem") == 0:
             raise ValueError("fastmem has served nothing")
-        if preload and scenario.serves and scenario.mempools and run.reported("mempools_by_fastmem") == 0:
+        replaced, mempools = run.reported("mempools_by_fastmem"), run.reported("mempools")
+        if preload and scenario.serves and scenario.mempools and replaced == 0:
             raise ValueError("no mempool was replaced")
+        if preload and scenario.all_mempools and replaced != mempools:
+            raise ValueError("%d of %d mempools were replaced" % (replaced, mempools))
         return scenario.same("".join(run.said))
     except (TimeoutError, ValueError, OSError):
         print("%s:" % ("with the replacement" if preload else "without the replacement"))
