@@ -4,9 +4,10 @@
 
 """Tests what dpdk-telemetry-exporter.py exports of fastmem, and the dashboard that shows it.
 
-usage: test_exporter.py PROGRAM
+usage: test_exporter.py PROGRAM [--fetch]
 
-The program is test_telemetry_program.c.
+The program is test_telemetry_program.c. DPDK has the exporter since 23.11. Where there is none,
+--fetch takes it from the package of Debian 13, for the only case that it then runs.
 """
 
 import json
@@ -16,6 +17,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import unittest
 import urllib.request
 
@@ -33,7 +35,33 @@ SUITE = "exporter"
 WITH_EAL = os.path.join(TOP, "tools/with-eal.sh")
 DASHBOARD = os.path.join(TOP, "usertools/fastmem-dashboard.json")
 PROGRAM = os.path.abspath(sys.argv[1])
-EXPORTER = shutil.which("dpdk-telemetry-exporter.py")
+NAME = "dpdk-telemetry-exporter.py"
+EXPORTER = shutil.which(NAME)
+FETCH = "--fetch" in sys.argv
+KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+def fetched(folder):
+    """The exporter of Debian 13, from the mirror of this system, which keeps its own packages."""
+    def run(*command):
+        return subprocess.run(command, check=True, cwd=folder, stdout=subprocess.PIPE, text=True,
+                              stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=200).stdout
+
+    mirrors = [line.split() for line in run(
+        "apt-get", "indextargets", "--format", "$(LABEL) $(COMPONENT) $(REPO_URI)",
+        "Created-By: Packages").splitlines()]
+    mirror = next(found[2] for found in mirrors if found[:2] == ["Debian", "main"])
+    with open(os.path.join(folder, "list"), "w", encoding="ascii") as file:
+        file.write("deb [signed-by=%s] %s trixie main\n" % (KEYS, mirror))
+    for name in ("lists", "cache"):
+        os.mkdir(os.path.join(folder, name))
+    apt = ["apt-get", "-qq", "-o", "Dir::Etc::SourceList=%s/list" % folder, "-o",
+           "Dir::Etc::SourceParts=/dev/null", "-o", "Dir::State::Lists=%s/lists" % folder, "-o",
+           "Dir::Cache=%s/cache" % folder, "-o", "APT::Sandbox::User="]
+    run(*apt, "update")
+    run(*apt, "download", "dpdk")
+    run("dpkg-deb", "-x", next(name for name in os.listdir(folder) if name.endswith(".deb")), "root")
+    return os.path.join(folder, "root/usr/bin", NAME)
 
 
 class Client:
@@ -101,13 +129,27 @@ class Exporter(unittest.TestCase):
         self.assertGreater(len(shown), 15)
         self.assertEqual(shown - set(fastmem.info()), set())
 
-    @unittest.skipIf(EXPORTER is None, "there is no dpdk-telemetry-exporter.py: DPDK 23.11 has one")
+    def exporter(self):
+        if EXPORTER is not None:
+            return EXPORTER
+        if not FETCH:
+            self.skipTest("there is no %s: DPDK 23.11 has one" % NAME)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        try:
+            return fetched(folder.name)
+        except (OSError, ValueError, StopIteration, subprocess.SubprocessError) as error:
+            said = (getattr(error, "stderr", None) or str(error) or "no mirror of Debian").strip()
+            return self.skipTest("there is no %s, and none can be fetched: %s" % (
+                NAME, said.splitlines()[-1]))
+
     def test_the_exporter_serves_the_metrics(self):
+        path = self.exporter()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             address = "127.0.0.1:%d" % free.getsockname()[1]
         exporter = subprocess.Popen(
-            [EXPORTER, "-o", "openmetrics://" + address, "-p", ENDPOINTS, "-s", self.path],
+            [path, "-o", "openmetrics://" + address, "-p", ENDPOINTS, "-s", self.path],
             stdout=subprocess.PIPE, text=True)
         try:
             for line in exporter.stdout:
@@ -129,4 +171,4 @@ class Exporter(unittest.TestCase):
 
 if __name__ == "__main__":
     del sys.argv[1:]
-    sys.exit(unit.main())
+    sys.exit(unit.main(("test_the_exporter_serves_the_metrics",) if FETCH else ()))
