@@ -55,7 +55,8 @@ class Program:
             except TimeoutError as error:
                 raise TimeoutError("%s to say %s" % (error, pattern)) from None
             if not alive:
-                raise TimeoutError("it ended before it said %s" % pattern)
+                raise TimeoutError("it ended before it said %s; its last words:\n%s" % (
+                    pattern, self.said[-2000:]))
 
     def when(self, pattern):
         """The time at which it had said this; None if it never did."""

@@ -43,13 +43,15 @@ class Watch(unittest.TestCase):
         self.prefix = "watch-%d" % os.getpid()
         script = os.path.join(self.dir, "testpmd")
         with open(script, "w", encoding="ascii") as file:
+            # EAL takes no path below a folder that anybody may write to: the driver goes by its name.
             file.write("#!/bin/sh\nexport LD_PRELOAD='%s' RTE_FASTMEM_MALLOC=on\n"
-                       "exec dpdk-testpmd \"$@\"\n" % os.path.join(
-                           BUILD, "lib/fastmem_malloc/librte_fastmem_malloc.so"))
+                       "export LD_LIBRARY_PATH='%s'\nexec dpdk-testpmd \"$@\"\n" % (
+                           os.path.join(BUILD, "lib/fastmem_malloc/librte_fastmem_malloc.so"),
+                           os.path.join(BUILD, "drivers")))
         os.chmod(script, 0o755)
         self.pmd = Program([
             script, "--no-huge", "-m", "512", "--no-pci", "-l", "0,1", "--file-prefix", self.prefix,
-            "-d", os.path.join(BUILD, "drivers/librte_mempool_fastmem.so"),
+            "-d", "librte_mempool_fastmem.so",
             "--mbuf-pool-ops-name=fastmem", r"--trace=lib\.fastmem\..*", "--trace-dir=" + self.dir,
             "--vdev=net_null0", "--vdev=net_null1", "--", "-i", "--total-num-mbufs=%d" % MBUFS])
         self.pmd.wait_for("testpmd> ")
