@@ -26,8 +26,12 @@
 		fastmem_trace_##point(__VA_ARGS__); \
 } while (0)
 
+#ifdef FASTMEM_NO_TRACE /* to count what trace points cost: see the guide */
+#define FASTMEM_TRACED(point) false
+#else
 #define FASTMEM_TRACED(point) ((__atomic_load_n(&__fastmem_trace_##point, __ATOMIC_RELAXED) & \
 	__RTE_TRACE_FIELD_ENABLE_MASK) != 0)
+#endif
 
 bool fastmem_trace_ready(void);
 void fastmem_trace_begin(void);

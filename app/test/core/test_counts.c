@@ -313,6 +313,7 @@ set_depot(struct range *range, const struct fastmem_depot *depot)
 
 struct exchanges {
 	uint64_t n;
+	uint64_t instructions; /* of the calls for all objects, too */
 	uint64_t in_depots;
 	uint64_t in_thread;
 	uint64_t elsewhere;
@@ -336,6 +337,7 @@ count_load(const struct load *load, const struct fastmem_bin *bin, unsigned int 
 	ok = ok && run_load(load, n);
 	shared->counting = false;
 	e->n = bin->full->head - head;
+	e->instructions = shared->instructions;
 	e->in_depots = shared->in_depots;
 	e->in_thread = shared->in_thread;
 	e->elsewhere = shared->locked - shared->in_depots - shared->in_thread;
@@ -357,8 +359,10 @@ count_exchange(const struct load *load)
 		depot = (many.in_depots - few.in_depots) / n;
 		elsewhere = (many.elsewhere - few.elsewhere) / n;
 		printf("  %s: %.2f atomic writes in depots (at most %u), %.2f elsewhere (at most %u), "
-			"%.2f of the thread's own\n", load->name, depot, load->at_most_depot,
-			elsewhere, load->at_most_elsewhere, (many.in_thread - few.in_thread) / n);
+			"%.2f of the thread's own, %.1f instructions with those of %u objects\n",
+			load->name, depot, load->at_most_depot, elsewhere, load->at_most_elsewhere,
+			(many.in_thread - few.in_thread) / n,
+			(many.instructions - few.instructions) / n, bin->magazine_size);
 		ok = depot <= load->at_most_depot && elsewhere <= load->at_most_elsewhere;
 	} else {
 		printf("  %s: %" PRIu64 " exchanges by %u magazines, %" PRIu64 " by %u\n", load->name,
