@@ -14,9 +14,10 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 usage()
 {
 	cat <<-END
-	usage: openvswitch.sh [--no-huge] [--preload LIBRARY --report FILE]
+	usage: openvswitch.sh [--no-huge] [--preload LIBRARY --report FILE] [--steps]
 
-	LIBRARY is librte_fastmem_malloc.so, which writes its report to FILE.
+	LIBRARY is librte_fastmem_malloc.so, which writes its report to FILE. With --steps, it says at each
+	step "step NAME PREFIX", with EAL's file prefix, and goes on when it has read a line.
 	END
 }
 
@@ -48,6 +49,10 @@ ovs_ofctl()
 
 ovs_note()
 {
+	if $steps; then
+		echo "step $1 fastmem-$$" >&3
+		read -r _ <&4
+	fi
 	echo "== $1"
 	ovs_vsctl show | sort
 	ovs_ofctl dump-ports-desc
@@ -77,11 +82,13 @@ same()
 huge=true
 library=
 report=
+steps=false
 while [ $# -gt 0 ]; do
 	case $1 in
 	--no-huge) huge=false ;;
 	--preload) library=$2; shift ;;
 	--report) report=$2; shift ;;
+	--steps) steps=true ;;
 	*) usage; exit 2 ;;
 	esac
 	shift
@@ -90,5 +97,6 @@ eal="--no-pci --file-prefix=fastmem-$$"
 if $huge; then eal="$eal -m 128"; else eal="$eal -m 1024 --no-huge"; fi
 trap 'exit 1' INT TERM
 work=$(mktemp -d "${TMPDIR:-/tmp}/fastmem.XXXXXX")
+exec 3>&1 4<&0 </dev/null
 . "$here/../../test-fastmem-perf/record/programs/openvswitch.sh" >"$work/states"
 { cat "$work/states"; ovs_log; } | same

@@ -10,11 +10,9 @@ Nothing of testpmd is changed. fastmem-top, fastmem-map, the endpoint of the exp
 tell of it, and their figures agree to the byte.
 """
 
-import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,17 +22,13 @@ sys.dont_write_bytecode = True
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 sys.path.insert(0, os.path.join(TOP, "tools"))
 from testrun import unit  # noqa: E402  pylint: disable=wrong-import-position
-sys.path.insert(0, os.path.join(TOP, "usertools/telemetry-endpoints"))
-import fastmem  # noqa: E402  pylint: disable=wrong-import-position
 from console import Program  # noqa: E402  pylint: disable=wrong-import-position
 from programs import testpmd_forward  # noqa: E402  pylint: disable=wrong-import-position
+from sides import Sides  # noqa: E402  pylint: disable=wrong-import-position
 
 SUITE = "watch_testpmd"
 BUILD = os.path.abspath(sys.argv[1])
-TOOLS = os.path.join(TOP, "usertools")
 MBUFS = 8192
-LONGEST = 1 << 20
-ATTEMPTS = 30  # to ask while nothing happens: maintenance runs now and then
 
 
 class Watch(unittest.TestCase):
@@ -55,75 +49,24 @@ class Watch(unittest.TestCase):
             "--mbuf-pool-ops-name=fastmem", r"--trace=lib\.fastmem\..*", "--trace-dir=" + self.dir,
             "--vdev=net_null0", "--vdev=net_null1", "--", "-i", "--total-num-mbufs=%d" % MBUFS])
         self.pmd.wait_for("testpmd> ")
-        self.client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.client.connect(os.path.join(
-            re.search(r"(\S+)/mp_socket", self.pmd.said)[1], "dpdk_telemetry.v2"))
-        self.client.recv(LONGEST)  # EAL's greeting
+        self.sides = Sides(self, re.search(r"(\S+)/mp_socket", self.pmd.said)[1])
 
     def tearDown(self):
-        self.client.close()
+        self.sides.close()
         if self.pmd.process.poll() is None:
             self.pmd.give_up()
         shutil.rmtree(self.dir)
 
-    def tool(self, name, *arguments):
-        done = subprocess.run([os.path.join(TOOLS, name), "-f", self.prefix, *arguments], check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        return done.stdout
-
-    def top(self, view):
-        return json.loads(self.tool("fastmem-top", "--json", "-v", view))
-
-    def cmd(self, uri, arg=None):
-        """What an endpoint of the exporter calls."""
-        self.client.send((uri if arg is None else "%s,%s" % (uri, arg)).encode())
-        return json.loads(self.client.recv(LONGEST))[uri]
-
-    def figures(self):
-        """From all sides: {what: figures by side}. None: something has changed meanwhile."""
-        before = self.cmd("/fastmem/info")
-        metrics = {(name, *labels.values()): value for name, value, labels in fastmem.metrics(self)}
-        top = {view: self.top(view) for view in ("sizes", "pools")}
-        dump = json.loads(self.tool("fastmem-map", "--json"))
-        if self.cmd("/fastmem/info") != before:
-            return None
-        slabs = {}
-        for run in (run for place in dump["sockets"] for chunk in place["chunks"]
-                    for run in chunk["runs"] if "size" in run):
-            key = run.get("pool", run["size"])
-            slabs[key] = slabs.get(key, 0) + run["bytes"]
-        return before, metrics, top, slabs, dump
-
     def test_all_sides_tell_the_same(self):
         testpmd_forward(self.pmd, 1)
-        seen = None
-        for _ in range(ATTEMPTS):
-            seen = self.figures()
-            if seen is not None:
-                break
-        self.assertIsNotNone(seen, "memory comes and goes though nothing is asked for")
-        info, metrics, top, slabs, dump = seen
-        self.assertGreater(info["bytes_in_use"], 0)
-        self.assertEqual(metrics["in_use_bytes",], info["bytes_in_use"])
-        self.assertEqual(sum(chunk["bytes"] for place in dump["sockets"] for chunk in place["chunks"]),
-                         info["bytes_backing"])
-        self.assertEqual({row["class_size"]: row["bytes_backing"] for row in top["sizes"]["sizes"]
-                          if row["bytes_backing"]},
-                         {key: n for key, n in slabs.items() if isinstance(key, int)})
-        self.assertEqual({row["name"]: row["bytes_backing"] for row in top["pools"]["pools"]},
-                         {key: n for key, n in slabs.items() if isinstance(key, str)})
-        for row in top["pools"]["pools"]:
-            self.assertEqual(metrics["pool_in_use_objects", row["name"]], row["in_use"])
+        top = self.sides.agree()
         self.assertIn(MBUFS, [row["objects"] for row in top["pools"]["pools"]])
 
     def test_it_forwards_while_it_is_watched(self):
         self.pmd.ask("start", r"io packet forwarding[^$]*testpmd> ")
         sent = []
         for _ in range(3):
-            for view in ("sizes", "pools", "threads", "processes"):
-                self.top(view)
-            self.tool("fastmem-map", "-o", os.path.join(self.dir, "map.html"))
+            self.sides.watch()
             sent.append(int(self.pmd.ask("show port stats 1",
                                          r"TX-packets: *(\d+)[^>]*testpmd> ").group(1)))
         self.assertTrue(0 < sent[0] < sent[1] < sent[2], sent)
