@@ -307,7 +307,7 @@ void perf_progress(const struct perf_scenario *scenario, const char *detail, uns
 	unsigned int rounds, const char *allocator);
 void perf_progress_end(void);
 /** A line that stays on screen, and is repeated under the table. */
-void perf_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void perf_warn(const char *format, ...) __rte_format_printf(1, 2);
 void perf_warn_repeat(void);
 
 #endif /* FASTMEM_PERF_H */

@@ -58,8 +58,8 @@ work(const struct alloc_ops *ops, struct worker *w)
 
 	w->failed = !run_batch(ops, &in, size, ptrs);
 	/* pairs with the acquire in start_workers() */
-	__atomic_fetch_add(&n_ready, 1, __ATOMIC_RELEASE);
-	while (!w->failed && !__atomic_load_n(&stop, __ATOMIC_RELAXED))
+	rte_atomic_fetch_add_explicit(&n_ready, 1, rte_memory_order_release);
+	while (!w->failed && !rte_atomic_load_explicit(&stop, rte_memory_order_relaxed))
 		w->failed = !run_batch(ops, &in, size, ptrs);
 	return 0;
 }
@@ -69,15 +69,16 @@ start_workers(const struct contender *c, lcore_function_t *run)
 {
 	unsigned int lcore, n = 0;
 
-	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
-	__atomic_store_n(&n_ready, 0, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&stop, false, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&n_ready, 0, rte_memory_order_relaxed);
 	RTE_LCORE_FOREACH_WORKER(lcore) {
 		workers[lcore].c = c;
 		if (rte_eal_remote_launch(run, &workers[lcore], lcore) != 0)
 			rte_panic("lcore %u is busy\n", lcore);
 	}
 	/* pairs with the release in work() */
-	while (__atomic_load_n(&n_ready, __ATOMIC_ACQUIRE) != rte_lcore_count() - 1)
+	while (rte_atomic_load_explicit(&n_ready, rte_memory_order_acquire) != rte_lcore_count() -
+			1)
 		wait_for_lcore(&n);
 }
 
@@ -87,7 +88,7 @@ end_workers(void)
 	unsigned int lcore;
 	bool done = true;
 
-	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&stop, true, rte_memory_order_relaxed);
 	rte_eal_mp_wait_lcore();
 	RTE_LCORE_FOREACH_WORKER(lcore)
 		done = done && !workers[lcore].failed;

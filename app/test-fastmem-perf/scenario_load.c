@@ -180,8 +180,8 @@ hammer(const struct alloc_ops *ops, struct worker *w, enum perf_allocator_id id)
 	unsigned int want = 0;
 
 	w->used = id;
-	__atomic_add_fetch(&load->n_running, 1, __ATOMIC_RELAXED);
-	while (!__atomic_load_n(&load->stop, __ATOMIC_RELAXED) && !w->failed)
+	rte_atomic_fetch_add_explicit(&load->n_running, 1, rte_memory_order_relaxed);
+	while (!rte_atomic_load_explicit(&load->stop, rte_memory_order_relaxed) && !w->failed)
 		call(ops, w, &want, false);
 	drain(ops, w);
 }
@@ -204,12 +204,13 @@ measure(const struct alloc_ops *ops, struct worker *w)
 	struct load *load = w->load;
 	unsigned int want = 0, others = count_others(load);
 
-	while (__atomic_load_n(&load->n_running, __ATOMIC_RELAXED) < others && !w->failed)
+	while (rte_atomic_load_explicit(&load->n_running, rte_memory_order_relaxed) < others &&
+			!w->failed)
 		call(ops, w, &want, false);
 	end = rte_rdtsc() + cycles;
 	while (rte_rdtsc() < end && !w->failed)
 		call(ops, w, &want, true);
-	__atomic_store_n(&load->stop, true, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&load->stop, true, rte_memory_order_relaxed);
 	drain(ops, w);
 }
 
@@ -280,8 +281,8 @@ ask(struct worker *w)
 	unsigned int n = rte_fastmem_classes(sizes);
 
 	clock_gettime(CLOCK_MONOTONIC, &next);
-	__atomic_add_fetch(&load->n_running, 1, __ATOMIC_RELAXED);
-	while (!__atomic_load_n(&load->stop, __ATOMIC_RELAXED) && !w->failed) {
+	rte_atomic_fetch_add_explicit(&load->n_running, 1, rte_memory_order_relaxed);
+	while (!rte_atomic_load_explicit(&load->stop, rte_memory_order_relaxed) && !w->failed) {
 		w->failed = !ask_one(load->socket, sizes[load->n_asked++ % n]);
 		next.tv_nsec += 1000000000 / QUESTIONS_PER_SECOND;
 		if (next.tv_nsec >= 1000000000) {

@@ -105,8 +105,8 @@ struct oversubscribed {
 static __rte_always_inline bool
 count_op(struct worker *w)
 {
-	__atomic_store_n(&w->n_ops, w->n_ops + 1, __ATOMIC_RELAXED);
-	return __atomic_load_n(&w->crew->stop, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&w->n_ops, w->n_ops + 1, rte_memory_order_relaxed);
+	return rte_atomic_load_explicit(&w->crew->stop, rte_memory_order_relaxed);
 }
 
 static __rte_always_inline void
@@ -153,7 +153,7 @@ swap(struct worker *w, unsigned int kind)
 	if (n == 0)
 		return;
 	/* Release what was written to the given object, acquire what was written to the taken one. */
-	*mine = __atomic_exchange_n(place, *mine, __ATOMIC_ACQ_REL);
+	*mine = rte_atomic_exchange_explicit(place, *mine, rte_memory_order_acq_rel);
 	if (*mine == NULL)
 		*mine = w->objects[kind][--w->live[kind]];
 }
@@ -174,7 +174,7 @@ work(const struct alloc_ops *ops, struct worker *w, const struct instance *in)
 	unsigned int i;
 
 	note_started(crew);
-	while (!__atomic_load_n(&crew->stop, __ATOMIC_RELAXED) && !w->failed) {
+	while (!rte_atomic_load_explicit(&crew->stop, rte_memory_order_relaxed) && !w->failed) {
 		unsigned int n = 1 + rng_below(&w->rng, MAX_BURST);
 		unsigned int kind = rng_below(&w->rng, N_KINDS);
 
@@ -373,7 +373,7 @@ start_round(struct crew *crew, unsigned int n_threads, const struct side *side)
 static void
 stop_round(struct crew *crew)
 {
-	__atomic_store_n(&crew->stop, true, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&crew->stop, true, rte_memory_order_relaxed);
 	pthread_mutex_lock(&crew->lock);
 	while (crew->n_busy > 0)
 		pthread_cond_wait(&crew->changed, &crew->lock);
@@ -387,7 +387,7 @@ count_ops(const struct crew *crew, unsigned int n_threads)
 	unsigned int i;
 
 	for (i = 0; i < n_threads; i++)
-		n += __atomic_load_n(&crew->workers[i].n_ops, __ATOMIC_RELAXED);
+		n += rte_atomic_load_explicit(&crew->workers[i].n_ops, rte_memory_order_relaxed);
 	return n;
 }
 

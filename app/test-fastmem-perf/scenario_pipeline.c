@@ -40,7 +40,7 @@ consume(const struct alloc_ops *ops, struct consumer *consumer, bool by_bulk)
 	uint64_t sum = 0;
 
 	/* pairs with the acquire in start_consumer() */
-	__atomic_store_n(&consumer->ready, true, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&consumer->ready, true, rte_memory_order_release);
 	for (;;) {
 		take_over(ring, ptrs);
 		if (unlikely(ptrs[0] == NULL))
@@ -65,7 +65,7 @@ start_consumer(lcore_function_t *run, struct consumer *consumer, unsigned int wo
 	if (ret != 0)
 		return ret;
 	/* pairs with the release in consume() */
-	while (!__atomic_load_n(&consumer->ready, __ATOMIC_ACQUIRE))
+	while (!rte_atomic_load_explicit(&consumer->ready, rte_memory_order_acquire))
 		rte_pause();
 	return 0;
 }

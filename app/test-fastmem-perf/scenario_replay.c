@@ -218,7 +218,7 @@ wait_for(void **place, struct part *part)
 	do {
 		rte_pause();
 		/* pairs with the release in hand() */
-		ptr = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+		ptr = rte_atomic_load_explicit(place, rte_memory_order_acquire);
 	} while (ptr == NULL);
 	part->waited += rte_rdtsc() - start;
 	return ptr;
@@ -229,7 +229,7 @@ static __rte_always_inline void *
 take(void **place, struct part *part)
 {
 	/* pairs with the release in hand() */
-	void *ptr = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+	void *ptr = rte_atomic_load_explicit(place, rte_memory_order_acquire);
 
 	if (unlikely(ptr == NULL))
 		ptr = wait_for(place, part);
@@ -241,7 +241,7 @@ static __rte_always_inline void
 hand(void **place, void *ptr)
 {
 	/* pairs with the acquire in take() */
-	__atomic_store_n(place, ptr == NULL ? FAILED : ptr, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(place, ptr == NULL ? FAILED : ptr, rte_memory_order_release);
 }
 
 static __rte_always_inline void *
@@ -307,8 +307,8 @@ replay_own(const struct replay_ops *ops, const struct replay_op *op, struct part
 static void
 wait_for_all(struct round *round)
 {
-	__atomic_sub_fetch(&round->n_waiting, 1, __ATOMIC_ACQ_REL);
-	while (__atomic_load_n(&round->n_waiting, __ATOMIC_ACQUIRE) != 0)
+	rte_atomic_fetch_sub_explicit(&round->n_waiting, 1, rte_memory_order_acq_rel);
+	while (rte_atomic_load_explicit(&round->n_waiting, rte_memory_order_acquire) != 0)
 		rte_pause();
 }
 

@@ -121,7 +121,7 @@ static void
 tell_limit(const struct fastmem_arena *arena, uint32_t n)
 {
 	static uint64_t last; /* atomic */
-	const uint64_t limit = __atomic_load_n(&arena->limit, __ATOMIC_RELAXED);
+	const uint64_t limit = rte_atomic_load_explicit(&arena->limit, rte_memory_order_relaxed);
 	const uint64_t bytes = (uint64_t)n << RTE_FASTMEM_GRANULE_SHIFT;
 
 	FASTMEM_TRACE(limit, arena->socket_id, bytes, limit);
@@ -233,12 +233,12 @@ extend_without_eal(struct fastmem_arena *arena)
 static void
 bound_reserved(struct fastmem_arena *arena, uint64_t least, uint64_t most)
 {
-	uint64_t old = __atomic_load_n(&arena->n_reserved, __ATOMIC_RELAXED);
+	uint64_t old = rte_atomic_load_explicit(&arena->n_reserved, rte_memory_order_relaxed);
 
 	/* A number and no more: nothing is read by way of it. */
-	while (!__atomic_compare_exchange_n(&arena->n_reserved, &old,
-			RTE_MIN(RTE_MAX(old, least), most), false, __ATOMIC_RELAXED,
-			__ATOMIC_RELAXED))
+	while (!rte_atomic_compare_exchange_strong_explicit(&arena->n_reserved, &old,
+			RTE_MIN(RTE_MAX(old, least), most), rte_memory_order_relaxed,
+			rte_memory_order_relaxed))
 		;
 }
 
@@ -306,9 +306,9 @@ fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 static int
 reserve_without_eal(struct fastmem_arena *arena, uint64_t n)
 {
-	if (__atomic_load_n(&arena->n_granules, __ATOMIC_RELAXED) < n)
+	if (rte_atomic_load_explicit(&arena->n_granules, rte_memory_order_relaxed) < n)
 		extend_without_eal(arena);
-	if (__atomic_load_n(&arena->n_granules, __ATOMIC_RELAXED) < n)
+	if (rte_atomic_load_explicit(&arena->n_granules, rte_memory_order_relaxed) < n)
 		return -ENOMEM;
 	bound_reserved(arena, n, UINT64_MAX);
 	return 0;
@@ -342,7 +342,8 @@ fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 uint64_t
 fastmem_arena_reserved(const struct fastmem_arena *arena)
 {
-	return __atomic_load_n(&arena->n_reserved, __ATOMIC_RELAXED) << RTE_FASTMEM_GRANULE_SHIFT;
+	return rte_atomic_load_explicit(&arena->n_reserved,
+		rte_memory_order_relaxed) << RTE_FASTMEM_GRANULE_SHIFT;
 }
 
 /* Grow by about n granules. */
@@ -384,7 +385,8 @@ fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved
 				FASTMEM_ASK_TRIM, keep_bytes, 0), 0);
 	grow_lock(arena);
 	if (!reserved_too)
-		keep = RTE_MAX(keep, __atomic_load_n(&arena->n_reserved, __ATOMIC_RELAXED));
+		keep = RTE_MAX(keep, rte_atomic_load_explicit(&arena->n_reserved,
+				rte_memory_order_relaxed));
 	before = fastmem_arena_bytes(arena);
 	while (fastmem_chunk_give_empty(arena, keep))
 		;

@@ -44,9 +44,9 @@ set_counts(struct fastmem_bin *bin, uint32_t n_slabs, uint64_t n_granules, uint6
 {
 	bin->n_slabs = n_slabs;
 	/* Atomic for fastmem_slab_next_granules(). */
-	__atomic_store_n(&bin->n_granules, n_granules, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&bin->n_granules, n_granules, rte_memory_order_relaxed);
 	/* Atomic for those who ask whether a pool has all it may have. */
-	__atomic_store_n(&bin->n_slots, n_slots, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&bin->n_slots, n_slots, rte_memory_order_relaxed);
 }
 
 void
@@ -59,7 +59,7 @@ void
 fastmem_bin_count_out(struct fastmem_bin *bin, int64_t n)
 {
 	/* Atomic for the statistics, which need no lock for it. */
-	__atomic_store_n(&bin->n_out, bin->n_out + n, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&bin->n_out, bin->n_out + n, rte_memory_order_relaxed);
 }
 
 /* Slots of slot_size bytes on slabs that are aligned to slab_align granules. */
@@ -96,7 +96,7 @@ fastmem_bin_clear(struct fastmem_bin *bin)
 	bin->releases = 0;
 	set_counts(bin, 0, 0, 0);
 	for (i = 0; i < RTE_DIM(figures); i++)
-		__atomic_store_n(figures[i], 0, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(figures[i], 0, rte_memory_order_relaxed);
 	FASTMEM_MOVE(bin->pool, NULL);
 	fastmem_mutex_unlock(&bin->lock);
 }
@@ -108,7 +108,7 @@ fastmem_bin_shape(struct fastmem_bin *bin, uint32_t slot_size, uint32_t slab_ali
 	uint32_t magazine, first, full;
 
 	/* Atomic for the statistics: a pool's bin is used again. */
-	__atomic_store_n(&bin->slot_size, slot_size, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&bin->slot_size, slot_size, rte_memory_order_relaxed);
 	bin->slot_recip = rte_reciprocal_value(slot_size);
 	bin->slab_align = slab_align;
 	/* With a special alignment, only the first slot would surely have it. */
@@ -147,7 +147,7 @@ fastmem_bin_list_remove(struct fastmem_bin *bin, struct fastmem_granule *slab)
 static void
 count_joined(struct fastmem_bin *bin)
 {
-	__atomic_store_n(&bin->n_joined, bin->n_joined + 1, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&bin->n_joined, bin->n_joined + 1, rte_memory_order_relaxed);
 }
 
 void
@@ -210,7 +210,7 @@ void
 fastmem_bin_count_empty(struct fastmem_bin *bin, int n)
 {
 	/* Atomic for the hint in fastmem_slab_release_empty(). */
-	__atomic_store_n(&bin->n_empty, bin->n_empty + n, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&bin->n_empty, bin->n_empty + n, rte_memory_order_relaxed);
 	if (n > 0)
 		fastmem_drain_undo(&fastmem_ctl()->arenas[bin->socket]);
 }
@@ -323,7 +323,7 @@ slab_recount(struct fastmem_granule *slab)
 	slab->n_free = 0;
 	slab->first_word = 0;
 	for (i = (slab->n_slots + 63) / 64; i-- > 0;) {
-		slab->n_free += __builtin_popcountll(slab->bits[i]);
+		slab->n_free += rte_popcount64(slab->bits[i]);
 		if (slab->bits[i] != 0)
 			slab->first_word = i;
 	}
@@ -367,7 +367,7 @@ bin_repair(struct fastmem_bin *bin)
 	bin->n_limbo = 0;
 	bin->pool_slabs = 0;
 	bin->n_partial = 0;
-	__atomic_store_n(&bin->n_empty, 0, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&bin->n_empty, 0, rte_memory_order_relaxed);
 	fastmem_arena_lock(arena);
 	FASTMEM_FOREACH_CHUNK(first, arena) {
 		for (i = first; i < first + fastmem_granule(first)->chunk_n; i++) {

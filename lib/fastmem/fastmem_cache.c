@@ -37,7 +37,7 @@
 static void
 count(uint64_t *counter, uint64_t n)
 {
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(counter, *counter + n, rte_memory_order_relaxed);
 }
 
 /*
@@ -232,8 +232,8 @@ cache_spill(struct fastmem_tcache *t, struct fastmem_bin *bin)
 static void
 count_held(const struct fastmem_bin *bin, int64_t n)
 {
-	__atomic_fetch_add(&fastmem_held(fastmem_ctl(), fastmem_process.peer)[bin->id], n,
-		__ATOMIC_RELAXED);
+	rte_atomic_fetch_add_explicit(&fastmem_held(fastmem_ctl(), fastmem_process.peer)[bin->id],
+		n, rte_memory_order_relaxed);
 }
 
 /*
@@ -524,9 +524,11 @@ nomem_reason(const struct fastmem_bin *bin, unsigned int flags)
 
 	if ((flags & RTE_FASTMEM_F_NOGROW) != 0)
 		return "flags";
-	if (bin->pool != NULL && __atomic_load_n(&bin->n_slots, __ATOMIC_RELAXED) >= bin->pool->max)
+	if (bin->pool != NULL && rte_atomic_load_explicit(&bin->n_slots,
+			rte_memory_order_relaxed) >= bin->pool->max)
 		return "pool";
-	if (__atomic_load_n(&arena->limit, __ATOMIC_RELAXED) <= fastmem_arena_bytes(arena))
+	if (rte_atomic_load_explicit(&arena->limit, rte_memory_order_relaxed) <=
+			fastmem_arena_bytes(arena))
 		return "limit";
 	return fastmem_refusal_is_known(&arena->refusal) ? "EAL" : "fragmented";
 }
@@ -547,7 +549,7 @@ fastmem_cache_nomem(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned 
 		trace_failed(bin, n, flags);
 	t = with_counts(t, bin);
 	if (t == NULL)
-		__atomic_fetch_add(&bin->direct_nomem, n, __ATOMIC_RELAXED);
+		rte_atomic_fetch_add_explicit(&bin->direct_nomem, n, rte_memory_order_relaxed);
 	else
 		count(&fastmem_counts_opened(t, bin->id)->nomem, n);
 }

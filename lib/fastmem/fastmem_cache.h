@@ -21,9 +21,9 @@
 static inline void
 fastmem_move_begin(struct fastmem_tcache *t, const struct rte_fastmem_cache *c)
 {
-	__atomic_store_n(&t->move_bin, c - t->caches, __ATOMIC_RELAXED);
-	__atomic_store_n(&t->move_live, c->n_in - fastmem_cache_len(c) - c->spare_n,
-			__ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&t->move_bin, c - t->caches, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&t->move_live, c->n_in - fastmem_cache_len(c) - c->spare_n,
+			rte_memory_order_relaxed);
 	FASTMEM_MOVE(t->seq, t->seq + 1);
 }
 
@@ -78,7 +78,7 @@ fastmem_cache_put_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c,
 	fastmem_cache_count_in(c, m->n);
 	/* Pairs with the acquires in fastmem_steal_spare(). */
 	FASTMEM_MOVE(*fastmem_cache_spare_owned(t, c),
-			__atomic_load_n(&m->owner, __ATOMIC_RELAXED));
+			rte_atomic_load_explicit(&m->owner, rte_memory_order_relaxed));
 	FASTMEM_MOVE(c->spare, m);
 }
 
@@ -105,7 +105,8 @@ fastmem_cache_take_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c)
 static inline bool
 fastmem_cache_is_open(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
 {
-	return __atomic_load_n(&t->caches[bin->id].loaded, __ATOMIC_RELAXED) != NULL;
+	return rte_atomic_load_explicit(&t->caches[bin->id].loaded, rte_memory_order_relaxed) !=
+		NULL;
 }
 
 static inline struct fastmem_arena *

@@ -21,8 +21,8 @@ bool
 fastmem_cache_is_moving(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
 {
 	/* In this order: move_bin is of that move, or a later one. Pairs with fastmem_move_begin(). */
-	return (__atomic_load_n(&t->seq, __ATOMIC_ACQUIRE) & 1) != 0 &&
-		__atomic_load_n(&t->move_bin, __ATOMIC_RELAXED) == bin->id;
+	return (rte_atomic_load_explicit(&t->seq, rte_memory_order_acquire) & 1) != 0 &&
+		rte_atomic_load_explicit(&t->move_bin, rte_memory_order_relaxed) == bin->id;
 }
 
 /*
@@ -152,9 +152,9 @@ fastmem_tcache_close(struct fastmem_tcache *t)
 		if (fastmem_cache_is_open(t, &ctl->bins[i]) || t->caches[i].spare != NULL)
 			close_locked(t, &ctl->bins[i]);
 	/* Whoever dies between both leaves the sum to the next maintain. */
-	bytes = __atomic_exchange_n(&t->bytes, 0, __ATOMIC_RELAXED);
+	bytes = rte_atomic_exchange_explicit(&t->bytes, 0, rte_memory_order_relaxed);
 	if (t->lcore < 0)
-		__atomic_fetch_sub(&ctl->shared_bytes, bytes, __ATOMIC_RELAXED);
+		rte_atomic_fetch_sub_explicit(&ctl->shared_bytes, bytes, rte_memory_order_relaxed);
 }
 
 /*

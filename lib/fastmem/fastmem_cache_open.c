@@ -34,9 +34,10 @@ set_capacity(struct fastmem_tcache *t, const struct fastmem_bin *bin, uint16_t c
 	/* What threads hold of a pool can be taken from them: pool_steal.c. */
 	if (bin->pool != NULL)
 		return;
-	__atomic_store_n(&t->bytes, t->bytes + more, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&t->bytes, t->bytes + more, rte_memory_order_relaxed);
 	if (t->lcore < 0)
-		__atomic_fetch_add(&fastmem_ctl()->shared_bytes, more, __ATOMIC_RELAXED);
+		rte_atomic_fetch_add_explicit(&fastmem_ctl()->shared_bytes, more,
+				rte_memory_order_relaxed);
 }
 
 /* Up to so many objects that a thread's loaded magazine of a bin may hold more. */
@@ -48,7 +49,8 @@ fastmem_cache_may_hold(const struct fastmem_tcache *t, const struct fastmem_bin 
 
 	if (bin->pool != NULL || t->lcore >= 0)
 		return n;
-	left = SHARED_BYTES - __atomic_load_n(&fastmem_ctl()->shared_bytes, __ATOMIC_RELAXED);
+	left = SHARED_BYTES - rte_atomic_load_explicit(&fastmem_ctl()->shared_bytes,
+			rte_memory_order_relaxed);
 	left = RTE_MAX(left / SHARED_PART, own);
 	if (left < 0)
 		return 0;
@@ -83,7 +85,7 @@ fastmem_bin_make_depots(struct fastmem_bin *bin, bool may_grow)
 	struct fastmem_depot *depots;
 
 	/* Pairs with the release below. */
-	if (__atomic_load_n(&bin->empty, __ATOMIC_ACQUIRE) != NULL)
+	if (rte_atomic_load_explicit(&bin->empty, rte_memory_order_acquire) != NULL)
 		return 0;
 	depots = fastmem_meta_alloc(2 * sizeof(*depots), may_grow);
 	if (depots == NULL)
@@ -93,9 +95,9 @@ fastmem_bin_make_depots(struct fastmem_bin *bin, bool may_grow)
 	fastmem_bin_lock(bin);
 	if (bin->empty == NULL) { /* else another thread was first, and this pair is lost */
 		/* Pairs with the acquire in full_depot(), fastmem_reclaim.c. */
-		__atomic_store_n(&bin->full, &depots[0], __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&bin->full, &depots[0], rte_memory_order_release);
 		/* Pairs with the acquire above: who sees one sees both, initialised. */
-		__atomic_store_n(&bin->empty, &depots[1], __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&bin->empty, &depots[1], rte_memory_order_release);
 	}
 	fastmem_mutex_unlock(&bin->lock);
 	return 0;

@@ -12,6 +12,8 @@
  */
 #include <pthread.h>
 
+#include "rte_fastmem_compat.h"
+
 static inline int
 fastmem_cancel_disable(void)
 {
@@ -28,7 +30,7 @@ fastmem_cancel_restore(const int *before)
 }
 
 #define FASTMEM_UNCANCELLABLE \
-	int cancel_state __attribute__((cleanup(fastmem_cancel_restore), unused)) = \
+	int cancel_state __rte_cleanup(fastmem_cancel_restore) __rte_unused = \
 		fastmem_cancel_disable()
 
 #endif /* FASTMEM_CANCEL_H */

@@ -38,18 +38,18 @@ set_size(struct fastmem_arena *arena, uint64_t n)
 
 	if (n == arena->n_granules)
 		return; /* a repair has found it right */
-	__atomic_store_n(n_times, *n_times + 1, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(n_times, *n_times + 1, rte_memory_order_relaxed);
 	if (n > arena->n_granules) {
 		arena->n_missed = 0;
 		arena->missed_run = 0;
 	}
-	__atomic_store_n(&arena->n_granules, n, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&arena->n_granules, n, rte_memory_order_relaxed);
 }
 
 static void
 count_chunks(struct fastmem_arena *arena, uint32_t n)
 {
-	__atomic_store_n(&arena->n_chunks, n, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&arena->n_chunks, n, rte_memory_order_relaxed);
 }
 
 /* Enter the free runs of a chunk. Returns the number of granules in them. */
@@ -212,7 +212,8 @@ zone_reserve(const struct fastmem_arena *arena, size_t bytes, unsigned int flags
 	uint64_t us;
 
 	snprintf(name, sizeof(name), "fastmem_%u",
-		__atomic_fetch_add(&fastmem_ctl()->n_chunk_names, 1, __ATOMIC_RELAXED));
+		rte_atomic_fetch_add_explicit(&fastmem_ctl()->n_chunk_names, 1,
+		rte_memory_order_relaxed));
 	FASTMEM_TRACE(growth_asked, arena->socket_id, bytes);
 	mz = fastmem_zone_reserve(name, bytes, arena->socket_id, flags, FASTMEM_GRANULE);
 	us = (rte_get_timer_cycles() - begin) * 1000000 / rte_get_timer_hz();
@@ -369,7 +370,8 @@ fastmem_runs_take_back(struct fastmem_arena *arena, unsigned int taker)
 			if (fastmem_state(g) != FASTMEM_TAKEN || g->taker != taker || g->head != i)
 				continue;
 			for (j = i; j < i + g->n; j++)
-				__atomic_store_n(&fastmem_process.bins[j], 0, __ATOMIC_RELAXED);
+				rte_atomic_store_explicit(&fastmem_process.bins[j], 0,
+						rte_memory_order_relaxed);
 			fastmem_run_give(arena, i);
 		}
 	}

@@ -12,11 +12,13 @@
 #include <rte_memzone.h>
 #include <rte_version.h>
 
+#include "rte_fastmem_compat.h"
+
 /*
  * __rte_cache_aligned stands behind a structure until 23.11 and before its name
- * since 24.03; the plain attribute stands anywhere.
+ * since 24.03; this one stands anywhere.
  */
-#define __rte_fastmem_aligned __attribute__((aligned(RTE_CACHE_LINE_MIN_SIZE)))
+#define __rte_fastmem_aligned __rte_aligned(RTE_CACHE_LINE_MIN_SIZE)
 
 /* A constant until 23.03, and a setting since 23.07. */
 static inline unsigned int

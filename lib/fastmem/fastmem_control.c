@@ -88,7 +88,8 @@ rte_fastmem_set_limit(int socket_id, size_t max_bytes)
 		if (socket_id != SOCKET_ID_ANY && socket_id != ctl->arenas[i].socket_id)
 			continue;
 		/* Read under arena.grow or without it: a limit is no synchronisation. */
-		__atomic_store_n(&ctl->arenas[i].limit, max_bytes, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&ctl->arenas[i].limit, max_bytes,
+				rte_memory_order_relaxed);
 		/* What was held back of a zone may join now. */
 		fastmem_refusal_end(&ctl->arenas[i].refusal);
 		found = true;
@@ -106,7 +107,8 @@ rte_fastmem_get_limit(int socket_id)
 	if (ctl == NULL)
 		return 0;
 	for (i = 0; i < ctl->n_sockets; i++) {
-		size_t limit = __atomic_load_n(&ctl->arenas[i].limit, __ATOMIC_RELAXED);
+		size_t limit = rte_atomic_load_explicit(&ctl->arenas[i].limit,
+				rte_memory_order_relaxed);
 
 		if (socket_id != SOCKET_ID_ANY && socket_id != ctl->arenas[i].socket_id)
 			continue;

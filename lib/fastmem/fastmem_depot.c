@@ -54,28 +54,28 @@ static inline bool
 cas(uint64_t *word, uint64_t expected, uint64_t desired)
 {
 	/* Release: all that this thread knows of the magazine. Acquire: the same of others. */
-	return __atomic_compare_exchange_n(word, &expected, desired, false,
-			__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	return rte_atomic_compare_exchange_strong_explicit(word, &expected, desired,
+		rte_memory_order_acq_rel, rte_memory_order_acquire);
 }
 
 static inline uint64_t
 load(const uint64_t *word)
 {
 	/* Pairs with the release in cas(). */
-	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+	return rte_atomic_load_explicit(word, rte_memory_order_acquire);
 }
 
 /* Where to look next: a hint, by way of which nothing is read. */
 static inline uint64_t
 position(const uint64_t *word)
 {
-	return __atomic_load_n(word, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(word, rte_memory_order_relaxed);
 }
 
 static inline void
 set_position(uint64_t *word, uint64_t value)
 {
-	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(word, value, rte_memory_order_relaxed);
 }
 
 /* The number of magazines, as positions tell. */
@@ -257,7 +257,7 @@ fastmem_depot_objects(const struct fastmem_depot *depot)
 		const struct fastmem_magazine *m = fastmem_depot_look(depot, i);
 
 		if (m != NULL)
-			n += __atomic_load_n(&m->n, __ATOMIC_RELAXED);
+			n += rte_atomic_load_explicit(&m->n, rte_memory_order_relaxed);
 	}
 	return n;
 }

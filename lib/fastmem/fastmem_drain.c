@@ -23,11 +23,12 @@ uint32_t
 fastmem_drain_begin(struct fastmem_arena *arena)
 {
 	/* Odd, and for a long time no other thread's. */
-	uint32_t ticket = __atomic_add_fetch(&arena->n_drains, 2, __ATOMIC_RELAXED) | 1;
+	uint32_t ticket = (rte_atomic_fetch_add_explicit(&arena->n_drains, 2,
+			rte_memory_order_relaxed) + 2) | 1;
 
-	__atomic_store_n(&arena->drain, ticket, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&arena->drain, ticket, rte_memory_order_relaxed);
 	/* Pairs with the fence in fastmem_drain_undo(). */
-	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+	rte_atomic_thread_fence(rte_memory_order_seq_cst);
 	return ticket;
 }
 
@@ -40,8 +41,8 @@ fastmem_drain_end(struct fastmem_arena *arena, uint32_t ticket)
 	 * 0 would say that it is not drained, which does no harm. Pairs with the acquires in
 	 * fastmem_is_drained() and fastmem_failure_epoch().
 	 */
-	__atomic_compare_exchange_n(&arena->drain, &expected, ticket + 1, false,
-		__ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	rte_atomic_compare_exchange_strong_explicit(&arena->drain, &expected, ticket + 1,
+			rte_memory_order_release, rte_memory_order_relaxed);
 }
 
 /* There is something to drain, which the calling thread has just put. */
@@ -49,17 +50,17 @@ void
 fastmem_drain_undo(struct fastmem_arena *arena)
 {
 	/* Pairs with the fence in fastmem_drain_begin(). */
-	rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+	rte_atomic_thread_fence(rte_memory_order_seq_cst);
 	/* Rarely written, so that threads that put share the line. */
-	if (__atomic_load_n(&arena->drain, __ATOMIC_RELAXED) != 0)
-		__atomic_store_n(&arena->drain, 0, __ATOMIC_RELAXED);
+	if (rte_atomic_load_explicit(&arena->drain, rte_memory_order_relaxed) != 0)
+		rte_atomic_store_explicit(&arena->drain, 0, rte_memory_order_relaxed);
 }
 
 bool
 fastmem_is_drained(const struct fastmem_arena *arena)
 {
 	/* Pairs with the release in fastmem_drain_end(). */
-	uint32_t drain = __atomic_load_n(&arena->drain, __ATOMIC_ACQUIRE);
+	uint32_t drain = rte_atomic_load_explicit(&arena->drain, rte_memory_order_acquire);
 
 	return drain != 0 && (drain & 1) == 0;
 }

@@ -227,10 +227,11 @@ unsigned int
 fastmem_zones(void)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl();
-	unsigned int i, n = 1 + __atomic_load_n(&ctl->meta.n_zones, __ATOMIC_RELAXED);
+	unsigned int i, n = 1 + rte_atomic_load_explicit(&ctl->meta.n_zones,
+			rte_memory_order_relaxed);
 
 	for (i = 0; i < ctl->n_sockets; i++)
-		n += __atomic_load_n(&ctl->arenas[i].n_chunks, __ATOMIC_RELAXED);
+		n += rte_atomic_load_explicit(&ctl->arenas[i].n_chunks, rte_memory_order_relaxed);
 	return n;
 }
 
@@ -254,7 +255,8 @@ report_no_zone(size_t len, unsigned int n, unsigned int allowed)
 {
 	bool enough = n >= allowed;
 
-	if (__atomic_exchange_n(enough ? &said_enough : &said_none_left, true, __ATOMIC_RELAXED))
+	if (rte_atomic_exchange_explicit(enough ? &said_enough : &said_none_left, true,
+			rte_memory_order_relaxed))
 		return;
 	if (enough)
 		FASTMEM_LOG(ERR, "no memory for %zu KiB: EAL's free memory is in such small pieces "
@@ -312,8 +314,8 @@ fastmem_zone_reserve(const char *name, size_t len, int socket_id, unsigned int f
 		fastmem_growth_held--;
 	}
 	if (mz != NULL) {
-		__atomic_store_n(&said_enough, false, __ATOMIC_RELAXED);
-		__atomic_store_n(&said_none_left, false, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&said_enough, false, rte_memory_order_relaxed);
+		rte_atomic_store_explicit(&said_none_left, false, rte_memory_order_relaxed);
 	} else if (rte_errno == ENOSPC) {
 		report_no_zone(len, n, allowed);
 		rte_errno = ENOSPC; /* a log may have changed it */

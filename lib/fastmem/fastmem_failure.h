@@ -45,29 +45,29 @@ static inline uint64_t
 fastmem_failure_epoch(const struct fastmem_arena *arena, const struct fastmem_bin *bin)
 {
 	/* Pairs with the release in fastmem_drain_end(): the counters are read after it. */
-	uint32_t drain = __atomic_load_n(&arena->drain, __ATOMIC_ACQUIRE);
+	uint32_t drain = rte_atomic_load_explicit(&arena->drain, rte_memory_order_acquire);
 
 	if (drain == 0 || (drain & 1) != 0)
 		return 0;
-	return (uint64_t)__atomic_load_n(&arena->n_drains, __ATOMIC_RELAXED) +
-		__atomic_load_n(&arena->n_given, __ATOMIC_RELAXED) +
-		__atomic_load_n(&bin->n_joined, __ATOMIC_RELAXED);
+	return (uint64_t)rte_atomic_load_explicit(&arena->n_drains, rte_memory_order_relaxed) +
+		rte_atomic_load_explicit(&arena->n_given, rte_memory_order_relaxed) +
+		rte_atomic_load_explicit(&bin->n_joined, rte_memory_order_relaxed);
 }
 
 /* Before a look at a bin: what is passed to fastmem_vain_note() if it has nothing. Not 0. */
 static inline uint64_t
 fastmem_vain_epoch(const struct fastmem_bin *bin)
 {
-	return UINT64_C(1) + __atomic_load_n(&bin->n_joined, __ATOMIC_RELAXED);
+	return UINT64_C(1) + rte_atomic_load_explicit(&bin->n_joined, rte_memory_order_relaxed);
 }
 
 /* A hint: others may note at the same time, and each field is of one of them. */
 static inline void
 fastmem_vain_note(struct fastmem_bin *bin, uint64_t epoch)
 {
-	__atomic_store_n(&bin->vain_until, rte_get_timer_cycles() +
-		fastmem_refusal_min_us * rte_get_timer_hz() / 1000000, __ATOMIC_RELAXED);
-	__atomic_store_n(&bin->vain_epoch, epoch, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&bin->vain_until, rte_get_timer_cycles() +
+		fastmem_refusal_min_us * rte_get_timer_hz() / 1000000, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&bin->vain_epoch, epoch, rte_memory_order_relaxed);
 }
 
 /* Whether a bin is known to have nothing, but for what is in the calling thread's cache. */
@@ -75,11 +75,13 @@ static inline bool
 fastmem_is_vain(const struct fastmem_bin *bin, uint64_t epoch)
 {
 	/* Pairs with the release in fastmem_bin_make_depots(). */
-	const struct fastmem_depot *full = __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
+	const struct fastmem_depot *full =
+			rte_atomic_load_explicit(&bin->full, rte_memory_order_acquire);
 
-	return __atomic_load_n(&bin->vain_epoch, __ATOMIC_RELAXED) == epoch &&
+	return rte_atomic_load_explicit(&bin->vain_epoch, rte_memory_order_relaxed) == epoch &&
 		(full == NULL || fastmem_depot_guess(full) == 0) &&
-		rte_get_timer_cycles() < __atomic_load_n(&bin->vain_until, __ATOMIC_RELAXED);
+		rte_get_timer_cycles() < rte_atomic_load_explicit(&bin->vain_until,
+		rte_memory_order_relaxed);
 }
 
 static inline struct fastmem_failure *

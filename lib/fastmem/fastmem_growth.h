@@ -17,9 +17,9 @@
 static inline uint64_t
 fastmem_arena_room(const struct fastmem_arena *arena)
 {
-	uint64_t limit = __atomic_load_n(&arena->limit, __ATOMIC_RELAXED) >>
+	uint64_t limit = rte_atomic_load_explicit(&arena->limit, rte_memory_order_relaxed) >>
 			RTE_FASTMEM_GRANULE_SHIFT;
-	uint64_t n = __atomic_load_n(&arena->n_granules, __ATOMIC_RELAXED);
+	uint64_t n = rte_atomic_load_explicit(&arena->n_granules, rte_memory_order_relaxed);
 
 	return limit > n ? limit - n : 0;
 }
@@ -45,7 +45,8 @@ static inline uint32_t
 fastmem_slab_next_granules(const struct fastmem_bin *bin)
 {
 	/* Others may add to it: no harm, as all slabs are of one or the other size. */
-	return bin->pool == NULL && __atomic_load_n(&bin->n_granules, __ATOMIC_RELAXED) <
+	return bin->pool == NULL &&
+			rte_atomic_load_explicit(&bin->n_granules, rte_memory_order_relaxed) <
 			bin->slab_granules ? bin->small_granules : bin->slab_granules;
 }
 

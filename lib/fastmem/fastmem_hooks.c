@@ -35,7 +35,8 @@ fastmem_hooks_register(const struct fastmem_hooks *hooks)
 	const struct fastmem_hooks *none = NULL;
 
 	/* Pairs with the acquires in hooks_look() and fastmem_hooks_load(). */
-	__atomic_compare_exchange_n(&plugged, &none, hooks, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	rte_atomic_compare_exchange_strong_explicit(&plugged, &none, hooks,
+			rte_memory_order_release, rte_memory_order_relaxed);
 }
 
 /* Who has them is unloaded, or the process exits. */
@@ -45,7 +46,8 @@ fastmem_hooks_unregister(const struct fastmem_hooks *hooks)
 	const struct fastmem_hooks *mine = hooks;
 
 	/* Pairs with the acquires in hooks_look() and fastmem_hooks_load(). */
-	__atomic_compare_exchange_n(&plugged, &mine, NULL, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	rte_atomic_compare_exchange_strong_explicit(&plugged, &mine, NULL, rte_memory_order_release,
+			rte_memory_order_relaxed);
 }
 
 /*
@@ -107,7 +109,7 @@ library_load(const char *why)
 		}
 	}
 	/* Pairs with the release in fastmem_hooks_register(). */
-	if (__atomic_load_n(&plugged, __ATOMIC_ACQUIRE) == NULL)
+	if (rte_atomic_load_explicit(&plugged, rte_memory_order_acquire) == NULL)
 		FASTMEM_LOG(ERR, "%s asks for checking, and %s plugs into another " CORE " than this "
 			"one: have only one in a process", why, name);
 }
@@ -117,7 +119,8 @@ static const struct fastmem_hooks *
 hooks_look(const char *why)
 {
 	/* Pairs with the release in fastmem_hooks_register(). */
-	const struct fastmem_hooks *hooks = __atomic_load_n(&plugged, __ATOMIC_ACQUIRE);
+	const struct fastmem_hooks *hooks =
+			rte_atomic_load_explicit(&plugged, rte_memory_order_acquire);
 
 	if (hooks != NULL && (hooks->version != FASTMEM_LAYOUT_VERSION ||
 			hooks->size != sizeof(*hooks))) {
@@ -137,7 +140,7 @@ const struct fastmem_hooks *
 fastmem_hooks_load(const char *why)
 {
 	/* Pairs with the release in fastmem_hooks_register(). */
-	if (__atomic_load_n(&plugged, __ATOMIC_ACQUIRE) == NULL && !loading) {
+	if (rte_atomic_load_explicit(&plugged, rte_memory_order_acquire) == NULL && !loading) {
 		loading = true;
 		library_load(why);
 		loading = false;
@@ -154,8 +157,8 @@ fastmem_hooks_retry(int ret)
 {
 	if (ret != -EAGAIN || loading)
 		return false;
-	if (fastmem_hooks_load(__atomic_load_n(&wanted, __ATOMIC_RELAXED)) == NULL)
-		__atomic_store_n(&in_vain, true, __ATOMIC_RELAXED);
+	if (fastmem_hooks_load(rte_atomic_load_explicit(&wanted, rte_memory_order_relaxed)) == NULL)
+		rte_atomic_store_explicit(&in_vain, true, rte_memory_order_relaxed);
 	return true;
 }
 
@@ -163,7 +166,7 @@ fastmem_hooks_retry(int ret)
 void
 fastmem_hooks_again(void)
 {
-	__atomic_store_n(&in_vain, false, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&in_vain, false, rte_memory_order_relaxed);
 }
 
 /*
@@ -176,12 +179,13 @@ hooks_set(const char *why)
 	const struct fastmem_hooks *hooks = hooks_look(why);
 
 	if (hooks == NULL) {
-		__atomic_store_n(&wanted, why, __ATOMIC_RELAXED);
-		return __atomic_load_n(&plugged, __ATOMIC_RELAXED) != NULL ||
-			__atomic_load_n(&in_vain, __ATOMIC_RELAXED) ? -ENOENT : -EAGAIN;
+		rte_atomic_store_explicit(&wanted, why, rte_memory_order_relaxed);
+		return rte_atomic_load_explicit(&plugged, rte_memory_order_relaxed) != NULL ||
+			rte_atomic_load_explicit(&in_vain, rte_memory_order_relaxed) ? -ENOENT :
+			-EAGAIN;
 	}
 	/* Pairs with the acquire in fastmem_hooks(). */
-	__atomic_store_n(&fastmem_checking.hooks, hooks, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&fastmem_checking.hooks, hooks, rte_memory_order_release);
 	return 0;
 }
 

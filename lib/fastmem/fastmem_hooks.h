@@ -157,7 +157,7 @@ static inline const struct fastmem_hooks *
 fastmem_hooks(void)
 {
 	/* Pairs with the release in hooks_set(). */
-	return __atomic_load_n(&fastmem_checking.hooks, __ATOMIC_ACQUIRE);
+	return rte_atomic_load_explicit(&fastmem_checking.hooks, rte_memory_order_acquire);
 }
 
 /* Call a hook that returns nothing, if there are any; or one that returns a value. */

@@ -38,7 +38,7 @@ close_if_ended(void)
 	struct fastmem_ctl *ctl = fastmem_ctl();
 
 	if (fastmem_process_state() == FASTMEM_PROCESS_OPEN &&
-			__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
+			rte_atomic_load_explicit(&ctl->ready, rte_memory_order_acquire) == 0)
 		fastmem_close_here(ctl);
 }
 
@@ -73,10 +73,10 @@ life_end(const struct fastmem_life *life)
 	 * Pairs with the exchange in fastmem_close_attached(): if that came first, this sees it;
 	 * else the lock was free there, or another thread's, which comes here as well.
 	 */
-	while (__atomic_fetch_or(&close_due, 0, __ATOMIC_ACQ_REL) != 0 &&
+	while (rte_atomic_fetch_or_explicit(&close_due, 0, rte_memory_order_acq_rel) != 0 &&
 			fastmem_local_trylock(&life_lock, FASTMEM_LOCK_LIFE)) {
 		/* Relaxed: under life_lock, and only the fetch-or above reads it. */
-		__atomic_store_n(&close_due, 0, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&close_due, 0, rte_memory_order_relaxed);
 		close_if_ended();
 		fastmem_local_unlock(&life_lock);
 	}
@@ -89,7 +89,7 @@ void
 fastmem_close_attached(void)
 {
 	/* Pairs with the fetch-or in life_end(). */
-	__atomic_exchange_n(&close_due, 1, __ATOMIC_ACQ_REL);
+	rte_atomic_exchange_explicit(&close_due, 1, rte_memory_order_acq_rel);
 	if (!fastmem_local_trylock(&life_lock, FASTMEM_LOCK_LIFE))
 		return;
 	close_if_ended();
@@ -113,7 +113,7 @@ primary_init(const struct fastmem_settings *settings)
 		FASTMEM_LOG(WARNING, "no secondary process can ask for memory: %s",
 			strerror(-ret));
 	/* Pairs with the acquire in check_shared(). */
-	__atomic_store_n(&fastmem_ctl()->ready, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&fastmem_ctl()->ready, 1, rte_memory_order_release);
 	FASTMEM_TRACE(init, settings->conf.debug, fastmem_ctl()->n_sockets);
 	return 0;
 }
@@ -138,7 +138,7 @@ join(struct fastmem_ctl *ctl)
 	 * read and write it, so one comes first: either this sees that it is cleared, or the
 	 * primary sees (acquire) that this process has joined (release), and its message waits.
 	 */
-	if (__atomic_fetch_add(&ctl->ready, 0, __ATOMIC_ACQ_REL) == 0) {
+	if (rte_atomic_fetch_add_explicit(&ctl->ready, 0, rte_memory_order_acq_rel) == 0) {
 		fastmem_mp_stop();
 		fastmem_peers_leave(ctl);
 		return -ENODEV;
@@ -159,7 +159,7 @@ check_shared(const struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf,
 	int ret;
 
 	/* Pairs with the release in primary_init(). */
-	if (__atomic_load_n(&ctl->ready, __ATOMIC_ACQUIRE) == 0)
+	if (rte_atomic_load_explicit(&ctl->ready, rte_memory_order_acquire) == 0)
 		return -ENODEV;
 	ret = invalid ? -EINVAL : fastmem_checking_conf(conf, settings);
 	invalid = ret == -EINVAL;
@@ -367,7 +367,8 @@ primary_deinit(struct fastmem_ctl *ctl)
 		FASTMEM_TRACE(deinit, ctl->n_attached);
 		fastmem_fork_end();
 		/* Nobody comes after this, and those who are there, fail from now on. */
-		__atomic_exchange_n(&ctl->ready, 0, __ATOMIC_ACQ_REL); /* see join() */
+		/* see join() */
+		rte_atomic_exchange_explicit(&ctl->ready, 0, rte_memory_order_acq_rel);
 		fastmem_set_process_state(FASTMEM_PROCESS_CLOSED);
 		FASTMEM_HOOK(close);
 		fastmem_threads_forget();

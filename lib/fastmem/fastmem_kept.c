@@ -113,7 +113,7 @@ rte_fastmem_threads(struct rte_fastmem_thread *list, unsigned int n)
 	if (ctl == NULL)
 		return 0;
 	FASTMEM_FOREACH_TCACHE(t, ctl) {
-		uint64_t owner = __atomic_load_n(&t->owner, __ATOMIC_RELAXED);
+		uint64_t owner = rte_atomic_load_explicit(&t->owner, rte_memory_order_relaxed);
 
 		if (owner == 0)
 			continue;

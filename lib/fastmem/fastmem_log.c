@@ -85,13 +85,14 @@ uint32_t fastmem_log_every_ms = 10000;
 bool
 fastmem_log_due(uint64_t *last)
 {
-	uint64_t now = rte_get_timer_cycles(), then = __atomic_load_n(last, __ATOMIC_RELAXED);
+	uint64_t now = rte_get_timer_cycles(),
+			then = rte_atomic_load_explicit(last, rte_memory_order_relaxed);
 
 	if (then != 0 && now - then < fastmem_log_every_ms * rte_get_timer_hz() / 1000)
 		return false;
 	/* A number and no more: of several threads, one writes the line. */
-	return __atomic_compare_exchange_n(last, &then, now, false, __ATOMIC_RELAXED,
-		__ATOMIC_RELAXED);
+	return rte_atomic_compare_exchange_strong_explicit(last, &then, now,
+		rte_memory_order_relaxed, rte_memory_order_relaxed);
 }
 
 /* An object is freed without fastmem. Where EAL has ended first, the program is told, once. */
@@ -101,7 +102,7 @@ fastmem_log_ignored(void)
 	static uint32_t told; /* atomic */
 
 	if (fastmem_process_state() == FASTMEM_PROCESS_FORGOTTEN &&
-			__atomic_exchange_n(&told, 1, __ATOMIC_RELAXED) == 0)
+			rte_atomic_exchange_explicit(&told, 1, rte_memory_order_relaxed) == 0)
 		FASTMEM_LOG(ERR, "an object is freed after rte_eal_cleanup(): ignored, and so are "
 			"all others. Free them and call rte_fastmem_deinit() before");
 }

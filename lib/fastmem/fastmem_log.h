@@ -19,6 +19,8 @@
 #include <rte_compat.h>
 #include <rte_log.h>
 
+#include "rte_fastmem_compat.h"
+
 extern int fastmem_logtype;
 #define FASTMEM_LOG(level, fmt, ...) \
 	fastmem_log(RTE_LOG_ ## level, "FASTMEM: " fmt "\n", ## __VA_ARGS__)
@@ -45,7 +47,7 @@ struct fastmem_later {
 
 /* The outermost one; NULL: lines are written at once. Internal, as fastmem_growth_held. */
 extern __thread struct fastmem_later *fastmem_log_pending
-	__attribute__((tls_model("initial-exec")));
+	__rte_tls_initial_exec;
 __rte_internal
 void fastmem_log_write(const struct fastmem_later *later);
 
@@ -79,7 +81,7 @@ fastmem_log_now(struct fastmem_later *later)
 #define FASTMEM_LOG_LATER static_assert(true, "")
 #else
 #define FASTMEM_LOG_LATER \
-	struct fastmem_later log_later __attribute__((cleanup(fastmem_log_now))); \
+	struct fastmem_later log_later __rte_cleanup(fastmem_log_now); \
 	fastmem_log_later(&log_later)
 #endif
 

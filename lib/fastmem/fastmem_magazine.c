@@ -26,9 +26,9 @@ fastmem_magazine_by_id(uint32_t id)
 	const struct fastmem_meta *meta = &fastmem_ctl()->meta;
 	uint32_t i = (id - 1) / FASTMEM_MAGAZINES_PER_BLOCK;
 	/* Both were set before anybody could learn this id. */
-	char *block = __atomic_load_n(&meta->blocks[i], __ATOMIC_RELAXED);
+	char *block = rte_atomic_load_explicit(&meta->blocks[i], rte_memory_order_relaxed);
 	/* Not that of a magazine there, whose line its owners write. */
-	uint32_t kind = __atomic_load_n(&meta->block_kinds[i], __ATOMIC_RELAXED);
+	uint32_t kind = rte_atomic_load_explicit(&meta->block_kinds[i], rte_memory_order_relaxed);
 
 	return (struct fastmem_magazine *)(block +
 		(id - 1) % FASTMEM_MAGAZINES_PER_BLOCK * fastmem_magazine_bytes(kind));
@@ -59,10 +59,10 @@ magazine_add_block(uint32_t kind, bool may_grow)
 		m->owner = fastmem_magazine_owner(0, FASTMEM_OWNER_UNUSED);
 		m->next = i + 1 < FASTMEM_MAGAZINES_PER_BLOCK ? m->id + 1 : meta->unused[kind];
 	}
-	__atomic_store_n(&meta->block_kinds[first / FASTMEM_MAGAZINES_PER_BLOCK], kind,
-			__ATOMIC_RELAXED);
-	__atomic_store_n(&meta->blocks[first / FASTMEM_MAGAZINES_PER_BLOCK], block,
-			__ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&meta->block_kinds[first / FASTMEM_MAGAZINES_PER_BLOCK], kind,
+			rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&meta->blocks[first / FASTMEM_MAGAZINES_PER_BLOCK], block,
+			rte_memory_order_relaxed);
 	/*
 	 * All of them exist, or none; and then there is a way to them. Pairs with the acquire of
 	 * whoever goes through all.
@@ -77,7 +77,7 @@ magazine_add_block(uint32_t kind, bool may_grow)
 static uint64_t
 magazine_tag(const struct fastmem_magazine *m)
 {
-	return __atomic_load_n(&m->owner, __ATOMIC_RELAXED) >> FASTMEM_OWNER_BITS;
+	return rte_atomic_load_explicit(&m->owner, rte_memory_order_relaxed) >> FASTMEM_OWNER_BITS;
 }
 
 /* An unused magazine, empty, for the bin and this owner. NULL: no memory. */
@@ -92,8 +92,8 @@ fastmem_magazine_get(const struct fastmem_bin *bin, uint32_t owner, bool may_gro
 		fastmem_meta_lock(meta);
 		if (meta->unused[kind] != 0) {
 			m = fastmem_magazine_by_id(meta->unused[kind]);
-			__atomic_store_n(&m->n, 0, __ATOMIC_RELAXED);
-			__atomic_store_n(&m->bin, bin->id, __ATOMIC_RELAXED);
+			rte_atomic_store_explicit(&m->n, 0, rte_memory_order_relaxed);
+			rte_atomic_store_explicit(&m->bin, bin->id, rte_memory_order_relaxed);
 			FASTMEM_MOVE(meta->unused[kind], m->next);
 			/* A tag of its own, as in a take: see fastmem_depot.c. */
 			FASTMEM_MOVE(m->owner, fastmem_magazine_owner(magazine_tag(m) + 1, owner));
@@ -123,8 +123,8 @@ fastmem_magazine_of_bin(uint32_t id, const struct fastmem_bin *bin)
 {
 	struct fastmem_magazine *m = fastmem_magazine_by_id(id);
 	/* Acquire: an owner came after the bin. Pairs with fastmem_magazine_get(). */
-	uint64_t owner = __atomic_load_n(&m->owner, __ATOMIC_ACQUIRE);
+	uint64_t owner = rte_atomic_load_explicit(&m->owner, rte_memory_order_acquire);
 
 	return (owner & FASTMEM_OWNER_MASK) != FASTMEM_OWNER_UNUSED &&
-		__atomic_load_n(&m->bin, __ATOMIC_RELAXED) == bin->id ? m : NULL;
+		rte_atomic_load_explicit(&m->bin, rte_memory_order_relaxed) == bin->id ? m : NULL;
 }

@@ -55,13 +55,15 @@ map_use(const struct fastmem_ctl *ctl)
 			map_bins_bytes(ctl->n_granules));
 	fastmem_process.held = RTE_PTR_ADD(fastmem_process.leaves,
 			map_leaves_bytes(ctl->n_granules));
-	__atomic_store_n(&rte_fastmem_map.first, ctl->first_granule, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&rte_fastmem_map.first, ctl->first_granule,
+			rte_memory_order_relaxed);
 	rte_fastmem_map.bins = fastmem_process.bins;
-	__atomic_store_n(&rte_fastmem_map.n_sockets,
-		__atomic_load_n(&ctl->stayed, __ATOMIC_RELAXED) ? 0 : ctl->n_sockets,
-		__ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&rte_fastmem_map.n_sockets,
+		rte_atomic_load_explicit(&ctl->stayed, rte_memory_order_relaxed) ? 0 :
+		ctl->n_sockets, rte_memory_order_relaxed);
 	/* Last, as other threads may call. Pairs with the acquire in rte_fastmem_bin_of(). */
-	__atomic_store_n(&rte_fastmem_map.n_granules, ctl->n_granules, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&rte_fastmem_map.n_granules, ctl->n_granules,
+			rte_memory_order_release);
 }
 
 static size_t
@@ -205,7 +207,7 @@ fastmem_map_add_held(const struct fastmem_ctl *ctl, unsigned int peer)
 	if (fastmem_process.is_shared && map_populate(held, ctl->n_bins * sizeof(held[0])) != 0)
 		return -ENOMEM;
 	for (bin = 0; bin < ctl->n_bins; bin++)
-		__atomic_store_n(&held[bin], 0, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&held[bin], 0, rte_memory_order_relaxed);
 	return 0;
 }
 
@@ -249,9 +251,9 @@ void
 fastmem_map_hide(void)
 {
 	/* Pairs with the acquire in rte_fastmem_bin_of(). */
-	__atomic_store_n(&rte_fastmem_map.n_granules, 0, __ATOMIC_RELEASE);
-	__atomic_store_n(&rte_fastmem_map.n_sockets, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&rte_fastmem_map.first, FASTMEM_NO_MAP, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&rte_fastmem_map.n_granules, 0, rte_memory_order_release);
+	rte_atomic_store_explicit(&rte_fastmem_map.n_sockets, 0, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&rte_fastmem_map.first, FASTMEM_NO_MAP, rte_memory_order_relaxed);
 }
 
 /* The program has ended fastmem here: no other thread is in a call. */
@@ -280,7 +282,8 @@ map_bins(uint32_t first, uint32_t n)
 	int ret = 0;
 
 	for (i = first >> FASTMEM_LEAF_SHIFT; ret == 0 && i <= last_leaf; i++)
-		if (__atomic_load_n(&fastmem_process.leaves[i], __ATOMIC_RELAXED) == NULL)
+		if (rte_atomic_load_explicit(&fastmem_process.leaves[i],
+				rte_memory_order_relaxed) == NULL)
 			ret = map_part(&fastmem_process.bins[i << FASTMEM_LEAF_SHIFT],
 				sizeof(fastmem_process.bins[0]) << FASTMEM_LEAF_SHIFT);
 	if (ret != 0 && !told)
@@ -329,7 +332,7 @@ fastmem_map_add_leaves(uint32_t first, uint32_t n)
 		struct fastmem_leaf **slot = &fastmem_process.leaves[i];
 		struct fastmem_leaf *leaf, *none = NULL;
 
-		if (__atomic_load_n(slot, __ATOMIC_RELAXED) != NULL)
+		if (rte_atomic_load_explicit(slot, rte_memory_order_relaxed) != NULL)
 			continue;
 		leaf = fastmem_meta_alloc(sizeof(*leaf), true);
 		if (leaf == NULL)
@@ -339,8 +342,8 @@ fastmem_map_add_leaves(uint32_t first, uint32_t n)
 		 * Release: whoever sees the pointer sees the zeroes behind it.
 		 * fastmem_granule() reads it by the pointer, with no acquire.
 		 */
-		__atomic_compare_exchange_n(slot, &none, leaf, false, __ATOMIC_RELEASE,
-				__ATOMIC_RELAXED);
+		rte_atomic_compare_exchange_strong_explicit(slot, &none, leaf,
+				rte_memory_order_release, rte_memory_order_relaxed);
 	}
 	return 0;
 }

@@ -51,7 +51,8 @@ meta_repair(struct fastmem_meta *meta)
 	for (id = 1; id <= meta->n_magazines; id++) {
 		struct fastmem_magazine *m = fastmem_magazine_by_id(id);
 
-		if ((__atomic_load_n(&m->owner, __ATOMIC_RELAXED) & FASTMEM_OWNER_MASK) !=
+		if ((rte_atomic_load_explicit(&m->owner,
+				rte_memory_order_relaxed) & FASTMEM_OWNER_MASK) !=
 				FASTMEM_OWNER_UNUSED)
 			continue;
 		m->next = meta->unused[m->kind];
@@ -116,8 +117,8 @@ meta_add_zone(struct fastmem_meta *meta, size_t size)
 
 	fastmem_meta_lock(meta);
 	meta->zones[meta->n_zones] = mz;
-	__atomic_store_n(&meta->n_zones, meta->n_zones + 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&meta->bytes, meta->bytes + mz->len, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&meta->n_zones, meta->n_zones + 1, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&meta->bytes, meta->bytes + mz->len, rte_memory_order_relaxed);
 	/* In between, there is nothing to take. */
 	FASTMEM_MOVE(meta->end, NULL);
 	FASTMEM_MOVE(meta->cur, mz->addr);

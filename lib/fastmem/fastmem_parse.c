@@ -19,10 +19,13 @@ parse_digits(const char *text, uint64_t *value)
 	const char *p;
 
 	*value = 0;
-	for (p = text; *p >= '0' && *p <= '9'; p++)
-		if (__builtin_mul_overflow(*value, 10u, value) ||
-				__builtin_add_overflow(*value, (unsigned int)(*p - '0'), value))
+	for (p = text; *p >= '0' && *p <= '9'; p++) {
+		unsigned int digit = *p - '0';
+
+		if (*value > (UINT64_MAX - digit) / 10)
 			return NULL;
+		*value = *value * 10 + digit;
+	}
 	return p != text ? p : NULL;
 }
 

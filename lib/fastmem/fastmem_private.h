@@ -68,6 +68,8 @@
  * Checking is in lib/fastmem_debug, of which fastmem_debug.h tells: it plugs into the hooks of
  * fastmem_hooks.h, where objects and slabs come and go. Drop-in names are in lib/fastmem_replace.
  *
+ * What DPDK's releases lack of its dialect: rte_fastmem_compat.h, fastmem_compat.h.
+ *
  * Structures in shared memory: fastmem_shared.h. What a process has for itself: fastmem_process.h.
  *
  * Locks, and their order: fastmem_lock.h. Only arena.grow and meta.grow are held across calls
@@ -96,7 +98,8 @@
 static inline uint64_t
 fastmem_arena_bytes(const struct fastmem_arena *arena)
 {
-	return __atomic_load_n(&arena->n_granules, __ATOMIC_RELAXED) << RTE_FASTMEM_GRANULE_SHIFT;
+	return rte_atomic_load_explicit(&arena->n_granules,
+		rte_memory_order_relaxed) << RTE_FASTMEM_GRANULE_SHIFT;
 }
 
 /* The arena of one of EAL's sockets; NULL: there is none. */
@@ -115,9 +118,10 @@ fastmem_arena_of(struct fastmem_ctl *ctl, int socket_id)
 static inline bool
 fastmem_refusal_holds(const struct fastmem_refusal *r, uint64_t n, uint64_t now)
 {
-	const uint64_t refused = __atomic_load_n(&r->n, __ATOMIC_RELAXED);
+	const uint64_t refused = rte_atomic_load_explicit(&r->n, rte_memory_order_relaxed);
 
-	return refused != 0 && n >= refused && now < __atomic_load_n(&r->until, __ATOMIC_RELAXED);
+	return refused != 0 && n >= refused &&
+		now < rte_atomic_load_explicit(&r->until, rte_memory_order_relaxed);
 }
 
 /*
@@ -135,7 +139,7 @@ static inline struct fastmem_tcache *
 fastmem_first_tcache(const struct fastmem_ctl *ctl)
 {
 	/* Pairs with the release in tcache_make(). */
-	return __atomic_load_n(&ctl->tcaches, __ATOMIC_ACQUIRE);
+	return rte_atomic_load_explicit(&ctl->tcaches, rte_memory_order_acquire);
 }
 
 #define FASTMEM_FOREACH_TCACHE(t, ctl) \
@@ -145,7 +149,8 @@ static inline struct fastmem_counts *
 fastmem_counts_block(const struct fastmem_tcache *t, unsigned int pool)
 {
 	/* Pairs with the release in counts_make(). */
-	return __atomic_load_n(&t->pool_counts[pool / FASTMEM_COUNTS_PER_BLOCK], __ATOMIC_ACQUIRE);
+	return rte_atomic_load_explicit(&t->pool_counts[pool / FASTMEM_COUNTS_PER_BLOCK],
+		rte_memory_order_acquire);
 }
 
 /* NULL: of a pool that the thread has not used, nor one beside it. Its cache is not open. */
@@ -175,7 +180,7 @@ fastmem_counts_opened(const struct fastmem_tcache *t, unsigned int bin)
 static inline uint8_t
 fastmem_state(const struct fastmem_granule *g)
 {
-	return __atomic_load_n(&g->state, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(&g->state, rte_memory_order_relaxed);
 }
 
 static inline void
@@ -191,8 +196,8 @@ fastmem_set_state(struct fastmem_granule *g, enum fastmem_granule_state state)
 static inline struct fastmem_granule *
 fastmem_granule(uint32_t index)
 {
-	struct fastmem_leaf *leaf = __atomic_load_n(
-		&fastmem_process.leaves[index >> FASTMEM_LEAF_SHIFT], __ATOMIC_RELAXED);
+	struct fastmem_leaf *leaf = rte_atomic_load_explicit(
+		&fastmem_process.leaves[index >> FASTMEM_LEAF_SHIFT], rte_memory_order_relaxed);
 
 	return &leaf->granules[index & ((1 << FASTMEM_LEAF_SHIFT) - 1)];
 }
@@ -225,7 +230,7 @@ fastmem_is_slab_head(uint32_t index)
 	const struct fastmem_granule *g = fastmem_granule(index);
 
 	return fastmem_state(g) == FASTMEM_SLAB &&
-		__atomic_load_n(&g->head, __ATOMIC_RELAXED) == index;
+		rte_atomic_load_explicit(&g->head, rte_memory_order_relaxed) == index;
 }
 
 static inline char *
@@ -239,8 +244,8 @@ static inline void **
 fastmem_cache_objs(const struct rte_fastmem_cache *c)
 {
 	/* Pair with the releases in fastmem_cache_load() and, of a thief, in forbid(). */
-	void **base = __atomic_load_n(&c->base, __ATOMIC_ACQUIRE);
-	void **end = __atomic_load_n(&c->end, __ATOMIC_ACQUIRE);
+	void **base = rte_atomic_load_explicit(&c->base, rte_memory_order_acquire);
+	void **end = rte_atomic_load_explicit(&c->end, rte_memory_order_acquire);
 
 	return RTE_MIN(base, end);
 }
@@ -249,7 +254,7 @@ static inline uint32_t
 fastmem_cache_len(const struct rte_fastmem_cache *c)
 {
 	/* Pairs with the release in RTE_FASTMEM_SET_TOP(): what is below top is there. */
-	return __atomic_load_n(&c->top, __ATOMIC_ACQUIRE) - fastmem_cache_objs(c);
+	return rte_atomic_load_explicit(&c->top, rte_memory_order_acquire) - fastmem_cache_objs(c);
 }
 
 /* The word of a magazine's owner. */
@@ -546,7 +551,8 @@ static inline bool
 fastmem_pool_is_live(const struct fastmem_pool *pool)
 {
 	/* Pairs with the release in fastmem_pool_set_state(): who has the pool has seen that. */
-	return __atomic_load_n(&pool->state, __ATOMIC_RELAXED) == FASTMEM_POOL_LIVE;
+	return rte_atomic_load_explicit(&pool->state, rte_memory_order_relaxed) ==
+		FASTMEM_POOL_LIVE;
 }
 
 static inline struct fastmem_bin *

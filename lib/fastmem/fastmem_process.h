@@ -31,7 +31,7 @@ enum fastmem_process_state {
  * in a callback of EAL's, or as it does so already. Not 0: growth is refused with -ENOMEM.
  * Internal, as fastmem_process.
  */
-extern __thread unsigned int fastmem_growth_held __attribute__((tls_model("initial-exec")));
+extern __thread unsigned int fastmem_growth_held __rte_tls_initial_exec;
 
 /* What a secondary asks the primary to do. */
 enum fastmem_ask_op {
@@ -114,14 +114,14 @@ static inline enum fastmem_process_state
 fastmem_process_state(void)
 {
 	/* Pairs with the release in fastmem_set_process_state(). */
-	return __atomic_load_n(&fastmem_process.state, __ATOMIC_ACQUIRE);
+	return rte_atomic_load_explicit(&fastmem_process.state, rte_memory_order_acquire);
 }
 
 static inline void
 fastmem_set_process_state(enum fastmem_process_state state)
 {
 	/* Pairs with the acquire in fastmem_process_state(). */
-	__atomic_store_n(&fastmem_process.state, state, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&fastmem_process.state, state, rte_memory_order_release);
 }
 
 /* The shared state, in a secondary attached to if need be; NULL: none. */

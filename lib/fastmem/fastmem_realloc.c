@@ -44,8 +44,8 @@ static void *
 realloc_stay(void *ptr)
 {
 	/* Pairs with the load in map_use(): whoever gets the object from this thread finds it written. */
-	__atomic_store_n(&fastmem_ctl()->stayed, 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&rte_fastmem_map.n_sockets, 0, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&fastmem_ctl()->stayed, 1, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&rte_fastmem_map.n_sockets, 0, rte_memory_order_relaxed);
 	return ptr;
 }
 

@@ -33,7 +33,7 @@ static inline struct fastmem_depot *
 full_depot(const struct fastmem_bin *bin)
 {
 	/* Pairs with the release in fastmem_bin_make_depots(). */
-	return __atomic_load_n(&bin->full, __ATOMIC_ACQUIRE);
+	return rte_atomic_load_explicit(&bin->full, rte_memory_order_acquire);
 }
 
 /* Return a bin's full magazines from its depot to the slabs. Returns how many there were. */
@@ -64,18 +64,18 @@ fastmem_steal_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c, uint3
 	 * This and the other acquires pair with the releases in fastmem_cache_put_spare() and
 	 * fastmem_cache_take_spare().
 	 */
-	struct fastmem_magazine *m = __atomic_load_n(&c->spare, __ATOMIC_ACQUIRE);
+	struct fastmem_magazine *m = rte_atomic_load_explicit(&c->spare, rte_memory_order_acquire);
 	uint64_t owned;
 
-	if (m == NULL || __atomic_load_n(&c->spare_n, __ATOMIC_RELAXED) == 0)
+	if (m == NULL || rte_atomic_load_explicit(&c->spare_n, rte_memory_order_relaxed) == 0)
 		return NULL;
 	/*
 	 * The owner clears spare before it writes the owner word of the next one. So
 	 * if spare is still m then, this was the word of m; and if m has another one
 	 * by now, it was taken since, and the change fails.
 	 */
-	owned = __atomic_load_n(fastmem_cache_spare_owned(t, c), __ATOMIC_ACQUIRE);
-	if (__atomic_load_n(&c->spare, __ATOMIC_ACQUIRE) != m ||
+	owned = rte_atomic_load_explicit(fastmem_cache_spare_owned(t, c), rte_memory_order_acquire);
+	if (rte_atomic_load_explicit(&c->spare, rte_memory_order_acquire) != m ||
 			!fastmem_magazine_change(m, owned, thief))
 		return NULL;
 	FASTMEM_TRACE(recycled, m->bin, fastmem_ctl()->bins[m->bin].slot_size, m->n, t->lcore);
@@ -126,8 +126,9 @@ bin_hoard(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
 	if (full != NULL)
 		n += (uint64_t)fastmem_depot_guess(full) * bin->magazine_size;
 	/* The first slabs have fewer slots. */
-	n += RTE_MIN((uint64_t)__atomic_load_n(&bin->n_empty, __ATOMIC_RELAXED) * bin->slab_slots,
-			__atomic_load_n(&bin->n_slots, __ATOMIC_RELAXED));
+	n += RTE_MIN((uint64_t)rte_atomic_load_explicit(&bin->n_empty,
+			rte_memory_order_relaxed) * bin->slab_slots,
+			rte_atomic_load_explicit(&bin->n_slots, rte_memory_order_relaxed));
 	return n * bin->slot_size;
 }
 
@@ -221,7 +222,7 @@ fastmem_reclaim_large(const struct fastmem_tcache *t, struct fastmem_arena *aren
 		if (!fastmem_bin_is_large(&bins[i]))
 			continue;
 		n += bin_drain(t, &bins[i]);
-		n += __atomic_load_n(&bins[i].n_empty, __ATOMIC_RELAXED);
+		n += rte_atomic_load_explicit(&bins[i].n_empty, rte_memory_order_relaxed);
 		fastmem_slab_release_empty(&bins[i]);
 	}
 	return n > 0;
@@ -270,7 +271,7 @@ fastmem_tcache_holds(const struct fastmem_tcache *t, const struct fastmem_arena 
 	for (i = 0; i < FASTMEM_OPEN_WORDS; i++) {
 		for (bits = open[i]; bits != 0; bits &= bits - 1) {
 			const struct rte_fastmem_cache *c = &t->caches[arena->first_bin + i * 64 +
-				__builtin_ctzll(bits)];
+				rte_ctz64(bits)];
 
 			if (c->top != c->base || c->spare_n > 0)
 				return true;
@@ -297,16 +298,17 @@ fastmem_depots_drain_idle(const struct fastmem_tcache *t, struct fastmem_arena *
 
 		if (full == NULL)
 			continue;
-		moves = __atomic_load_n(&full->head, __ATOMIC_RELAXED) +
-			__atomic_load_n(&full->tail, __ATOMIC_RELAXED);
+		moves = rte_atomic_load_explicit(&full->head, rte_memory_order_relaxed) +
+			rte_atomic_load_explicit(&full->tail, rte_memory_order_relaxed);
 		if (fastmem_bin_is_large(bin) ||
-				moves == __atomic_load_n(&bin->exchanges_seen, __ATOMIC_RELAXED)) {
+				moves == rte_atomic_load_explicit(&bin->exchanges_seen,
+				rte_memory_order_relaxed)) {
 			bin_drain(t, bin);
 			fastmem_slab_release_empty(bin);
-			moves = __atomic_load_n(&full->head, __ATOMIC_RELAXED) +
-				__atomic_load_n(&full->tail, __ATOMIC_RELAXED);
+			moves = rte_atomic_load_explicit(&full->head, rte_memory_order_relaxed) +
+				rte_atomic_load_explicit(&full->tail, rte_memory_order_relaxed);
 		}
-		__atomic_store_n(&bin->exchanges_seen, moves, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&bin->exchanges_seen, moves, rte_memory_order_relaxed);
 	}
 }
 
@@ -337,17 +339,17 @@ fastmem_tcaches_maintain(const struct fastmem_tcache *self_t)
 	int64_t shared = 0;
 
 	FASTMEM_FOREACH_TCACHE(t, ctl) {
-		uint32_t seq = __atomic_load_n(&t->seq, __ATOMIC_RELAXED);
-		uint64_t seen = __atomic_load_n(&t->idle_seq, __ATOMIC_RELAXED);
+		uint32_t seq = rte_atomic_load_explicit(&t->seq, rte_memory_order_relaxed);
+		uint64_t seen = rte_atomic_load_explicit(&t->idle_seq, rte_memory_order_relaxed);
 		uint64_t swept = UINT64_C(1) << 32 | seq;
 
 		if (t->lcore < 0)
-			shared += __atomic_load_n(&t->bytes, __ATOMIC_RELAXED);
+			shared += rte_atomic_load_explicit(&t->bytes, rte_memory_order_relaxed);
 		if ((uint32_t)seen == seq && seen != swept)
 			tcache_sweep(self_t, t);
 		if (seen != swept)
-			__atomic_store_n(&t->idle_seq, (uint32_t)seen == seq ? swept : seq,
-				__ATOMIC_RELAXED);
+			rte_atomic_store_explicit(&t->idle_seq, (uint32_t)seen == seq ? swept : seq,
+				rte_memory_order_relaxed);
 	}
-	__atomic_store_n(&ctl->shared_bytes, shared, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&ctl->shared_bytes, shared, rte_memory_order_relaxed);
 }

@@ -23,13 +23,13 @@ unsigned int fastmem_refusal_max_us = 64000;
 static uint64_t
 load(const uint64_t *field)
 {
-	return __atomic_load_n(field, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(field, rte_memory_order_relaxed);
 }
 
 static void
 store(uint64_t *field, uint64_t value)
 {
-	__atomic_store_n(field, value, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(field, value, rte_memory_order_relaxed);
 }
 
 /* Whether the last that was asked for was refused, at whatever time. For tests. */

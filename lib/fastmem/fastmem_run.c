@@ -42,7 +42,7 @@ fastmem_run_insert(struct fastmem_arena *arena, uint32_t head, uint32_t n)
 	arena->runs[list] = head;
 	arena->nonempty |= UINT64_C(1) << list;
 	/* Pairs with the load in fastmem_failure_epoch(), by way of the lock. */
-	__atomic_store_n(&arena->n_given, arena->n_given + 1, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&arena->n_given, arena->n_given + 1, rte_memory_order_relaxed);
 }
 
 void
@@ -79,7 +79,7 @@ run_find(const struct fastmem_arena *arena, uint32_t n, uint32_t align)
 
 		if (above == 0)
 			break;
-		list += __builtin_ctzll(above);
+		list += rte_ctz64(above);
 		for (head = arena->runs[list]; head != 0; head = fastmem_granule(head)->next)
 			if (fastmem_granule(head)->n >= n + run_padding(head, align))
 				return head;
@@ -123,7 +123,7 @@ run_take(struct fastmem_arena *arena, uint32_t n, uint32_t align)
 		struct fastmem_granule *g = fastmem_granule(head + i);
 
 		RTE_ASSERT(fastmem_state(g) == FASTMEM_FREE);
-		__atomic_store_n(&g->head, head, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&g->head, head, rte_memory_order_relaxed);
 		g->taker = fastmem_process.peer;
 		fastmem_set_state(g, FASTMEM_TAKEN);
 	}

@@ -34,7 +34,7 @@
  * also finds nothing written that comes after.
  */
 #define FASTMEM_MOVE(field, value) do { \
-	__atomic_store_n(&(field), value, __ATOMIC_RELEASE); \
+	rte_atomic_store_explicit(&(field), value, rte_memory_order_release); \
 	rte_compiler_barrier(); \
 } while (0)
 
@@ -129,7 +129,7 @@ struct fastmem_magazine {
 	uint32_t next; /* id in the list of unused ones. Under meta.lock */
 	uint16_t kind; /* never changes */
 	uint16_t bin; /* while not unused. Atomic: others look for those of a bin */
-	void *objs[] __attribute__((aligned(RTE_CACHE_LINE_MIN_SIZE)));
+	void *objs[] __rte_aligned(RTE_CACHE_LINE_MIN_SIZE);
 };
 
 /*

@@ -57,7 +57,7 @@ slab_claim(struct fastmem_bin *bin, struct fastmem_granule *slab, void **objs, u
 	n = RTE_MIN(n, slab->n_free);
 	for (;;) {
 		for (; bits != 0 && got < n; bits &= bits - 1) {
-			uint32_t i = w * 64 + __builtin_ctzll(bits);
+			uint32_t i = w * 64 + rte_ctz64(bits);
 
 			objs[first + got++] = base + (size_t)i * bin->slot_size;
 		}
@@ -135,9 +135,9 @@ fastmem_slab_alloc_one(struct fastmem_bin *bin, uint64_t *count)
 static void
 count_misfreed(struct fastmem_bin *from, struct fastmem_bin *to)
 {
-	__atomic_fetch_add(&from->misfreed, 1, __ATOMIC_RELAXED);
+	rte_atomic_fetch_add_explicit(&from->misfreed, 1, rte_memory_order_relaxed);
 	if (to != NULL)
-		__atomic_fetch_sub(&to->misfreed, 1, __ATOMIC_RELAXED);
+		rte_atomic_fetch_sub_explicit(&to->misfreed, 1, rte_memory_order_relaxed);
 }
 
 /* A pointer that was freed, and should not have been. */
@@ -220,7 +220,7 @@ store_free(struct fastmem_bin *bin, void **objs, uint32_t *n_objs)
 	fastmem_bin_lock(bin);
 	n_wrong = fastmem_store_free(bin, objs, n_objs);
 	fastmem_mutex_unlock(&bin->lock);
-	__atomic_fetch_add(&bin->misfreed, n_wrong, __ATOMIC_RELAXED);
+	rte_atomic_fetch_add_explicit(&bin->misfreed, n_wrong, rte_memory_order_relaxed);
 	if (n_wrong > 0)
 		FASTMEM_LOG(ERR, "pool %s: %u more objects were put than got; ignored",
 			bin->pool->name, n_wrong);

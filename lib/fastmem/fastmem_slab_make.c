@@ -23,7 +23,7 @@ slab_set_bins(const struct fastmem_granule *slab, uint16_t bin)
 	uint32_t i;
 
 	for (i = slab->head; i < slab->head + slab->n; i++)
-		__atomic_store_n(&fastmem_process.bins[i], bin, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&fastmem_process.bins[i], bin, rte_memory_order_relaxed);
 }
 
 static void
@@ -68,7 +68,7 @@ fastmem_slab_release_empty(struct fastmem_bin *bin)
 	uint32_t head, before;
 
 	/* Called for all bins, most of which have none: save the lock. */
-	if (__atomic_load_n(&bin->n_empty, __ATOMIC_RELAXED) == 0)
+	if (rte_atomic_load_explicit(&bin->n_empty, rte_memory_order_relaxed) == 0)
 		return;
 	fastmem_bin_lock(bin);
 	FASTMEM_HOOK(slabs_hold);
@@ -120,7 +120,7 @@ slab_format(struct fastmem_bin *bin, struct fastmem_granule *slab, uint32_t max_
 
 	slab->bin = bin->id;
 	/* Atomic for those who go through all records. */
-	__atomic_store_n(&slab->n_slots, n, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&slab->n_slots, n, rte_memory_order_relaxed);
 	slab->n_free = n;
 	slab->first_word = 0;
 	slab->limbo = 0;

@@ -81,7 +81,7 @@ rte_fastmem_stats(struct rte_fastmem_stats *stats)
 
 		fastmem_bin_tally_all(ctl, i, &t);
 		stats->bytes_in_use += tally_positive(t.in_use) *
-			__atomic_load_n(&ctl->bins[i].slot_size, __ATOMIC_RELAXED);
+			rte_atomic_load_explicit(&ctl->bins[i].slot_size, rte_memory_order_relaxed);
 		stats->alloc_total += t.alloc;
 		n_free += t.free - t.misfreed;
 		stats->alloc_nomem += t.nomem;
@@ -208,7 +208,7 @@ rte_fastmem_stats_shared_class(size_t class_size, struct rte_fastmem_lcore_class
 static void
 set(uint64_t *counter, uint64_t value)
 {
-	__atomic_store_n(counter, value, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(counter, value, rte_memory_order_relaxed);
 }
 
 /* Counters run on; what they were at a reset is taken off when they are read. */
@@ -266,7 +266,7 @@ dump_processes(FILE *f)
 static void
 dump_arena(FILE *f, struct fastmem_arena *arena)
 {
-	uint64_t limit = __atomic_load_n(&arena->limit, __ATOMIC_RELAXED);
+	uint64_t limit = rte_atomic_load_explicit(&arena->limit, rte_memory_order_relaxed);
 	uint64_t n_granules, n_free;
 	unsigned int chunks;
 

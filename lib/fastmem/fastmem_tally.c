@@ -28,7 +28,7 @@
 #define READ_TRIES 1000
 
 /* Pairs with the release in FASTMEM_MOVE() of moves, fastmem_cache.h. */
-#define READ(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
+#define READ(field) rte_atomic_load_explicit(&(field), rte_memory_order_acquire)
 
 /* Of a pool that the thread has not used, all are 0. */
 static const struct fastmem_counts *
@@ -57,7 +57,7 @@ loaded_objects(const struct rte_fastmem_cache *c, uint64_t n)
 	n = m != NULL ? RTE_MIN(n, fastmem_magazine_capacity(m->kind)) : 0;
 	/* Others have taken objects away, and left holes: see pool_steal.c. */
 	for (i = 0; READ(c->base) > READ(c->end) && i < n; i++)
-		taken += __atomic_load_n(&m->objs[i], __ATOMIC_RELAXED) == NULL;
+		taken += rte_atomic_load_explicit(&m->objs[i], rte_memory_order_relaxed) == NULL;
 	return n - taken;
 }
 
@@ -97,13 +97,13 @@ fastmem_cache_read(const struct fastmem_tcache *t, unsigned int bin, struct fast
 
 	for (tries = 0; tries < READ_TRIES; tries++) {
 		/* Pairs with the release in fastmem_move_end(). */
-		uint32_t seq = __atomic_load_n(&t->seq, __ATOMIC_ACQUIRE);
+		uint32_t seq = rte_atomic_load_explicit(&t->seq, rte_memory_order_acquire);
 
 		cache_read_fields(t, bin, out);
 		/* Nobody waits for the owner to end its move: it may have died. */
 		if ((seq & 1) != 0 && READ(t->move_bin) == bin)
 			out->in_use = READ(t->move_live);
-		if (__atomic_load_n(&t->seq, __ATOMIC_RELAXED) == seq)
+		if (rte_atomic_load_explicit(&t->seq, rte_memory_order_relaxed) == seq)
 			break;
 		rte_pause(); /* and after many times: the owner is busy */
 	}

@@ -30,7 +30,7 @@ struct fastmem_tally {
 static inline uint64_t
 tally_get(const uint64_t *counter)
 {
-	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(counter, rte_memory_order_relaxed);
 }
 
 static inline uint64_t

@@ -89,7 +89,8 @@ static inline struct fastmem_tcache *
 tcache_current(void)
 {
 	/* Relaxed: others only ever write NULL, when the thread's caches are gone. */
-	return self != NULL ? __atomic_load_n(&self->tcache, __ATOMIC_RELAXED) : NULL;
+	return self != NULL ? rte_atomic_load_explicit(&self->tcache, rte_memory_order_relaxed) :
+		NULL;
 }
 
 /* The calling thread's caches; NULL: it has none, or not yet. */
@@ -137,9 +138,10 @@ tcache_reuse(struct fastmem_ctl *ctl, int32_t lcore)
 		uint64_t unused = 0;
 
 		/* Pairs with the release in thread_give_back(): its caches are empty. */
-		if (t->lcore == lcore && __atomic_load_n(&t->owner, __ATOMIC_RELAXED) == 0 &&
-				__atomic_compare_exchange_n(&t->owner, &unused, owner_word(), false,
-					__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (t->lcore == lcore && rte_atomic_load_explicit(&t->owner,
+				rte_memory_order_relaxed) == 0 &&
+				rte_atomic_compare_exchange_strong_explicit(&t->owner, &unused,
+				owner_word(), rte_memory_order_acquire, rte_memory_order_relaxed))
 			return t;
 	}
 	return NULL;
@@ -161,15 +163,15 @@ tcache_make(struct fastmem_ctl *ctl, int32_t lcore, bool may_grow)
 
 	if (t == NULL)
 		return NULL;
-	t->id = __atomic_add_fetch(&ctl->n_tcaches, 1, __ATOMIC_RELAXED);
+	t->id = rte_atomic_fetch_add_explicit(&ctl->n_tcaches, 1, rte_memory_order_relaxed) + 1;
 	t->lcore = lcore;
 	t->owner = owner_word();
 	t->counts = RTE_PTR_ADD(t, sizeof(*t) + caches);
 	t->open = (uint64_t *)(t->counts + ctl->first_pool_bin);
-	t->next = __atomic_load_n(&ctl->tcaches, __ATOMIC_RELAXED);
+	t->next = rte_atomic_load_explicit(&ctl->tcaches, rte_memory_order_relaxed);
 	/* Pairs with the acquire of whoever walks the list: it is complete. */
-	while (!__atomic_compare_exchange_n(&ctl->tcaches, &t->next, t, false,
-			__ATOMIC_RELEASE, __ATOMIC_RELAXED))
+	while (!rte_atomic_compare_exchange_strong_explicit(&ctl->tcaches, &t->next, t,
+			rte_memory_order_release, rte_memory_order_relaxed))
 		;
 	return t;
 }
@@ -180,7 +182,7 @@ thread_disown(struct thread *thread)
 {
 	struct fastmem_tcache *t = thread->tcache;
 
-	__atomic_store_n(&thread->tcache, NULL, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&thread->tcache, NULL, rte_memory_order_relaxed);
 	*thread->tls = no_caches;
 	return t;
 }
@@ -191,10 +193,12 @@ count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer,
 {
 	struct fastmem_counts *counts = fastmem_counts(t, bin);
 	int64_t live = t->caches[bin].n_in;
-	int64_t change = live - __atomic_load_n(&counts->held_before, __ATOMIC_RELAXED);
+	int64_t change = live - rte_atomic_load_explicit(&counts->held_before,
+			rte_memory_order_relaxed);
 
-	__atomic_store_n(&counts->held_before, live, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&fastmem_held(ctl, peer)[bin], change, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&counts->held_before, live, rte_memory_order_relaxed);
+	rte_atomic_fetch_add_explicit(&fastmem_held(ctl, peer)[bin], change,
+			rte_memory_order_relaxed);
 }
 
 /* Book what an emptied thread cache has given out, less what came back, for its process. */
@@ -207,8 +211,10 @@ fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsig
 		struct fastmem_counts *counts = fastmem_counts(t, i);
 
 		/* A look, to save the lock: fastmem_cache_forget() may come in between, which makes both 0. */
-		if (counts == NULL || (int64_t)__atomic_load_n(&t->caches[i].n_in, __ATOMIC_RELAXED) ==
-				__atomic_load_n(&counts->held_before, __ATOMIC_RELAXED))
+		if (counts == NULL || (int64_t)rte_atomic_load_explicit(&t->caches[i].n_in,
+				rte_memory_order_relaxed) ==
+				rte_atomic_load_explicit(&counts->held_before,
+				rte_memory_order_relaxed))
 			continue;
 		fastmem_caches_lock(&ctl->bins[i]);
 		count_held(ctl, t, peer, i);
@@ -257,7 +263,8 @@ thread_end(void *arg)
 	LIST_REMOVE(thread, entry);
 	/* Whatever is mapped there by now, is not this thread's. */
 	if (thread->tcache != NULL && fastmem_is_mapped(thread->tcache) &&
-			__atomic_load_n(&thread->tcache->owner, __ATOMIC_RELAXED) == owner_word())
+			rte_atomic_load_explicit(&thread->tcache->owner,
+			rte_memory_order_relaxed) == owner_word())
 		thread_give_back(thread);
 	else
 		thread_disown(thread);
@@ -284,7 +291,7 @@ thread_enter(void)
 		return true;
 	pthread_once(&exit_key_once, make_exit_key);
 	/* Not within pthread_once(), which a stream of the log that allocates would call again. */
-	if (!have_exit_key && __atomic_exchange_n(&told, 1, __ATOMIC_RELAXED) == 0)
+	if (!have_exit_key && rte_atomic_exchange_explicit(&told, 1, rte_memory_order_relaxed) == 0)
 		FASTMEM_LOG(ERR, "no thread-specific data key is left: threads have no caches");
 	if (!have_exit_key || stays_without)
 		return false;
@@ -352,7 +359,7 @@ thread_own(struct fastmem_ctl *ctl, struct fastmem_tcache *t)
 	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 	/* An end is announced before caches are taken away under the lock. */
 	if (self->tcache == NULL && fastmem_process_state() == FASTMEM_PROCESS_OPEN) {
-		__atomic_store_n(&self->tcache, t, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&self->tcache, t, rte_memory_order_relaxed);
 		thread_arm(ctl, t);
 	} else {
 		FASTMEM_MOVE(t->owner, 0); /* pairs with the acquire in tcache_reuse() */
@@ -434,8 +441,9 @@ fastmem_threads_disarm(void)
 	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 	for (thread = LIST_FIRST(&threads); thread != NULL; thread = LIST_NEXT(thread, entry)) {
 		/* Relaxed: each of both, old or new, is a place with caches of this thread or none. */
-		__atomic_store_n(&thread->tls->caches, no_cache, __ATOMIC_RELAXED);
-		__atomic_store_n(&thread->tls->classes, no_cache, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&thread->tls->caches, no_cache, rte_memory_order_relaxed);
+		rte_atomic_store_explicit(&thread->tls->classes, no_cache,
+				rte_memory_order_relaxed);
 	}
 	fastmem_local_unlock(&threads_lock);
 }
@@ -444,8 +452,9 @@ fastmem_threads_disarm(void)
 bool
 fastmem_thread_rearm(struct fastmem_tcache *t)
 {
-	if (__atomic_load_n(&rte_fastmem_tls.caches, __ATOMIC_RELAXED) == t->caches &&
-			__atomic_load_n(&rte_fastmem_tls.classes, __ATOMIC_RELAXED) != no_cache)
+	if (rte_atomic_load_explicit(&rte_fastmem_tls.caches, rte_memory_order_relaxed) ==
+			t->caches && rte_atomic_load_explicit(&rte_fastmem_tls.classes,
+			rte_memory_order_relaxed) != no_cache)
 		return false;
 	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 	self->frees = 0;

@@ -13,6 +13,8 @@
 
 #include <stddef.h>
 
+#include "rte_fastmem_compat.h"
+
 #ifdef __has_include
 #if __has_include(<valgrind/memcheck.h>)
 #include <valgrind/memcheck.h>
@@ -20,7 +22,7 @@
 #endif
 #endif
 
-#define WEAK __attribute__((weak))
+#define WEAK __rte_weak_symbol
 
 /* As in sanitizer/asan_interface.h and its like, which are not everywhere. */
 WEAK void __asan_poison_memory_region(const volatile void *addr, size_t len);

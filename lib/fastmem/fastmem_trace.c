@@ -16,7 +16,7 @@
  */
 #undef RTE_TRACE_POINT_REGISTER
 #define RTE_TRACE_POINT_REGISTER(trace, name) \
-rte_trace_point_t __attribute__((section("__rte_trace_point"))) __##trace; \
+rte_trace_point_t __rte_section("__rte_trace_point") __##trace; \
 RTE_INIT(trace##_init) \
 { \
 	if (rte_trace_point_lookup(RTE_STR(name)) == NULL) \

@@ -20,6 +20,8 @@
 #include <rte_compat.h>
 #include <rte_trace_point.h>
 
+#include "rte_fastmem_compat.h"
+
 /* An event, which costs one load and one branch while its trace point is disabled. */
 #define FASTMEM_TRACE(point, ...) do { \
 	if (unlikely(FASTMEM_TRACED(point)) && fastmem_trace_ready()) \
@@ -29,7 +31,8 @@
 #ifdef FASTMEM_NO_TRACE /* to count what trace points cost: see the guide */
 #define FASTMEM_TRACED(point) false
 #else
-#define FASTMEM_TRACED(point) ((__atomic_load_n(&__fastmem_trace_##point, __ATOMIC_RELAXED) & \
+#define FASTMEM_TRACED(point) ((rte_atomic_load_explicit(&__fastmem_trace_##point, \
+		rte_memory_order_relaxed) & \
 	__RTE_TRACE_FIELD_ENABLE_MASK) != 0)
 #endif
 

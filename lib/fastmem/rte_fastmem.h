@@ -184,7 +184,7 @@ rte_fastmem_reserve(size_t size, int socket_id);
 __rte_experimental
 int
 rte_fastmem_set_limit(int socket_id, size_t max_bytes)
-	__attribute__((warn_unused_result));
+	__rte_warn_unused_result;
 
 /**
  * Get the limit of a socket's backing memory.
@@ -297,10 +297,10 @@ void rte_fastmem_free_sized_unmodelled(void *ptr, size_t size, size_t align)
 	__asm__("rte_fastmem_free_sized");
 #endif
 __rte_experimental void rte_fastmem_hfree(rte_fastmem_handle_t handle, void *ptr)
-	__rte_fastmem_takes(2);
-__rte_experimental void rte_fastmem_free(void *ptr) __rte_fastmem_takes(1);
+	__rte_ownership_takes(2);
+__rte_experimental void rte_fastmem_free(void *ptr) __rte_ownership_takes(1);
 __rte_experimental void rte_fastmem_free_sized(void *ptr, size_t size, size_t align)
-	__rte_fastmem_takes(1);
+	__rte_ownership_takes(1);
 /* Does nothing: see rte_fastmem_model.h. */
 __rte_experimental void rte_fastmem_moved(void *ptr);
 /** @endcond */
@@ -327,7 +327,7 @@ __rte_experimental void rte_fastmem_moved(void *ptr);
 __rte_experimental
 void *
 rte_fastmem_alloc(size_t size, size_t align, unsigned int flags)
-	__rte_fastmem_malloc __attribute__((alloc_size(1))) __rte_fastmem_alloc_align(2);
+	__rte_fastmem_malloc __rte_alloc_size(1) __rte_alloc_align(2);
 
 /**
  * Allocate an object on a given socket.
@@ -346,7 +346,7 @@ rte_fastmem_alloc(size_t size, size_t align, unsigned int flags)
 __rte_experimental
 void *
 rte_fastmem_alloc_socket(size_t size, size_t align, unsigned int flags, int socket_id)
-	__rte_fastmem_malloc __attribute__((alloc_size(1))) __rte_fastmem_alloc_align(2);
+	__rte_fastmem_malloc __rte_alloc_size(1) __rte_alloc_align(2);
 
 /**
  * Change the size of an object.
@@ -373,7 +373,7 @@ rte_fastmem_alloc_socket(size_t size, size_t align, unsigned int flags, int sock
 __rte_experimental
 void *
 rte_fastmem_realloc(void *ptr, size_t size, size_t align)
-	__attribute__((warn_unused_result, alloc_size(2))) __rte_fastmem_alloc_align(3);
+	__rte_warn_unused_result __rte_alloc_size(2) __rte_alloc_align(3);
 
 /**
  * Free an object.

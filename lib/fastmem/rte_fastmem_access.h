@@ -24,7 +24,7 @@ extern "C" {
 RTE_FASTMEM_BEGIN_C
 
 #define __rte_fastmem_always_inline \
-	extern __inline__ __attribute__((gnu_inline, always_inline, artificial))
+	__rte_extern_inline
 
 /*
  * A field that another thread may write to, say to forbid a pop or push. Compilers do not
@@ -32,7 +32,7 @@ RTE_FASTMEM_BEGIN_C
  * them from using a value for more than one call.
  */
 #ifdef RTE_FASTMEM_TSAN
-#define RTE_FASTMEM_LIMIT(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#define RTE_FASTMEM_LIMIT(field) rte_atomic_load_explicit(&(field), rte_memory_order_relaxed)
 #else
 #define RTE_FASTMEM_LIMIT(field) (field)
 #endif
@@ -49,14 +49,16 @@ RTE_FASTMEM_BEGIN_C
  * Counters and stack tops are read by other threads for the statistics: see
  * cache_read_fields() in fastmem_tally.c.
  */
-#define RTE_FASTMEM_SET(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELAXED)
+#define RTE_FASTMEM_SET(field, value) rte_atomic_store_explicit(&(field), value, \
+	rte_memory_order_relaxed)
 
 /*
  * If this process is killed, and also if objects of a pool are taken away, others find
  * what is below top, and nothing else: so it must be there before top says so. Pairs
  * with the acquires in cache_limit(), pool_steal.c, and fastmem_cache_len().
  */
-#define RTE_FASTMEM_SET_TOP(c, value) __atomic_store_n(&(c)->top, value, __ATOMIC_RELEASE)
+#define RTE_FASTMEM_SET_TOP(c, value) rte_atomic_store_explicit(&(c)->top, value, \
+	rte_memory_order_release)
 
 /* As RTE_FASTMEM_SET(field, field + n), by one instruction where compilers take three. */
 #if defined(__x86_64__)

@@ -22,6 +22,8 @@
  * and tests that make errors on purpose.
  */
 
+#include "rte_fastmem_compat.h"
+
 #if !defined(RTE_FASTMEM_NO_INLINE) && !defined(RTE_FASTMEM_INLINE)
 #if defined(__clang_analyzer__) || defined(__COVERITY__)
 #define RTE_FASTMEM_NO_INLINE
@@ -46,7 +48,7 @@
 #if (defined(__x86_64__) || defined(__i386__)) && !defined(RTE_FASTMEM_TSAN)
 #define RTE_FASTMEM_LOAD_ACQUIRE(p) (*(p))
 #else
-#define RTE_FASTMEM_LOAD_ACQUIRE(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define RTE_FASTMEM_LOAD_ACQUIRE(p) rte_atomic_load_explicit(p, rte_memory_order_acquire)
 #endif
 
 /*
@@ -55,10 +57,10 @@
  */
 #if defined(__cplusplus) && defined(__GNUC__)
 #define RTE_FASTMEM_BEGIN_C \
-	_Pragma("GCC diagnostic push") \
-	_Pragma("GCC diagnostic ignored \"-Wold-style-cast\"") \
-	_Pragma("GCC diagnostic ignored \"-Wshadow\"")
-#define RTE_FASTMEM_END_C _Pragma("GCC diagnostic pop")
+	__rte_diagnostic_push \
+	__rte_diagnostic_ignored_wold_style_cast \
+	__rte_diagnostic_ignored_wshadow
+#define RTE_FASTMEM_END_C __rte_diagnostic_pop
 #else
 #define RTE_FASTMEM_BEGIN_C
 #define RTE_FASTMEM_END_C
@@ -67,23 +69,9 @@
 /* fn frees, by its argument of that number, what the function declared allocates. */
 #if defined(RTE_FASTMEM_NO_INLINE) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
 #define RTE_FASTMEM_HAS_PAIRS
-#define __rte_fastmem_dealloc(fn, arg) __attribute__((malloc(fn, arg)))
+#define __rte_fastmem_dealloc(fn, arg) __rte_dealloc(fn, arg)
 #else
 #define __rte_fastmem_dealloc(fn, arg)
-#endif
-
-/* The function declared frees its argument of that number. */
-#if defined(__clang__) && __has_attribute(ownership_takes)
-#define __rte_fastmem_takes(arg) __attribute__((ownership_takes(malloc, arg)))
-#else
-#define __rte_fastmem_takes(arg)
-#endif
-
-/* clang wants a power of two: 0, which means a cache line, is none. GCC does not look at 0. */
-#if defined(__clang__)
-#define __rte_fastmem_alloc_align(arg)
-#else
-#define __rte_fastmem_alloc_align(arg) __attribute__((alloc_align(arg)))
 #endif
 
 /* An object that rte_fastmem_free() frees. */
@@ -92,7 +80,7 @@
 	__rte_fastmem_dealloc(rte_fastmem_free_sized_unmodelled, 1) \
 	__rte_fastmem_dealloc(rte_fastmem_moved, 1)
 #define __rte_fastmem_malloc \
-	__attribute__((malloc, warn_unused_result)) \
+	__rte_malloc __rte_warn_unused_result \
 	__rte_fastmem_deallocs
 
 #endif /* _RTE_FASTMEM_ATTR_H_ */

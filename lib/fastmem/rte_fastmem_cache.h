@@ -46,7 +46,7 @@ struct rte_fastmem_cache {
 	uint32_t popping; /* of a pool: where top is about to be, its lower half; 0: nowhere */
 	uint16_t capacity; /* end - base: grows up to the bin's magazine size */
 	uint16_t spare_n; /* objects in spare when it became that */
-} __attribute__((aligned(64)));
+} __rte_aligned(64);
 
 __rte_fastmem_always_inline void *
 rte_fastmem_pop(struct rte_fastmem_cache *c)
@@ -60,7 +60,7 @@ rte_fastmem_pop(struct rte_fastmem_cache *c)
 	RTE_FASTMEM_ADD(c->n_alloc, 1);
 	RTE_FASTMEM_SET(c->top, top - 1);
 	if (top[-1] == NULL)
-		__builtin_unreachable(); /* saves the caller's test of what is in a cache */
+		__rte_unreachable(); /* saves the caller's test of what is in a cache */
 	return top[-1];
 }
 

@@ -56,7 +56,7 @@ RTE_FASTMEM_BEGIN_C
  * stores to their top, n_alloc and popping. So what it loads next, from the two structures below,
  * lies at other offsets in its line: fastmem_thread.c asserts it.
  */
-#define __rte_fastmem_line __attribute__((aligned(64)))
+#define __rte_fastmem_line __rte_aligned(64)
 
 /* Where the calling thread's caches are. */
 struct rte_fastmem_tls {
@@ -69,7 +69,7 @@ struct rte_fastmem_tls {
 } __rte_fastmem_line;
 
 extern __thread struct rte_fastmem_tls rte_fastmem_tls
-	__attribute__((tls_model("initial-exec")));
+	__rte_tls_initial_exec;
 
 /* The bin of each granule: each process's view of a map in shared memory. */
 struct rte_fastmem_map {
@@ -117,7 +117,7 @@ rte_fastmem_class_by_line(size_t size)
 {
 	size_t last = size - (size != 0); /* offset of the last byte */
 	/* "63 -" would cost two more instructions where the CPU counts from the other end. */
-	unsigned int log2 = 63 ^ (unsigned int)__builtin_clzll(last | 512);
+	unsigned int log2 = 63 ^ (unsigned int)rte_clz64(last | 512);
 
 	return RTE_FASTMEM_N_TINY + ((size_t)(log2 - 9) << 3) + (last >> (log2 - 3));
 }
@@ -156,7 +156,7 @@ rte_fastmem_bin_of(const void *ptr)
 	if (unlikely(i >= n))
 		return 0;
 	/* Whoever gave us the object made the slab's entry visible with it. */
-	return __atomic_load_n(&rte_fastmem_map.bins[i], __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(&rte_fastmem_map.bins[i], rte_memory_order_relaxed);
 }
 
 /* Copy, and tell in which bits any address differs from the first one. */
@@ -173,7 +173,7 @@ rte_fastmem_copy_differ(void **dst, void *const *src, unsigned int n)
 	return differ;
 }
 #else
-typedef uintptr_t rte_fastmem_pair __attribute__((vector_size(2 * sizeof(uintptr_t))));
+typedef uintptr_t rte_fastmem_pair __rte_vector_size(2 * sizeof(uintptr_t));
 
 __rte_fastmem_always_inline uintptr_t
 rte_fastmem_copy_differ(void **dst, void *const *src, unsigned int n)

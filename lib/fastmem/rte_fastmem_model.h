@@ -38,7 +38,7 @@ __rte_experimental
 void *
 rte_fastmem_realloc_unmodelled(const void *ptr, size_t size, size_t align)
 	__asm__("rte_fastmem_realloc")
-	__attribute__((warn_unused_result, alloc_size(2), alloc_align(3), access(none, 1)))
+	__rte_warn_unused_result __rte_alloc_size(2) __rte_alloc_align(3) __rte_access_none(1)
 	__rte_fastmem_deallocs
 	__rte_fastmem_dealloc(rte_fastmem_hfree, 2);
 
@@ -48,22 +48,22 @@ rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 	void *moved = rte_fastmem_realloc_unmodelled(ptr, size, align);
 
 	if (size == 0 && moved != NULL)
-		__builtin_unreachable();
+		__rte_unreachable();
 	if (size == 0 || moved != NULL)
 		rte_fastmem_moved(ptr);
 	return moved;
 }
 
 void rte_fastmem_wrong_size(void *ptr) __asm__("rte_fastmem_moved")
-	__attribute__((warning("object is freed with a size that it was not allocated with")));
+	__rte_call_warning("object is freed with a size that it was not allocated with");
 
 /* What the compiler knows of a size is the least and the most that it may be. */
 __rte_fastmem_always_inline void
 rte_fastmem_free_sized(void *ptr, size_t size, size_t align)
 {
-	size_t least = __builtin_object_size(ptr, 2), most = __builtin_object_size(ptr, 0);
+	size_t least = __rte_object_size(ptr, 2), most = __rte_object_size(ptr, 0);
 
-	if (__builtin_constant_p(size < least || size > most) && (size < least || size > most))
+	if (__rte_constant(size < least || size > most) && (size < least || size > most))
 		rte_fastmem_wrong_size(ptr);
 	rte_fastmem_free_sized_unmodelled(ptr, size, align);
 }

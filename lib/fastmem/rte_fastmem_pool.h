@@ -76,7 +76,7 @@ struct rte_fastmem_pool {
 	uint32_t stride; /**< Bytes from an object to the next. */
 	uint64_t magic; /**< 2^32 / stride, rounded up: for objects in one piece. */
 	char *base; /**< The first object, if they are in one piece. */
-} __attribute__((aligned(64)));
+} __rte_aligned(64);
 
 /**
  * Construct or destroy an object.
@@ -179,9 +179,9 @@ struct rte_fastmem_pool_stats {
 
 /* Declared first, for attributes. */
 __rte_experimental int rte_fastmem_pool_free(struct rte_fastmem_pool *pool)
-	__rte_fastmem_takes(1);
+	__rte_ownership_takes(1);
 __rte_fastmem_pool_inline void rte_fastmem_pool_put(struct rte_fastmem_pool *pool, void *obj)
-	__rte_fastmem_takes(2);
+	__rte_ownership_takes(2);
 /*
  * Is not there. It makes rte_fastmem_pool_free() known to free something; what creates a pool
  * cannot do so, as a pool whose address is lost is no leak: it can be looked up.
@@ -327,7 +327,7 @@ rte_fastmem_pool_add(struct rte_fastmem_pool *pool, void *const *objs, unsigned 
  */
 __rte_fastmem_pool_inline void *
 rte_fastmem_pool_get(struct rte_fastmem_pool *pool)
-	__attribute__((warn_unused_result))
+	__rte_warn_unused_result
 	__rte_fastmem_deallocs
 	__rte_fastmem_dealloc(rte_fastmem_pool_put, 2);
 
@@ -618,14 +618,14 @@ __rte_fastmem_always_inline void
 rte_fastmem_pool_popping(struct rte_fastmem_cache *c, void **top, unsigned int n)
 {
 	RTE_FASTMEM_SET(c->popping, (uint32_t)((uintptr_t)top - n * sizeof(*top)) | 1);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	rte_compiler_barrier();
 }
 
 __rte_fastmem_always_inline void
 rte_fastmem_pool_popped(struct rte_fastmem_cache *c)
 {
 	/* Pairs with the acquire in cache_limit(): then top is as said. */
-	__atomic_store_n(&c->popping, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&c->popping, 0, rte_memory_order_release);
 }
 #ifndef RTE_FASTMEM_NO_INLINE
 

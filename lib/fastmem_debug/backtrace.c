@@ -58,7 +58,7 @@ static unsigned int depth = FASTMEM_STACK_DEPTH; /* atomic, and synchronises not
 static uint64_t unloads; /* of shared objects, up to which all that is known is right. Atomic */
 
 /* In a capture; what it calls may call fastmem. */
-static __thread bool capturing __attribute__((tls_model("initial-exec")));
+static __thread bool capturing __rte_tls_initial_exec;
 
 /* Set a pointer once. Returns what it is then; for readers with acquire, all behind it is there. */
 static void *
@@ -66,12 +66,12 @@ set_once(void *place, void *value)
 {
 	void **p = place, *old = NULL;
 
-	return __atomic_compare_exchange_n(p, &old, value, false, __ATOMIC_ACQ_REL,
-			__ATOMIC_ACQUIRE) ? value : old;
+	return rte_atomic_compare_exchange_strong_explicit(p, &old, value, rte_memory_order_acq_rel,
+			rte_memory_order_acquire) ? value : old;
 }
 
 /* Pairs with set_once(). */
-#define get_once(p) __atomic_load_n(&(p), __ATOMIC_ACQUIRE)
+#define get_once(p) rte_atomic_load_explicit(&(p), rte_memory_order_acquire)
 
 static struct fastmem_stacks *
 stacks_get(struct fastmem_ctl *ctl)
@@ -354,7 +354,8 @@ stack_intern(struct fastmem_stacks *s, const uint64_t *frames, unsigned int n)
 			return FASTMEM_STACK_NONE;
 		have = get_once(*place);
 		if (have == NULL) {
-			if (__atomic_load_n(&s->n, __ATOMIC_RELAXED) >= FASTMEM_STACK_MAX)
+			if (rte_atomic_load_explicit(&s->n, rte_memory_order_relaxed) >=
+					FASTMEM_STACK_MAX)
 				return FASTMEM_STACK_MANY;
 			if (new == NULL)
 				new = stack_make(hash, frames, n);
@@ -362,7 +363,7 @@ stack_intern(struct fastmem_stacks *s, const uint64_t *frames, unsigned int n)
 				return FASTMEM_STACK_NONE;
 			have = set_once(place, new);
 			if (have == new)
-				__atomic_fetch_add(&s->n, 1, __ATOMIC_RELAXED);
+				rte_atomic_fetch_add_explicit(&s->n, 1, rte_memory_order_relaxed);
 		}
 		if (have->hash == hash && have->n == n &&
 				memcmp(have->frames, frames, n * sizeof(frames[0])) == 0)
@@ -405,10 +406,10 @@ forget_unloaded(void)
 
 	dl_iterate_phdr(get_unloads, &now);
 	/* Pairs with the release below: whoever sees it also finds forgotten what had to be. */
-	if (likely(__atomic_load_n(&unloads, __ATOMIC_ACQUIRE) == now))
+	if (likely(rte_atomic_load_explicit(&unloads, rte_memory_order_acquire) == now))
 		return;
 	fastmem_unwind_forget();
-	__atomic_store_n(&unloads, now, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&unloads, now, rte_memory_order_release);
 }
 
 /* Make a number for a walk. */
@@ -438,7 +439,7 @@ walk_intern(struct fastmem_stacks *s, const struct fastmem_walk *walk)
 static inline uint64_t
 walk_tag(const struct fastmem_stacks *s, unsigned int max)
 {
-	return s->token + __atomic_load_n(&unloads, __ATOMIC_RELAXED) * 64 + max;
+	return s->token + rte_atomic_load_explicit(&unloads, rte_memory_order_relaxed) * 64 + max;
 }
 
 static uint32_t
@@ -462,7 +463,7 @@ walk_number(struct fastmem_stacks *s, const uintptr_t *frame, const void *caller
 	return id;
 }
 
-static uint32_t __attribute__((noinline))
+static uint32_t __rte_noinline
 capture_slow(const uintptr_t *frame, const void *caller, unsigned int max)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
@@ -482,11 +483,11 @@ capture_slow(const uintptr_t *frame, const void *caller, unsigned int max)
 }
 
 /* In its own frame, and with it until the end: no jump to capture_slow() in place of a call. */
-uint32_t __attribute__((noinline))
+uint32_t __rte_noinline
 fastmem_stack_capture(void)
 {
-	const uintptr_t *frame = __builtin_frame_address(0);
-	unsigned int max = __atomic_load_n(&depth, __ATOMIC_RELAXED);
+	const uintptr_t *frame = __rte_frame_address();
+	unsigned int max = rte_atomic_load_explicit(&depth, rte_memory_order_relaxed);
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	struct fastmem_stacks *s = ctl != NULL ? get_once(ctl->stacks) : NULL;
 	uint32_t id = FASTMEM_STACK_NONE;
@@ -494,7 +495,7 @@ fastmem_stack_capture(void)
 	if (likely(s != NULL))
 		id = fastmem_known_frame(walk_tag(s, max), frame);
 	if (unlikely(id == FASTMEM_STACK_NONE))
-		id = capture_slow(frame, __builtin_return_address(0), max);
+		id = capture_slow(frame, __rte_return_address(), max);
 	asm volatile("" ::: "memory");
 	return id;
 }
@@ -503,7 +504,7 @@ void
 fastmem_stack_set_depth(unsigned int n)
 {
 	n = RTE_MIN(RTE_MAX(n, 1u), FASTMEM_STACK_MAX_DEPTH);
-	__atomic_store_n(&depth, n, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&depth, n, rte_memory_order_relaxed);
 }
 
 unsigned int

@@ -24,6 +24,7 @@
 #include <rte_common.h>
 
 #include "fastmem_known.h"
+#include "rte_fastmem_compat.h"
 
 static uint64_t
 mix(uint64_t h)
@@ -71,7 +72,7 @@ static struct known_frame {
 	uint64_t tag;
 	uint16_t places[MAX_WORDS]; /* from frame on, in words */
 	uintptr_t values[MAX_WORDS];
-} known_frames[N_FRAMES] __attribute__((aligned(64)));
+} known_frames[N_FRAMES] __rte_aligned(64);
 
 FASTMEM_UNCHECKED static inline struct known_frame *
 frame_place(const uintptr_t *frame)
@@ -82,8 +83,8 @@ frame_place(const uintptr_t *frame)
 	return &known_frames[(h >> 32) % N_FRAMES & ~(N_WAYS - 1)];
 }
 
-#define GET(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
-#define SET(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELEASE)
+#define GET(field) rte_atomic_load_explicit(&(field), rte_memory_order_acquire)
+#define SET(field, value) rte_atomic_store_explicit(&(field), value, rte_memory_order_release)
 
 /*
  * An entry that changes meanwhile can lead anywhere, but not out of the stack. For the same
@@ -127,7 +128,7 @@ fastmem_known_frame(uint64_t tag, const uintptr_t *frame)
 		 * After all loads, as each of them has acquire. If one has seen a store of a
 		 * writer, which has release, this one sees its odd seq or a later one.
 		 */
-		if (__atomic_load_n(&k->seq, __ATOMIC_RELAXED) == seq)
+		if (rte_atomic_load_explicit(&k->seq, rte_memory_order_relaxed) == seq)
 			return id;
 	}
 	return 0;
@@ -164,9 +165,9 @@ frame_add(uint64_t tag, const uintptr_t *frame, const struct fastmem_walk *walk,
 	/* Into the place of one that is of no use any more; else by chance. */
 	if (GET(k[0].tag) == tag && (GET(k[1].tag) != tag || walk->values[2 % walk->n] & 16))
 		k++;
-	seq = __atomic_load_n(&k->seq, __ATOMIC_RELAXED);
-	if (seq & 1 || !__atomic_compare_exchange_n(&k->seq, &seq, seq + 1, false,
-			__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	seq = rte_atomic_load_explicit(&k->seq, rte_memory_order_relaxed);
+	if (seq & 1 || !rte_atomic_compare_exchange_strong_explicit(&k->seq, &seq, seq + 1,
+			rte_memory_order_acquire, rte_memory_order_relaxed))
 		return; /* another thread writes */
 	frame_write(k, tag, frame, walk, id);
 	/* Pairs with the acquire in fastmem_known_frame(). */
@@ -195,8 +196,8 @@ fastmem_known_walk(uint64_t tag, const struct fastmem_walk *walk)
 
 	for (i = 0; i < N_PROBES; i++) {
 		/* A word is all there is to it, and stacks are read with acquire by whoever does. */
-		uint64_t word = __atomic_load_n(&known_walks[(hash + i) % N_WALKS],
-				__ATOMIC_RELAXED);
+		uint64_t word = rte_atomic_load_explicit(&known_walks[(hash + i) % N_WALKS],
+				rte_memory_order_relaxed);
 
 		if ((word ^ hash) >> 16 == 0 && (word & UINT16_MAX) != 0)
 			return word & UINT16_MAX;
@@ -211,13 +212,15 @@ walk_add(uint64_t hash, uint32_t id)
 	unsigned int i;
 
 	for (i = 0; i < N_PROBES; i++) {
-		have = __atomic_load_n(&known_walks[(hash + i) % N_WALKS], __ATOMIC_RELAXED);
+		have = rte_atomic_load_explicit(&known_walks[(hash + i) % N_WALKS],
+				rte_memory_order_relaxed);
 		if (have == word)
 			return;
 		if (have == 0)
 			break;
 	}
-	__atomic_store_n(&known_walks[(hash + i % N_PROBES) % N_WALKS], word, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&known_walks[(hash + i % N_PROBES) % N_WALKS], word,
+			rte_memory_order_relaxed);
 }
 
 void

@@ -35,7 +35,7 @@ set_state(struct fastmem_record *r, enum fastmem_record_state state)
 	/*
 	 * Pairs with the acquires in fastmem_debug_state_of() and claim(): the record is complete.
 	 */
-	__atomic_store_n(&r->state, state, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&r->state, state, rte_memory_order_release);
 }
 
 /*
@@ -61,8 +61,8 @@ static bool
 try_claim(struct fastmem_record *r, uint32_t state)
 {
 	/* Pairs with the release in set_state(). As a release, it comes after what was read. */
-	return __atomic_compare_exchange_n(&r->state, &state, FASTMEM_RECORD_BUSY, false,
-			__ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	return rte_atomic_compare_exchange_strong_explicit(&r->state, &state, FASTMEM_RECORD_BUSY,
+		rte_memory_order_acq_rel, rte_memory_order_relaxed);
 }
 
 /* The same, once no other thread has claimed it. Returns the state before. */
@@ -72,8 +72,8 @@ claim(struct fastmem_record *r, uint32_t from)
 	uint32_t state = from;
 
 	/* Pairs with the release in set_state(). */
-	while (!__atomic_compare_exchange_n(&r->state, &state, FASTMEM_RECORD_BUSY, false,
-			__ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+	while (!rte_atomic_compare_exchange_strong_explicit(&r->state, &state, FASTMEM_RECORD_BUSY,
+			rte_memory_order_acquire, rte_memory_order_acquire)) {
 		if (state == FASTMEM_RECORD_BUSY)
 			state = settled_state(r);
 		if (state != from)
@@ -101,7 +101,7 @@ seize(struct fastmem_record *r)
 static int
 own_tid(void)
 {
-	static __thread int tid __attribute__((tls_model("initial-exec")));
+	static __thread int tid __rte_tls_initial_exec;
 
 	if (unlikely(tid == 0))
 		tid = rte_gettid();
@@ -115,7 +115,7 @@ own_pid(void)
 }
 
 /* A field of a record, which others may read meanwhile for what it is worth: relaxed. */
-#define NOTE(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELAXED)
+#define NOTE(field, value) rte_atomic_store_explicit(&(field), value, rte_memory_order_relaxed)
 
 /* How an object is to lie in its slot. */
 
@@ -179,8 +179,8 @@ place_read(struct place *p, struct fastmem_bin *bin, struct fastmem_granule *sla
 	p->state = state;
 	p->slot = (uint8_t *)fastmem_record_slot(bin, slab, r);
 	p->end = p->slot + bin->slot_size;
-	return place_shape(p, __atomic_load_n(&r->front, __ATOMIC_RELAXED),
-			__atomic_load_n(&r->size, __ATOMIC_RELAXED));
+	return place_shape(p, rte_atomic_load_explicit(&r->front, rte_memory_order_relaxed),
+			rte_atomic_load_explicit(&r->size, rte_memory_order_relaxed));
 }
 
 /* Objects come. */
@@ -540,8 +540,8 @@ static void
 check_one(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_record *r,
 		void *arg)
 {
-	uint32_t state = fastmem_debug_state_of(r), turn = __atomic_load_n(&r->turn,
-			__ATOMIC_RELAXED);
+	uint32_t state = fastmem_debug_state_of(r), turn = rte_atomic_load_explicit(&r->turn,
+			rte_memory_order_relaxed);
 	struct check *check = arg;
 	struct damage damage;
 	struct place p;
@@ -551,7 +551,7 @@ check_one(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_
 	/* Without waiting for others, which this is not to do under debug.walking. */
 	if (!try_claim(r, state))
 		return;
-	if (__atomic_load_n(&r->turn, __ATOMIC_RELAXED) == turn) {
+	if (rte_atomic_load_explicit(&r->turn, rte_memory_order_relaxed) == turn) {
 		fastmem_debug_find_damage(&check->found[check->n++], &p, &damage);
 		fastmem_debug_mend(&p);
 	}

@@ -17,7 +17,8 @@
 #define BYTES_BEFORE 16 /* of damage, that are shown */
 
 /* Another thread may write to it. */
-#define COPY(to, from, field) ((to)->field = __atomic_load_n(&(from)->field, __ATOMIC_RELAXED))
+#define COPY(to, from, field) ((to)->field = \
+	rte_atomic_load_explicit(&(from)->field, rte_memory_order_relaxed))
 
 static void
 record_copy(struct fastmem_record *to, const struct fastmem_record *from)
@@ -83,12 +84,12 @@ finding_next(struct fastmem_finding *f, const struct fastmem_bin *bin,
 		return;
 	/* Pairs with the release in set_state(), debug.c. */
 	fastmem_slot_copy(&f->next, bin, slab, r + 1,
-		__atomic_load_n(&r[1].state, __ATOMIC_ACQUIRE));
+		rte_atomic_load_explicit(&r[1].state, rte_memory_order_acquire));
 	f->has_next = true;
 }
 
 /* The bytes around the damage, within the slots of the slab. No tool is to see it. */
-__attribute__((noinline, no_sanitize("address", "thread", "undefined")))
+__rte_noinline __rte_no_sanitize("address", "thread", "undefined")
 static void
 finding_bytes(struct fastmem_finding *f, const struct fastmem_bin *bin,
 		const struct fastmem_granule *slab)
@@ -139,7 +140,8 @@ fastmem_finding_pointer(struct fastmem_finding *f, enum rte_fastmem_error error,
 	finding_begin(f, error, ptr);
 	if (r != NULL)
 		/* Pairs with the release in set_state(), debug.c. */
-		finding_slot(f, bin, slab, r, __atomic_load_n(&r->state, __ATOMIC_ACQUIRE));
+		finding_slot(f, bin, slab, r,
+				rte_atomic_load_explicit(&r->state, rte_memory_order_acquire));
 	else if (bin != NULL)
 		bin_copy(&f->slot, bin);
 }

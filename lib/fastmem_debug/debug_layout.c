@@ -13,7 +13,7 @@
 #include "fastmem_layout.h"
 
 const struct fastmem_layout fastmem_debug_layout
-		__attribute__((section(".fastmem_debug_layout"), used)) = {
+		__rte_section(".fastmem_debug_layout") __rte_used = {
 	.magic = "fastmem layout",
 	.entry_size = sizeof(fastmem_stack_entries[0]),
 	.n_tables = 1,

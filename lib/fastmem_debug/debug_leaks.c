@@ -156,7 +156,7 @@ fastmem_groups_sort(struct fastmem_groups *gs, int (*order)(const void *, const 
 /* A snapshot. */
 
 /* Records change while they are read. */
-#define READ(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#define READ(field) rte_atomic_load_explicit(&(field), rte_memory_order_relaxed)
 
 /* The pool of a bin, which may be freed, or another one's, at any time: its number and name. */
 static void
@@ -164,7 +164,7 @@ place_set_pool(struct fastmem_place *place, const struct fastmem_bin *bin,
 		const struct fastmem_pool **pool)
 {
 	/* Pairs with the release in pool_setup() and fastmem_bin_clear(). */
-	*pool = __atomic_load_n(&bin->pool, __ATOMIC_ACQUIRE);
+	*pool = rte_atomic_load_explicit(&bin->pool, rte_memory_order_acquire);
 	if (*pool == NULL)
 		return;
 	place->pool_bin = bin->id;
@@ -205,7 +205,7 @@ note_record(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastme
 
 	RTE_SET_USED(slab);
 	/* Pairs with the release in set_state(), debug.c. */
-	if (__atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != FASTMEM_RECORD_LIVE ||
+	if (rte_atomic_load_explicit(&r->state, rte_memory_order_acquire) != FASTMEM_RECORD_LIVE ||
 			(leaks->only != NULL && leaks->only != bin))
 		return;
 	if (bin->sampled)

@@ -56,7 +56,7 @@ book(const struct fastmem_bin *bin, int n)
 {
 	int64_t *held = fastmem_held(fastmem_ctl(), fastmem_process.peer);
 
-	__atomic_fetch_sub(&held[bin->id], n, __ATOMIC_RELAXED);
+	rte_atomic_fetch_sub_explicit(&held[bin->id], n, rte_memory_order_relaxed);
 }
 
 /*
@@ -207,7 +207,8 @@ fastmem_quarantine_n(unsigned int bin)
 {
 	const struct fastmem_debug *debug = fastmem_ctl()->debug;
 
-	return debug == NULL ? 0 : __atomic_load_n(&debug->quarantined[bin], __ATOMIC_RELAXED);
+	return debug == NULL ? 0 :
+		rte_atomic_load_explicit(&debug->quarantined[bin], rte_memory_order_relaxed);
 }
 
 /* Of a pool that is freed: its objects go with it. */

@@ -52,7 +52,7 @@ fastmem_records_make(struct fastmem_granule *slab, bool may_grow)
 	else
 		records = fastmem_meta_alloc(bytes, may_grow);
 	/* Pairs with the acquire in fastmem_record_of(): they are zeroed. */
-	__atomic_store_n(&slab->records, records, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&slab->records, records, rte_memory_order_release);
 	return records != NULL ? 0 : -ENOMEM;
 }
 
@@ -67,7 +67,7 @@ fastmem_records_drop(struct fastmem_granule *slab)
 	if (records == NULL)
 		return;
 	/* Readers find no slab here from now on, or records that are about to be others'. */
-	__atomic_store_n(&slab->records, NULL, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&slab->records, NULL, rte_memory_order_relaxed);
 	fastmem_debug_lock(debug);
 	((struct unused_records *)records)->next = debug->unused[log2];
 	FASTMEM_MOVE(debug->unused[log2], records);
@@ -121,9 +121,10 @@ is_there(struct walk_slab *at, unsigned int *bin)
 {
 	const struct fastmem_granule *slab = fastmem_granule(at->head);
 	/* Pairs with the release in fastmem_records_make(). */
-	struct fastmem_record *records = __atomic_load_n(&slab->records, __ATOMIC_ACQUIRE);
+	struct fastmem_record *records =
+			rte_atomic_load_explicit(&slab->records, rte_memory_order_acquire);
 
-	*bin = __atomic_load_n(&rte_fastmem_map.bins[at->head], __ATOMIC_RELAXED);
+	*bin = rte_atomic_load_explicit(&rte_fastmem_map.bins[at->head], rte_memory_order_relaxed);
 	if (!fastmem_is_slab_head(at->head) || records == NULL || *bin == 0 ||
 			(at->records != NULL && at->records != records))
 		return false;
@@ -141,13 +142,14 @@ walk_records(const struct fastmem_records_visit *walk, struct walk_slab *at)
 
 	if (!is_there(at, &bin))
 		return false;
-	n = __atomic_load_n(&slab->n_slots, __ATOMIC_RELAXED);
+	n = rte_atomic_load_explicit(&slab->n_slots, rte_memory_order_relaxed);
 	end = RTE_MIN(n, at->next + FASTMEM_WALK_AT_ONCE);
 	for (; at->next < end; at->next++) {
 		struct fastmem_record *r = &at->records[at->next];
 
 		/* Pairs with the release in set_state(), debug.c. */
-		if (__atomic_load_n(&r->state, __ATOMIC_ACQUIRE) != FASTMEM_RECORD_NEW)
+		if (rte_atomic_load_explicit(&r->state, rte_memory_order_acquire) !=
+				FASTMEM_RECORD_NEW)
 			walk->record(&fastmem_ctl()->bins[bin], slab, r, walk->arg);
 	}
 	return at->next < n;

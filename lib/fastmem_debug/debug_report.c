@@ -394,7 +394,8 @@ fastmem_report_object(FILE *f, const void *ptr)
 	if (r == NULL)
 		return false;
 	/* Pairs with the release in set_state(), debug.c. */
-	fastmem_slot_copy(&slot, bin, slab, r, __atomic_load_n(&r->state, __ATOMIC_ACQUIRE));
+	fastmem_slot_copy(&slot, bin, slab, r,
+			rte_atomic_load_explicit(&r->state, rte_memory_order_acquire));
 	if (!report_begin())
 		return true;
 	fprintf(f, "%p is %td bytes from where its object begins\n", ptr,

@@ -48,7 +48,7 @@ static void
 tick(void *arg __rte_unused)
 {
 	/* Pairs with the release in fastmem_sample_stop(). */
-	if (__atomic_load_n(&fastmem_checking.sample, __ATOMIC_ACQUIRE) == 0)
+	if (rte_atomic_load_explicit(&fastmem_checking.sample, rte_memory_order_acquire) == 0)
 		return;
 	fastmem_threads_disarm();
 	set_timer();
@@ -77,7 +77,7 @@ fastmem_sample_stop(void)
 	if (fastmem_checking.sample == 0)
 		return;
 	/* Pairs with the acquire in tick(). */
-	__atomic_store_n(&fastmem_checking.sample, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&fastmem_checking.sample, 0, rte_memory_order_release);
 	/*
 	 * A forked process has none. EAL would wait for ever for one that ran at the fork, or for
 	 * the lock of its alarms.

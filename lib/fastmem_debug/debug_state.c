@@ -15,10 +15,10 @@ void
 fastmem_quarantine_count(struct fastmem_debug *debug, const struct fastmem_bin *bin, int n)
 {
 	/* Atomic for the statistics. */
-	__atomic_store_n(&debug->bytes, debug->bytes + (int64_t)n * bin->slot_size,
-		__ATOMIC_RELAXED);
-	__atomic_store_n(&debug->quarantined[bin->id], debug->quarantined[bin->id] + n,
-		__ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&debug->bytes, debug->bytes + (int64_t)n * bin->slot_size,
+		rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&debug->quarantined[bin->id], debug->quarantined[bin->id] + n,
+		rte_memory_order_relaxed);
 }
 
 /* The holder of the lock has died: entries are what is true, the counts follow from them. */
@@ -29,8 +29,8 @@ quarantine_repair(struct fastmem_debug *debug)
 	uint64_t at;
 
 	for (i = 0; i < RTE_FASTMEM_MAX_BINS; i++)
-		__atomic_store_n(&debug->quarantined[i], 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&debug->bytes, 0, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&debug->quarantined[i], 0, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&debug->bytes, 0, rte_memory_order_relaxed);
 	for (at = debug->head; at != debug->tail; at++) {
 		const void *slot = debug->ring[at % debug->ring_size];
 

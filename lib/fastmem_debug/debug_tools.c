@@ -175,7 +175,7 @@ note_left(struct fastmem_bin *bin, struct fastmem_granule *slab, struct fastmem_
 	uint32_t n = track.n_left;
 
 	RTE_SET_USED(arg);
-	if (__atomic_load_n(&r->state, __ATOMIC_RELAXED) != FASTMEM_RECORD_LIVE)
+	if (rte_atomic_load_explicit(&r->state, rte_memory_order_relaxed) != FASTMEM_RECORD_LIVE)
 		return;
 	/* Room is made whenever the number is a power of two. */
 	if ((n & (n - 1)) == 0) {
@@ -260,7 +260,7 @@ fastmem_track_stop(void)
 		allow_chunks(track.memory_tools);
 	for (w = 0; track.slabs != NULL && w < track.n_words; w++) {
 		while (track.slabs[w] != 0) {
-			uint32_t i = w * 64 + __builtin_ctzll(track.slabs[w]);
+			uint32_t i = w * 64 + rte_ctz64(track.slabs[w]);
 
 			remove_root(track.memory_tools, fastmem_granule_addr(i),
 				(size_t)fastmem_granule(i)->n << RTE_FASTMEM_GRANULE_SHIFT);
@@ -298,7 +298,7 @@ fastmem_track_slab(void *addr, size_t len)
 	if (tools != 0) {
 		bit = slab_bit(addr, &word);
 		/* Relaxed: slabs do not share bits, and track.lock orders it for stop. */
-		__atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
+		rte_atomic_fetch_or_explicit(word, bit, rte_memory_order_relaxed);
 		forbid(tools, addr, len);
 		add_root(tools, addr, len);
 	}
@@ -331,7 +331,7 @@ fastmem_track_unslab(void *addr, size_t len)
 	if (tools != 0) {
 		bit = slab_bit(addr, &word);
 		/* Slabs of before fastmem_track_start() are not known. */
-		if (__atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED) & bit)
+		if (rte_atomic_fetch_and_explicit(word, ~bit, rte_memory_order_relaxed) & bit)
 			remove_root(tools, addr, len);
 		forbid(tools, addr, len);
 	}

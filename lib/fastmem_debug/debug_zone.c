@@ -13,7 +13,7 @@
 #include "fastmem_track.h"
 
 /* Reads what nobody may access, for tools that this library may be built with. */
-#define UNCHECKED __attribute__((noinline, no_sanitize("address", "thread", "undefined")))
+#define UNCHECKED __rte_noinline __rte_no_sanitize("address", "thread", "undefined")
 
 /*
  * The first byte of an area that is not as it was left; n: none. Not for tools to object
@@ -22,7 +22,7 @@
 UNCHECKED static size_t
 first_changed(const uint8_t *p, size_t n, uint8_t byte)
 {
-	typedef uint64_t words __attribute__((vector_size(16), aligned(1), may_alias));
+	typedef uint64_t words __rte_vector_size(16) __rte_aligned(1) __rte_may_alias;
 	const uint64_t word = UINT64_C(0x0101010101010101) * byte;
 	const words want = { word, word };
 	words differ = { 0, 0 };
@@ -57,7 +57,7 @@ fastmem_debug_sum_of(const uint8_t *p, size_t n)
 	for (; i + 8 <= n; i += 8) {
 		uint64_t word;
 
-		__builtin_memcpy(&word, p + i, 8);
+		memcpy(&word, p + i, 8);
 		sum = (sum ^ word) * UINT64_C(0x100000001b3);
 		sum ^= sum >> 32;
 	}

@@ -43,7 +43,7 @@ static inline uint32_t
 fastmem_debug_state_of(const struct fastmem_record *r)
 {
 	/* Pairs with the release in set_state(). */
-	return __atomic_load_n(&r->state, __ATOMIC_ACQUIRE);
+	return rte_atomic_load_explicit(&r->state, rte_memory_order_acquire);
 }
 
 /*

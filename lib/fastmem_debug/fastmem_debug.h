@@ -138,7 +138,8 @@ fastmem_record_of(const struct fastmem_bin *bin, const struct fastmem_granule *s
 		const void *ptr)
 {
 	/* Pairs with the release in fastmem_records_make(). */
-	struct fastmem_record *records = __atomic_load_n(&slab->records, __ATOMIC_ACQUIRE);
+	struct fastmem_record *records =
+			rte_atomic_load_explicit(&slab->records, rte_memory_order_acquire);
 	uint64_t offset = (uintptr_t)ptr - (uintptr_t)fastmem_granule_addr(slab->head);
 	uint32_t i;
 
@@ -162,7 +163,7 @@ fastmem_record_object(const struct fastmem_bin *bin, const struct fastmem_granul
 		const struct fastmem_record *r)
 {
 	return fastmem_record_slot(bin, slab, r) + bin->header +
-		__atomic_load_n(&r->front, __ATOMIC_RELAXED);
+		rte_atomic_load_explicit(&r->front, rte_memory_order_relaxed);
 }
 
 /* What an object needs of its slot. */

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rte_fastmem_compat.h"
+
 #define FASTMEM_UNWIND_MAX 16 /* frames */
 
 /*
@@ -28,9 +30,9 @@ struct fastmem_walk {
  * malloc only where the C library's backtrace() has to serve.
  *
  * @param frame
- *   Of the function where it begins: its __builtin_frame_address(0).
+ *   Of the function where it begins: its __rte_frame_address().
  * @param caller
- *   Its __builtin_return_address(0), which is the first frame.
+ *   Its __rte_return_address(), which is the first frame.
  * @param max
  *   Most frames to find, up to FASTMEM_UNWIND_MAX.
  */
@@ -42,7 +44,7 @@ struct fastmem_stack_span {
 	uintptr_t low, high;
 };
 extern __thread struct fastmem_stack_span fastmem_stack_span
-	__attribute__((tls_model("initial-exec")));
+	__rte_tls_initial_exec;
 
 /* Forget what is known of the code at any address, as some of it has been unloaded. */
 void fastmem_unwind_forget(void);
@@ -52,10 +54,9 @@ void fastmem_unwind_forget(void);
  * nothing of either.
  */
 #ifdef __clang__
-#define FASTMEM_UNCHECKED __attribute__((no_sanitize("address", "memory", "thread", "undefined")))
+#define FASTMEM_UNCHECKED __rte_no_sanitize("address", "memory", "thread", "undefined")
 #else
-#define FASTMEM_UNCHECKED __attribute__((no_sanitize_address, no_sanitize_thread, \
-	no_sanitize_undefined))
+#define FASTMEM_UNCHECKED __rte_no_sanitize("address", "thread", "undefined")
 #endif
 
 #endif /* FASTMEM_UNWIND_H */

@@ -75,8 +75,8 @@ now_ms(void)
 }
 
 /* MSan, where it is linked in, sees nothing of libdw but what that passes to functions of libc. */
-extern void __msan_scoped_disable_interceptor_checks(void) __attribute__((weak));
-extern void __msan_scoped_enable_interceptor_checks(void) __attribute__((weak));
+extern void __msan_scoped_disable_interceptor_checks(void) __rte_weak_symbol;
+extern void __msan_scoped_enable_interceptor_checks(void) __rte_weak_symbol;
 
 static void
 msan_look(bool again)
@@ -389,7 +389,7 @@ format_module(char *buf, size_t len, const struct frame *frame)
 
 /* Of libstdc++, if the program has it. */
 extern char *__cxa_demangle(const char *name, char *buf, size_t *len, int *status)
-	__attribute__((weak));
+	__rte_weak_symbol;
 
 static int
 format_call(char *buf, size_t len, const struct symbol *symbol, unsigned int call)

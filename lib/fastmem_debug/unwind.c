@@ -72,7 +72,7 @@ typedef uint64_t rule_word;
 #define N_PROBES 8u
 
 /* A word is an entry as a whole: it is right whoever wrote it last. */
-static rule_word rules[N_RULES] __attribute__((aligned(64)));
+static rule_word rules[N_RULES] __rte_aligned(64);
 
 /* The few that a word has no room for. Places are taken in order, and filled in once. */
 #define N_RARE 256u
@@ -91,19 +91,20 @@ word_make(uintptr_t pc, unsigned int base, unsigned int place, unsigned int save
 static rule_word
 word_of_rare(uintptr_t pc, const struct rule *rule)
 {
-	uint32_t i, n = RTE_MIN(__atomic_load_n(&n_rare, __ATOMIC_RELAXED), N_RARE);
+	uint32_t i, n = RTE_MIN(rte_atomic_load_explicit(&n_rare, rte_memory_order_relaxed),
+			N_RARE);
 
 	for (i = 0; i < n; i++)
 		/* Pairs with the release below. */
-		if (__atomic_load_n(&rare_rules[i].ready, __ATOMIC_ACQUIRE) &&
+		if (rte_atomic_load_explicit(&rare_rules[i].ready, rte_memory_order_acquire) &&
 				memcmp(&rare_rules[i].rule, rule, sizeof(*rule)) == 0)
 			return word_make(pc, BASE_AT_FP, i, 0);
-	i = __atomic_fetch_add(&n_rare, n < N_RARE, __ATOMIC_RELAXED);
+	i = rte_atomic_fetch_add_explicit(&n_rare, n < N_RARE, rte_memory_order_relaxed);
 	if (i >= N_RARE)
 		return word_make(pc, BASE_NONE, 0, 0);
 	rare_rules[i].rule = *rule;
 	/* Pairs with the acquire above. */
-	__atomic_store_n(&rare_rules[i].ready, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&rare_rules[i].ready, 1, rte_memory_order_release);
 	return word_make(pc, BASE_AT_FP, i, 0);
 }
 
@@ -571,7 +572,7 @@ rule_place(uintptr_t pc)
 	return pc * UINT64_C(0x9e3779b97f4a7c15) >> (64 - RULES_LOG2);
 }
 
-static rule_word __attribute__((noinline))
+static rule_word __rte_noinline
 rule_learn(uintptr_t pc)
 {
 	unsigned int place = rule_place(pc), i;
@@ -581,7 +582,7 @@ rule_learn(uintptr_t pc)
 	if (pc >> 48 != 0)
 		return word_make(0, BASE_NONE, 0, 0);
 	for (i = 0; i < N_PROBES; i++) {
-		word = __atomic_load_n(&rules[place ^ i], __ATOMIC_ACQUIRE);
+		word = rte_atomic_load_explicit(&rules[place ^ i], rte_memory_order_acquire);
 		if (word >> 16 == pc)
 			return word;
 		if (word == 0)
@@ -593,7 +594,8 @@ rule_learn(uintptr_t pc)
 	 * With all places taken, the first one serves: that return address is learnt anew.
 	 * Release: with its rare rule. Pairs with the acquire in rule_word_of().
 	 */
-	__atomic_store_n(&rules[i < N_PROBES ? place ^ i : place], word, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&rules[i < N_PROBES ? place ^ i : place], word,
+			rte_memory_order_release);
 	return word;
 }
 
@@ -601,7 +603,7 @@ static inline rule_word
 rule_word_of(uintptr_t pc)
 {
 	/* Acquire: a rare rule is there before its word. Pairs with rule_learn(). */
-	rule_word word = __atomic_load_n(&rules[rule_place(pc)], __ATOMIC_ACQUIRE);
+	rule_word word = rte_atomic_load_explicit(&rules[rule_place(pc)], rte_memory_order_acquire);
 
 	return likely(word >> 16 == pc) ? word : rule_learn(pc);
 }
@@ -612,7 +614,7 @@ fastmem_unwind_forget(void)
 	unsigned int i;
 
 	for (i = 0; i < N_RULES; i++)
-		__atomic_store_n(&rules[i], 0, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&rules[i], 0, rte_memory_order_relaxed);
 }
 
 /* The walk. */
@@ -662,7 +664,7 @@ find_span(const char *line, const char *end, uintptr_t sp, struct fastmem_stack_
  * The mapping of this address, from what the kernel tells: pthread_getattr_np() would use
  * malloc, and knows nothing of stacks that a program has made itself.
  */
-static bool __attribute__((noinline))
+static bool __rte_noinline
 stack_find(uintptr_t sp)
 {
 	FASTMEM_UNCANCELLABLE;

@@ -27,7 +27,7 @@ bool fastmem_malloc_plain;
 static inline bool
 is_plain(void)
 {
-	return likely(__atomic_load_n(&fastmem_malloc_plain, __ATOMIC_RELAXED));
+	return likely(rte_atomic_load_explicit(&fastmem_malloc_plain, rte_memory_order_relaxed));
 }
 
 /* What is asked for, and by whom. */
@@ -243,7 +243,7 @@ other_resized(void *ptr, size_t size, unsigned int align, int socket_id, const v
 
 /* The names. */
 
-#define CALLER __builtin_return_address(0)
+#define CALLER __rte_return_address()
 
 PUBLIC void *
 rte_malloc_socket(const char *type, size_t size, unsigned int align, int socket_id)
@@ -287,7 +287,7 @@ rte_calloc_socket(const char *type, size_t num, size_t size, unsigned int align,
 	if (is_plain())
 		return rte_fastmem_replace_calloc_socket(type, num, size, align, socket_id);
 	/* EAL itself would multiply and give less than was asked for. */
-	if (__builtin_mul_overflow(num, size, &bytes))
+	if (__rte_mul_overflow(num, size, &bytes))
 		return NULL;
 	return other_sized(CALL_CALLOC, type, bytes, align, socket_id, CALLER);
 }
@@ -299,7 +299,7 @@ rte_calloc(const char *type, size_t num, size_t size, unsigned int align)
 
 	if (is_plain())
 		return rte_fastmem_replace_calloc(type, num, size, align);
-	if (__builtin_mul_overflow(num, size, &bytes))
+	if (__rte_mul_overflow(num, size, &bytes))
 		return NULL;
 	return other_sized(CALL_CALLOC, type, bytes, align, SOCKET_ID_ANY, CALLER);
 }

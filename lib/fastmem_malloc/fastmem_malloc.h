@@ -44,7 +44,7 @@
 
 struct rte_fastmem_conf;
 
-#define PUBLIC __attribute__((visibility("default")))
+#define PUBLIC __rte_visible
 
 extern int fastmem_malloc_logtype;
 #define MALLOC_LOG_AS(level, fmt, ...) \
@@ -114,7 +114,7 @@ struct fastmem_malloc_eal {
  * In a function of EAL's heap, which may call others of the family by their names: these calls
  * are the heap's own. (It would look for its header in front of an object of fastmem's.)
  */
-extern __thread unsigned int fastmem_malloc_in_heap __attribute__((tls_model("initial-exec")));
+extern __thread unsigned int fastmem_malloc_in_heap __rte_tls_initial_exec;
 
 /* fastmem_malloc_eal.c */
 const struct fastmem_malloc_eal *fastmem_malloc_eal(void);

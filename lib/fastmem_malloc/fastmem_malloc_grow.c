@@ -59,7 +59,8 @@ insert_object(const struct growing *g, void *obj, rte_iova_t iova, uint32_t inde
 	hdr->iova = mp->flags & RTE_MEMPOOL_F_NO_IOVA_CONTIG ? RTE_BAD_IOVA : iova;
 	STAILQ_INSERT_TAIL(&mp->elt_list, hdr, next);
 	/* Read by reports. */
-	__atomic_store_n(&mp->populated_size, mp->populated_size + 1, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&mp->populated_size, mp->populated_size + 1,
+			rte_memory_order_relaxed);
 	if (g->init != NULL)
 		g->init(mp, NULL, obj, index);
 }
@@ -80,9 +81,9 @@ static struct growing *
 growing_of(const struct rte_mempool *mp)
 {
 	/* Pairs with the release in growing_make(). */
-	struct growing *g = __atomic_load_n(&all_growing, __ATOMIC_ACQUIRE);
+	struct growing *g = rte_atomic_load_explicit(&all_growing, rte_memory_order_acquire);
 
-	while (g != NULL && __atomic_load_n(&g->mp, __ATOMIC_RELAXED) != mp)
+	while (g != NULL && rte_atomic_load_explicit(&g->mp, rte_memory_order_relaxed) != mp)
 		g = g->next;
 	return g;
 }
@@ -94,7 +95,7 @@ growing_set(struct growing *g, struct rte_mempool *mp)
 	g->live = false;
 	g->init = NULL;
 	g->size = mp != NULL ? mp->size : 0;
-	__atomic_store_n(&g->mp, mp, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&g->mp, mp, rte_memory_order_relaxed);
 	fastmem_local_unlock(&g->lock);
 }
 
@@ -118,7 +119,7 @@ growing_make(void)
 	g->how = (struct mempool_fastmem_grow){ FEW, add_object, g };
 	pthread_mutex_init(&g->lock, NULL);
 	g->next = all_growing;
-	__atomic_store_n(&all_growing, g, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&all_growing, g, rte_memory_order_release);
 	return g;
 }
 
@@ -246,7 +247,7 @@ note_init(const struct rte_mempool *mp, rte_mempool_obj_cb_t *cb, const void *ar
 PUBLIC uint32_t
 rte_mempool_obj_iter(struct rte_mempool *mp, rte_mempool_obj_cb_t *cb, void *arg)
 {
-	if (grows(mp) && !note_init(mp, cb, arg, __builtin_return_address(0)))
+	if (grows(mp) && !note_init(mp, cb, arg, __rte_return_address()))
 		grow_whole(mp);
 	return fastmem_malloc_eal()->mempool_obj_iter(mp, cb, arg);
 }
@@ -302,7 +303,7 @@ PUBLIC int
 rte_eth_rx_queue_setup(uint16_t port_id, uint16_t queue_id, uint16_t nb_desc, unsigned int socket_id,
 		const struct rte_eth_rxconf *conf, struct rte_mempool *mp)
 {
-	rx_queue_setup_t *setup = find_rx_queue_setup(__builtin_return_address(0));
+	rx_queue_setup_t *setup = find_rx_queue_setup(__rte_return_address());
 	int ret = grow_whole(mp);
 
 	if (ret == 0 && mp == NULL)

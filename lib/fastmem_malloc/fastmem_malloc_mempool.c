@@ -102,9 +102,7 @@ fastmem_malloc_serves_mempools(void)
 }
 
 /* A name that is misspelt would have no effect. Not of a program that has not started EAL. */
-__attribute__((destructor))
-static void
-name_unfound(void)
+RTE_FINI(name_unfound)
 {
 	const struct pattern *pattern;
 
@@ -112,7 +110,7 @@ name_unfound(void)
 			rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return;
 	for (pattern = patterns; pattern != NULL; pattern = pattern->next)
-		if (!__atomic_load_n(&pattern->found, __ATOMIC_RELAXED))
+		if (!rte_atomic_load_explicit(&pattern->found, rte_memory_order_relaxed))
 			fprintf(stderr, "librte_fastmem_malloc.so: RTE_FASTMEM_MEMPOOL: there was no "
 				"mempool '%s' that can be replaced\n", pattern->glob);
 }
@@ -125,7 +123,7 @@ is_listed(const char *name)
 
 	for (pattern = patterns; pattern != NULL; pattern = pattern->next)
 		if (fnmatch(pattern->glob, name, 0) == 0) {
-			__atomic_store_n(&pattern->found, true, __ATOMIC_RELAXED);
+			rte_atomic_store_explicit(&pattern->found, true, rte_memory_order_relaxed);
 			found = true;
 		}
 	return found;
@@ -168,7 +166,7 @@ is_registered(void)
 bool
 fastmem_malloc_has_mempools(void)
 {
-	return __atomic_load_n(&has_mempools, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(&has_mempools, rte_memory_order_relaxed);
 }
 
 /* Give it the ops of fastmem's; where that cannot be, it stays what it is. */
@@ -187,7 +185,7 @@ take(struct rte_mempool *mp)
 	}
 	if (ret == 0) {
 		/* Relaxed: who calls rte_fastmem_deinit() meanwhile ends what it may not. */
-		__atomic_store_n(&has_mempools, true, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&has_mempools, true, rte_memory_order_relaxed);
 		return;
 	}
 	fastmem_malloc_grow_end(mp);

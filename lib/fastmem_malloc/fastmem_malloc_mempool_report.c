@@ -46,7 +46,7 @@ static struct rte_mempool_ops counted[RTE_MEMPOOL_MAX_OPS_IDX];
 static struct record *
 first_record(void)
 {
-	return __atomic_load_n(&records, __ATOMIC_ACQUIRE);
+	return rte_atomic_load_explicit(&records, rte_memory_order_acquire);
 }
 
 /* NULL: it is not known here. */
@@ -56,7 +56,7 @@ record_of(const struct rte_mempool *mp)
 	struct record *r = first_record();
 
 	/* Pairs with the release in fastmem_malloc_note_mempool(). */
-	while (r != NULL && __atomic_load_n(&r->mp, __ATOMIC_ACQUIRE) != mp)
+	while (r != NULL && rte_atomic_load_explicit(&r->mp, rte_memory_order_acquire) != mp)
 		r = r->next;
 	return r;
 }
@@ -98,8 +98,9 @@ fill(struct record *r, struct rte_mempool *mp)
 {
 	struct rte_fastmem_pool_stats stats;
 
-	__atomic_store_n(&r->populated, __atomic_load_n(&mp->populated_size, __ATOMIC_RELAXED),
-		__ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&r->populated,
+		rte_atomic_load_explicit(&mp->populated_size, rte_memory_order_relaxed),
+		rte_memory_order_relaxed);
 	strcpy(r->served_by, rte_mempool_get_ops(mp->ops_index)->name);
 	if (mempool_fastmem_ops.get_count == rte_mempool_get_ops(mp->ops_index)->get_count &&
 			rte_fastmem_pool_stats(mp->pool_data, &stats) == 0) {
@@ -133,13 +134,13 @@ counted_dequeue(struct rte_mempool *mp, void **objs, unsigned int n)
 	r = record_of(mp);
 	if (r == NULL)
 		return 0;
-	if (unlikely(__atomic_load_n(&r->populated, __ATOMIC_RELAXED) !=
-			__atomic_load_n(&mp->populated_size, __ATOMIC_RELAXED)))
+	if (unlikely(rte_atomic_load_explicit(&r->populated, rte_memory_order_relaxed) !=
+			rte_atomic_load_explicit(&mp->populated_size, rte_memory_order_relaxed)))
 		has_grown(r, mp);
 	used = mp->size - RTE_MIN(mp->size, ops->get_count(mp));
-	peak = __atomic_load_n(&r->peak, __ATOMIC_RELAXED);
-	while (used > peak && !__atomic_compare_exchange_n(&r->peak, &peak, used, false,
-			__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	peak = rte_atomic_load_explicit(&r->peak, rte_memory_order_relaxed);
+	while (used > peak && !rte_atomic_compare_exchange_strong_explicit(&r->peak, &peak, used,
+			rte_memory_order_relaxed, rte_memory_order_relaxed))
 		;
 	return 0;
 }
@@ -162,7 +163,7 @@ count_ops(int32_t index)
 		return;
 	counted[index] = *ops;
 	/* Release: who calls it finds what it has replaced, by the mempool's own publication. */
-	__atomic_store_n(&ops->dequeue, counted_dequeue, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&ops->dequeue, counted_dequeue, rte_memory_order_release);
 }
 
 /* Under records_lock. One of a mempool that was freed, and was like this one; or NULL. */
@@ -190,7 +191,7 @@ record_make(const struct rte_mempool *mp)
 	r->objects = mp->size;
 	r->size = mp->elt_size;
 	r->next = records;
-	__atomic_store_n(&records, r, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&records, r, rte_memory_order_release);
 	return r;
 }
 
@@ -207,7 +208,7 @@ fastmem_malloc_note_mempool(struct rte_mempool *mp)
 	if (r != NULL) {
 		count_ops(mp->ops_index);
 		fill(r, mp);
-		__atomic_store_n(&r->mp, mp, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&r->mp, mp, rte_memory_order_release);
 	}
 	fastmem_local_unlock(&records_lock);
 }
@@ -225,7 +226,7 @@ note_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg __rte
 	} else {
 		r = record_of(mp);
 		if (r != NULL)
-			__atomic_store_n(&r->mp, NULL, __ATOMIC_RELAXED);
+			rte_atomic_store_explicit(&r->mp, NULL, rte_memory_order_relaxed);
 	}
 }
 
@@ -248,8 +249,8 @@ fastmem_malloc_mempools_forked(void)
 static uint64_t
 unused_bytes(const struct record *r)
 {
-	uint32_t n = __atomic_load_n(&r->populated, __ATOMIC_RELAXED);
-	uint32_t peak = RTE_MIN(__atomic_load_n(&r->peak, __ATOMIC_RELAXED), n);
+	uint32_t n = rte_atomic_load_explicit(&r->populated, rte_memory_order_relaxed);
+	uint32_t peak = RTE_MIN(rte_atomic_load_explicit(&r->peak, rte_memory_order_relaxed), n);
 
 	return n != 0 ? (unsigned __int128)r->bytes * (n - peak) / n : 0;
 }
@@ -270,7 +271,8 @@ report_record(FILE *f, const struct record *r)
 		"mempool.%s.bytes_without %" PRIu64 "\nmempool.%s.peak_in_use %" PRIu32 "\n"
 		"mempool.%s.bytes_never_used %" PRIu64 "\n", name, r->objects, name, r->size, name,
 		r->served_by, name, r->bytes, name, r->bytes_without, name,
-		__atomic_load_n(&r->peak, __ATOMIC_RELAXED), name, unused_bytes(r));
+		rte_atomic_load_explicit(&r->peak, rte_memory_order_relaxed), name,
+		unused_bytes(r));
 }
 
 void

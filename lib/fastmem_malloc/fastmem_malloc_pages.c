@@ -23,10 +23,11 @@ static uint64_t mapped, most_mapped;
 static void
 change(int64_t bytes)
 {
-	uint64_t now = __atomic_add_fetch(&mapped, bytes, __ATOMIC_RELAXED);
+	uint64_t now = rte_atomic_fetch_add_explicit(&mapped, bytes, rte_memory_order_relaxed) +
+			bytes;
 
-	if (now > __atomic_load_n(&most_mapped, __ATOMIC_RELAXED))
-		__atomic_store_n(&most_mapped, now, __ATOMIC_RELAXED);
+	if (now > rte_atomic_load_explicit(&most_mapped, rte_memory_order_relaxed))
+		rte_atomic_store_explicit(&most_mapped, now, rte_memory_order_relaxed);
 }
 
 static bool
@@ -86,5 +87,5 @@ void
 fastmem_malloc_report_pages(FILE *f)
 {
 	fprintf(f, "peak_pages_bytes %" PRIu64 "\npeak_rss_bytes %" PRIu64 "\n",
-		__atomic_load_n(&most_mapped, __ATOMIC_RELAXED), peak_rss());
+		rte_atomic_load_explicit(&most_mapped, rte_memory_order_relaxed), peak_rss());
 }

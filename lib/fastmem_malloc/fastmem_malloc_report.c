@@ -60,7 +60,7 @@ struct counts {
 	struct caller callers[N_CACHED]; /* by address */
 };
 
-static __thread struct counts *self __attribute__((tls_model("initial-exec")));
+static __thread struct counts *self __rte_tls_initial_exec;
 static struct counts *all_counts; /* atomic: pushed to, never popped from */
 static pthread_key_t exit_key;
 static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
@@ -89,13 +89,13 @@ static pthread_mutex_t samples_lock = PTHREAD_MUTEX_INITIALIZER;
 static void
 add(uint64_t *counter, uint64_t n)
 {
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(counter, *counter + n, rte_memory_order_relaxed);
 }
 
 static uint64_t
 get(const uint64_t *counter)
 {
-	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(counter, rte_memory_order_relaxed);
 }
 
 /* Threads. */
@@ -107,7 +107,7 @@ thread_ends(void *arg)
 
 	self = NULL;
 	/* Pairs with the acquire in counts_reuse(). */
-	__atomic_store_n(&counts->used, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&counts->used, 0, rte_memory_order_release);
 }
 
 static void
@@ -123,12 +123,12 @@ counts_reuse(void)
 	struct counts *counts;
 
 	/* Pairs with the release in counts_make(). */
-	for (counts = __atomic_load_n(&all_counts, __ATOMIC_ACQUIRE); counts != NULL;
-			counts = counts->next) {
+	for (counts = rte_atomic_load_explicit(&all_counts, rte_memory_order_acquire);
+			counts != NULL; counts = counts->next) {
 		uint32_t unused = 0;
 
-		if (__atomic_compare_exchange_n(&counts->used, &unused, 1, false,
-				__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (rte_atomic_compare_exchange_strong_explicit(&counts->used, &unused, 1,
+				rte_memory_order_acquire, rte_memory_order_relaxed))
 			return counts;
 	}
 	return NULL;
@@ -142,10 +142,10 @@ counts_make(void)
 	if (counts == NULL)
 		return NULL;
 	counts->used = 1;
-	counts->next = __atomic_load_n(&all_counts, __ATOMIC_RELAXED);
+	counts->next = rte_atomic_load_explicit(&all_counts, rte_memory_order_relaxed);
 	/* Release: who finds it in the list finds it complete. */
-	while (!__atomic_compare_exchange_n(&all_counts, &counts->next, counts, false,
-			__ATOMIC_RELEASE, __ATOMIC_RELAXED))
+	while (!rte_atomic_compare_exchange_strong_explicit(&all_counts, &counts->next, counts,
+			rte_memory_order_release, rte_memory_order_relaxed))
 		;
 	return counts;
 }
@@ -192,7 +192,7 @@ module_by_base(const void *base, const char *path)
 		modules[i].base = base;
 		set_name(&modules[i], i + 1 < N_MODULES ? path : "others");
 		/* Pairs with the acquire in report_modules(). */
-		__atomic_store_n(&n_modules, i + 1, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&n_modules, i + 1, rte_memory_order_release);
 	}
 	fastmem_local_unlock(&modules_lock);
 	return RTE_MIN(i, N_MODULES - 1u);
@@ -278,11 +278,11 @@ fastmem_malloc_report_forked(void)
 static bool
 raise_peak(int64_t *highest, int64_t value)
 {
-	int64_t before = __atomic_load_n(highest, __ATOMIC_RELAXED);
+	int64_t before = rte_atomic_load_explicit(highest, rte_memory_order_relaxed);
 
 	while (value > before)
-		if (__atomic_compare_exchange_n(highest, &before, value, false, __ATOMIC_RELAXED,
-				__ATOMIC_RELAXED))
+		if (rte_atomic_compare_exchange_strong_explicit(highest, &before, value,
+				rte_memory_order_relaxed, rte_memory_order_relaxed))
 			return true;
 	return false;
 }
@@ -291,16 +291,18 @@ raise_peak(int64_t *highest, int64_t value)
 static void
 count_live(int64_t objects, int64_t bytes)
 {
-	int64_t seen, now = __atomic_add_fetch(&live_bytes, bytes, __ATOMIC_RELAXED);
+	int64_t seen, now = rte_atomic_fetch_add_explicit(&live_bytes, bytes,
+			rte_memory_order_relaxed) + bytes;
 
 	raise_peak(&peak_objects,
-		__atomic_add_fetch(&live_objects, objects, __ATOMIC_RELAXED));
+		rte_atomic_fetch_add_explicit(&live_objects, objects, rte_memory_order_relaxed) +
+		objects);
 	if (!raise_peak(&peak_bytes, now))
 		return;
-	seen = __atomic_load_n(&sampled_bytes, __ATOMIC_RELAXED);
+	seen = rte_atomic_load_explicit(&sampled_bytes, rte_memory_order_relaxed);
 	if (now >= seen + RTE_MAX(seen / 32, (int64_t)SAMPLE_STEP) &&
-			__atomic_compare_exchange_n(&sampled_bytes, &seen, now, false,
-				__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			rte_atomic_compare_exchange_strong_explicit(&sampled_bytes, &seen, now,
+			rte_memory_order_relaxed, rte_memory_order_relaxed))
 		fastmem_malloc_sample();
 }
 
@@ -309,7 +311,7 @@ count_live(int64_t objects, int64_t bytes)
 static unsigned int
 size_bucket(size_t size)
 {
-	return size <= 1 ? 0 : RTE_MIN(64 - __builtin_clzll(size - 1), N_SIZES - 1);
+	return size <= 1 ? 0 : RTE_MIN(64 - (int)rte_clz64(size - 1), N_SIZES - 1);
 }
 
 static void
@@ -387,8 +389,8 @@ sum_up(struct counts *sum)
 	unsigned int i;
 
 	memset(sum, 0, sizeof(*sum));
-	for (counts = __atomic_load_n(&all_counts, __ATOMIC_ACQUIRE); counts != NULL;
-			counts = counts->next) {
+	for (counts = rte_atomic_load_explicit(&all_counts, rte_memory_order_acquire);
+			counts != NULL; counts = counts->next) {
 		for (i = 0; i < N_CALLS; i++) {
 			sum->calls[i].calls += get(&counts->calls[i].calls);
 			sum->calls[i].cycles += get(&counts->calls[i].cycles);
@@ -463,7 +465,7 @@ report_sizes(FILE *f, const struct counts *sum)
 static void
 report_modules(FILE *f, const struct counts *sum, uint64_t measuring)
 {
-	uint32_t i, n = __atomic_load_n(&n_modules, __ATOMIC_ACQUIRE);
+	uint32_t i, n = rte_atomic_load_explicit(&n_modules, rte_memory_order_acquire);
 
 	for (i = 0; i < n; i++)
 		fprintf(f, "caller_calls.%s %" PRIu64 "\ncaller_cycles.%s %" PRIu64 "\n",
@@ -523,14 +525,13 @@ report_to_file(const char *pattern, const struct counts *sum)
 }
 
 /* A program that has made no call is none of DPDK's, such as the shell that has started it. */
-__attribute__((destructor))
-static void
-report_at_exit(void)
+RTE_FINI(report_at_exit)
 {
 	const char *report = fastmem_malloc_config.report;
 	static struct counts sum;
 
-	if (!fastmem_malloc_config.count || __atomic_load_n(&all_counts, __ATOMIC_ACQUIRE) == NULL)
+	if (!fastmem_malloc_config.count ||
+			rte_atomic_load_explicit(&all_counts, rte_memory_order_acquire) == NULL)
 		return;
 	sum_up(&sum);
 	if (strcmp(report, "-") == 0)

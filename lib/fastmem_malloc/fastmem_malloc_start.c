@@ -162,8 +162,8 @@ set_stage(enum fastmem_malloc_stage to)
 	bool plain = to == STAGE_SERVE && !config->count && !config->clear && !recorder_is_on();
 
 	/* Pairs with the acquire in fastmem_malloc_stage(): what was set up comes with it. */
-	__atomic_store_n(&stage, to, __ATOMIC_RELEASE);
-	__atomic_store_n(&fastmem_malloc_plain, plain, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&stage, to, rte_memory_order_release);
+	rte_atomic_store_explicit(&fastmem_malloc_plain, plain, rte_memory_order_relaxed);
 }
 
 static bool is_forked;
@@ -176,7 +176,7 @@ static void
 forked_child(void)
 {
 	is_forked = true;
-	uint32_t at = __atomic_load_n(&stage, __ATOMIC_RELAXED);
+	uint32_t at = rte_atomic_load_explicit(&stage, rte_memory_order_relaxed);
 
 	fastmem_malloc_maintain_forked();
 	fastmem_malloc_grow_forked();
@@ -220,18 +220,16 @@ enum fastmem_malloc_stage
 fastmem_malloc_stage(void)
 {
 	/* Pairs with the release in set_stage(). */
-	enum fastmem_malloc_stage at = __atomic_load_n(&stage, __ATOMIC_ACQUIRE);
+	enum fastmem_malloc_stage at = rte_atomic_load_explicit(&stage, rte_memory_order_acquire);
 
 	if (unlikely(at == STAGE_UNREAD)) {
 		begin_once();
-		at = __atomic_load_n(&stage, __ATOMIC_ACQUIRE);
+		at = rte_atomic_load_explicit(&stage, rte_memory_order_acquire);
 	}
 	return at;
 }
 
-__attribute__((constructor))
-static void
-begin_at_load(void)
+RTE_INIT(begin_at_load)
 {
 	fastmem_malloc_look_for_static();
 	fastmem_malloc_eal();
@@ -251,7 +249,7 @@ start_primary(void)
 	ret = fastmem_malloc_eal()->fastmem_init();
 	/* The program may have done so itself. */
 	if (ret == -EBUSY) {
-		__atomic_store_n(&program_has_init, true, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&program_has_init, true, rte_memory_order_relaxed);
 		ret = 0;
 	}
 	if (ret != 0) {
@@ -291,8 +289,8 @@ fastmem_malloc_try_start(void)
 
 	/* With a lock of EAL's it cannot: the next call will. */
 	if (rte_fastmem_replace_hold_growth(0) != 0 || fastmem_malloc_stage() != STAGE_WAIT ||
-			!__atomic_compare_exchange_n(&stage, &from, STAGE_START, false,
-				__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			!rte_atomic_compare_exchange_strong_explicit(&stage, &from, STAGE_START,
+			rte_memory_order_acquire, rte_memory_order_relaxed))
 		return;
 	if (fastmem_malloc_config.count)
 		fastmem_malloc_watch_pages();
@@ -374,7 +372,8 @@ rte_eal_cleanup(void)
 static int
 init_once_more(void)
 {
-	return __atomic_exchange_n(&program_has_init, true, __ATOMIC_RELAXED) ? -EBUSY : 0;
+	return rte_atomic_exchange_explicit(&program_has_init, true, rte_memory_order_relaxed) ?
+		-EBUSY : 0;
 }
 
 PUBLIC int
@@ -407,7 +406,7 @@ rte_fastmem_deinit(void)
 {
 	const bool serves = fastmem_malloc_stage() == STAGE_SERVE;
 
-	__atomic_store_n(&program_has_init, false, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&program_has_init, false, rte_memory_order_relaxed);
 	if (serves || fastmem_malloc_has_mempools())
 		MALLOC_LOG(INFO, "rte_fastmem_deinit(): %s served by fastmem, which stays",
 			serves ? "rte_malloc() is" : "mempools are");

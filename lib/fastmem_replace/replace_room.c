@@ -62,8 +62,9 @@ may_fit(const struct rte_fastmem_replace_room *room)
 static bool
 was_refused(const struct rte_fastmem_replace_room *room)
 {
-	return room->size >= __atomic_load_n(&refused_size, __ATOMIC_RELAXED) &&
-		rte_get_timer_cycles() < __atomic_load_n(&refused_until, __ATOMIC_RELAXED);
+	return room->size >= rte_atomic_load_explicit(&refused_size, rte_memory_order_relaxed) &&
+		rte_get_timer_cycles() < rte_atomic_load_explicit(&refused_until,
+		rte_memory_order_relaxed);
 }
 
 static bool
@@ -100,9 +101,9 @@ take_back(const struct rte_fastmem_replace_room *room)
 	for (i = 0; i < ctl->n_sockets; i++)
 		if (has_arena(room, i))
 			rte_fastmem_reserve(room->reserved[i], ctl->arenas[i].socket_id);
-	__atomic_store_n(&refused_size, room->size, __ATOMIC_RELAXED);
-	__atomic_store_n(&refused_until, rte_get_timer_cycles() + rte_get_timer_hz(),
-		__ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&refused_size, room->size, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&refused_until, rte_get_timer_cycles() + rte_get_timer_hz(),
+		rte_memory_order_relaxed);
 }
 
 bool

@@ -208,9 +208,9 @@ rte_fastmem_replace_mempool_generic_put(struct rte_mempool *mp, void *const *obj
 
 /* What cannot be replaced. */
 #define rte_mempool_get_contig_blocks \
-	_Pragma("GCC error \"rte_mempool_get_contig_blocks(): objects are got one by one. Write rte_mempool_get_bulk(), or take a typed pool with RTE_FASTMEM_POOL_F_CONTIG\"") \
+	__rte_refuse("rte_mempool_get_contig_blocks(): objects are got one by one. Write rte_mempool_get_bulk(), or take a typed pool with RTE_FASTMEM_POOL_F_CONTIG") \
 	rte_mempool_get_contig_blocks
-#define RTE_FASTMEM_REPLACE_NO_DRIVER _Pragma("GCC error \"a mempool driver is what typed pools replace: compile this file without RTE_FASTMEM_REPLACE_MEMPOOL\"")
+#define RTE_FASTMEM_REPLACE_NO_DRIVER __rte_refuse("a mempool driver is what typed pools replace: compile this file without RTE_FASTMEM_REPLACE_MEMPOOL")
 #define rte_mempool_register_ops RTE_FASTMEM_REPLACE_NO_DRIVER rte_mempool_register_ops
 #define rte_mempool_get_ops RTE_FASTMEM_REPLACE_NO_DRIVER rte_mempool_get_ops
 #define rte_mempool_ops_alloc RTE_FASTMEM_REPLACE_NO_DRIVER rte_mempool_ops_alloc
@@ -227,7 +227,7 @@ rte_fastmem_replace_mempool_generic_put(struct rte_mempool *mp, void *const *obj
 	RTE_FASTMEM_REPLACE_NO_DRIVER rte_mempool_op_calc_mem_size_helper
 #define rte_mempool_op_calc_mem_size_default \
 	RTE_FASTMEM_REPLACE_NO_DRIVER rte_mempool_op_calc_mem_size_default
-#define RTE_FASTMEM_REPLACE_NO_XMEM _Pragma("GCC error \"DPDK has no rte_mempool_xmem_*() any more: write rte_mempool_create_empty() and rte_mempool_populate_iova()\"")
+#define RTE_FASTMEM_REPLACE_NO_XMEM __rte_refuse("DPDK has no rte_mempool_xmem_*() any more: write rte_mempool_create_empty() and rte_mempool_populate_iova()")
 #define rte_mempool_xmem_create RTE_FASTMEM_REPLACE_NO_XMEM rte_mempool_xmem_create
 #define rte_mempool_xmem_size RTE_FASTMEM_REPLACE_NO_XMEM rte_mempool_xmem_size
 #define rte_mempool_xmem_usage RTE_FASTMEM_REPLACE_NO_XMEM rte_mempool_xmem_usage
@@ -248,9 +248,9 @@ rte_fastmem_replace_mempool_generic_put(struct rte_mempool *mp, void *const *obj
  * under its own name: they do not tell of a call that comes from a macro of a system header.
  */
 #ifdef RTE_FASTMEM_NO_INLINE
-void rte_free(void *ptr) __asm__("rte_fastmem_replace_free") __rte_fastmem_takes(1);
+void rte_free(void *ptr) __asm__("rte_fastmem_replace_free") __rte_ownership_takes(1);
 void rte_free_sensitive(void *ptr) __asm__("rte_fastmem_replace_free_sensitive")
-	__rte_fastmem_takes(1);
+	__rte_ownership_takes(1);
 #else
 __rte_fastmem_replace_inline void rte_fastmem_replace_free(void *ptr);
 __rte_experimental
@@ -265,28 +265,28 @@ rte_fastmem_replace_free_sensitive(void *ptr);
 
 __rte_fastmem_replace_inline void *
 rte_fastmem_replace_malloc(const char *type, size_t size, unsigned int align)
-	__attribute__((alloc_size(2))) __rte_fastmem_replace_deallocs;
+	__rte_alloc_size(2) __rte_fastmem_replace_deallocs;
 __rte_fastmem_replace_inline void *
 rte_fastmem_replace_malloc_socket(const char *type, size_t size, unsigned int align,
 		int socket_id)
-	__attribute__((alloc_size(2))) __rte_fastmem_replace_deallocs;
+	__rte_alloc_size(2) __rte_fastmem_replace_deallocs;
 __rte_fastmem_replace_inline void *
 rte_fastmem_replace_zmalloc(const char *type, size_t size, unsigned int align)
-	__attribute__((alloc_size(2))) __rte_fastmem_replace_deallocs;
+	__rte_alloc_size(2) __rte_fastmem_replace_deallocs;
 __rte_fastmem_replace_inline void *
 rte_fastmem_replace_zmalloc_socket(const char *type, size_t size, unsigned int align,
 		int socket_id)
-	__attribute__((alloc_size(2))) __rte_fastmem_replace_deallocs;
+	__rte_alloc_size(2) __rte_fastmem_replace_deallocs;
 __rte_fastmem_replace_inline void *
 rte_fastmem_replace_calloc(const char *type, size_t num, size_t size, unsigned int align)
-	__attribute__((alloc_size(2, 3))) __rte_fastmem_replace_deallocs;
+	__rte_alloc_size(2, 3) __rte_fastmem_replace_deallocs;
 __rte_fastmem_replace_inline void *
 rte_fastmem_replace_calloc_socket(const char *type, size_t num, size_t size, unsigned int align,
 		int socket_id)
-	__attribute__((alloc_size(2, 3))) __rte_fastmem_replace_deallocs;
+	__rte_alloc_size(2, 3) __rte_fastmem_replace_deallocs;
 __rte_fastmem_replace_inline void *
 rte_fastmem_replace_realloc(void *ptr, size_t size, unsigned int align)
-	__attribute__((alloc_size(2)));
+	__rte_alloc_size(2);
 
 __rte_experimental
 void *
@@ -298,7 +298,7 @@ rte_fastmem_replace_free_slow(void *ptr);
 __rte_experimental
 void *
 rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, int socket_id)
-	__attribute__((alloc_size(2)));
+	__rte_alloc_size(2);
 __rte_experimental
 int
 rte_fastmem_replace_malloc_validate(const void *ptr, size_t *size);
@@ -375,7 +375,7 @@ rte_fastmem_replace_calloc_socket(const char *type, size_t num, size_t size, uns
 {
 	size_t bytes;
 
-	if (unlikely(__builtin_mul_overflow(num, size, &bytes)))
+	if (unlikely(__rte_mul_overflow(num, size, &bytes)))
 		return NULL;
 	return rte_fastmem_replace_zmalloc_socket(type, bytes, align, socket_id);
 }
@@ -420,7 +420,7 @@ void *
 rte_fastmem_replace_realloc_unmodelled(const void *ptr, size_t size, unsigned int align,
 		int socket_id)
 	__asm__("rte_fastmem_replace_realloc_socket")
-	__attribute__((alloc_size(2), access(none, 1))) __rte_fastmem_replace_deallocs;
+	__rte_alloc_size(2) __rte_access_none(1) __rte_fastmem_replace_deallocs;
 
 __rte_fastmem_always_inline void *
 rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, int socket_id)
@@ -428,7 +428,7 @@ rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, i
 	void *moved = rte_fastmem_replace_realloc_unmodelled(ptr, size, align, socket_id);
 
 	if (size == 0 && moved != NULL)
-		__builtin_unreachable();
+		__rte_unreachable();
 	if (size == 0 || moved != NULL)
 		rte_fastmem_moved(ptr);
 	return moved;

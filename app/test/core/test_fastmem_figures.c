@@ -46,13 +46,13 @@ unpin(void)
 static bool
 stopped(void)
 {
-	return __atomic_load_n(&pipeline.stop, __ATOMIC_RELAXED) != 0;
+	return rte_atomic_load_explicit(&pipeline.stop, rte_memory_order_relaxed) != 0;
 }
 
 static uint32_t
 passed(void)
 {
-	return __atomic_load_n(&pipeline.n_passed, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(&pipeline.n_passed, rte_memory_order_relaxed);
 }
 
 static int
@@ -65,12 +65,12 @@ produce(void *arg)
 	while (!stopped()) {
 		struct batch *b = &pipeline.batches[i % PLACES];
 
-		if (__atomic_load_n(&b->full, __ATOMIC_ACQUIRE) != 0)
+		if (rte_atomic_load_explicit(&b->full, rte_memory_order_acquire) != 0)
 			continue;
 		TEST_ASSERT_EQUAL(pipeline.pool != NULL ?
 			rte_fastmem_pool_get_bulk(pipeline.pool, b->objs, BATCH) :
 			rte_fastmem_alloc_bulk(b->objs, BATCH, SIZE, 0, 0), 0);
-		__atomic_store_n(&b->full, 1, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&b->full, 1, rte_memory_order_release);
 		i++;
 	}
 	return TEST_SUCCESS;
@@ -83,7 +83,7 @@ give_back(struct batch *b)
 		rte_fastmem_pool_put_bulk(pipeline.pool, b->objs, BATCH);
 	else
 		rte_fastmem_free_bulk(b->objs, BATCH);
-	__atomic_store_n(&b->full, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&b->full, 0, rte_memory_order_release);
 }
 
 static int
@@ -96,12 +96,12 @@ consume(void *arg)
 	while (!stopped()) {
 		struct batch *b = &pipeline.batches[i % PLACES];
 
-		if (__atomic_load_n(&b->full, __ATOMIC_ACQUIRE) == 0)
+		if (rte_atomic_load_explicit(&b->full, rte_memory_order_acquire) == 0)
 			continue;
 		give_back(b);
 		if (pipeline.resets)
 			rte_fastmem_stats_reset();
-		__atomic_store_n(&pipeline.n_passed, ++i, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&pipeline.n_passed, ++i, rte_memory_order_relaxed);
 	}
 	return TEST_SUCCESS;
 }
@@ -123,7 +123,7 @@ read_beside(struct rte_fastmem_pool *pool, int (*reading)(void))
 	TEST_CALL(workers_start(workers, RTE_DIM(workers)));
 	while (ret == TEST_SUCCESS && passed() < (pipeline.resets ? PASSED / 50 : PASSED))
 		ret = reading();
-	__atomic_store_n(&pipeline.stop, 1, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&pipeline.stop, 1, rte_memory_order_relaxed);
 	TEST_CALL(workers_join(workers, RTE_DIM(workers)));
 	for (i = 0; i < PLACES; i++)
 		if (pipeline.batches[i].full != 0)
@@ -248,8 +248,8 @@ hoard(void *arg)
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(h->pool, objs, h->n), 0);
 	rte_fastmem_pool_put_bulk(h->pool, objs, h->n);
 	/* Pairs with the acquire in objects_taken_... */
-	__atomic_store_n(&h->state, 1, __ATOMIC_RELEASE);
-	while (__atomic_load_n(&h->state, __ATOMIC_ACQUIRE) != 2)
+	rte_atomic_store_explicit(&h->state, 1, rte_memory_order_release);
+	while (rte_atomic_load_explicit(&h->state, rte_memory_order_acquire) != 2)
 		sched_yield();
 	return TEST_SUCCESS;
 }
@@ -263,7 +263,7 @@ objects_taken_from_a_cache_are_no_longer_counted_there(void)
 
 	TEST_ASSERT(h.pool != NULL);
 	TEST_CALL(workers_start(&worker, 1));
-	while (__atomic_load_n(&h.state, __ATOMIC_ACQUIRE) != 1)
+	while (rte_atomic_load_explicit(&h.state, rte_memory_order_acquire) != 1)
 		sched_yield();
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_avail_count(h.pool), 8);
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(h.pool, objs, 8), 0);
@@ -273,7 +273,7 @@ objects_taken_from_a_cache_are_no_longer_counted_there(void)
 	rte_fastmem_pool_put_bulk(h.pool, objs, 3);
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_in_use_count(h.pool), 5);
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_avail_count(h.pool), 3);
-	__atomic_store_n(&h.state, 2, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&h.state, 2, rte_memory_order_release);
 	TEST_CALL(workers_join(&worker, 1));
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_in_use_count(h.pool), 5);
 	rte_fastmem_pool_put_bulk(h.pool, objs + 3, 5);

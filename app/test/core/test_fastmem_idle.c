@@ -48,7 +48,7 @@ idle_down(void)
 static void
 idle_end(void)
 {
-	__atomic_store_n(&shared_get()->stop, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&shared_get()->stop, 1, rte_memory_order_release);
 	call_sleeper_end(NULL);
 	call_hammer_end(NULL);
 	fastmem_rescue();
@@ -296,7 +296,8 @@ threads_that_are_robbed_lose_nothing(void)
 
 	TEST_CALL(all_memory_is_limited());
 	TEST_ASSERT_EQUAL(HERE(call_hammer_begin, 5, WORKER_PTHREAD), 0);
-	for (i = 0; i < 300 || __atomic_load_n(&s->n_rounds, __ATOMIC_RELAXED) < 5000; i++) {
+	for (i = 0; i < 300 || rte_atomic_load_explicit(&s->n_rounds, rte_memory_order_relaxed) <
+			5000; i++) {
 		n = fill_up(ptrs, MANY, 100 + i % 7 * 3000);
 		theft += n < MANY;
 		rte_fastmem_free_bulk(ptrs, n);
@@ -305,7 +306,7 @@ threads_that_are_robbed_lose_nothing(void)
 		if (i % 5 == 0)
 			rte_fastmem_thread_idle();
 	}
-	__atomic_store_n(&s->stop, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&s->stop, 1, rte_memory_order_release);
 	TEST_ASSERT_EQUAL(HERE(call_hammer_end, 0), 0);
 	TEST_ASSERT(theft > 0, "memory was never scarce");
 	TEST_CALL(check_magazines());

@@ -36,8 +36,8 @@ init_at_once(void *arg)
 
 	pthread_barrier_wait(&inits->barrier);
 	ret = rte_fastmem_init();
-	__atomic_fetch_add(&inits->n_good, ret == 0, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&inits->n_busy, ret == -EBUSY, __ATOMIC_RELAXED);
+	rte_atomic_fetch_add_explicit(&inits->n_good, ret == 0, rte_memory_order_relaxed);
+	rte_atomic_fetch_add_explicit(&inits->n_busy, ret == -EBUSY, rte_memory_order_relaxed);
 	return NULL;
 }
 
@@ -76,7 +76,7 @@ look(void *arg)
 {
 	struct looker *looker = arg;
 
-	while (!__atomic_load_n(&looker->stop, __ATOMIC_RELAXED))
+	while (!rte_atomic_load_explicit(&looker->stop, rte_memory_order_relaxed))
 		looker->n_found += rte_fastmem_bin_of(looker);
 	return NULL;
 }
@@ -94,7 +94,7 @@ a_map_that_appears_is_seen_whole(void)
 		rte_fastmem_deinit();
 		TEST_ASSERT_EQUAL(pthread_create(&thread, NULL, look, &looker), 0);
 		TEST_ASSERT_EQUAL(rte_fastmem_init(), 0);
-		__atomic_store_n(&looker.stop, true, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&looker.stop, true, rte_memory_order_relaxed);
 		pthread_join(thread, NULL);
 		TEST_ASSERT_EQUAL(looker.n_found, 0);
 	}
@@ -301,7 +301,7 @@ grow_until_cancelled(void *arg)
 		g->slots[i] = rte_fastmem_alloc((size_t)1 << rng_below(&rng, 19), 0, 0);
 		if (rng_below(&rng, 50) == 0)
 			rte_fastmem_trim(0, SOCKET_ID_ANY);
-		__atomic_fetch_add(&g->n, 1, __ATOMIC_RELAXED);
+		rte_atomic_fetch_add_explicit(&g->n, 1, rte_memory_order_relaxed);
 		pthread_testcancel();
 	}
 	return NULL;
@@ -326,7 +326,8 @@ threads_that_are_cancelled_leave_no_lock(void)
 		for (i = 0; i < N_GROWERS; i++) {
 			uint32_t until = rng_below(&rng, 60);
 
-			while (__atomic_load_n(&growers[i].n, __ATOMIC_RELAXED) < until)
+			while (rte_atomic_load_explicit(&growers[i].n, rte_memory_order_relaxed) <
+					until)
 				sched_yield();
 			pthread_cancel(threads[i]);
 		}

@@ -68,7 +68,7 @@ reclaim_end(void)
 	struct shared *s = shared_get();
 
 	refuse_as_usual();
-	__atomic_store_n(&s->stop, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&s->stop, 1, rte_memory_order_release);
 	call_sleeper_end(NULL);
 	call_hammer_end(NULL);
 	processes_rescue();
@@ -216,13 +216,14 @@ stealing_disturbs_no_one(void)
 
 	TEST_ASSERT_EQUAL(ASK(&second, call_hammer_begin, 3, WORKER_PTHREAD), 0);
 	TEST_ASSERT_EQUAL(HERE(call_hammer_begin, 3, WORKER_PTHREAD), 0);
-	for (i = 0; i < 300 || __atomic_load_n(&s->n_rounds, __ATOMIC_RELAXED) < 30000; i++) {
+	for (i = 0; i < 300 || rte_atomic_load_explicit(&s->n_rounds, rte_memory_order_relaxed) <
+			30000; i++) {
 		n = fill_up(ptrs, MANY, 100 + i % 7 * 3000);
 		rte_fastmem_free_bulk(ptrs, n);
 		if (i % 3 == 0)
 			rte_fastmem_trim(4 * MIB, SOCKET_ID_ANY);
 	}
-	__atomic_store_n(&s->stop, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&s->stop, 1, rte_memory_order_release);
 	TEST_ASSERT_EQUAL(HERE(call_hammer_end, 0), 0);
 	TEST_ASSERT_EQUAL(ASK(&second, call_hammer_end), 0);
 	TEST_CALL(check_magazines());
@@ -366,7 +367,7 @@ memory_that_comes_changes_the_epoch_of_failures(void)
 	TEST_ASSERT(before != 0);
 	fastmem_drain_undo(arena);
 	TEST_ASSERT_EQUAL(fastmem_failure_epoch(arena, bin), 0);
-	__atomic_store_n(&arena->drain, delayed, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&arena->drain, delayed, rte_memory_order_relaxed);
 	fastmem_drain_end(arena, delayed);
 	for (i = 0; i < 4; i++) {
 		uint32_t head = fastmem_run_alloc(arena, 1, 1);
@@ -517,7 +518,7 @@ what_another_process_frees_serves_the_next_call(void)
 static int64_t
 shared_bytes(void)
 {
-	return __atomic_load_n(&fastmem_ctl()->shared_bytes, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(&fastmem_ctl()->shared_bytes, rte_memory_order_relaxed);
 }
 
 static int

@@ -180,7 +180,7 @@ go_up_and_down(void *arg)
 	unsigned int i, ret = TEST_SUCCESS;
 
 	RTE_SET_USED(arg);
-	while (__atomic_load_n(&stop, __ATOMIC_ACQUIRE) == 0) {
+	while (rte_atomic_load_explicit(&stop, rte_memory_order_acquire) == 0) {
 		for (i = 0; i < AT_ONCE; i++) {
 			mine[i] = rte_fastmem_alloc(64, 0, 0);
 			if (mine[i] == NULL)
@@ -219,7 +219,7 @@ figures_read_while_threads_run_are_possible_ones(void)
 		absurd += c.free_cache_hits > UINT64_MAX / 2;
 		most = RTE_MAX(most, c.in_use);
 	}
-	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&stop, 1, rte_memory_order_release);
 	TEST_CALL(workers_join(workers, 2));
 	TEST_ASSERT_EQUAL(backward, 0, "counters went backward");
 	TEST_ASSERT_EQUAL(absurd, 0, "at most %" PRIu64 " in use", most);

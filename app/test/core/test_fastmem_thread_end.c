@@ -159,7 +159,7 @@ a_thread_takes_no_caches_once_the_end_is_announced(void)
 static __thread unsigned int specific_refused; /* so many calls to come */
 
 /* In place of libc's. ThreadSanitizer calls it before it knows of the thread. */
-__attribute__((no_sanitize("thread")))
+__rte_no_sanitize("thread")
 int
 pthread_setspecific(pthread_key_t key, const void *value)
 {
@@ -291,7 +291,7 @@ caches_that_all_go_back_go_back_once(void)
 		change_threads();
 	}
 	TEST_ASSERT(change.of_new != NULL);
-	owner = __atomic_load_n(&change.of_new->owner, __ATOMIC_RELAXED);
+	owner = rte_atomic_load_explicit(&change.of_new->owner, rte_memory_order_relaxed);
 	sem_post(&change.over);
 	TEST_ASSERT_EQUAL(pthread_join(change.begins, NULL), 0);
 	TEST_ASSERT(owner != 0, "the caches of one thread are free for another");

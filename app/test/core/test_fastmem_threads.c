@@ -219,7 +219,7 @@ administer(void *arg)
 
 	RTE_SET_USED(arg);
 	TEST_ASSERT(f != NULL);
-	while (__atomic_load_n(&stop, __ATOMIC_ACQUIRE) == 0) {
+	while (rte_atomic_load_explicit(&stop, rte_memory_order_acquire) == 0) {
 		struct rte_fastmem_stats s;
 		void *ptr = rte_fastmem_alloc(3000, 0, 0);
 
@@ -262,7 +262,7 @@ administration_disturbs_no_one(void)
 			.arg = &peers[i] };
 	}
 	ret = workers_run(workers, n);
-	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&stop, 1, rte_memory_order_release);
 	ret_admin = workers_join(&admin, 1);
 	for (i = 0; i < n; i++)
 		rte_ring_free(rings[i]);

@@ -17,7 +17,7 @@
 #include <rte_eal.h>
 #include <rte_fastmem_debug.h>
 
-__attribute__((noinline)) static void *
+__rte_noinline static void *
 lose_some(unsigned int n)
 {
 	void *obj = NULL;

@@ -32,9 +32,9 @@ note_report(const struct rte_fastmem_report *report, void *arg)
 	snprintf(seen->pool, sizeof(seen->pool), "%s", report->pool != NULL ? report->pool : "");
 	snprintf(seen->text, sizeof(seen->text), "%s", report->text);
 	if (report->error < RTE_DIM(seen_of))
-		__atomic_fetch_add(&seen_of[report->error], 1, __ATOMIC_RELAXED);
+		rte_atomic_fetch_add_explicit(&seen_of[report->error], 1, rte_memory_order_relaxed);
 	/* Pairs with the acquire in reports_take(). */
-	__atomic_fetch_add(&seen->n, 1, __ATOMIC_RELEASE);
+	rte_atomic_fetch_add_explicit(&seen->n, 1, rte_memory_order_release);
 	if (report_hook != NULL)
 		report_hook();
 }
@@ -42,7 +42,7 @@ note_report(const struct rte_fastmem_report *report, void *arg)
 unsigned int
 reports_of(enum rte_fastmem_error error)
 {
-	return __atomic_load_n(&seen_of[error], __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(&seen_of[error], rte_memory_order_relaxed);
 }
 
 unsigned int
@@ -50,7 +50,7 @@ reports_take(void)
 {
 	memset(seen_of, 0, sizeof(seen_of));
 	/* Pairs with the release in note_report(). */
-	return __atomic_exchange_n(&report_seen.n, 0, __ATOMIC_ACQUIRE);
+	return rte_atomic_exchange_explicit(&report_seen.n, 0, rte_memory_order_acquire);
 }
 
 int
@@ -154,7 +154,7 @@ debug_rescue(void)
 	environment_restore();
 }
 
-__attribute__((noinline, no_sanitize("address", "thread", "undefined")))
+__rte_noinline __rte_no_sanitize("address", "thread", "undefined")
 void
 spoil(void *ptr)
 {

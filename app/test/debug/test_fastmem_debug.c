@@ -602,7 +602,7 @@ a_pool_freed_with_objects_in_use_is_found(void)
 
 /* What a report tells a person. */
 
-__attribute__((noinline)) static void *
+__rte_noinline static void *
 here_it_is_allocated(void)
 {
 	void *obj = rte_fastmem_alloc(123, 0, 0);
@@ -611,7 +611,7 @@ here_it_is_allocated(void)
 	return obj;
 }
 
-__attribute__((noinline)) static void
+__rte_noinline static void
 here_it_is_freed(void *obj)
 {
 	rte_fastmem_free(obj);
@@ -619,7 +619,7 @@ here_it_is_freed(void *obj)
 }
 
 /* Not the same instructions: compilers would make one function of both. */
-__attribute__((noinline)) static void
+__rte_noinline static void
 here_it_is_freed_again(void *obj)
 {
 	rte_fastmem_free(obj);

@@ -224,7 +224,7 @@ static void *
 walk_all(void *arg)
 {
 	RTE_SET_USED(arg);
-	while (__atomic_load_n(&walks_on, __ATOMIC_RELAXED))
+	while (rte_atomic_load_explicit(&walks_on, rte_memory_order_relaxed))
 		rte_fastmem_leaks_free(rte_fastmem_leaks_snapshot());
 	return NULL;
 }
@@ -269,10 +269,10 @@ memory_is_given_back_while_all_records_are_walked(void)
 	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, stats_backing() + LIMIT), 0);
 	quiet[0] = use_all_memory(0);
 	quiet[1] = use_all_memory(1);
-	__atomic_store_n(&walks_on, 1, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&walks_on, 1, rte_memory_order_relaxed);
 	TEST_ASSERT_EQUAL(pthread_create(&thread, NULL, walk_all, NULL), 0);
 	ret = use_as_much_as(quiet);
-	__atomic_store_n(&walks_on, 0, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&walks_on, 0, rte_memory_order_relaxed);
 	pthread_join(thread, NULL);
 	rte_fastmem_free_bulk(live, LIVE);
 	return ret;
@@ -358,8 +358,8 @@ on_step(int signal, siginfo_t *info, void *arg)
 	if (other.byte != NULL)
 		*(volatile uint8_t *)other.byte = random & 1 ? FASTMEM_ZONE_BYTE : 0;
 	if (other.size != NULL)
-		__atomic_store_n(other.size, random & 1 ? EDGE_SIZE : EDGE_SIZE - 64,
-			__ATOMIC_RELAXED);
+		rte_atomic_store_explicit(other.size, random & 1 ? EDGE_SIZE : EDGE_SIZE - 64,
+			rte_memory_order_relaxed);
 }
 
 static void

@@ -47,7 +47,7 @@ leaks_down(void)
 
 /* Each is a place of its own. */
 
-__attribute__((noinline)) static void
+__rte_noinline static void
 place_one(void **objs, unsigned int n, size_t size)
 {
 	unsigned int i;
@@ -57,7 +57,7 @@ place_one(void **objs, unsigned int n, size_t size)
 	__asm__ volatile("# no tail call");
 }
 
-__attribute__((noinline)) static void
+__rte_noinline static void
 place_two(void **objs, unsigned int n, size_t size)
 {
 	unsigned int i;
@@ -365,7 +365,7 @@ hammer(void *arg)
 	struct rng rng;
 
 	rng_init(&rng, h->seed);
-	while (!__atomic_load_n(h->stop, __ATOMIC_RELAXED)) {
+	while (!rte_atomic_load_explicit(h->stop, rte_memory_order_relaxed)) {
 		unsigned int i = rng_below(&rng, HAMMER_LIVE);
 
 		rte_fastmem_free(objs[i]);
@@ -404,7 +404,7 @@ lists_can_be_made_while_threads_are_at_work(void)
 		/* Each object in a place at the time; one may be seen where it was, and where it is. */
 		TEST_ASSERT(n >= 0 && n <= 2 * 3 * HAMMER_LIVE, "%" PRId64 ": %s", n, text);
 	}
-	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&stop, 1, rte_memory_order_relaxed);
 	TEST_CALL(workers_join(workers, RTE_DIM(workers)));
 	TEST_ASSERT_EQUAL(list(NULL, NULL), 0);
 	return TEST_SUCCESS;

@@ -25,7 +25,7 @@
 
 /* Neither inlined, nor left by a jump, nor made into several functions. */
 #ifdef __clang__
-#define A_FRAME __attribute__((noinline))
+#define A_FRAME __rte_noinline
 #define ONE_COPY __attribute__((optnone, noinline))
 #else
 #define A_FRAME __attribute__((noinline, noclone, noipa))
@@ -35,7 +35,7 @@
 /* ONE_COPY is for loops: each of their calls is in one place of the code, not in several. */
 
 static unsigned int site_line; /* of the last capture. Atomic: threads set it at once */
-#define NOTE_LINE() __atomic_store_n(&site_line, __LINE__, __ATOMIC_RELAXED)
+#define NOTE_LINE() rte_atomic_store_explicit(&site_line, __LINE__, rte_memory_order_relaxed)
 
 static A_FRAME uint32_t
 one_site(void)
@@ -293,7 +293,7 @@ print_names_function_and_line(void)
 
 static unsigned int inner_line, outer_line;
 
-static inline __attribute__((always_inline)) uint32_t
+static __rte_always_inline uint32_t
 inner(void)
 {
 	uint32_t id = fastmem_stack_capture(); inner_line = __LINE__;
@@ -302,7 +302,7 @@ inner(void)
 	return id;
 }
 
-static inline __attribute__((always_inline)) uint32_t
+static __rte_always_inline uint32_t
 outer(void)
 {
 	uint32_t id = inner(); outer_line = __LINE__;
@@ -360,7 +360,7 @@ rte_fastmem_entry(void)
 	return id;
 }
 
-static inline __attribute__((always_inline)) uint32_t
+static __rte_always_inline uint32_t
 rte_fastmem_inlined(void)
 {
 	uint32_t id = rte_fastmem_entry();
@@ -631,7 +631,7 @@ inlined_calls_are_found_after_link_time_optimisation(void)
 #endif
 
 /* Run a command. Returns whether it has succeeded. */
-static int __attribute__((format(printf, 1, 2)))
+static int __rte_format_printf(1, 2)
 shell(const char *format, ...)
 {
 	char *command;
@@ -795,15 +795,15 @@ who_has_the_lock_of_the_dynamic_linker_can_print(void)
 FASTMEM_UNCHECKED static A_FRAME uint32_t
 with_word(unsigned int n, uintptr_t value)
 {
-	uintptr_t *word = (uintptr_t *)__builtin_frame_address(0) + n;
-	uintptr_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
+	uintptr_t *word = (uintptr_t *)__rte_frame_address() + n;
+	uintptr_t old = rte_atomic_load_explicit(word, rte_memory_order_relaxed);
 	uint32_t id;
 
-	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(word, value, rte_memory_order_relaxed);
 	STAY();
 	id = one_site();
 	STAY();
-	__atomic_store_n(word, old, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(word, old, rte_memory_order_relaxed);
 	return id;
 }
 
@@ -814,7 +814,7 @@ with_word(unsigned int n, uintptr_t value)
 static A_FRAME int
 a_damaged_stack_does_no_harm(void)
 {
-	uintptr_t *frame = __builtin_frame_address(0);
+	uintptr_t *frame = __rte_frame_address();
 	uintptr_t values[] = { 0, 1, 8, 4096, UINTPTR_MAX, UINTPTR_MAX - 7, UINTPTR_MAX - 15,
 		(uintptr_t)one_site + 8, (uintptr_t)frame, (uintptr_t)(frame - 100),
 		(uintptr_t)frame + 4, (uintptr_t)frame + (64 << 20), (uintptr_t)&suite_stack,

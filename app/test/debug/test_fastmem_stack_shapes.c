@@ -20,7 +20,7 @@
 #include "test_fastmem.h"
 
 #ifdef __clang__
-#define A_FRAME __attribute__((noinline))
+#define A_FRAME __rte_noinline
 #else
 #define A_FRAME __attribute__((noinline, noclone, noipa))
 #endif
@@ -80,7 +80,7 @@ frame_of_any_size(struct chain *c)
 static A_FRAME void
 aligned_frame(struct chain *c)
 {
-	char aligned[64] __attribute__((aligned(64)));
+	char aligned[64] __rte_aligned(64);
 
 	USE(aligned);
 	next(c);
@@ -90,7 +90,7 @@ aligned_frame(struct chain *c)
 static A_FRAME void
 aligned_frame_of_any_size(struct chain *c)
 {
-	char aligned[64] __attribute__((aligned(128)));
+	char aligned[64] __rte_aligned(128);
 	char *p = alloca(16 + rng_below(&c->rng, 500));
 
 	USE(aligned);
@@ -102,7 +102,7 @@ aligned_frame_of_any_size(struct chain *c)
 static A_FRAME void
 with_frame_pointer(struct chain *c)
 {
-	USE(__builtin_frame_address(0));
+	USE(__rte_frame_address());
 	next(c);
 	USE(c);
 }
@@ -172,7 +172,7 @@ next(struct chain *c)
 	}
 	c->id = fastmem_stack_capture();
 	c->n_ref = backtrace(c->ref, MAX_REF);
-	c->caller = __builtin_return_address(0);
+	c->caller = __rte_return_address();
 	USE(c);
 }
 
@@ -267,7 +267,7 @@ measured(enum what what)
 	if (what == CAPTURE)
 		fastmem_stack_capture();
 	else if (what == WALK)
-		fastmem_unwind(__builtin_frame_address(0), __builtin_return_address(0), 10,
+		fastmem_unwind(__rte_frame_address(), __rte_return_address(), 10,
 			&walk);
 	else if (what == BACKTRACE)
 		backtrace(frames, 10);

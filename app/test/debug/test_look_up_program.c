@@ -78,7 +78,7 @@ realloc(void *ptr, size_t size)
 	return moved;
 }
 
-__attribute__((noinline)) static void
+__rte_noinline static void
 free_twice(void)
 {
 	void *obj = rte_fastmem_alloc(64, 0, 0), *same = obj;

@@ -328,10 +328,10 @@ burst(void)
 	for (i = 0; i < N_BURST; i++) {
 		hand[i] = burst_pool != NULL ? rte_fastmem_pool_get(burst_pool) : alloc(BURST_SIZE);
 		REQUIRE(hand[i] != NULL);
-		__atomic_store_n(&n_hand, i + 1, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&n_hand, i + 1, rte_memory_order_relaxed);
 	}
 	while (i-- > 0) {
-		__atomic_store_n(&n_hand, i, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&n_hand, i, rte_memory_order_relaxed);
 		if (burst_pool != NULL)
 			rte_fastmem_pool_put(burst_pool, hand[i]);
 		else

@@ -80,7 +80,7 @@ expect(enum rte_fastmem_error error, const void *ptr, const struct object *o, co
 	return 0;
 }
 
-__attribute__((noinline, no_sanitize("address", "thread", "undefined")))
+__rte_noinline __rte_no_sanitize("address", "thread", "undefined")
 static void
 spoil(char *byte)
 {

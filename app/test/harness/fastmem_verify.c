@@ -56,7 +56,7 @@ count_bits(const uint64_t *bits, uint32_t n)
 	uint32_t i;
 
 	for (i = 0; i < (n + 63) / 64; i++)
-		sum += __builtin_popcountll(bits[i]);
+		sum += rte_popcount64(bits[i]);
 	return sum;
 }
 

@@ -59,7 +59,7 @@ TEST_SUITES(SUITE)
 int test_skip(const char *why);
 
 void test_report(const char *file, int line, const char *function, const char *what,
-		const char *format, ...) __attribute__((format(printf, 5, 6)));
+		const char *format, ...) __rte_format_printf(5, 6);
 
 /* TEST_ASSERT(condition [, format, ...]) */
 #define TEST_ASSERT(condition, ...) do { \

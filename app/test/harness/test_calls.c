@@ -314,7 +314,7 @@ hammer(void *arg)
 	struct rng rng;
 
 	rng_init(&rng, (uintptr_t)arg);
-	while (__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE) == 0) {
+	while (rte_atomic_load_explicit(&s->stop, rte_memory_order_acquire) == 0) {
 		size_t size = 8 + rng_below(&rng, (uint64_t)16 << rng_below(&rng, 12));
 
 		rte_errno = 0;
@@ -328,7 +328,7 @@ hammer(void *arg)
 			impossible++;
 		for (i = 0; i < n; i++)
 			rte_fastmem_free(ptrs[i]);
-		__atomic_fetch_add(&s->n_rounds, 1, __ATOMIC_RELAXED);
+		rte_atomic_fetch_add_explicit(&s->n_rounds, 1, rte_memory_order_relaxed);
 	}
 	TEST_ASSERT_EQUAL(impossible, 0);
 	return TEST_SUCCESS;
@@ -462,15 +462,16 @@ hold_up(void *arg)
 	uint64_t end = rte_get_timer_cycles() + PATIENCE_S * rte_get_timer_hz();
 
 	RTE_SET_USED(arg);
-	while (__atomic_load_n(&held_up, __ATOMIC_ACQUIRE) != 0 && rte_get_timer_cycles() < end)
+	while (rte_atomic_load_explicit(&held_up, rte_memory_order_acquire) != 0 &&
+			rte_get_timer_cycles() < end)
 		rte_delay_us_sleep(100);
-	__atomic_store_n(&held_up, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&held_up, 0, rte_memory_order_release);
 }
 
 int
 hold_up_begin(void)
 {
-	__atomic_store_n(&held_up, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&held_up, 1, rte_memory_order_release);
 	TEST_ASSERT_EQUAL(rte_eal_alarm_set(1, hold_up, NULL), 0);
 	return TEST_SUCCESS;
 }
@@ -479,7 +480,8 @@ int
 hold_up_await(unsigned int n)
 {
 	while (fastmem_mp_pending() < n) {
-		TEST_ASSERT(__atomic_load_n(&held_up, __ATOMIC_ACQUIRE) != 0, "nobody asks");
+		TEST_ASSERT(rte_atomic_load_explicit(&held_up, rte_memory_order_acquire) != 0,
+				"nobody asks");
 		sched_yield();
 	}
 	return TEST_SUCCESS;
@@ -488,7 +490,7 @@ hold_up_await(unsigned int n)
 bool
 hold_up_end(void)
 {
-	return __atomic_exchange_n(&held_up, 0, __ATOMIC_ACQ_REL) != 0;
+	return rte_atomic_exchange_explicit(&held_up, 0, rte_memory_order_acq_rel) != 0;
 }
 
 const remote_t calls[] = {

@@ -169,25 +169,25 @@ refuse_socket(int socket_id)
 unsigned int
 refuse_seen(void)
 {
-	return __atomic_load_n(&refuse.seen, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(&refuse.seen, rte_memory_order_relaxed);
 }
 
 unsigned int
 refuse_refused(void)
 {
-	return __atomic_load_n(&refuse.refused, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(&refuse.refused, rte_memory_order_relaxed);
 }
 
 static void *
 eal_function(void **cached, const char *name)
 {
-	void *function = __atomic_load_n(cached, __ATOMIC_RELAXED);
+	void *function = rte_atomic_load_explicit(cached, rte_memory_order_relaxed);
 
 	if (function == NULL) {
 		function = dlsym(RTLD_NEXT, name);
 		if (function == NULL)
 			rte_panic("EAL has no %s()\n", name);
-		__atomic_store_n(cached, function, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(cached, function, rte_memory_order_relaxed);
 	}
 	return function;
 }
@@ -205,11 +205,11 @@ is_refused(const char *name, size_t len, int socket_id)
 
 	if (strncmp(name, refuse.prefix, strlen(refuse.prefix)) != 0)
 		return false;
-	n = __atomic_fetch_add(&refuse.seen, 1, __ATOMIC_RELAXED);
+	n = rte_atomic_fetch_add_explicit(&refuse.seen, 1, rte_memory_order_relaxed);
 	if (n != refuse.nth && n < refuse.from && len <= refuse.above &&
 			(socket_id == SOCKET_ID_ANY || socket_id != refuse.socket))
 		return false;
-	__atomic_fetch_add(&refuse.refused, 1, __ATOMIC_RELAXED);
+	rte_atomic_fetch_add_explicit(&refuse.refused, 1, rte_memory_order_relaxed);
 	return true;
 }
 

@@ -28,10 +28,10 @@ worker_main(void *arg)
 	struct worker *w = arg;
 
 	/* Pairs with the release in workers_start(). */
-	if (__atomic_load_n(&w->started, __ATOMIC_ACQUIRE) == 1)
+	if (rte_atomic_load_explicit(&w->started, rte_memory_order_acquire) == 1)
 		w->result = w->run(w->arg);
 	/* Pairs with the acquire in workers_join(). */
-	__atomic_store_n(&w->done, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&w->done, 1, rte_memory_order_release);
 	return 0;
 }
 
@@ -113,7 +113,7 @@ worker_start(struct worker *w, unsigned int *lcore)
 {
 	w->result = TEST_FAILED;
 	w->done = 0;
-	__atomic_store_n(&w->started, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&w->started, 1, rte_memory_order_release);
 	switch (w->kind) {
 	case WORKER_LCORE:
 		*lcore = rte_get_next_lcore(*lcore, 1, 0);
@@ -182,7 +182,8 @@ workers_join(struct worker *workers, unsigned int n)
 			rte_eal_wait_lcore(w->lcore);
 		else
 			pthread_join((pthread_t)w->thread, NULL);
-		if (__atomic_load_n(&w->done, __ATOMIC_ACQUIRE) != 1 || w->result != TEST_SUCCESS)
+		if (rte_atomic_load_explicit(&w->done, rte_memory_order_acquire) != 1 ||
+				w->result != TEST_SUCCESS)
 			failed++;
 	}
 	TEST_ASSERT_EQUAL(failed, 0, "of %u workers have failed", n);

@@ -447,9 +447,9 @@ struct player {
 static bool
 take_tickets(uint32_t *tickets, unsigned int n)
 {
-	if (__atomic_add_fetch(tickets, n, __ATOMIC_ACQ_REL) <= TICKETS)
+	if (rte_atomic_fetch_add_explicit(tickets, n, rte_memory_order_acq_rel) + n <= TICKETS)
 		return true;
-	__atomic_sub_fetch(tickets, n, __ATOMIC_ACQ_REL);
+	rte_atomic_fetch_sub_explicit(tickets, n, rte_memory_order_acq_rel);
 	return false;
 }
 
@@ -464,10 +464,10 @@ play_turn(struct player *p, struct rng *rng, unsigned int n)
 	else
 		TEST_ASSERT_EQUAL(get_all(p->pool, mine, n), n, "errno %d", rte_errno);
 	for (i = 0; i < n; i++)
-		TEST_ASSERT_EQUAL(__atomic_exchange_n((uint32_t *)mine[i], 1, __ATOMIC_ACQUIRE), 0,
-			"an object is in two hands");
+		TEST_ASSERT_EQUAL(rte_atomic_exchange_explicit((uint32_t *)mine[i], 1,
+			rte_memory_order_acquire), 0, "an object is in two hands");
 	for (i = 0; i < n; i++)
-		__atomic_store_n((uint32_t *)mine[i], 0, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit((uint32_t *)mine[i], 0, rte_memory_order_release);
 	if (rng_below(rng, 2) != 0)
 		rte_fastmem_pool_put_bulk(p->pool, mine, n);
 	else
@@ -489,7 +489,7 @@ play(void *arg)
 		if (!take_tickets(p->tickets, n))
 			continue;
 		TEST_CALL(play_turn(p, &rng, n));
-		__atomic_sub_fetch(p->tickets, n, __ATOMIC_ACQ_REL);
+		rte_atomic_fetch_sub_explicit(p->tickets, n, rte_memory_order_acq_rel);
 	}
 	return TEST_SUCCESS;
 }
@@ -580,8 +580,8 @@ flush_when_told(void *arg)
 
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(f->pool, some, RTE_DIM(some)), 0);
 	rte_fastmem_pool_put_bulk(f->pool, some, RTE_DIM(some));
-	__atomic_store_n(&f->step, 1, __ATOMIC_RELEASE);
-	while (__atomic_load_n(&f->step, __ATOMIC_ACQUIRE) == 1)
+	rte_atomic_store_explicit(&f->step, 1, rte_memory_order_release);
+	while (rte_atomic_load_explicit(&f->step, rte_memory_order_acquire) == 1)
 		rte_pause();
 	rte_fastmem_cache_flush();
 	return TEST_SUCCESS;
@@ -602,9 +602,9 @@ what_a_thread_is_about_to_give_back_is_not_in_use(void)
 
 		TEST_ASSERT(f.pool != NULL);
 		TEST_CALL(workers_start(&w, 1));
-		while (__atomic_load_n(&f.step, __ATOMIC_ACQUIRE) == 0)
+		while (rte_atomic_load_explicit(&f.step, rte_memory_order_acquire) == 0)
 			sched_yield();
-		__atomic_store_n(&f.step, 2, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&f.step, 2, rte_memory_order_release);
 		rte_fastmem_pool_free(f.pool);
 		TEST_CALL(workers_join(&w, 1));
 	}

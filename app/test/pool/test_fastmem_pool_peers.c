@@ -76,10 +76,10 @@ call_stop_counting(const uint64_t *args)
 		fastmem_mutex_lock(&pool->grow, FASTMEM_LOCK_POOL_GROW);
 	fastmem_bin_lock(bin);
 	bin->n_slabs = 0;
-	__atomic_store_n(&bin->n_slots, 0, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&bin->n_slots, 0, rte_memory_order_relaxed);
 	bin->pool_slabs = 0;
 	bin->slabs = 0;
-	__atomic_store_n(&shared_get()->n_rounds, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&shared_get()->n_rounds, 1, rte_memory_order_release);
 	for (;;)
 		pause();
 	return 0;
@@ -215,7 +215,7 @@ kill_counting(bool while_growing)
 	shared->n_rounds = 0;
 	TEST_CALL(process_send(&second, call_stop_counting,
 		(const uint64_t[PROCESS_ARGS]){ while_growing }));
-	while (__atomic_load_n(&shared->n_rounds, __ATOMIC_ACQUIRE) == 0)
+	while (rte_atomic_load_explicit(&shared->n_rounds, rte_memory_order_acquire) == 0)
 		sched_yield();
 	return process_kill(&second);
 }

@@ -52,8 +52,8 @@ object_make(struct rte_fastmem_pool *pool, void *arg, void *obj, rte_iova_t iova
 	RTE_SET_USED(arg);
 	RTE_SET_USED(iova);
 	RTE_SET_USED(index);
-	__atomic_store_n(&o->type, OF_POOL, __ATOMIC_RELAXED);
-	__atomic_store_n(&o->key, 0, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&o->type, OF_POOL, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&o->key, 0, rte_memory_order_relaxed);
 }
 
 static int
@@ -100,7 +100,7 @@ reader_begin(unsigned int id)
 {
 	rte_rcu_qsbr_thread_register(stage.qsbr, id);
 	rte_rcu_qsbr_thread_online(stage.qsbr, id);
-	__atomic_add_fetch(&stage.reading, 1, __ATOMIC_RELEASE);
+	rte_atomic_fetch_add_explicit(&stage.reading, 1, rte_memory_order_release);
 }
 
 static void
@@ -113,7 +113,7 @@ reader_end(unsigned int id)
 static void
 wait_for_readers(unsigned int n)
 {
-	while (__atomic_load_n(&stage.reading, __ATOMIC_ACQUIRE) < n)
+	while (rte_atomic_load_explicit(&stage.reading, rte_memory_order_acquire) < n)
 		sched_yield();
 }
 
@@ -121,18 +121,19 @@ wait_for_readers(unsigned int n)
 static int
 look_at(const struct object *o, bool same_user)
 {
-	uint64_t key = __atomic_load_n(&o->key, __ATOMIC_RELAXED);
+	uint64_t key = rte_atomic_load_explicit(&o->key, rte_memory_order_relaxed);
 	unsigned int i;
 
 	for (i = 0; i < LOOKS; i++) {
-		TEST_ASSERT(__atomic_load_n(&o->type, __ATOMIC_RELAXED) == OF_POOL,
+		TEST_ASSERT(rte_atomic_load_explicit(&o->type, rte_memory_order_relaxed) == OF_POOL,
 			"memory has left with a reader in it");
 		if (same_user)
-			TEST_ASSERT_EQUAL(__atomic_load_n(&o->key, __ATOMIC_RELAXED), key,
+			TEST_ASSERT_EQUAL(rte_atomic_load_explicit(&o->key,
+				rte_memory_order_relaxed), key,
 				"an object with a reader has a new user");
 		sched_yield();
 	}
-	__atomic_add_fetch(&stage.seen, 1, __ATOMIC_RELAXED);
+	rte_atomic_fetch_add_explicit(&stage.seen, 1, rte_memory_order_relaxed);
 	return TEST_SUCCESS;
 }
 
@@ -141,9 +142,9 @@ read_all(unsigned int id)
 {
 	unsigned int i = id;
 
-	while (!__atomic_load_n(&stage.end, __ATOMIC_ACQUIRE)) {
-		const struct object *o = __atomic_load_n(&stage.places[i++ % PLACES],
-				__ATOMIC_ACQUIRE);
+	while (!rte_atomic_load_explicit(&stage.end, rte_memory_order_acquire)) {
+		const struct object *o = rte_atomic_load_explicit(&stage.places[i++ % PLACES],
+				rte_memory_order_acquire);
 
 		if (o != NULL)
 			TEST_CALL(look_at(o, true));
@@ -185,7 +186,7 @@ start_readers(struct worker *workers)
 static int
 end_readers(struct worker *workers)
 {
-	__atomic_store_n(&stage.end, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&stage.end, 1, rte_memory_order_release);
 	return workers_join(workers, READERS);
 }
 
@@ -199,9 +200,10 @@ replace(unsigned int place)
 		rte_fastmem_pool_reclaim(stage.pool);
 		sched_yield();
 	}
-	__atomic_store_n(&o->key, __atomic_add_fetch(&stage.next_key, 1, __ATOMIC_RELAXED),
-		__ATOMIC_RELAXED);
-	old = __atomic_exchange_n(&stage.places[place], o, __ATOMIC_ACQ_REL);
+	rte_atomic_store_explicit(&o->key,
+		rte_atomic_fetch_add_explicit(&stage.next_key, 1, rte_memory_order_relaxed) + 1,
+		rte_memory_order_relaxed);
+	old = rte_atomic_exchange_explicit(&stage.places[place], o, rte_memory_order_acq_rel);
 	if (old != NULL)
 		TEST_ASSERT_EQUAL(rte_fastmem_pool_put_deferred(stage.pool, (void **)&old, 1), 0);
 	return TEST_SUCCESS;
@@ -397,7 +399,8 @@ type_holder(void *arg)
 
 		sem_wait(&stage.shown);
 		for (i = 0; i < PLACES; i++)
-			mine[i] = __atomic_load_n(&stage.places[i], __ATOMIC_ACQUIRE);
+			mine[i] = rte_atomic_load_explicit(&stage.places[i],
+					rte_memory_order_acquire);
 		sem_post(&stage.taken);
 		sem_wait(&stage.pass);
 		for (i = 0; i < PLACES && ret == TEST_SUCCESS; i++)
@@ -431,11 +434,12 @@ show(void *const *objs, struct rng *rng)
 	unsigned int i;
 
 	for (i = 0; i < PLACES; i++)
-		__atomic_store_n(&stage.places[i], objs[rng_below(rng, MANY)], __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&stage.places[i], objs[rng_below(rng, MANY)],
+				rte_memory_order_release);
 	sem_post(&stage.shown);
 	sem_wait(&stage.taken);
 	for (i = 0; i < PLACES; i++)
-		__atomic_store_n(&stage.places[i], NULL, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&stage.places[i], NULL, rte_memory_order_release);
 }
 
 /* Show objects, take them back, and let their memory leave. */

@@ -65,8 +65,8 @@ get(void **objs, unsigned int n, bool bulk)
 			objs[i] = rte_fastmem_pool_get(stage.pool);
 		o = objs[i];
 		TEST_ASSERT(o != NULL, "object %u of %u: errno %d", i, n, rte_errno);
-		TEST_ASSERT_EQUAL(__atomic_exchange_n(&o->in_use, 1, __ATOMIC_ACQUIRE), 0,
-			"%p is in two hands", (void *)o);
+		TEST_ASSERT_EQUAL(rte_atomic_exchange_explicit(&o->in_use, 1,
+			rte_memory_order_acquire), 0, "%p is in two hands", (void *)o);
 	}
 	return TEST_SUCCESS;
 }
@@ -77,7 +77,8 @@ put(void **objs, unsigned int n, bool bulk)
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		__atomic_store_n(&((struct object *)objs[i])->in_use, 0, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&((struct object *)objs[i])->in_use, 0,
+				rte_memory_order_release);
 		if (!bulk)
 			rte_fastmem_pool_put(stage.pool, objs[i]);
 	}
@@ -88,13 +89,13 @@ put(void **objs, unsigned int n, bool bulk)
 static void
 box_set(enum box_state state)
 {
-	__atomic_store_n(&stage.box_state, state, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&stage.box_state, state, rte_memory_order_release);
 }
 
 static enum box_state
 box_state(void)
 {
-	return __atomic_load_n(&stage.box_state, __ATOMIC_ACQUIRE);
+	return rte_atomic_load_explicit(&stage.box_state, rte_memory_order_acquire);
 }
 
 static int

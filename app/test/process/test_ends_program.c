@@ -654,7 +654,7 @@ run_and_linger(void *arg)
 {
 	timer(arg);
 	sem_wait(&go_on);
-	__atomic_store_n(&timer_has_returned, true, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&timer_has_returned, true, rte_memory_order_release);
 }
 
 int
@@ -854,7 +854,7 @@ rte_delay_us_sleep(unsigned int us)
 {
 	void (*sleep)(unsigned int) = dlsym(RTLD_NEXT, __func__);
 
-	if (__atomic_exchange_n(&end_waits, false, __ATOMIC_RELAXED))
+	if (rte_atomic_exchange_explicit(&end_waits, false, rte_memory_order_relaxed))
 		sem_post(&ready);
 	sleep(us);
 }
@@ -887,7 +887,7 @@ eal_ends_when_what_it_serves_is_answered(void)
 	timer_is_held = true;
 	TEST_ASSERT_EQUAL(ask(), 0);
 	TEST_ASSERT_EQUAL(n_answers, 0);
-	__atomic_store_n(&end_waits, true, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&end_waits, true, rte_memory_order_relaxed);
 	TEST_ASSERT_EQUAL(pthread_create(&id, NULL, end_eal, &ret), 0);
 	sem_wait(&ready);
 	timer(timer_arg);
@@ -962,7 +962,7 @@ fastmem_ends_when_the_thread_that_serves_has_left_it(void)
 	timer_lingers = true;
 	TEST_ASSERT_EQUAL(ask(), 0);
 	rte_fastmem_deinit();
-	TEST_ASSERT(__atomic_load_n(&timer_has_returned, __ATOMIC_ACQUIRE));
+	TEST_ASSERT(rte_atomic_load_explicit(&timer_has_returned, rte_memory_order_acquire));
 	TEST_ASSERT_EQUAL(n_answers, 1);
 	return TEST_SUCCESS;
 }

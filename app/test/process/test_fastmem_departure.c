@@ -240,12 +240,12 @@ static int
 wait_for_rounds(unsigned int n)
 {
 	struct shared *s = shared_get();
-	uint32_t from = __atomic_load_n(&s->n_rounds, __ATOMIC_RELAXED);
+	uint32_t from = rte_atomic_load_explicit(&s->n_rounds, rte_memory_order_relaxed);
 
 	uint64_t until = rte_get_timer_cycles() +
 		rte_get_timer_hz() * (PROCESS_PATIENCE_MS / 1000);
 
-	while (__atomic_load_n(&s->n_rounds, __ATOMIC_RELAXED) - from < n) {
+	while (rte_atomic_load_explicit(&s->n_rounds, rte_memory_order_relaxed) - from < n) {
 		TEST_ASSERT(rte_get_timer_cycles() < until, "the secondary is stuck");
 		sched_yield();
 	}
@@ -275,7 +275,7 @@ check_deinit_with_a_secondary(enum way way)
 	TEST_ASSERT_EQUAL(ASK(&second, call_check, 0, 20), 0);
 	TEST_ASSERT_EQUAL(ASK(&second, call_free, 0, 1), 0);
 	TEST_ASSERT_EQUAL(rte_fastmem_init(), -EBUSY);
-	__atomic_store_n(&s->stop, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&s->stop, 1, rte_memory_order_release);
 	TEST_ASSERT_EQUAL(ASK(&second, call_hammer_end), 0);
 	TEST_ASSERT_EQUAL(rte_fastmem_init(), -EBUSY);
 

@@ -52,8 +52,9 @@ put_away(uint64_t *obj)
 {
 	if (obj == NULL)
 		return;
-	if (__atomic_exchange_n(obj, 0, __ATOMIC_RELAXED) != ((uintptr_t)obj ^ TAG))
-		__atomic_fetch_add(&ends->wrong, 1, __ATOMIC_RELAXED);
+	if (rte_atomic_exchange_explicit(obj, 0, rte_memory_order_relaxed) !=
+			((uintptr_t)obj ^ TAG))
+		rte_atomic_fetch_add_explicit(&ends->wrong, 1, rte_memory_order_relaxed);
 	rte_fastmem_free(obj);
 }
 
@@ -66,10 +67,11 @@ use_objects(struct rng *rng, unsigned int n)
 			rng_below(rng, 10)), 8, 0);
 
 		if (obj != NULL)
-			__atomic_store_n(obj, (uintptr_t)obj ^ TAG, __ATOMIC_RELAXED);
+			rte_atomic_store_explicit(obj, (uintptr_t)obj ^ TAG,
+					rte_memory_order_relaxed);
 		/* Acquire and release: an object goes from one thread to another. */
-		put_away(__atomic_exchange_n(&ends->places[rng_below(rng, PLACES)], obj,
-			__ATOMIC_ACQ_REL));
+		put_away(rte_atomic_exchange_explicit(&ends->places[rng_below(rng, PLACES)], obj,
+			rte_memory_order_acq_rel));
 	}
 }
 

@@ -81,10 +81,10 @@ set_mode(void)
 	static const unsigned int flush_every[] = { 0, 3, 30, 1000 };
 	static const unsigned int limit_mb[] = { 6, 16, 64 };
 
-	__atomic_store_n(&state->size_log2, size_log2[rng_below(&rng, RTE_DIM(size_log2))],
-		__ATOMIC_RELEASE);
-	__atomic_store_n(&state->flush_every, flush_every[rng_below(&rng,
-		RTE_DIM(flush_every))], __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&state->size_log2, size_log2[rng_below(&rng, RTE_DIM(size_log2))],
+		rte_memory_order_release);
+	rte_atomic_store_explicit(&state->flush_every, flush_every[rng_below(&rng,
+		RTE_DIM(flush_every))], rte_memory_order_release);
 	return rte_fastmem_set_limit(SOCKET_ID_ANY,
 		limit_mb[rng_below(&rng, RTE_DIM(limit_mb))] * MIB);
 }
@@ -105,7 +105,8 @@ ops_of_others(unsigned int victim)
 
 	for (i = 0; i < FIRST_HERE + HERE_WORKERS; i++)
 		if (!is_of(i, victim))
-			ops += __atomic_load_n(&state->workers[i].n_ops, __ATOMIC_ACQUIRE);
+			ops += rte_atomic_load_explicit(&state->workers[i].n_ops,
+					rte_memory_order_acquire);
 	return ops;
 }
 
@@ -126,7 +127,8 @@ check_others_go_on(unsigned int victim, uint64_t rate, uint64_t killed)
 	unsigned int i, stuck;
 
 	for (i = 0; i < FIRST_HERE + HERE_WORKERS; i++)
-		before[i] = __atomic_load_n(&state->workers[i].n_ops, __ATOMIC_ACQUIRE);
+		before[i] = rte_atomic_load_explicit(&state->workers[i].n_ops,
+				rte_memory_order_acquire);
 	while (rate_of_others(victim, SAMPLE_MS) < rate / RATE_SHARE)
 		TEST_ASSERT(now_ms() - killed < PATIENCE_MS,
 			"the others do not reach 1/%u of %" PRIu64 " operations a second",
@@ -136,8 +138,8 @@ check_others_go_on(unsigned int victim, uint64_t rate, uint64_t killed)
 	for (;;) {
 		stuck = 0;
 		for (i = 0; i < FIRST_HERE + HERE_WORKERS; i++)
-			if (!is_of(i, victim) && before[i] == __atomic_load_n(
-					&state->workers[i].n_ops, __ATOMIC_ACQUIRE))
+			if (!is_of(i, victim) && before[i] == rte_atomic_load_explicit(
+					&state->workers[i].n_ops, rte_memory_order_acquire))
 				stuck = i + 1;
 		if (stuck == 0)
 			return TEST_SUCCESS;
@@ -177,7 +179,7 @@ take_from_hands(struct kill_worker *w, uint64_t *slot)
 			break;
 	if (i == KILL_TABLE)
 		TEST_CALL(inherit(ptr));
-	__atomic_store_n(slot, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(slot, 0, rte_memory_order_release);
 	return TEST_SUCCESS;
 }
 
@@ -362,7 +364,7 @@ stop_all(void)
 {
 	unsigned int i;
 
-	__atomic_store_n(&state->stop, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&state->stop, 1, rte_memory_order_release);
 	for (i = 0; i < SECONDARIES; i++) {
 		TEST_ASSERT_EQUAL(ASK(&secondaries[i], kill_end), TEST_SUCCESS);
 		TEST_CALL(process_stop(&secondaries[i]));
@@ -437,7 +439,7 @@ kill_down(void)
 static void
 kill_rescue(void)
 {
-	__atomic_store_n(&state->stop, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&state->stop, 1, rte_memory_order_release);
 	processes_rescue();
 	if (!kill_workers_end(10)) {
 		fprintf(stderr, "threads of the primary hang: the tests end here\n");

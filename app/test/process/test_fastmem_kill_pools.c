@@ -57,16 +57,16 @@ struct pool_worker {
 	uint32_t wrong; /* contents that had changed, errors that cannot be */
 	uint32_t in_call[POOLS]; /* objects of the call under way */
 	uint64_t table[POOLS][TABLE]; /* addresses; KILL_UNFILLED as in test_kill.h */
-} __attribute__((aligned(128)));
+} __rte_aligned(128);
 
 struct pools_state {
 	uint32_t stop[SECONDARIES + 1]; /* by process. Atomic */
 	struct pool_worker workers[WORKERS];
-	uint8_t readers[1024] __attribute__((aligned(64))); /* an RCU variable, of none */
+	uint8_t readers[1024] __rte_aligned(64); /* an RCU variable, of none */
 };
 
-#define SET(word, value) __atomic_store_n(&(word), value, __ATOMIC_RELEASE)
-#define GET(word) __atomic_load_n(&(word), __ATOMIC_ACQUIRE)
+#define SET(word, value) rte_atomic_store_explicit(&(word), value, rte_memory_order_release)
+#define GET(word) rte_atomic_load_explicit(&(word), rte_memory_order_acquire)
 
 static struct pools_state *
 state_get(void)

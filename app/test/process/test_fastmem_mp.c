@@ -41,7 +41,7 @@ rte_mp_request_sync(struct rte_mp_msg *req, struct rte_mp_reply *reply, const st
 	request_t request = (request_t)(uintptr_t)dlsym(RTLD_NEXT, "rte_mp_request_sync");
 
 	if (strcmp(req->name, ASK_NAME) == 0)
-		__atomic_fetch_add(&n_asked, 1, __ATOMIC_RELAXED);
+		rte_atomic_fetch_add_explicit(&n_asked, 1, rte_memory_order_relaxed);
 	if (strcmp(req->name, ASK_NAME) == 0 && asks_in_vain) {
 		rte_log(RTE_LOG_ERR, RTE_LOGTYPE_USER1, "no answer\n");
 		rte_errno = ETIMEDOUT;
@@ -101,7 +101,7 @@ static int64_t
 call_asked(const uint64_t *args)
 {
 	RTE_SET_USED(args);
-	return __atomic_exchange_n(&n_asked, 0, __ATOMIC_RELAXED);
+	return rte_atomic_exchange_explicit(&n_asked, 0, rte_memory_order_relaxed);
 }
 
 static int64_t
@@ -153,7 +153,7 @@ hear(const struct rte_mp_msg *msg, const void *peer)
 	} else {
 		served = fastmem_meta_grow(bytes) == 0;
 	}
-	__atomic_store_n(&heard, served ? -1 : 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&heard, served ? -1 : 1, rte_memory_order_release);
 	return 0;
 }
 
@@ -184,7 +184,7 @@ static int64_t
 call_hear_end(const uint64_t *args)
 {
 	RTE_SET_USED(args);
-	while (__atomic_load_n(&heard, __ATOMIC_ACQUIRE) == 0)
+	while (rte_atomic_load_explicit(&heard, rte_memory_order_acquire) == 0)
 		rte_delay_us_sleep(100);
 	rte_mp_action_unregister(HEAR_NAME);
 	return heard;
@@ -213,7 +213,7 @@ interrupted(void *arg)
 		rte_delay_us_sleep(100);
 	n = fill_up(objs, OBJECTS, MIB);
 	rte_fastmem_free_bulk(objs, n);
-	__atomic_store_n(&interrupt.n_served, n, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&interrupt.n_served, n, rte_memory_order_release);
 }
 
 static int
@@ -253,7 +253,7 @@ static int64_t
 call_interrupt_end(const uint64_t *args)
 {
 	RTE_SET_USED(args);
-	while (__atomic_load_n(&interrupt.n_served, __ATOMIC_ACQUIRE) < 0)
+	while (rte_atomic_load_explicit(&interrupt.n_served, rte_memory_order_acquire) < 0)
 		rte_delay_us_sleep(100);
 	if (interrupt.handle != NULL) {
 		while (rte_intr_callback_unregister(interrupt.handle, interrupted, NULL) == -EAGAIN)
@@ -596,10 +596,10 @@ a_primary_that_ends_eal_is_asked_nothing(void)
 	int64_t ret, asked;
 
 	TEST_ASSERT(ASK(&second, call_reserve, MIB) == 0 && ASK(&second, call_asked) >= 0);
-	__atomic_store_n(ends, 1, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(ends, 1, rte_memory_order_relaxed);
 	ret = ASK(&second, call_reserve, more);
 	asked = ASK(&second, call_asked);
-	__atomic_store_n(ends, 0, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(ends, 0, rte_memory_order_relaxed);
 	TEST_ASSERT_EQUAL(ret, -ENOMEM);
 	TEST_ASSERT_EQUAL(asked, 0);
 	TEST_ASSERT_EQUAL(ASK(&second, call_reserve, more), 0);

@@ -133,8 +133,8 @@ call_map_is_hidden(const uint64_t *args)
 	const volatile uint16_t *bins = rte_fastmem_map.bins;
 
 	RTE_SET_USED(args);
-	return __atomic_load_n(&rte_fastmem_map.n_granules, __ATOMIC_ACQUIRE) == 0 &&
-		bins != NULL && bins[0] == 0;
+	return rte_atomic_load_explicit(&rte_fastmem_map.n_granules, rte_memory_order_acquire) ==
+		0 && bins != NULL && bins[0] == 0;
 }
 
 const remote_t processes_calls[] = { call_map_is_hidden, NULL };
@@ -434,13 +434,14 @@ processes_work_at_the_same_time(void)
 	}
 	TEST_ASSERT_EQUAL(HERE(call_hammer_begin, 2, WORKER_PTHREAD), 0);
 	/* Meanwhile. */
-	for (i = 0; i < 20 || __atomic_load_n(&s->n_rounds, __ATOMIC_RELAXED) < 20000; i++) {
+	for (i = 0; i < 20 || rte_atomic_load_explicit(&s->n_rounds, rte_memory_order_relaxed) <
+			20000; i++) {
 		unsigned int size = sizes[i % RTE_DIM(sizes)];
 
 		TEST_ASSERT_EQUAL(ASK(&second, call_alloc, 0, 10, size), 10);
 		TEST_ASSERT_EQUAL(HERE(call_free, 0, 10), 0);
 	}
-	__atomic_store_n(&s->stop, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&s->stop, 1, rte_memory_order_release);
 	TEST_ASSERT_EQUAL(HERE(call_hammer_end, 0), 0);
 	for (i = 0; i < AT_ONCE; i++) {
 		TEST_ASSERT_EQUAL(ASK(&others[i], call_hammer_end), 0);

@@ -207,9 +207,10 @@ run_steps(bool of_pool, uint64_t op, uint64_t step)
 		return -EIO;
 	do {
 		/* Pairs with the store in steps_run(). */
-		stepped = __atomic_load_n(&state->stepped, __ATOMIC_RELAXED);
+		stepped = rte_atomic_load_explicit(&state->stepped, rte_memory_order_relaxed);
 	} while (!process_wait_readable(nursery.fd, PROCESS_PATIENCE_MS) &&
-			__atomic_load_n(&state->stepped, __ATOMIC_RELAXED) != stepped);
+			rte_atomic_load_explicit(&state->stepped, rte_memory_order_relaxed) !=
+			stepped);
 	return process_receive(&nursery);
 }
 

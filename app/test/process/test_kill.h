@@ -47,7 +47,7 @@ struct kill_worker {
 	/* Objects of the call under way: that it allocates, that it frees. */
 	uint32_t allocating, freeing;
 	uint64_t table[KILL_TABLE];
-} __attribute__((aligned(128)));
+} __rte_aligned(128);
 
 struct kill_state {
 	uint32_t stop;

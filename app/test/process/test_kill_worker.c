@@ -33,8 +33,8 @@ kill_state_get(void)
 	return state;
 }
 
-#define SET(word, value) __atomic_store_n(&(word), value, __ATOMIC_RELEASE)
-#define GET(word) __atomic_load_n(&(word), __ATOMIC_ACQUIRE)
+#define SET(word, value) rte_atomic_store_explicit(&(word), value, rte_memory_order_release)
+#define GET(word) rte_atomic_load_explicit(&(word), rte_memory_order_acquire)
 
 struct hands {
 	struct kill_state *state;
@@ -215,8 +215,9 @@ do_put(struct hands *h)
 	if (GET(*slot) != 0 || find_places(h, true, &place, 1) == 0)
 		return;
 	word = h->me->table[place];
-	if (!__atomic_compare_exchange_n(slot, &none, word | h->number << KILL_HANDS_SHIFT,
-			false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+	if (!rte_atomic_compare_exchange_strong_explicit(slot, &none,
+			word | h->number << KILL_HANDS_SHIFT, rte_memory_order_acq_rel,
+			rte_memory_order_relaxed))
 		return;
 	SET(h->me->table[place], 0);
 	SET(*slot, word);
@@ -231,8 +232,9 @@ do_take(struct hands *h)
 
 	if (word == 0 || KILL_HANDS(word) != 0 || find_places(h, false, &place, 1) == 0)
 		return;
-	if (!__atomic_compare_exchange_n(slot, &word, word | h->number << KILL_HANDS_SHIFT,
-			false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+	if (!rte_atomic_compare_exchange_strong_explicit(slot, &word,
+			word | h->number << KILL_HANDS_SHIFT, rte_memory_order_acq_rel,
+			rte_memory_order_relaxed))
 		return;
 	SET(h->me->table[place], word);
 	SET(*slot, 0);

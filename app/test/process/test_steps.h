@@ -51,7 +51,7 @@ struct steps_state {
 	uint64_t stepped; /* instructions so far: written while the child is stepped */
 	void *held[STEPS_HELD];
 	void *in_call[STEPS_IN_CALL]; /* those */
-	uint8_t readers[1024] __attribute__((aligned(64))); /* an RCU variable */
+	uint8_t readers[1024] __rte_aligned(64); /* an RCU variable */
 	uint64_t external[STEPS_POOL_MAX][8]; /* objects of an external pool */
 };
 

@@ -463,7 +463,7 @@ steps_run(const uint64_t *args)
 		if (!stopped(pid, SIGTRAP, &status))
 			break;
 		/* Pairs with the load in run_steps(). */
-		__atomic_store_n(&s->stepped, i + 1, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&s->stepped, i + 1, rte_memory_order_relaxed);
 	}
 	if (i < n && !(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP)) {
 		fprintf(stderr, "%s: status %#x after %" PRIu64 " instructions\n", op->name,

@@ -189,7 +189,7 @@ stock(const struct fastmem_bin *bin)
 	struct fastmem_ctl *ctl = fastmem_ctl();
 	uint32_t n_lcores = rte_lcore_count(), n_tcaches, n_magazines;
 
-	n_tcaches = __atomic_load_n(&ctl->n_tcaches, __ATOMIC_RELAXED);
+	n_tcaches = rte_atomic_load_explicit(&ctl->n_tcaches, rte_memory_order_relaxed);
 	n_tcaches = n_lcores > n_tcaches ? n_lcores - n_tcaches : 1;
 	n_magazines = FASTMEM_MAGAZINES_PER_BLOCK + n_lcores * LCORE_MAGAZINES;
 	if (fastmem_meta_grow(n_tcaches * fastmem_tcache_bytes(ctl) +
@@ -268,7 +268,7 @@ static void
 drop_magazines(struct fastmem_ctl *ctl, struct fastmem_bin *bin)
 {
 	/* Pairs with the release in magazine_add_block(). */
-	uint32_t id, n = __atomic_load_n(&ctl->meta.n_magazines, __ATOMIC_ACQUIRE);
+	uint32_t id, n = rte_atomic_load_explicit(&ctl->meta.n_magazines, rte_memory_order_acquire);
 
 	for (id = 1; id <= n; id++) {
 		struct fastmem_magazine *m = fastmem_magazine_of_bin(id, bin);
@@ -310,8 +310,10 @@ pool_end(struct fastmem_ctl *ctl, struct fastmem_pool *pool, bool functions)
 	fastmem_mutex_unlock(&pool->grow);
 	/* Of a number that no process has had, there is nothing, nor memory to write to. */
 	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
-		if (__atomic_load_n(&ctl->peers[i].state, __ATOMIC_RELAXED) != FASTMEM_PEER_NONE)
-			__atomic_store_n(&fastmem_held(ctl, i)[pool->bin], 0, __ATOMIC_RELAXED);
+		if (rte_atomic_load_explicit(&ctl->peers[i].state, rte_memory_order_relaxed) !=
+				FASTMEM_PEER_NONE)
+			rte_atomic_store_explicit(&fastmem_held(ctl, i)[pool->bin], 0,
+					rte_memory_order_relaxed);
 	fastmem_bin_clear(bin);
 }
 
@@ -325,7 +327,7 @@ fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer)
 	for (i = 0; i < RTE_FASTMEM_MAX_POOLS; i++) {
 		struct fastmem_pool *pool = &ctl->pools[i];
 
-		__atomic_store_n(&pool->looking[peer], 0, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&pool->looking[peer], 0, rte_memory_order_relaxed);
 		if (pool->maker != peer || (pool->state != FASTMEM_POOL_MAKING &&
 				pool->state != FASTMEM_POOL_FREEING))
 			continue;
@@ -563,7 +565,8 @@ rte_fastmem_pool_add(struct rte_fastmem_pool *user, void *const *objs, unsigned 
 	} else if (n > 0) {
 		/* In this order, if killed: more than there are is what nobody has got. */
 		memcpy(bin->store + bin->n_stored, objs, n * sizeof(objs[0]));
-		__atomic_store_n(&bin->n_slots, bin->n_slots + n, __ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&bin->n_slots, bin->n_slots + n,
+				rte_memory_order_relaxed);
 		FASTMEM_MOVE(bin->n_stored, bin->n_stored + n);
 	}
 	fastmem_mutex_unlock(&bin->lock);

@@ -61,8 +61,8 @@ queue_forget(struct queue *q)
 {
 	q->head = 0;
 	q->tail = 0;
-	__atomic_store_n(&q->n_objs, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&q->generation, 0, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&q->n_objs, 0, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&q->generation, 0, rte_memory_order_relaxed);
 }
 
 static void
@@ -81,8 +81,9 @@ queue_reset(struct queue *q)
 static bool
 is_of_pool(const struct queue *q, const struct fastmem_pool *pool)
 {
-	return __atomic_load_n(&q->generation, __ATOMIC_RELAXED) ==
-		__atomic_load_n(&pool->generation, __ATOMIC_RELAXED) && fastmem_pool_is_live(pool);
+	return rte_atomic_load_explicit(&q->generation, rte_memory_order_relaxed) ==
+		rte_atomic_load_explicit(&pool->generation, rte_memory_order_relaxed) &&
+		fastmem_pool_is_live(pool);
 }
 
 /* Make the queue of this pool if there is none. Returns 0 or -ENOMEM. */
@@ -101,7 +102,7 @@ queue_prepare(struct queue *q, const struct fastmem_pool *pool)
 	if (batches == NULL)
 		return -ENOMEM;
 	q->batches = batches;
-	__atomic_store_n(&q->generation, pool->generation, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&q->generation, pool->generation, rte_memory_order_relaxed);
 	return 0;
 }
 
@@ -134,7 +135,7 @@ put_back(struct fastmem_pool *pool, unsigned int n)
 
 	while (n-- > 0 && take_batch(q, pool, &batch)) {
 		rte_fastmem_pool_put_bulk(&pool->user, batch.objs, batch.n);
-		__atomic_fetch_sub(&q->n_objs, batch.n, __ATOMIC_RELAXED);
+		rte_atomic_fetch_sub_explicit(&q->n_objs, batch.n, rte_memory_order_relaxed);
 	}
 }
 
@@ -153,7 +154,7 @@ enqueue(struct fastmem_pool *pool, void *const *objs, unsigned int n)
 		ret = -ENOSPC;
 	if (ret == 0 && n > 0) {
 		token = rte_rcu_qsbr_start(pool->qsbr);
-		__atomic_fetch_add(&q->n_objs, n, __ATOMIC_RELAXED);
+		rte_atomic_fetch_add_explicit(&q->n_objs, n, rte_memory_order_relaxed);
 		for (done = 0; done < n; done += BATCH, q->tail++) {
 			struct batch *batch = &q->batches[q->tail & (q->size - 1)];
 
@@ -206,7 +207,8 @@ fastmem_defer_count(const struct fastmem_pool *pool)
 {
 	const struct queue *q = queue_of(pool);
 
-	return is_of_pool(q, pool) ? __atomic_load_n(&q->n_objs, __ATOMIC_RELAXED) : 0;
+	return is_of_pool(q, pool) ?
+		rte_atomic_load_explicit(&q->n_objs, rte_memory_order_relaxed) : 0;
 }
 
 static void

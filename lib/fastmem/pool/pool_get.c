@@ -25,7 +25,7 @@
 static uint32_t
 pool_slots(const struct fastmem_bin *bin)
 {
-	return __atomic_load_n(&bin->n_slots, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(&bin->n_slots, rte_memory_order_relaxed);
 }
 
 /* n objects from caches, the depot and slabs as they are. Under pool.caches. */
@@ -93,7 +93,7 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 	bool popping, fixed;
 
 	/* Pairs with the acquire in cache_limit(): the fast path has popped nothing. */
-	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&own->popping, 0, rte_memory_order_release);
 	if (ctl == NULL || !fastmem_pool_is_live(pool)) {
 		if (ctl != NULL && fastmem_checks_all())
 			fastmem_hooks()->pool_freed(pool);
@@ -107,7 +107,8 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 		 * Where the fast path has told, if its caches were taken from it just then. Pairs
 		 * with the acquire in cache_limit().
 		 */
-		__atomic_store_n(&t->caches[pool->bin].popping, 0, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&t->caches[pool->bin].popping, 0,
+				rte_memory_order_release);
 		fastmem_thread_rearm(t);
 	}
 	if (n > pool->max) {
@@ -159,7 +160,8 @@ pool_get_nothing(struct rte_fastmem_pool *user, unsigned int n)
 	struct rte_fastmem_cache *own = rte_fastmem_pool_cache(user);
 	const struct fastmem_pool *pool = fastmem_pool(user);
 
-	__atomic_store_n(&own->popping, 0, __ATOMIC_RELEASE); /* as in pool_get_slots() */
+	/* as in pool_get_slots() */
+	rte_atomic_store_explicit(&own->popping, 0, rte_memory_order_release);
 	if (fastmem_ctl_get() == NULL)
 		return -ENODEV;
 	fastmem_cache_nomem(fastmem_tcache_self(false), fastmem_pool_bin(pool), n, 0);

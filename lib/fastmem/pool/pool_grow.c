@@ -139,7 +139,7 @@ is_looked_at(const struct fastmem_pool *pool)
 
 	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
 		/* Pairs with the release in fastmem_pool_look_end(). */
-		if (__atomic_load_n(&pool->looking[i], __ATOMIC_ACQUIRE) != 0)
+		if (rte_atomic_load_explicit(&pool->looking[i], rte_memory_order_acquire) != 0)
 			return true;
 	return false;
 }
@@ -194,7 +194,8 @@ fastmem_pool_look_begin(struct fastmem_pool *pool)
 {
 	fastmem_pool_grow_lock(pool);
 	/* Read under the same lock. */
-	__atomic_fetch_add(&pool->looking[fastmem_process.peer], 1, __ATOMIC_RELAXED);
+	rte_atomic_fetch_add_explicit(&pool->looking[fastmem_process.peer], 1,
+			rte_memory_order_relaxed);
 	fastmem_mutex_unlock(&pool->grow);
 }
 
@@ -202,7 +203,8 @@ void
 fastmem_pool_look_end(struct fastmem_pool *pool)
 {
 	/* Pairs with the acquire in is_looked_at(). */
-	__atomic_fetch_sub(&pool->looking[fastmem_process.peer], 1, __ATOMIC_RELEASE);
+	rte_atomic_fetch_sub_explicit(&pool->looking[fastmem_process.peer], 1,
+			rte_memory_order_release);
 }
 
 /*
@@ -268,10 +270,10 @@ static bool
 is_same(const struct fastmem_pool *pool, uint32_t generation)
 {
 	/* Pairs with the releases in fastmem_pool_set_state() and fastmem_pool_take_place(). */
-	uint32_t state = __atomic_load_n(&pool->state, __ATOMIC_ACQUIRE);
+	uint32_t state = rte_atomic_load_explicit(&pool->state, rte_memory_order_acquire);
 
-	return __atomic_load_n(&pool->generation, __ATOMIC_RELAXED) == generation &&
-		(state == FASTMEM_POOL_LIVE || (state == FASTMEM_POOL_MAKING &&
+	return rte_atomic_load_explicit(&pool->generation, rte_memory_order_relaxed) ==
+		generation && (state == FASTMEM_POOL_LIVE || (state == FASTMEM_POOL_MAKING &&
 			pool->maker == fastmem_process.peer));
 }
 

@@ -22,7 +22,7 @@ figures(const struct fastmem_pool *pool, struct fastmem_bin_figures *out)
 static uint32_t
 slots(const struct fastmem_pool *pool)
 {
-	return __atomic_load_n(&fastmem_pool_bin(pool)->n_slots, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(&fastmem_pool_bin(pool)->n_slots, rte_memory_order_relaxed);
 }
 
 uint32_t
@@ -61,9 +61,9 @@ static uint64_t
 metadata_bytes(const struct fastmem_ctl *ctl, const struct fastmem_pool *pool,
 		const struct fastmem_bin *bin, uint64_t n_granules)
 {
-	uint32_t n_tcaches = __atomic_load_n(&ctl->n_tcaches, __ATOMIC_RELAXED);
+	uint32_t n_tcaches = rte_atomic_load_explicit(&ctl->n_tcaches, rte_memory_order_relaxed);
 	/* Pairs with the release in magazine_add_block(). */
-	uint32_t id, n = __atomic_load_n(&ctl->meta.n_magazines, __ATOMIC_ACQUIRE);
+	uint32_t id, n = rte_atomic_load_explicit(&ctl->meta.n_magazines, rte_memory_order_acquire);
 	const struct fastmem_tcache *t;
 	uint64_t bytes = sizeof(*pool) + sizeof(*bin) + 2 * sizeof(struct fastmem_depot);
 
@@ -160,7 +160,8 @@ rte_fastmem_pool_walk(void (*cb)(struct rte_fastmem_pool *pool, void *arg), void
 
 	for (i = 0; ctl != NULL && i < RTE_FASTMEM_MAX_POOLS; i++) {
 		/* Pairs with the release in fastmem_pool_set_state(). */
-		if (__atomic_load_n(&ctl->pools[i].state, __ATOMIC_ACQUIRE) != FASTMEM_POOL_LIVE)
+		if (rte_atomic_load_explicit(&ctl->pools[i].state, rte_memory_order_acquire) !=
+				FASTMEM_POOL_LIVE)
 			continue;
 		FASTMEM_HOOK(calls);
 		cb(&ctl->pools[i].user, arg);

@@ -75,8 +75,8 @@ fastmem_pool_take_place(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_p
 		strlcpy(best->name, p->name, sizeof(best->name));
 		best->maker = fastmem_process.peer;
 		/* Atomic: a late request may compare. */
-		__atomic_store_n(&best->generation, RTE_MAX(best->generation + 1, 1u),
-			__ATOMIC_RELAXED);
+		rte_atomic_store_explicit(&best->generation, RTE_MAX(best->generation + 1, 1u),
+			rte_memory_order_relaxed);
 		FASTMEM_MOVE(best->state, FASTMEM_POOL_MAKING);
 	}
 	return best;
@@ -94,5 +94,5 @@ fastmem_pool_set_state(struct fastmem_ctl *ctl, struct fastmem_pool *pool,
 uint32_t
 fastmem_pool_generation(const struct fastmem_pool *pool)
 {
-	return __atomic_load_n(&pool->generation, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(&pool->generation, rte_memory_order_relaxed);
 }

@@ -105,9 +105,9 @@ static uint32_t
 cache_limit(const struct rte_fastmem_cache *c, bool *popping)
 {
 	/* Pairs with the release in rte_fastmem_pool_popped(): if it is 0, top is as popped. */
-	uint32_t to = __atomic_load_n(&c->popping, __ATOMIC_ACQUIRE);
+	uint32_t to = rte_atomic_load_explicit(&c->popping, rte_memory_order_acquire);
 	/* Pairs with the release in RTE_FASTMEM_SET_TOP(). */
-	void **top = __atomic_load_n(&c->top, __ATOMIC_ACQUIRE);
+	void **top = rte_atomic_load_explicit(&c->top, rte_memory_order_acquire);
 	uint32_t n = top - fastmem_cache_objs(c);
 	uint32_t about = ((uint32_t)(uintptr_t)top - (to & ~1u)) / sizeof(*top);
 

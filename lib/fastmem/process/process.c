@@ -52,14 +52,14 @@ fastmem_peers_create(struct fastmem_ctl *ctl)
 static int64_t
 get(const int64_t *figure)
 {
-	return __atomic_load_n(figure, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(figure, rte_memory_order_relaxed);
 }
 
 static bool
 is_of(const struct fastmem_tcache *t, unsigned int peer)
 {
 	/* Pairs with whoever made it the owner. */
-	return __atomic_load_n(&t->owner, __ATOMIC_ACQUIRE) >> 32 == peer + 1;
+	return rte_atomic_load_explicit(&t->owner, rte_memory_order_acquire) >> 32 == peer + 1;
 }
 
 /* Empty all magazines of an owner that is no more. Returns the bytes of their objects. */
@@ -68,7 +68,7 @@ magazines_take_back(struct fastmem_ctl *ctl, uint32_t owner)
 {
 	uint64_t bytes = 0;
 	/* Pairs with the release in magazine_add_block(). */
-	uint32_t id, n = __atomic_load_n(&ctl->meta.n_magazines, __ATOMIC_ACQUIRE);
+	uint32_t id, n = rte_atomic_load_explicit(&ctl->meta.n_magazines, rte_memory_order_acquire);
 
 	for (id = 1; id <= n; id++) {
 		struct fastmem_magazine *m = fastmem_magazine_by_id(id);

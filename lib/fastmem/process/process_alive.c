@@ -122,7 +122,8 @@ remember_file(int fd)
 static int
 peers_fd(void)
 {
-	int fd = __atomic_load_n(&fastmem_process.peers_fd, __ATOMIC_RELAXED), again;
+	int fd = rte_atomic_load_explicit(&fastmem_process.peers_fd, rte_memory_order_relaxed),
+			again;
 	char path[PATH_MAX];
 
 	if (is_peers_file(fd))
@@ -133,8 +134,8 @@ peers_fd(void)
 		return -1;
 	/* Another thread may have done the same. */
 	if (!is_peers_file(again) ||
-			!__atomic_compare_exchange_n(&fastmem_process.peers_fd, &fd, again, false,
-				__ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+			!rte_atomic_compare_exchange_strong_explicit(&fastmem_process.peers_fd, &fd,
+			again, rte_memory_order_relaxed, rte_memory_order_relaxed)) {
 		close(again);
 		return is_peers_file(fd) ? fd : -1;
 	}
@@ -364,7 +365,7 @@ fastmem_alive_others(void)
 		return true;
 	for (i = 0; i < FASTMEM_MAX_PEERS; i++)
 		/* Pairs with the release when it joined. */
-		if (__atomic_load_n(&ctl->peers[i].state, __ATOMIC_ACQUIRE) ==
+		if (rte_atomic_load_explicit(&ctl->peers[i].state, rte_memory_order_acquire) ==
 				FASTMEM_PEER_ATTACHED && i != self && fastmem_alive_has_pid(&ctl->peers[i]))
 			return true;
 	return false;

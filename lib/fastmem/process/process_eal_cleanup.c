@@ -55,7 +55,7 @@ pools_put_in_place(const struct fastmem_ctl *ctl)
 		FASTMEM_LOG(DEBUG, "the place of pools is taken: %s", strerror(errno));
 }
 
-__attribute__((weak))
+__rte_weak_symbol
 int
 rte_eal_cleanup(void)
 {

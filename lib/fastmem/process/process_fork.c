@@ -78,7 +78,8 @@ fastmem_fork_begin(void)
 	succession = page != MAP_FAILED ? page : NULL;
 	/* Pairs with the exchange in claim(). */
 	if (succession != NULL)
-		__atomic_store_n(&succession->name, name_of(&holder), __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&succession->name, name_of(&holder),
+				rte_memory_order_release);
 }
 
 /* This process ends fastmem, and no child may take over. Under life_lock. */
@@ -91,8 +92,8 @@ fastmem_fork_end(void)
 		return;
 	/* Pairs with the exchange in claim(). A child that ends has nothing to say here. */
 	if (holder.pid == (uint32_t)getpid())
-		__atomic_compare_exchange_n(&succession->name, &self, 0, false, __ATOMIC_RELEASE,
-			__ATOMIC_RELAXED);
+		rte_atomic_compare_exchange_strong_explicit(&succession->name, &self, 0,
+			rte_memory_order_release, rte_memory_order_relaxed);
 	munmap(succession, sizeof(*succession));
 	succession = NULL;
 }
@@ -130,8 +131,8 @@ claim(void)
 	 * Acquire: what the one before has written. Pairs with the releases in this file; one that
 	 * has ended fastmem wrote 0.
 	 */
-	if (!__atomic_compare_exchange_n(&succession->name, &before, name_of(&self), false,
-			__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	if (!rte_atomic_compare_exchange_strong_explicit(&succession->name, &before, name_of(&self),
+			rte_memory_order_acquire, rte_memory_order_relaxed))
 		return -ENODEV;
 	return 0;
 }
@@ -202,7 +203,7 @@ fastmem_fork_succeed(void)
 
 	if (ret == 0 && fastmem_is_primary() && !memory_is_here(fastmem_ctl())) {
 		/* For good. Pairs with the exchange in claim(). */
-		__atomic_store_n(&succession->name, 0, __ATOMIC_RELEASE);
+		rte_atomic_store_explicit(&succession->name, 0, rte_memory_order_release);
 		is_told(-ENODEV);
 		FASTMEM_LOG(ERR, "process %d was forked from %u, which has taken memory from EAL since "
 			"then, and ended: that is not mapped here, and calls fail with ENODEV. Fork "
@@ -237,7 +238,7 @@ fastmem_fork_settle(int ret)
 		return;
 	}
 	/* Pairs with the exchange in claim(). */
-	__atomic_store_n(&succession->name, name_of(&holder), __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&succession->name, name_of(&holder), rte_memory_order_release);
 	if (!is_told(ret))
 		FASTMEM_LOG(ERR, "process %d cannot go on where its parent %u has ended: %s. Calls "
 			"here fail with ENODEV, and try again. Call fastmem before the process "

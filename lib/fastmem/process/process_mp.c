@@ -128,7 +128,7 @@ reply(const struct fastmem_ask *ask, int64_t value, const char *peer)
 unsigned int
 fastmem_mp_pending(void)
 {
-	return __atomic_load_n(&n_bundles, __ATOMIC_RELAXED);
+	return rte_atomic_load_explicit(&n_bundles, rte_memory_order_relaxed);
 }
 
 /* In EAL's interrupt thread. */
@@ -141,25 +141,25 @@ serve_bundle(void *arg)
 	reply(&bundle->ask, ctl != NULL ? serve_once(ctl, &bundle->ask) : -ENODEV, bundle->peer);
 	free(bundle);
 	/* Pairs with the load in await_bundles(). */
-	__atomic_fetch_sub(&n_bundles, 1, __ATOMIC_RELEASE);
+	rte_atomic_fetch_sub_explicit(&n_bundles, 1, rte_memory_order_release);
 }
 
 static inline uint32_t
 callback_begin(void)
 {
-	return __atomic_fetch_add(&n_callbacks, 1, __ATOMIC_RELAXED);
+	return rte_atomic_fetch_add_explicit(&n_callbacks, 1, rte_memory_order_relaxed);
 }
 
 static inline void
 callback_end(const uint32_t *count __rte_unused)
 {
 	/* Pairs with the acquire in fastmem_mp_await_callbacks(). */
-	__atomic_fetch_sub(&n_callbacks, 1, __ATOMIC_RELEASE);
+	rte_atomic_fetch_sub_explicit(&n_callbacks, 1, rte_memory_order_release);
 }
 
 /* To the end of the function. */
 #define COUNTED_CALLBACK \
-	__attribute__((cleanup(callback_end), unused)) const uint32_t count = callback_begin()
+	__rte_cleanup(callback_end) __rte_unused const uint32_t count = callback_begin()
 
 /* In EAL's thread that receives messages, which EAL's end cancels. */
 static int
@@ -185,11 +185,12 @@ handle_ask(const struct rte_mp_msg *msg, const void *peer)
 	 * Sequentially consistent, with fastmem_mp_refuse(): either this sees that it is refused,
 	 * or that sees the bundle, and waits for it.
 	 */
-	__atomic_fetch_add(&n_bundles, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&refusing, __ATOMIC_SEQ_CST) == 0)
+	rte_atomic_fetch_add_explicit(&n_bundles, 1, rte_memory_order_seq_cst);
+	if (rte_atomic_load_explicit(&refusing, rte_memory_order_seq_cst) == 0)
 		ret = rte_eal_alarm_set(1, serve_bundle, bundle) == 0 ? 0 : -ENOMEM;
 	if (ret != 0) {
-		__atomic_fetch_sub(&n_bundles, 1, __ATOMIC_RELEASE); /* pairs with await_bundles() */
+		/* pairs with await_bundles() */
+		rte_atomic_fetch_sub_explicit(&n_bundles, 1, rte_memory_order_release);
 		reply(&ask, ret, peer);
 		free(bundle);
 	}
@@ -251,7 +252,8 @@ fastmem_mp_ask(struct fastmem_ask *ask)
 
 	/* Number 0 is always the primary's. EAL would write two lines for each call in vain. */
 	if (!fastmem_may_call_eal() || fastmem_process.is_fork || !fastmem_peer_alive(0) ||
-			__atomic_load_n(&fastmem_ctl()->serves_nobody, __ATOMIC_RELAXED) != 0)
+			rte_atomic_load_explicit(&fastmem_ctl()->serves_nobody,
+			rte_memory_order_relaxed) != 0)
 		return -ENOMEM;
 	fastmem_local_lock(&ask_lock, FASTMEM_LOCK_ASK);
 	fastmem_growth_held++; /* EAL writes to the log, whose stream may allocate */
@@ -288,7 +290,8 @@ fastmem_close_here(struct fastmem_ctl *ctl)
 	FASTMEM_HOOK(close);
 	fastmem_threads_forget();
 	/* Pairs with the acquire in all_closed(). */
-	__atomic_store_n(&ctl->peers[fastmem_process.peer].closed, 1, __ATOMIC_RELEASE);
+	rte_atomic_store_explicit(&ctl->peers[fastmem_process.peer].closed, 1,
+			rte_memory_order_release);
 }
 
 static int
@@ -314,10 +317,10 @@ all_closed(struct fastmem_ctl *ctl)
 		 * with the release in fastmem_close_here().
 		 */
 		if (i != fastmem_process.peer &&
-				__atomic_load_n(&peer->state, __ATOMIC_ACQUIRE) ==
+				rte_atomic_load_explicit(&peer->state, rte_memory_order_acquire) ==
 					FASTMEM_PEER_ATTACHED &&
-				__atomic_load_n(&peer->closed, __ATOMIC_ACQUIRE) == 0 &&
-				fastmem_peer_alive(i))
+				rte_atomic_load_explicit(&peer->closed, rte_memory_order_acquire) ==
+				0 && fastmem_peer_alive(i))
 			return false;
 	}
 	return true;
@@ -356,7 +359,7 @@ fastmem_mp_start(void)
 
 	memset(answers, 0, sizeof(answers)); /* numbers begin anew */
 	/* Relaxed: EAL calls nothing of this before it is registered below. */
-	__atomic_store_n(&refusing, 0, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&refusing, 0, rte_memory_order_relaxed);
 	if (fastmem_process.is_fork)
 		return 0;
 	FASTMEM_HOOK(enter_eal);
@@ -376,7 +379,7 @@ await_bundles(void)
 	if (rte_thread_is_intr())
 		return;
 	/* Sequentially consistent: see handle_ask(). Pairs with the release in serve_bundle(). */
-	while (__atomic_load_n(&n_bundles, __ATOMIC_SEQ_CST) != 0)
+	while (rte_atomic_load_explicit(&n_bundles, rte_memory_order_seq_cst) != 0)
 		rte_delay_us_sleep(100);
 	/* The last one may still be on its way back into EAL, which waits for that here. */
 	rte_eal_alarm_cancel(serve_bundle, (void *)-1);
@@ -387,7 +390,7 @@ void
 fastmem_mp_await_callbacks(void)
 {
 	/* Pairs with the release in callback_end(). */
-	while (__atomic_load_n(&n_callbacks, __ATOMIC_ACQUIRE) != 0)
+	while (rte_atomic_load_explicit(&n_callbacks, rte_memory_order_acquire) != 0)
 		rte_delay_us_sleep(100);
 }
 
@@ -397,9 +400,9 @@ fastmem_mp_refuse(void)
 {
 	if (fastmem_process.is_fork || rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return;
-	__atomic_store_n(&refusing, 1, __ATOMIC_SEQ_CST); /* see handle_ask() */
+	rte_atomic_store_explicit(&refusing, 1, rte_memory_order_seq_cst); /* see handle_ask() */
 	/* Relaxed: whoever does not see it yet asks in vain. */
-	__atomic_store_n(&fastmem_ctl()->serves_nobody, 1, __ATOMIC_RELAXED);
+	rte_atomic_store_explicit(&fastmem_ctl()->serves_nobody, 1, rte_memory_order_relaxed);
 	await_bundles();
 }
 
@@ -412,7 +415,7 @@ fastmem_mp_stop(void)
 		return;
 	/* EAL may be about to call what is registered no more: see handle_ask(). */
 	if (primary)
-		__atomic_store_n(&refusing, 1, __ATOMIC_SEQ_CST);
+		rte_atomic_store_explicit(&refusing, 1, rte_memory_order_seq_cst);
 	FASTMEM_HOOK(enter_eal);
 	rte_mp_action_unregister(primary ? ASK_NAME : CLOSE_NAME);
 	FASTMEM_HOOK(leave_eal);

@@ -35,9 +35,7 @@ fastmem_unload_watch(void)
 		watching = atexit(note_exit) == 0;
 }
 
-__attribute__((destructor))
-static void
-unload(void)
+RTE_FINI(unload)
 {
 	if (!watching || exiting)
 		return;

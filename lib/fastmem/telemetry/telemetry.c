@@ -72,7 +72,7 @@ add_socket(struct rte_tel_data *d, const struct fastmem_arena *arena)
 {
 	struct fastmem_socket_figures figures;
 	struct rte_tel_data *socket = rte_tel_data_alloc();
-	uint64_t limit = __atomic_load_n(&arena->limit, __ATOMIC_RELAXED);
+	uint64_t limit = rte_atomic_load_explicit(&arena->limit, rte_memory_order_relaxed);
 	char name[32];
 
 	if (socket == NULL)
@@ -82,9 +82,12 @@ add_socket(struct rte_tel_data *d, const struct fastmem_arena *arena)
 	fastmem_socket_read(arena->socket_id, &figures);
 	add(socket, "bytes_backing", fastmem_arena_bytes(arena));
 	add(socket, "bytes_used", figures.used_bytes);
-	add(socket, "n_chunks", __atomic_load_n(&arena->n_chunks, __ATOMIC_RELAXED));
-	add(socket, "n_growths", __atomic_load_n(&arena->n_growths, __ATOMIC_RELAXED));
-	add(socket, "n_shrinks", __atomic_load_n(&arena->n_shrinks, __ATOMIC_RELAXED));
+	add(socket, "n_chunks", rte_atomic_load_explicit(&arena->n_chunks,
+			rte_memory_order_relaxed));
+	add(socket, "n_growths", rte_atomic_load_explicit(&arena->n_growths,
+			rte_memory_order_relaxed));
+	add(socket, "n_shrinks", rte_atomic_load_explicit(&arena->n_shrinks,
+			rte_memory_order_relaxed));
 	if (limit != SIZE_MAX)
 		add(socket, "bytes_limit", limit);
 	add_container(d, name, socket);
@@ -149,7 +152,7 @@ add_cached(struct rte_tel_data *d, size_t size, unsigned int bin)
 		if (bin != 0 ? i != bin : i >= ctl->first_pool_bin || ctl->bins[i].slot_size != size)
 			continue;
 		/* Pairs with the release in fastmem_bin_make_depots(). */
-		full = __atomic_load_n(&ctl->bins[i].full, __ATOMIC_ACQUIRE);
+		full = rte_atomic_load_explicit(&ctl->bins[i].full, rte_memory_order_acquire);
 		in_depots += full != NULL ? fastmem_depot_objects(full) : 0;
 		FASTMEM_FOREACH_TCACHE(t, ctl)
 			in_caches += fastmem_cache_objects(t, i);
@@ -279,7 +282,7 @@ answer_thread(const char *params, struct rte_tel_data *d)
 		return refuse(d, "'%s' is no id of a thread: see /fastmem/threads",
 			params != NULL ? params : "");
 	FASTMEM_FOREACH_TCACHE(t, ctl) {
-		owner = __atomic_load_n(&t->owner, __ATOMIC_RELAXED);
+		owner = rte_atomic_load_explicit(&t->owner, rte_memory_order_relaxed);
 		if ((uint32_t)owner == tid)
 			break;
 	}

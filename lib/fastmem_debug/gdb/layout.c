@@ -252,7 +252,7 @@ static const struct fastmem_layout_entry entries[] = {
 	FIELD(debug, quarantined),
 };
 
-const struct fastmem_layout fastmem_layout __attribute__((section(".fastmem_layout"))) = {
+const struct fastmem_layout fastmem_layout __rte_section(".fastmem_layout") = {
 	.magic = "fastmem layout",
 	.entry_size = sizeof(entries[0]),
 	.n_tables = FASTMEM_LAYOUT_TABLES,
