@@ -14,15 +14,17 @@ usage() {
 	  two    two nodes with two CPUs and huge pages each
 	  four   node 0 with two CPUs; node 1, whose CPU is offline, so that EAL takes it for no socket and
 	         their numbers have a gap; node 2 with one CPU; node 3 with one, and no huge pages
-	Both unless one is named. On each run the suites that name a socket, with the main lcore on the
-	first socket and on the last; with --socket-mem, --socket-limit, and on ordinary pages; and
-	programs on the rte_malloc that is replaced. What a real machine's memory costs from another
-	socket, they do not show.
+	  big    one node with two CPUs, and huge pages of 1 GiB
+	All unless one is named. On two and four run the suites that name a socket, with the main lcore on
+	the first socket and on the last; with --socket-mem, --socket-limit, and on ordinary pages; and
+	programs on the rte_malloc that is replaced. On big run those in which memory comes and goes. What
+	a real machine's memory costs from another socket, they do not show.
 
 	Where QEMU or its kernel cannot be had, says so, and exits with status 77.
 
 	Environment: KERNEL (a bzImage; default: that of Debian's linux-image-cloud-amd64), SUITES
-	(instead of all), ACCEL (kvm, where that works; default: QEMU translates), PATIENCE (seconds
+	(instead of all), RUNS (of functional, main_on_last, socket_limit, socket_mem, physical_addresses,
+	no_huge and rte_malloc, instead of all), ACCEL (kvm, where that works; default: QEMU translates), PATIENCE (seconds
 	that a machine may take: 1800), BUILD ($BUILD). What a machine has printed is kept in
 	BUILD/numa/MACHINE.log.
 	END
@@ -35,11 +37,11 @@ case "${1:-}" in
 -*) usage >&2; exit 2 ;;
 esac
 machines=("$@")
-[ $# -gt 0 ] || machines=(two four)
+[ $# -gt 0 ] || machines=(two four big)
 for machine in "${machines[@]}"; do
 	case "$machine" in
-	two|four) ;;
-	*) die "no machine '$machine': two, four" ;;
+	two|four|big) ;;
+	*) die "no machine '$machine': two, four, big" ;;
 	esac
 done
 
@@ -113,33 +115,69 @@ make_root() {
 	done
 }
 
-# Options of QEMU: nodes CPUS..., for each node.
+# Options of QEMU: nodes GIB CPUS..., with so much memory, for each node.
 nodes() {
-	local cpus i=0
+	local gib=$1 cpus i=0
 
+	shift
 	for cpus in "$@"; do
-		echo "-object memory-backend-ram,id=m$i,size=1G"
+		echo "-object memory-backend-ram,id=m$i,size=${gib}G"
 		echo "-numa node,nodeid=$i,cpus=$cpus,memdev=m$i"
 		i=$((i + 1))
 	done
-	echo "-m ${i}G -smp $((${cpus#*-} + 1))"
+	echo "-m $((i * gib))G -smp $((${cpus#*-} + 1))"
 }
 
-two_nodes() { nodes 0-1 2-3; }
-four_nodes() { nodes 0-1 2 3 4; }
+two_nodes() { nodes 1 0-1 2-3; }
+four_nodes() { nodes 1 0-1 2 3 4; }
+# Of 1 GiB, pages are there from the beginning, or never.
+big_nodes() { nodes 6 0-1; }
+big_boot='hugepagesz=1G hugepages=4'
+two_boot=
+four_boot=
+two_page=2
+four_page=2
+big_page=1024
+big_pages=4
 two_pages='300 300'
 four_pages='300 300 300 0'
 two_offline=
 # Linux numbers nodes that never had a CPU last.
 four_offline=2
+big_offline=
 two_lcores='0-3 --main-lcore'
 four_lcores='0,1,3,4 --main-lcore'
+big_lcores='0-1 --main-lcore'
 two_last=3
 four_last=4
+big_last=1
+
+# What runs there: test NAME MAIN_LCORE EAL_OPTION... -- SUITE...
+two_runs() {
+	cat <<-END
+	test functional 0 --socket-limit=512,512,512,512 -- $suites
+	test main_on_last $2 --socket-limit=512,512,512,512 -- numa sockets limits bulk stats idle
+	test socket_limit 0 --socket-limit=48,48,48,48 -- numa sockets limits bulk stats
+	test socket_mem 0 --socket-mem=$3 -- numa sockets limits growth
+	test physical_addresses 0 --iova-mode=pa --socket-limit=512,512,512,512 -- numa mempool
+	test no_huge 0 --no-huge -m 512 -- numa sockets limits memory bulk stats
+	run rte_malloc env LD_PRELOAD=/bin/librte_fastmem_malloc.so LD_LIBRARY_PATH=/bin \
+		RTE_FASTMEM_MALLOC_RESERVE=12M test-preload --no-pci --iova-mode=va -l $1 0 \
+		--socket-limit=160,160,160,160 -- suites
+	END
+}
+four_runs() { two_runs "$@"; }
+big_runs() {
+	cat <<-END
+	test functional 0 -- ${SUITES:-big_pages memory limits growth zones pool_growth mempool_memory}
+	test physical_addresses 0 --iova-mode=pa -- big_pages zones iova
+	END
+}
 
 # What the machine does: its init.
 init_of() {
-	local pages=${1}_pages offline=${1}_offline lcores=${1}_lcores last=${1}_last
+	local pages=${1}_pages offline=${1}_offline lcores=${1}_lcores last=${1}_last page=${1}_page
+	local huge=hugepages/hugepages-$((${!page} * 1024))kB
 
 	cat <<-END
 	#!/bin/busybox sh
@@ -151,7 +189,7 @@ init_of() {
 	mkdir -p /dev/hugepages /dev/shm
 	mount -t tmpfs tmp /tmp
 	mount -t tmpfs run /run
-	mount -t hugetlbfs -o pagesize=2M none /dev/hugepages
+	mount -t hugetlbfs -o pagesize=${!page}M none /dev/hugepages
 	ip link set lo up
 	cd /tmp
 	for cpu in ${!offline}; do
@@ -160,12 +198,16 @@ init_of() {
 	node=0
 	for pages in ${!pages}; do
 		nodes=/sys/devices/system/node/node\$node
-		echo \$pages >\$nodes/hugepages/hugepages-2048kB/nr_hugepages
-		echo "node \$node: CPUs \$(cat \$nodes/cpulist), huge pages \$(cat \
-			\$nodes/hugepages/hugepages-2048kB/free_hugepages)"
+		echo \$pages >\$nodes/$huge/nr_hugepages
+		echo "node \$node: CPUs \$(cat \$nodes/cpulist), huge pages of ${!page} MiB \$(cat \
+			\$nodes/$huge/free_hugepages)"
 		node=\$((node + 1))
 	done
 	run() {
+		case " ${RUNS:-} " in
+		"  "|*" \$1 "*) ;;
+		*) return ;;
+		esac
 		echo "BEGIN \$1"
 		shift
 		"\$@"
@@ -178,17 +220,7 @@ init_of() {
 		shift 2
 		run \$name dpdk-fastmem-test --no-pci --iova-mode=va -l ${!lcores} \$lcore "\$@"
 	}
-	test functional 0 --socket-limit=512,512,512,512 -- $suites
-	test main_on_last ${!last} --socket-limit=512,512,512,512 -- numa sockets limits \
-		bulk stats idle
-	test socket_limit 0 --socket-limit=48,48,48,48 -- numa sockets limits bulk stats
-	test socket_mem 0 --socket-mem=$([ "$1" = two ] && echo 64,64 || echo 64,0,64,0) -- \
-		numa sockets limits growth
-	test physical_addresses 0 --iova-mode=pa --socket-limit=512,512,512,512 -- numa mempool
-	test no_huge 0 --no-huge -m 512 -- numa sockets limits memory bulk stats
-	run rte_malloc env LD_PRELOAD=/bin/librte_fastmem_malloc.so LD_LIBRARY_PATH=/bin \
-		RTE_FASTMEM_MALLOC_RESERVE=12M test-preload --no-pci --iova-mode=va -l ${!lcores} 0 \
-		--socket-limit=160,160,160,160 -- suites
+	$("$1_runs" "${!lcores}" "${!last}" "$([ "$1" = two ] && echo 64,64 || echo 64,0,64,0)")
 	echo "DONE"
 	poweroff -f
 	END
@@ -198,7 +230,7 @@ passed=0
 failed=0
 
 boot() {
-	local machine=$1 log=$folder/$1.log run cases line
+	local machine=$1 log=$folder/$1.log boot=${1}_boot run cases line
 
 	init_of "$machine" >"$root/init"
 	chmod +x "$root/init"
@@ -208,7 +240,7 @@ boot() {
 	timeout "${PATIENCE:-1800}" qemu-system-x86_64 -accel "${ACCEL:-tcg,thread=multi}" -cpu max \
 		$("${machine}_nodes") -nodefaults -display none -serial "file:$log" -no-reboot \
 		-kernel "$KERNEL" -initrd "$folder/$machine.cpio.gz" \
-		-append "console=ttyS0 quiet panic=-1" </dev/null || true
+		-append "console=ttyS0 quiet panic=-1 ${!boot}" </dev/null || true
 	sed -i 's/\r//' "$log"
 	grep '^node [0-9]' "$log" || true
 	run=boot cases=0

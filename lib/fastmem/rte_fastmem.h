@@ -223,18 +223,18 @@ rte_fastmem_trim(size_t keep_bytes, int socket_id);
 /**
  * Do the work that the data path should not have to do.
  *
- * A control thread calls this every now and then, say each 100 ms. It reserves
- * memory so that the use can grow until the next call by as much as it has
- * grown since the last (the first call has none to compare with), or for calls that were
- * refused since then, as with RTE_FASTMEM_F_NOGROW; it moves the objects of
- * depots that were not used in that time, and of spare magazines of threads that were not,
- * back to their slabs, gives memory back that was free all that time, and
+ * A control thread calls this every now and then, say each 100 ms. It reserves memory so that the
+ * use can grow until the next call by as much as it has grown since the last (the first call has
+ * none to compare with), or for calls that were refused since then, as with RTE_FASTMEM_F_NOGROW;
+ * it moves the objects of depots that were not used in that time, and of spare magazines of
+ * threads that were not, back to their slabs, gives memory back that was free all that time, and
  * takes back what processes that have died since had cached.
  *
  * @return
  *   - 0: success
  *   - -ENODEV: not initialised
- *   - -ENOMEM: memory is about to run out on some socket and could not be grown
+ *   - -ENOMEM: memory is about to run out on some socket and could not be grown; others were.
+ *     A refused call for SOCKET_ID_ANY counts on each socket, also one that EAL has no memory of
  */
 __rte_experimental
 int

@@ -11,6 +11,7 @@
 #include <rte_fastmem_pool.h>
 #include <rte_lcore.h>
 
+#include "fastmem_private.h"
 #include "test_fastmem.h"
 
 #define LIMIT (32 * MIB)
@@ -395,6 +396,24 @@ the_first_maintain_does_not_grow(void)
 	return TEST_SUCCESS;
 }
 
+/*
+ * Calls for any socket were refused: maintain grows all sockets for them. One that EAL has no memory
+ * of makes it -ENOMEM, and keeps none of the others from being grown.
+ */
+static int
+maintain_grows_what_it_can(void)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+	int ret = rte_fastmem_maintain(), expected = 0;
+	unsigned int i;
+
+	for (i = 0; i < ctl->n_sockets; i++)
+		if (fastmem_arena_bytes(&ctl->arenas[i]) == 0)
+			expected = -ENOMEM;
+	TEST_ASSERT(ret == 0 || ret == expected, "%d", ret);
+	return TEST_SUCCESS;
+}
+
 /* Who must not grow sees to it by maintain alone: there is no use that could grow. */
 static int
 maintain_grows_for_what_was_refused(void)
@@ -404,7 +423,7 @@ maintain_grows_for_what_was_refused(void)
 	for (i = 0; i < 20 && n < 1000; i++) {
 		while (n < 1000 && (ptrs[n] = rte_fastmem_alloc(4096, 0, RTE_FASTMEM_F_NOGROW)) != NULL)
 			n++;
-		TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+		TEST_CALL(maintain_grows_what_it_can());
 	}
 	TEST_ASSERT_EQUAL(n, 1000);
 	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, MIB), 0);
@@ -433,7 +452,7 @@ maintain_grows_for_long_runs_that_were_refused(void)
 	rte_fastmem_trim(SIZE_MAX / 2, SOCKET_ID_ANY);
 	while ((ptrs[more] = rte_fastmem_alloc(MIB, 0, RTE_FASTMEM_F_NOGROW)) != NULL)
 		more++;
-	TEST_ASSERT_EQUAL(rte_fastmem_maintain(), 0);
+	TEST_CALL(maintain_grows_what_it_can());
 	ptrs[more] = rte_fastmem_alloc(MIB, 0, RTE_FASTMEM_F_NOGROW);
 	TEST_ASSERT(ptrs[more++] != NULL);
 	/* It was asked for once. */

@@ -23,6 +23,7 @@
 	SUITE(zones) \
 	SUITE(sockets) \
 	SUITE(numa) \
+	SUITE(big_pages) \
 	SUITE(stats) \
 	SUITE(shared_stats) \
 	SUITE(figures) \
