@@ -104,6 +104,13 @@ preloads_with_its_fastmem() {
 		grep -F "$(libdir)/librte_fastmem_malloc.so" "$scratch/maps"
 }
 
+# driver_finds_its_fastmem FOLDER: as a plug-in there, or by the link to it.
+driver_finds_its_fastmem() {
+	env -u LD_LIBRARY_PATH ldd "$1/librte_mempool_fastmem.so" | tee "$scratch/ldd" | grep 'librte_fastmem.so' || true
+	[ "$(realpath "$(sed -n 's/.*librte_fastmem\.so[^ ]* => \([^ ]*\) .*/\1/p' "$scratch/ldd")")" = \
+		"$(realpath "$(libdir)/librte_fastmem.so")" ]
+}
+
 # The program that starts others with it finds it there, too.
 runs_with_its_fastmem() {
 	"$prefix/bin/fastmem-run" --force sh -c 'cat /proc/$$/maps' >"$scratch/maps"
@@ -212,6 +219,9 @@ relocate_pc
 promise 'the pkg-config file requires libdpdk' requires_dpdk
 promise 'the shared library exports only names of rte_fastmem, and rte_eal_cleanup' exports_only_rte
 promise 'the library to be preloaded comes with its fastmem' preloads_with_its_fastmem
+promise 'the driver finds the fastmem that was installed with it' \
+	driver_finds_its_fastmem "$(dirname "$(find "$prefix" -path '*/dpdk/*' -name librte_mempool_fastmem.so)")"
+promise 'the driver finds it also by its link' driver_finds_its_fastmem "$(libdir)"
 promise 'fastmem-run finds the library to be preloaded' runs_with_its_fastmem
 promise 'gdb loads its script with the library' gdb_loads_script
 promise 'gdb loads its script by name' gdb_sources_script

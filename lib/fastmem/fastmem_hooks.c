@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fastmem_env.h"
 #include "fastmem_hooks.h"
 
 #define CORE "librte_fastmem"
@@ -189,6 +190,12 @@ hooks_set(const char *why)
 	return 0;
 }
 
+static void
+name_unknown(const char *name, int length, const char *nearest)
+{
+	FASTMEM_LOG(WARNING, "No such environment variable: %.*s; is %s meant?", length, name, nearest);
+}
+
 /*
  * The environment is that of whoever has started the program. If the program has more rights, they
  * are not to choose what it writes to, nor to have it tell where its memory is.
@@ -196,8 +203,12 @@ hooks_set(const char *why)
 static const char *
 environment_get(void)
 {
+	static bool names_are_known; /* under life_lock */
 	const char *text = secure_getenv(FASTMEM_DEBUG_ENV);
 
+	if (!names_are_known)
+		fastmem_env_unknown(false, name_unknown);
+	names_are_known = true;
 	if (text == NULL && getenv(FASTMEM_DEBUG_ENV) != NULL)
 		FASTMEM_LOG(WARNING, FASTMEM_DEBUG_ENV " is ignored, as this program has more rights "
 			"than the user who has started it: rte_fastmem_init_conf() can ask for "

@@ -24,6 +24,7 @@
 
 #include "recorder.h"
 
+#include "fastmem_env.h"
 #include "fastmem_malloc.h"
 #include "fastmem_parse.h"
 
@@ -94,39 +95,11 @@ is_on(const char *name, bool otherwise)
 	return strcmp(value, "on") == 0;
 }
 
-static bool
-is_known(const char *name, size_t n)
-{
-	static const char *const known[] = { "MALLOC", "MALLOC_CLEAR", "MALLOC_MAINTAIN",
-		"MALLOC_REPORT", "MALLOC_RESERVE", "MALLOC_TRACE", "MALLOC_TRACE_LIBC",
-		"MALLOC_TRACE_MAX", "MALLOC_TRACE_SKIP", "MEMPOOL" };
-	unsigned int i;
-
-	for (i = 0; i < RTE_DIM(known); i++)
-		if (n == strlen(known[i]) && memcmp(name, known[i], n) == 0)
-			return true;
-	return false;
-}
-
-/* A misspelt name would have no effect, and nobody would know. */
 static void
-name_unknown(void)
+name_unknown(const char *name, int length, const char *nearest)
 {
-	static const char prefix[] = "RTE_FASTMEM_";
-	char **variable;
-
-	for (variable = environ; variable != NULL && *variable != NULL; variable++) {
-		const char *name = *variable + strlen(prefix);
-		size_t n;
-
-		if (strncmp(*variable, prefix, strlen(prefix)) != 0 ||
-				(strncmp(name, "MALLOC", 6) != 0 && strncmp(name, "MEMPOOL", 7) != 0))
-			continue;
-		n = strcspn(name, "=");
-		if (!is_known(name, n))
-			fprintf(stderr, "librte_fastmem_malloc.so: no such variable: %s%.*s\n",
-				prefix, (int)n, name);
-	}
+	fprintf(stderr, "librte_fastmem_malloc.so: no such variable: %.*s; is %s meant?\n", length, name,
+		nearest);
 }
 
 static void
@@ -136,7 +109,7 @@ read_env(void)
 	const char *report = from_env("RTE_FASTMEM_MALLOC_REPORT");
 	const char *mempools = from_env("RTE_FASTMEM_MEMPOOL");
 
-	name_unknown();
+	fastmem_env_unknown(true, name_unknown);
 	read_mode(config);
 	if (report != NULL) {
 		config->count = true;
@@ -149,7 +122,8 @@ read_env(void)
 		complain("RTE_FASTMEM_MEMPOOL", mempools, "on, off, grow, or a list of names with a "
 			"comma or a pattern, such as mbuf_pool,sess*");
 	/* The recorder's own; it would only leave the trace out. */
-	size_from_env(RECORDER_ENV "_MAX", UINT32_MAX, 0);
+	if (size_from_env(RECORDER_ENV "_MAX", UINT32_MAX, 1) == 0)
+		complain(RECORDER_ENV "_MAX", "0", "at least one entry");
 	size_from_env(RECORDER_ENV "_SKIP", UINT32_MAX, 0);
 }
 

@@ -101,18 +101,20 @@ remove_from_env(const char *name)
 		entry[0] = entry[1];
 }
 
-/* *number stays as it is if the variable is not set. False: it is no number. */
+/* *number stays as it is if the variable is not set. False: it is no number, or a smaller one. */
 static bool
-number_from_env(const char *name, uint64_t *number)
+number_from_env(const char *name, uint64_t least, uint64_t *number)
 {
 	const char *text = value_in_env(name);
 	char line[512];
 	int len;
 
-	if (text == NULL || *text == '\0' || fastmem_parse_size(text, UINT32_MAX, number) == 0)
+	if (text == NULL || *text == '\0' ||
+			(fastmem_parse_size(text, UINT32_MAX, number) == 0 && *number >= least))
 		return true;
 	len = snprintf(line, sizeof(line), "fastmem recorder: invalid %s=%.100s: expected "
-		FASTMEM_SIZE_SYNTAX "; not recording\n", name, text);
+		FASTMEM_SIZE_SYNTAX "%s; not recording\n", name, text,
+		least != 0 ? ", and not 0" : "");
 	say(line, len);
 	return false;
 }
@@ -222,8 +224,8 @@ start(const char *pattern)
 	struct recorder_switch *s;
 	char path[4096];
 
-	if (!number_from_env(RECORDER_ENV "_MAX", &capacity) ||
-			!number_from_env(RECORDER_ENV "_SKIP", &skip) || capacity == 0)
+	if (!number_from_env(RECORDER_ENV "_MAX", 1, &capacity) ||
+			!number_from_env(RECORDER_ENV "_SKIP", 0, &skip))
 		return;
 	if (!expand_path(pattern, path, sizeof(path)))
 		remove_from_env(RECORDER_ENV);

@@ -55,6 +55,14 @@ a_log_that_cannot_be_written_does_not_stop_the_program()
 		grep 'fastmem recorder: cannot write' "$dir/err"
 }
 
+no_log_of_no_entries()
+{
+	LD_PRELOAD=$FASTMEM_RECORD_LIBRARY FASTMEM_RECORD=$dir/empty FASTMEM_RECORD_LIBC=1 \
+		FASTMEM_RECORD_MAX=0 ls / 2>"$dir/err" &&
+		grep 'invalid FASTMEM_RECORD_MAX=0: expected .*, and not 0; not recording' "$dir/err" &&
+		[ ! -e "$dir/empty" ]
+}
+
 programs_it_starts_have_logs_of_their_own()
 {
 	LD_PRELOAD=$FASTMEM_RECORD_LIBRARY FASTMEM_RECORD=$dir/log.%p FASTMEM_RECORD_LIBC=1 \
@@ -74,6 +82,7 @@ for test in a_dump_has_a_line_for_each_operation \
 		the_exit_status_is_the_programs a_trace_is_no_larger_than_asked_for \
 		a_program_that_is_not_there_is_an_error \
 		a_log_that_cannot_be_written_does_not_stop_the_program \
+		no_log_of_no_entries \
 		programs_it_starts_have_logs_of_their_own a_file_that_is_no_trace_is_refused; do
 	promise $test $test
 done

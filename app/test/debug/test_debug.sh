@@ -106,6 +106,17 @@ for setting in fast full=1 sample sample=0 sample=x sample=5000000000 on-error o
 		quarantine=16Mi quarantine=+16M quarantine=17179869184G sample=0x10 'sample=10 ' depth=0x8 =16M depth=0 depth=17 report= full,unknown=1; do
 	promise "the_setting_${setting// /_}_is_refused" is_refused "$setting"
 done
+# Once, however often fastmem begins.
+a_misspelt_variable_is_named() {
+	RTE_FASTMEM_DBG=full run off init_again && prints_once RTE_FASTMEM_DBG &&
+		prints 'No such environment variable: RTE_FASTMEM_DBG; is RTE_FASTMEM_DEBUG meant\?'
+}
+# What is for the library to be preloaded is that one's, and is right.
+right_variables_are_not_named() {
+	RTE_FASTMEM_MALLOC=off RTE_FASTMEM_MEMPOOL=on run off nothing && ! prints 'No such environment variable'
+}
+promise a_misspelt_variable_is_named a_misspelt_variable_is_named
+promise right_variables_are_not_named right_variables_are_not_named
 promise off_is_a_level is_level off nothing 1
 promise light_is_a_level is_level light nothing 2
 promise full_is_a_level is_level full,depth=16,quarantine=1M,leaks=yes nothing 3

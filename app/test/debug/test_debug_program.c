@@ -102,12 +102,14 @@ main(int argc, char **argv)
 		return 3;
 	if (strcmp(what, "lose_and_fork") == 0)
 		child_exits();
-	else if (strcmp(what, "lose_and_deinit") == 0)
+	else if (strcmp(what, "lose_and_deinit") == 0 || strcmp(what, "init_again") == 0)
 		rte_fastmem_deinit();
 	else if (strcmp(what, "lose_and_clean_up") == 0)
 		rte_eal_cleanup();
 	else if (strcmp(what, "lose_and_leave") == 0)
 		_exit(0);
+	if (strcmp(what, "init_again") == 0 && rte_fastmem_init() != 0)
+		return 3;
 	printf("the end\n");
 	return 0;
 }

@@ -83,6 +83,7 @@ not_started_by_a_wrong_size() {
 		refuses RTE_FASTMEM_MALLOC_RESERVE "$value" 'a number, such as' || return 1
 	done
 	refuses RTE_FASTMEM_MALLOC_TRACE_MAX '64 ' 'a number, such as' &&
+		refuses RTE_FASTMEM_MALLOC_TRACE_MAX 0 'at least one entry' &&
 		refuses RTE_FASTMEM_MALLOC_TRACE_SKIP 5G 'a number, such as'
 }
 
@@ -131,7 +132,7 @@ keeps_the_reservation() {
 keeps_a_peak_if_told_to() { peak RTE_FASTMEM_MALLOC_MAINTAIN=off && [ "$end" = "$most" ]; }
 names_a_variable_that_is_none() {
 	serves fastmem RTE_FASTMEM_MALLOC_RESERV=8M || return 1
-	grep -qF 'no such variable: RTE_FASTMEM_MALLOC_RESERV' "$scratch"/*.err
+	grep -qF 'no such variable: RTE_FASTMEM_MALLOC_RESERV; is RTE_FASTMEM_MALLOC_RESERVE meant?' "$scratch"/*.err
 }
 not_started_by_a_wrong_switch() { refuses RTE_FASTMEM_MALLOC_MAINTAIN 10 'on or off'; }
 
