@@ -47,6 +47,7 @@ missing_packages() {
 	command -v babeltrace2 >/dev/null || echo babeltrace2
 	command -v setarch >/dev/null || echo util-linux
 	command -v spin >/dev/null || echo spin
+	command -v abidiff >/dev/null || echo abigail-tools
 	command -v dpdk-testpmd >/dev/null || echo dpdk-dev
 	command -v dpdk-test >/dev/null || echo dpdk-dev
 	command -v dpdk-proc-info >/dev/null || echo dpdk-dev
