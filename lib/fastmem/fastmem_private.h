@@ -480,6 +480,8 @@ struct fastmem_tcache *fastmem_tcache_to_free(bool may_grow);
 __rte_internal
 void fastmem_threads_disarm(void);
 __rte_internal
+bool fastmem_thread_is_disarmed(const struct fastmem_tcache *t);
+__rte_internal
 bool fastmem_thread_rearm(struct fastmem_tcache *t);
 __rte_internal
 void fastmem_thread_freed(void);

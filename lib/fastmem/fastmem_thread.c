@@ -448,13 +448,20 @@ fastmem_threads_disarm(void)
 	fastmem_local_unlock(&threads_lock);
 }
 
+/* Whether its caches were taken from the calling thread. */
+bool
+fastmem_thread_is_disarmed(const struct fastmem_tcache *t)
+{
+	return rte_atomic_load_explicit(&rte_fastmem_tls.caches, rte_memory_order_relaxed) !=
+			t->caches || rte_atomic_load_explicit(&rte_fastmem_tls.classes,
+			rte_memory_order_relaxed) == no_cache;
+}
+
 /* Of the calling thread. Returns whether its caches had been taken from it. */
 bool
 fastmem_thread_rearm(struct fastmem_tcache *t)
 {
-	if (rte_atomic_load_explicit(&rte_fastmem_tls.caches, rte_memory_order_relaxed) ==
-			t->caches && rte_atomic_load_explicit(&rte_fastmem_tls.classes,
-			rte_memory_order_relaxed) != no_cache)
+	if (!fastmem_thread_is_disarmed(t))
 		return false;
 	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
 	self->frees = 0;

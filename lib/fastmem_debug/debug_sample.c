@@ -9,12 +9,14 @@
  * has a cache: so to free it takes the slow path by itself, whichever way, and the fast path
  * has no test for it. To allocate one takes a visit to the slow path, which a thread that
  * frees what it allocates never makes by itself. So a timer of EAL takes its caches from each
- * thread once in a millisecond; its next allocation is slow, may be the one to be checked, and
- * puts the caches back.
+ * thread once in a millisecond; its next allocations are slow, one of them may be checked, and
+ * puts the caches back. Which one is drawn: the first one after a pause is always at the same place
+ * of a program.
  *
  * That also bounds the cost: a thread has at most a thousand objects checked in a second,
- * however many it allocates. With a small N, cost is not the point, but that it is every
- * N-th: then threads have no caches at all.
+ * however many it allocates. With a small N, cost is not the point, but that it is one of each N
+ * in a row: then threads have no caches at all. Which one is drawn, too: places that take turns may
+ * do so in step with N.
  */
 
 #include <rte_alarm.h>
@@ -23,7 +25,12 @@
 #include "fastmem_debug.h"
 
 #define TICK_US 1000
-#define EXACT_MAX 100u /* the largest N with which it is every N-th */
+#define EXACT_MAX 100u /* the largest N with which it is one of each N in a row */
+/* Slow allocations to choose from. Those who free as many in between get their caches back. */
+#define CHOICE 8u
+
+/* Slow allocations of this thread until one may be checked; 0: to be drawn. */
+static __thread unsigned int to_skip;
 
 bool
 fastmem_sample_is_exact(void)
@@ -104,6 +111,46 @@ fastmem_sample_bin(unsigned int socket, size_t slot, size_t align)
 	return NULL;
 }
 
+/* One of n, from the number of an allocation: the same in each run. */
+static uint64_t
+draw(const struct fastmem_bin *bin, uint64_t number, uint64_t n)
+{
+	uint64_t x = (number << 16 | bin->id) * UINT64_C(0x9e3779b97f4a7c15);
+
+	x = (x ^ x >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	return (x >> 32) % n;
+}
+
+/* The number of the next object to be checked: of an exact sample, any of the next N. */
+static uint64_t
+next_due(const struct fastmem_bin *bin, uint64_t sampled_at)
+{
+	const uint64_t n = fastmem_checking.sample;
+	uint64_t first; /* of these N, from 0 on */
+
+	if (!fastmem_sample_is_exact())
+		return sampled_at + n;
+	first = (sampled_at + n - 1) / n * n;
+	return first + 1 + draw(bin, first, n);
+}
+
+/*
+ * Whether a slow allocation is the one that may be checked: each of an exact sample, else one of
+ * some after a tick. It is counted on until it has come, however many ticks and pauses that takes.
+ */
+static bool
+has_turn(struct fastmem_tcache *t, const struct fastmem_bin *bin, uint64_t number)
+{
+	if (fastmem_sample_is_exact())
+		return true;
+	if (!fastmem_thread_is_disarmed(t))
+		return false;
+	if (to_skip == 0)
+		to_skip = 1 + draw(bin, number, CHOICE);
+	to_skip--;
+	return to_skip == 0 && fastmem_thread_rearm(t);
+}
+
 static void
 note_sampled(struct fastmem_counts *counts, uint64_t number)
 {
@@ -121,11 +168,11 @@ fastmem_sample_due(struct fastmem_tcache *t, const struct fastmem_bin *bin)
 	struct fastmem_counts *counts;
 	uint64_t number;
 
-	if (t == NULL || (!fastmem_sample_is_exact() && !fastmem_thread_rearm(t)))
+	if (t == NULL)
 		return false;
 	counts = &t->counts[bin->id]; /* of a size class */
 	number = t->caches[bin->id].n_alloc + counts->n_sampled + 1;
-	if (number - counts->sampled_at < fastmem_checking.sample)
+	if (!has_turn(t, bin, number) || number < next_due(bin, counts->sampled_at))
 		return false;
 	note_sampled(counts, number);
 	return true;
@@ -143,11 +190,13 @@ fastmem_sample_next(struct fastmem_tcache *t, const struct fastmem_bin *bin, uns
 	struct fastmem_counts *counts;
 	uint64_t begin, due, i = from;
 
-	if (t == NULL || from >= n || (!exact && !fastmem_thread_rearm(t)))
+	if (t == NULL || from >= n)
 		return n;
 	counts = &t->counts[bin->id]; /* of a size class */
 	begin = t->caches[bin->id].n_alloc + counts->n_sampled + 1 - n; /* the first one's number */
-	due = counts->sampled_at + fastmem_checking.sample;
+	if (!has_turn(t, bin, begin))
+		return n;
+	due = next_due(bin, counts->sampled_at);
 	if ((int64_t)(due - begin) > from)
 		i = due - begin;
 	if (i >= n)

@@ -66,9 +66,9 @@ enum rte_fastmem_debug_level {
 	RTE_FASTMEM_DEBUG_FULL,
 	/**
 	 * As RTE_FASTMEM_DEBUG_FULL for one in so many objects of each thread and size, at most
-	 * one in a millisecond: the first after a tick, so allocations after a pause are checked
-	 * more often than others. The others take the fast path. Objects of pools are not sampled.
-	 * Below 101, it is every N-th, and none takes the fast path.
+	 * one in a millisecond: any of the first few after a tick, so allocations after a pause are
+	 * checked more often than others. The others take the fast path. Objects of pools are not
+	 * sampled. Below 101, it is one of each N in a row, and none takes the fast path.
 	 */
 	RTE_FASTMEM_DEBUG_SAMPLE,
 };

@@ -11,6 +11,7 @@
 
 #include <rte_cycles.h>
 
+#include "fastmem_private.h"
 #include "test_debug.h"
 
 #define SIZE 100 /* of a class of 128 bytes: to write to byte 100 harms nobody */
@@ -189,7 +190,7 @@ count_sampled(void **objs, unsigned int n)
 }
 
 static int
-every_nth_object_of_bulks_is_sampled(void)
+one_of_each_n_objects_of_bulks_is_sampled(void)
 {
 	const struct rte_fastmem_conf conf = {
 		.debug = RTE_FASTMEM_DEBUG_SAMPLE, .sample = EVERY, .no_leaks = true,
@@ -215,6 +216,83 @@ every_nth_object_of_bulks_is_sampled(void)
 	TEST_ASSERT_EQUAL(n_by_handle, BULKS * LARGE_BULK / EVERY);
 	EXPECT_NO_REPORT();
 	return check_live(0);
+}
+
+/* How often each of two places that take turns was sampled. */
+struct turns {
+	unsigned int first, second;
+};
+
+static __rte_noinline bool
+first_place(void)
+{
+	void *obj = rte_fastmem_alloc(SIZE, 0, 0);
+	bool sampled = is_sampled(obj);
+
+	rte_fastmem_free(obj);
+	return sampled;
+}
+
+static __rte_noinline bool
+second_place(void)
+{
+	void *obj = rte_fastmem_alloc(SIZE, 0, 0);
+	bool sampled = is_sampled(obj);
+
+	rte_fastmem_free(obj);
+	return sampled;
+}
+
+static void
+take_turns(struct turns *turns, unsigned int rounds)
+{
+	while (rounds-- > 0) {
+		turns->first += first_place();
+		turns->second += second_place();
+	}
+}
+
+static int
+check_turns(const struct turns *turns)
+{
+	TEST_ASSERT(turns->first <= 2 * turns->second && turns->second <= 2 * turns->first,
+		"%u, %u", turns->first, turns->second);
+	EXPECT_NO_REPORT();
+	return check_live(0);
+}
+
+#define ENOUGH 400 /* with fair draws, one place has twice as many once in 10 ** 10 times */
+
+/* Beginning with the same one after each tick, as after a pause. */
+static int
+places_that_take_turns_are_sampled_alike(void)
+{
+	struct turns turns = { 0 };
+	uint64_t end = patience_ends();
+
+	while (rte_rdtsc() < end && turns.first + turns.second < ENOUGH) {
+		take_turns(&turns, N / 2);
+		fastmem_threads_disarm();
+		take_turns(&turns, 1);
+	}
+	TEST_ASSERT(turns.first + turns.second >= ENOUGH, "%u, %u", turns.first, turns.second);
+	return check_turns(&turns);
+}
+
+/* With an even N. */
+static int
+places_in_step_with_n_are_sampled_alike(void)
+{
+	const struct rte_fastmem_conf conf = {
+		.debug = RTE_FASTMEM_DEBUG_SAMPLE, .sample = 100, .no_leaks = true,
+	};
+	struct turns turns = { 0 };
+
+	rte_fastmem_deinit();
+	TEST_ASSERT_EQUAL(debug_init(&conf), 0);
+	take_turns(&turns, 50 * ENOUGH);
+	TEST_ASSERT_EQUAL(turns.first + turns.second, ENOUGH);
+	return check_turns(&turns);
 }
 
 static int
@@ -299,7 +377,9 @@ static const struct test_case cases[] = {
 	TEST_CASE(a_double_free_of_a_sampled_object_is_found),
 	TEST_CASE(a_sampled_object_can_be_freed_in_each_way),
 	TEST_CASE(each_object_of_a_bulk_is_sampled_at_some_time),
-	TEST_CASE(every_nth_object_of_bulks_is_sampled),
+	TEST_CASE(one_of_each_n_objects_of_bulks_is_sampled),
+	TEST_CASE(places_that_take_turns_are_sampled_alike),
+	TEST_CASE(places_in_step_with_n_are_sampled_alike),
 	TEST_CASE(others_take_the_fast_path),
 	TEST_CASE(right_use_by_many_threads_is_not_reported),
 	TEST_CASES_END
