@@ -147,6 +147,8 @@ play(const char *part)
 		{ "mempool_primary", preload_share_a_mempool },
 		{ "mempool_secondary", preload_use_a_shared_mempool },
 		{ "mempool_races", preload_race_mempools },
+		{ "mempool_freed", preload_free_what_grows },
+		{ "mempool_wanted", preload_want_what_grows },
 		{ "mempool_fork", preload_fork_while_a_mempool_is_noted },
 	};
 	unsigned int i;

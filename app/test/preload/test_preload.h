@@ -44,6 +44,8 @@ int preload_grow_mempools(void);
 int preload_share_a_mempool(void);
 int preload_use_a_shared_mempool(void);
 int preload_race_mempools(void);
+int preload_free_what_grows(void);
+int preload_want_what_grows(void);
 int preload_fork_while_a_mempool_is_noted(void);
 
 #endif /* TEST_PRELOAD_H */

@@ -3,23 +3,26 @@
  */
 
 /*
- * Mempools that several threads make and free at the same time, and a fork meanwhile, in a program
- * that knows nothing of fastmem.
+ * Mempools that several threads make and free at the same time, one that is freed while it grows,
+ * and a fork meanwhile, in a program that knows nothing of fastmem.
  */
 
 #include <dlfcn.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mempool.h>
+#include <rte_memzone.h>
 
 #include "test_preload.h"
 
@@ -130,6 +133,114 @@ preload_race_mempools(void)
 	__atomic_store_n(&over, true, __ATOMIC_RELAXED);
 	TEST_ASSERT_EQUAL(pthread_join(maintainer, NULL), 0);
 	return status;
+}
+
+/*
+ * A mempool is freed while the primary adds objects to it, for a secondary that is killed as it
+ * waits for them: the initialisation of an object comes to its end before the mempool does.
+ */
+
+#define FREED "freed"
+#define ASKED_S 60 /* far more than it takes */
+#define AHEAD_NS 500000000 /* what would not wait has come by then; on a busy machine, perhaps not */
+
+static sem_t initialising, go_on_initialising, ending;
+static bool stays_in_init, is_in_init, was_in_init; /* atomic */
+static struct rte_mempool *freed;
+
+static void
+mark_slowly(struct rte_mempool *mp, void *arg, void *obj, unsigned int i)
+{
+	if (__atomic_exchange_n(&stays_in_init, false, __ATOMIC_ACQ_REL)) {
+		__atomic_store_n(&is_in_init, true, __ATOMIC_RELEASE);
+		sem_post(&initialising);
+		sem_wait(&go_on_initialising);
+		__atomic_store_n(&is_in_init, false, __ATOMIC_RELEASE);
+	}
+	mark(mp, arg, obj, i);
+}
+
+/* As the library's function, and after it. */
+static void
+look_at_end(enum rte_mempool_event event, struct rte_mempool *mp, void *arg)
+{
+	RTE_SET_USED(arg);
+	if (event != RTE_MEMPOOL_EVENT_DESTROY || mp != freed)
+		return;
+	if (__atomic_load_n(&is_in_init, __ATOMIC_ACQUIRE))
+		__atomic_store_n(&was_in_init, true, __ATOMIC_RELEASE);
+	sem_post(&ending);
+}
+
+static void *
+free_it(void *mp)
+{
+	rte_mempool_free(mp);
+	return NULL;
+}
+
+static int
+wait_a_while(sem_t *sem, time_t seconds, long ns)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += seconds + (until.tv_nsec + ns) / 1000000000;
+	until.tv_nsec = (until.tv_nsec + ns) % 1000000000;
+	return sem_timedwait(sem, &until);
+}
+
+static struct rte_mempool *
+make_marked_slowly(void)
+{
+	return rte_mempool_create(FREED, WORST, 64, 0, 0, NULL, NULL, mark_slowly, NULL, rte_socket_id(),
+		0);
+}
+
+int
+preload_free_what_grows(void)
+{
+	const struct rte_memzone *mz = rte_memzone_reserve(FREED, sizeof(pid_t), rte_socket_id(), 0);
+	int (*watch)(void (*)(enum rte_mempool_event, struct rte_mempool *, void *), void *);
+	pthread_t thread;
+
+	*(void **)&watch = dlsym(RTLD_DEFAULT, "rte_mempool_event_callback_register");
+	TEST_ASSERT(mz != NULL && watch != NULL && watch(look_at_end, NULL) == 0);
+	sem_init(&initialising, 0, 0);
+	sem_init(&go_on_initialising, 0, 0);
+	sem_init(&ending, 0, 0);
+	freed = make_marked_slowly();
+	TEST_ASSERT(freed != NULL && freed->populated_size < WORST);
+	__atomic_store_n(&stays_in_init, true, __ATOMIC_RELEASE);
+	printf("ready\n");
+	fflush(stdout);
+	TEST_ASSERT_EQUAL(wait_a_while(&initialising, ASKED_S, 0), 0, "no secondary asks for objects");
+	TEST_ASSERT_EQUAL(kill(*(volatile pid_t *)mz->addr, SIGKILL), 0);
+	TEST_ASSERT_EQUAL(pthread_create(&thread, NULL, free_it, freed), 0);
+	wait_a_while(&ending, 0, AHEAD_NS);
+	sem_post(&go_on_initialising);
+	TEST_ASSERT_EQUAL(pthread_join(thread, NULL), 0);
+	TEST_ASSERT(!__atomic_load_n(&was_in_init, __ATOMIC_ACQUIRE),
+		"it was freed while an object was initialised");
+	freed = make_marked_slowly();
+	TEST_ASSERT(freed != NULL);
+	TEST_CALL(use_some(freed, WORST));
+	rte_mempool_free(freed);
+	return EXIT_SUCCESS;
+}
+
+/* Asks for more objects than there are, until it is killed. */
+int
+preload_want_what_grows(void)
+{
+	const struct rte_memzone *mz = rte_memzone_lookup(FREED);
+	struct rte_mempool *mp = rte_mempool_lookup(FREED);
+	void *obj;
+
+	TEST_ASSERT(mz != NULL && mp != NULL);
+	*(volatile pid_t *)mz->addr = getpid();
+	for (;;)
+		rte_mempool_get(mp, &obj);
 }
 
 /* A fork while another thread holds the lock of the report. */

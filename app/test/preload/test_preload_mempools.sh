@@ -200,22 +200,25 @@ bears_forks() {
 	done
 }
 
-# Two processes. shares OPS PRIMARY_VALUE VARIABLE=VALUE...: the latter of the secondary
-shares() {
-	local ops=$1 status=0 line mode=$2
+# Two processes. together PART MODE OTHER VARIABLE=VALUE...: the primary's part and mode, and the
+# secondary's part and variables. Returns the status of the primary; the secondary's is in "second".
+together() {
+	local part=$1 mode=$2 other=$3 status=0 line
 
-	shift 2
+	shift 3
+	second=none
 	mkfifo "$scratch/in" "$scratch/primary.out" || return 1
 	env PRELOAD_LIBRARY="$library" PRELOAD_PROGRAM="$program" RTE_FASTMEM_MEMPOOL="$mode" \
 		"$here/with_preload.sh" --no-pci --file-prefix "$prefix" --socket-limit=160 -l 0 \
-		-- mempool_primary <"$scratch/in" >"$scratch/primary.out" 2>"$scratch/primary.err" &
+		-- "$part" <"$scratch/in" >"$scratch/primary.out" 2>"$scratch/primary.err" &
 	primary=$!
 	exec 7>"$scratch/in" 8<"$scratch/primary.out"
 	while read -r -t 60 line <&8 && [ "$line" != ready ]; do echo "$line"; done
 	if [ "$line" = ready ]; then
+		second=0
 		env PRELOAD_LIBRARY="$library" PRELOAD_PROGRAM="$program" "$@" "$here/with_preload.sh" \
-			--no-pci --file-prefix "$prefix" --proc-type=secondary -l 0 -- mempool_secondary \
-			>"$scratch/secondary.out" 2>"$scratch/secondary.err" || status=$?
+			--no-pci --file-prefix "$prefix" --proc-type=secondary -l 0 -- "$other" \
+			>"$scratch/secondary.out" 2>"$scratch/secondary.err" || second=$?
 	fi
 	exec 7>&-
 	cat <&8
@@ -224,7 +227,21 @@ shares() {
 	rm -rf "$scratch/in" "$scratch/primary.out" "/var/run/dpdk/$prefix"
 	rm -f /dev/hugepages/"${prefix}"map_*
 	cat "$scratch/primary.err" "$scratch/secondary.out" "$scratch/secondary.err"
-	[ $status = 0 ] && grep -qx "$ops" "$scratch/secondary.out"
+	return $status
+}
+
+# shares OPS PRIMARY_VALUE VARIABLE=VALUE...: the latter of the secondary
+shares() {
+	local ops=$1 mode=$2
+
+	shift 2
+	together mempool_primary "$mode" mempool_secondary "$@" && [ "$second" = 0 ] &&
+		grep -qx "$ops" "$scratch/secondary.out"
+}
+
+# The secondary is killed.
+frees_what_grows() {
+	together mempool_freed grow mempool_wanted RTE_FASTMEM_MEMPOOL=grow && [ "$second" = 137 ]
 }
 
 shares_with_secondaries() {
@@ -252,6 +269,7 @@ promise a_forked_child_waits_for_no_thread_of_its_parent bears_forks
 if [ $pages = --huge ]; then
 	prefix=fastmem-mempools-$$
 	promise secondaries_look_them_up shares_with_secondaries
+	promise a_mempool_is_freed_while_objects_are_added frees_what_grows
 fi
 
 promises_end
