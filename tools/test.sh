@@ -38,7 +38,7 @@ esac
 ! command -v python3 >/dev/null || tools/run-tests.py --check-names "$@"
 
 setup=check
-[[ " $* " == *" check "* ]] || setup=test
+[[ " $* " == *" check "* ]] || setup='test'
 tools/setup.sh $setup
 
 mkdir -p "$BUILD/test"
