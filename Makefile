@@ -38,7 +38,7 @@ help:
 	@echo 'make debian-matrix    tests and quick benchmark on the DPDK of Debian 12, 13 and unstable'
 	@echo 'make fresh            "make demo" and "make check" on a clone in a minimal Debian 12'
 	@echo 'tools/check-layers     who refers to whom in the library, against lib/layers (part of make test)'
-	@echo 'make check-dpdk-tree  build the library inside the source tree of DPDK (needs deb-src in apt)'
+	@echo 'make check-dpdk-tree  build in DPDK_TREE=folder, or in the source package of DPDK, and run its devtools'
 	@echo
 	@echo 'Variables: BUILD=dir  MESON_ARGS="-Dasserts=true ..."  HUGE=auto|yes|no  T=NAME  AB_ARGS=--quick'
 

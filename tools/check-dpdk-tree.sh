@@ -3,54 +3,119 @@
 # Copyright(c) 2026 The fastmem authors
 
 . "$(dirname "$0")/common.sh"
+. tools/dpdk-tree.sh
 
 usage() {
 	cat <<-END
-	usage: tools/check-dpdk-tree.sh [DPDK_SOURCE_DIR]
+	usage: tools/check-dpdk-tree.sh [DPDK_TREE [case...]]
 
-	Copies lib/fastmem, with its folders beside it, into a copy of DPDK's source tree, and builds it there as one of DPDK's
-	own libraries. Without a source tree it gets that of Debian's package (apt-get source, for
-	which apt needs a deb-src entry).
+	Puts lib/fastmem, lib/fastmem_debug, lib/fastmem_replace and the mempool driver into a copy of DPDK's
+	source tree, has the tree's own devtools look at what was added, and builds it there. Without a
+	folder, DPDK_TREE of the environment is taken, or Debian's newest source package is fetched.
+
+	Cases: forbidden_tokens, tags, spdx, meson_style, and the builds gcc_shared, gcc_static, gcc_debug,
+	clang_shared, clang_static, trace_fp, no_iova_as_pa, core_only; all, unless some are named.
+
+	To bound the time, of DPDK is built what fastmem and its driver need, with -Dwerror=true and with
+	the check that each header compiles alone, in C and in C++: no other drivers, no applications.
+	core_only is without the optional libraries of DPDK.
 	END
 }
 
 case "${1:-}" in
 -h|--help) usage; exit ;;
 esac
+suite=dpdk_tree
+. tools/promise.sh
+# cases: *
 
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-if [ $# -gt 0 ]; then
-	[ -f "$1/lib/meson.build" ] || die "$1 is no DPDK source tree"
-	cp -r "$1" "$scratch/dpdk"
+source=${1:-${DPDK_TREE:-}}
+[ $# -le 1 ] || FASTMEM_TEST_ONLY=$(printf '%s\n' "${@:2}")
+for tool in gawk meson ninja git; do
+	command -v $tool >/dev/null || die "no $tool: tools/setup.sh test installs it"
+done
+tree=$scratch/dpdk
+if [ -n "$source" ]; then
+	[ -f "$source/lib/meson.build" ] || die "$source is no DPDK source tree"
+	mkdir "$tree"
+	tar -c -C "$source" --exclude=.git --exclude='./build*' . | tar -x -C "$tree"
 else
 	say "getting the source of DPDK"
-	(cd "$scratch" && apt-get source -qq dpdk >apt.log 2>&1 || { cat apt.log; exit 1; })
-	mv "$scratch"/dpdk-*/ "$scratch/dpdk"
+	tree_fetch "$scratch/apt"
+	mv "$scratch/apt/dpdk" "$tree"
 fi
-tree=$scratch/dpdk
+say "DPDK $(cat "$tree/VERSION")"
+tree_commit "$tree"
 
-rm -rf "$tree/lib/fastmem" "$tree/lib/fastmem_debug" "$tree/lib/fastmem_replace" "$tree/build"
-cp -r lib/fastmem lib/fastmem_debug lib/fastmem_replace "$tree/lib/"
-# Behind mbuf, the last of the libraries that fastmem could build on.
-sed -i "0,/^ *'mbuf',/s//&\n        'fastmem',\n        'fastmem_debug',/" "$tree/lib/meson.build"
-grep -q "'fastmem'" "$tree/lib/meson.build" || die "lib/meson.build of DPDK is not as expected"
+# The compatibility header is what DPDK lacks: in a tree that has it all, there is none.
+tree_git "$tree" format-patch -1 --stdout -- . ':!lib/fastmem/rte_fastmem_compat.h' \
+	':!lib/fastmem/fastmem_compat.h' >"$scratch/patch"
 
-say "DPDK $(cat "$tree/VERSION"): build with lib/fastmem"
-meson setup "$tree/build" "$tree" --werror -Denable_drivers=none -Dtests=false -Denable_apps= \
-	>"$scratch/setup.log" 2>&1 ||
-	meson setup "$tree/build" "$tree" --werror -Ddisable_drivers='*' -Dtests=false \
-		>"$scratch/setup.log" 2>&1 || { tail -30 "$scratch/setup.log"; exit 1; }
+# gawk is what these scripts are written for.
+mkdir "$scratch/bin"
+ln -s "$(command -v gawk)" "$scratch/bin/awk"
 
-targets=$(ninja -C "$tree/build" -t targets all | sed -n 's/: .*//p' |
-	grep -E '^lib/librte_fastmem(_debug)?\.(a|so(\.[0-9.]+)?)$')
-[[ "$targets" == *librte_fastmem.so*librte_fastmem_debug.so* || "$targets" == *librte_fastmem_debug.so*librte_fastmem.so* ]] ||
-	die "DPDK's build has no librte_fastmem, or no librte_fastmem_debug"
-# shellcheck disable=SC2086 # a list
-ninja -C "$tree/build" $targets >"$scratch/build.log" 2>&1 || { tail -40 "$scratch/build.log"; exit 1; }
+# A function of the tree's checkpatches.sh over the patch: of_checkpatches NAME.
+of_checkpatches() {
+	sed -n "/^$1()/,/^}/p" "$tree/devtools/checkpatches.sh" >"$scratch/$1"
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	(cd "$tree" && PATH=$scratch/bin:$PATH bash -c '. "$1"; "$2" "$3"' devtools/checkpatches.sh \
+		"$scratch/$1" "$1" "$scratch/patch")
+}
 
-nm -D --defined-only "$tree/build/lib/librte_fastmem.so" >"$scratch/exported"
-for f in $(sed -n 's/^\t\([a-z][a-z0-9_]*\);.*/\1/p' lib/fastmem/version.map); do
-	grep -qE " $f(@|$)" "$scratch/exported" || die "the shared library does not export $f"
-done
-say "DPDK $(cat "$tree/VERSION"): lib/fastmem builds and exports its functions"
+# What later trees forbid, too, for a tree that does not yet: forbid FOLDERS EXPRESSION...
+forbid() {
+	gawk -v FOLDERS="$1" -v EXPRESSIONS="${*:2}" -v RET_ON_FAIL=1 -v MESSAGE="Using one of: ${*:2}" \
+		-f "$tree/devtools/check-forbidden-tokens.awk" "$scratch/patch"
+}
+
+forbidden_tokens() {
+	local ret=0
+
+	of_checkpatches check_forbidden_additions || ret=1
+	forbid 'lib drivers app examples' '__attribute__' '__builtin_' '\\<_Pragma\\>' '#pragma' \
+		'__atomic_.*\\(' '__ATOMIC_[A-Z]' '__rte_packed\\>' '__rte_weak\\>' '%ll*[xud]' || ret=1
+	forbid 'lib' '\\<RTE_LOG\\(' || ret=1
+	forbid 'drivers' '\\<RTE_LOG\\(' '\\<RTE_LOG_DP\\(' '\\<rte_log\\(' || ret=1
+	forbid 'lib drivers' '\\<rte_panic\\(' '\\<rte_exit\\(' '\\<printf\\(' \
+		'\\<fprintf\\(std(out|err),' || ret=1
+	return $ret
+}
+
+tags() { of_checkpatches check_experimental_tags && of_checkpatches check_internal_tags; }
+spdx() { (cd "$tree" && devtools/check-spdx-tag.sh) | tee "$scratch/spdx"; ! grep -i fastmem "$scratch/spdx"; }
+meson_style() {
+	local f
+	for f in lib/fastmem lib/fastmem_debug drivers/mempool/fastmem; do
+		(cd "$tree" && devtools/check-meson.py -d "$f" | tee "$scratch/style" && [ ! -s "$scratch/style" ]) ||
+			return 1
+	done
+}
+
+# build NAME COMPILER [meson option...]
+build() {
+	local dir=$tree/build-$1 targets
+	CC=$2 meson setup "$dir" "$tree" -Dwerror=true -Dcheck_includes=true -Dtests=false \
+		-Denable_drivers=bus/vdev,mempool/ring,mempool/fastmem -Ddisable_apps='*' "${@:3}" >"$dir.log" 2>&1 ||
+		{ tail -30 "$dir.log"; return 1; }
+	targets=$(ninja -C "$dir" -t targets all | sed -n 's/: .*//p' |
+		grep -E "librte_(mempool_)?fastmem(_debug)?\.(a|so[0-9.]*)$|chkincs.*fastmem.*\.o$")
+	[[ "$targets" == *librte_fastmem_debug.* && "$targets" == *librte_mempool_fastmem.* ]] ||
+		{ echo "the build has no fastmem, or a part of it only: $targets"; return 1; }
+	# shellcheck disable=SC2086 # a list
+	ninja -C "$dir" $targets >"$dir.log" 2>&1 || { grep -A6 -E 'FAILED|error:' "$dir.log" | head -60; return 1; }
+}
+
+promise forbidden_tokens forbidden_tokens
+promise tags tags
+promise spdx spdx
+promise meson_style meson_style
+promise gcc_shared build gcc_shared gcc -Ddefault_library=shared
+promise gcc_static build gcc_static gcc -Ddefault_library=static
+promise gcc_debug build gcc_debug gcc -Dbuildtype=debug
+promise clang_shared build clang_shared clang -Ddefault_library=shared
+promise clang_static build clang_static clang -Ddefault_library=static -Dbuildtype=debugoptimized
+promise trace_fp build trace_fp gcc -Denable_trace_fp=true
+promise no_iova_as_pa build no_iova_as_pa gcc -Denable_iova_as_pa=false
+promise core_only build core_only gcc -Ddisable_libs='*'
+promises_end

@@ -36,6 +36,7 @@ missing_packages() {
 	clang_runs_fuzzers || echo clang "$(clang_runtime_package)"
 	command -v clang-tidy >/dev/null || echo clang-tidy
 	command -v cppcheck >/dev/null || echo cppcheck
+	command -v gawk >/dev/null || echo gawk
 	command -v llvm-symbolizer >/dev/null || echo llvm
 	command -v valgrind >/dev/null && echo '#include <valgrind/memcheck.h>' | gcc -E - >/dev/null 2>&1 ||
 		echo valgrind

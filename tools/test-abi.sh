@@ -36,7 +36,7 @@ plant() {
 # A program for the old one finds all that it knows.
 more_is_no_change() {
 	old
-	plant lib/fastmem/version.map '/^\trte_fastmem_kept;/d'
+	plant lib/fastmem/fastmem_kept.c '/^RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_kept,/d'
 	tools/check-abi.sh "$scratch/src"
 }
 
@@ -45,8 +45,8 @@ changes_are_found() {
 
 	old
 	plant lib/fastmem/rte_fastmem.h 's/^\tuint64_t bytes_held_back;/\tuint32_t is_not_there;\n&/'
-	plant lib/fastmem/version.map 's/^\trte_fastmem_kept;/&\n\trte_fastmem_is_gone;/'
-	printf '%s\n' 'void rte_fastmem_is_gone(void);' 'void rte_fastmem_is_gone(void) {}' \
+	printf '%s\n' 'void rte_fastmem_is_gone(void);' \
+		'RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_is_gone, 26.11)' 'void rte_fastmem_is_gone(void) {}' \
 		>>"$scratch/src/lib/fastmem/fastmem_control.c"
 	tools/check-abi.sh "$scratch/src" >"$scratch/found" || status=$?
 	cat "$scratch/found"

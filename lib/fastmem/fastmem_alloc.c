@@ -49,6 +49,7 @@ request_one(const struct fastmem_request *r, size_t zero, unsigned int flags)
 	return obj;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_alloc_slow, 26.11)
 void *
 rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket_id)
 {
@@ -68,6 +69,7 @@ rte_fastmem_alloc_slow(size_t size, size_t align, unsigned int flags, int socket
 	return obj != NULL ? obj : request_one(&r, size, flags);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_alloc_bulk_slow, 26.11)
 int
 rte_fastmem_alloc_bulk_slow(void **ptrs, unsigned int n, size_t size, size_t align,
 		unsigned int flags, int socket_id)
@@ -105,6 +107,7 @@ free_to_bin(struct fastmem_ctl *ctl, unsigned int bin, void *const *ptrs, unsign
 }
 
 /* Whether all objects are of one bin. Neighbours often share a granule: one look-up then. */
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_same_bin_slow, 26.11)
 bool
 rte_fastmem_same_bin_slow(void *const *ptrs, unsigned int n)
 {
@@ -130,6 +133,7 @@ rte_fastmem_same_bin_slow(void *const *ptrs, unsigned int n)
 	return true;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_free_bulk_one_by_one)
 void
 fastmem_free_bulk_one_by_one(struct fastmem_ctl *ctl, void *const *ptrs, unsigned int n)
 {
@@ -146,6 +150,7 @@ fastmem_free_bulk_one_by_one(struct fastmem_ctl *ctl, void *const *ptrs, unsigne
 	}
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_free_bulk_slow, 26.11)
 void
 rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 {
@@ -171,6 +176,7 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 		fastmem_free_bulk_one_by_one(ctl, ptrs, n);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_free_slow, 26.11)
 void
 rte_fastmem_free_slow(void *ptr)
 {
@@ -182,6 +188,7 @@ rte_fastmem_free_slow(void *ptr)
 		rte_fastmem_free_bulk_slow(&ptr, 1);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_free_sized_slow, 26.11)
 void
 rte_fastmem_free_sized_slow(void *ptr, size_t size, size_t align)
 {
@@ -191,12 +198,14 @@ rte_fastmem_free_sized_slow(void *ptr, size_t size, size_t align)
 		rte_fastmem_free_slow(ptr);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_hfree_slow, 26.11)
 void
 rte_fastmem_hfree_slow(rte_fastmem_handle_t handle, void *ptr)
 {
 	rte_fastmem_hfree_bulk_slow(handle, &ptr, 1);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_hfree_bulk_slow, 26.11)
 void
 rte_fastmem_hfree_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n)
 {
@@ -206,6 +215,7 @@ rte_fastmem_hfree_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned i
 		rte_fastmem_free_bulk_slow(ptrs, n);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_usable_size, 26.11)
 size_t
 rte_fastmem_usable_size(const void *ptr)
 {
@@ -219,12 +229,14 @@ rte_fastmem_usable_size(const void *ptr)
 	return ctl->bins[id].slot_size - ctl->bins[id].header;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_contains, 26.11)
 bool
 rte_fastmem_contains(const void *ptr)
 {
 	return fastmem_ctl_get() != NULL && rte_fastmem_bin_of(ptr) != 0;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_virt2iova, 26.11)
 rte_iova_t
 rte_fastmem_virt2iova(const void *ptr)
 {
@@ -240,6 +252,7 @@ rte_fastmem_virt2iova(const void *ptr)
 
 /* Handles. */
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_hlookup, 26.11)
 int
 rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle_t *handle)
 {
@@ -260,6 +273,7 @@ rte_fastmem_hlookup(size_t size, size_t align, int socket_id, rte_fastmem_handle
 	return 0;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_halloc_slow, 26.11)
 void *
 rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags)
 {
@@ -278,6 +292,7 @@ rte_fastmem_halloc_slow(rte_fastmem_handle_t handle, unsigned int flags)
 	return obj != NULL ? obj : request_one(&r, fastmem_request_bin(&r, 0)->slot_size, flags);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_halloc_bulk_slow, 26.11)
 int
 rte_fastmem_halloc_bulk_slow(rte_fastmem_handle_t handle, void **ptrs, unsigned int n,
 		unsigned int flags)

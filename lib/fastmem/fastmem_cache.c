@@ -402,6 +402,7 @@ with_counts(struct fastmem_tcache *t, const struct fastmem_bin *bin)
 }
 
 /* An object of the bin; NULL: no memory. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_cache_alloc)
 void *
 fastmem_cache_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned int flags)
 {
@@ -419,6 +420,7 @@ fastmem_cache_alloc(struct fastmem_tcache *t, struct fastmem_bin *bin, unsigned 
 	return rte_fastmem_pop(&t->caches[bin->id]);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_cache_free)
 void
 fastmem_cache_free(struct fastmem_tcache *t, struct fastmem_bin *bin, void *ptr)
 {

@@ -107,6 +107,7 @@ repair(struct fastmem_bin *bin, struct fastmem_pool *pool)
 }
 
 /* Before magazines of a bin move. A size class needs no lock for that. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_caches_lock)
 void
 fastmem_caches_lock(struct fastmem_bin *bin)
 {
@@ -118,6 +119,7 @@ fastmem_caches_lock(struct fastmem_bin *bin)
 	}
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_caches_unlock)
 void
 fastmem_caches_unlock(struct fastmem_bin *bin)
 {

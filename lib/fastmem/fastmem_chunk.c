@@ -110,6 +110,7 @@ arena_repair(struct fastmem_arena *arena)
 	FASTMEM_MOVE(arena->moving, 0);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_arena_lock)
 void
 fastmem_arena_lock(struct fastmem_arena *arena)
 {

@@ -65,12 +65,14 @@ fastmem_class_size(unsigned int i)
 	return ((size_t)lines * 64) << log2;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_max_size, 26.11)
 size_t
 rte_fastmem_max_size(void)
 {
 	return RTE_FASTMEM_MAX_SIZE;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_classes, 26.11)
 unsigned int
 rte_fastmem_classes(size_t *sizes)
 {
@@ -96,6 +98,7 @@ fastmem_bin_class(const struct fastmem_bin *bin)
  * The bin of a request, counted from the first bin of a socket. Returns 0, or
  * the negative errno for what is wrong with the request.
  */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_bin_offset)
 int
 fastmem_bin_offset(size_t size, size_t align, unsigned int *offset)
 {

@@ -9,9 +9,11 @@
 
 #include <rte_common.h>
 #include <rte_config.h>
+#include <rte_log.h>
 #include <rte_memzone.h>
 #include <rte_version.h>
 
+#include "fastmem_export.h"
 #include "rte_fastmem_compat.h"
 
 /*
@@ -30,5 +32,12 @@ fastmem_memzone_max(void)
 	return RTE_MAX_MEMZONE;
 #endif
 }
+
+/* A line of the log: the type is named as in RTE_LOG(), of which the line has the newline. */
+#ifndef RTE_LOG_LINE
+#define RTE_LOG_LINE(level, type, ...) \
+	RTE_LOG(level, type, RTE_FMT(RTE_FMT_HEAD(__VA_ARGS__ ,) "\n", \
+		RTE_FMT_TAIL(__VA_ARGS__ ,)))
+#endif
 
 #endif /* FASTMEM_COMPAT_H */

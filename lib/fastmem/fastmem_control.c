@@ -56,6 +56,7 @@ reserve_any(struct fastmem_ctl *ctl, const struct fastmem_tcache *t, uint64_t si
 	return size == 0 ? 0 : -ENOMEM;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_reserve, 26.11)
 int
 rte_fastmem_reserve(size_t size, int socket_id)
 {
@@ -75,6 +76,7 @@ rte_fastmem_reserve(size_t size, int socket_id)
 	return ret;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_set_limit, 26.11)
 int
 rte_fastmem_set_limit(int socket_id, size_t max_bytes)
 {
@@ -97,6 +99,7 @@ rte_fastmem_set_limit(int socket_id, size_t max_bytes)
 	return found ? 0 : no_such_socket(__func__, socket_id);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_get_limit, 26.11)
 size_t
 rte_fastmem_get_limit(int socket_id)
 {
@@ -117,6 +120,7 @@ rte_fastmem_get_limit(int socket_id)
 	return sum;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_cache_flush, 26.11)
 void
 rte_fastmem_cache_flush(void)
 {
@@ -126,6 +130,7 @@ rte_fastmem_cache_flush(void)
 		fastmem_tcache_flush(t, false);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_thread_idle, 26.11)
 void
 rte_fastmem_thread_idle(void)
 {
@@ -135,6 +140,7 @@ rte_fastmem_thread_idle(void)
 		fastmem_tcache_flush(t, true);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_trim, 26.11)
 size_t
 rte_fastmem_trim(size_t keep_bytes, int socket_id)
 {
@@ -236,6 +242,7 @@ fastmem_maintain(bool grow)
 	return ret;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_maintain, 26.11)
 int
 rte_fastmem_maintain(void)
 {

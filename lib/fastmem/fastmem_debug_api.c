@@ -12,6 +12,7 @@
 
 #include "fastmem_hooks.h"
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_debug_level, 26.11)
 enum rte_fastmem_debug_level
 rte_fastmem_debug_level(void)
 {
@@ -22,12 +23,14 @@ rte_fastmem_debug_level(void)
 	return fastmem_checks_some() ? RTE_FASTMEM_DEBUG_SAMPLE : RTE_FASTMEM_DEBUG_OFF;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_debug_check, 26.11)
 unsigned int
 rte_fastmem_debug_check(void)
 {
 	return fastmem_ctl_get() != NULL ? FASTMEM_HOOK_OR(0, check) : 0;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_object_dump, 26.11)
 void
 rte_fastmem_object_dump(FILE *f, const void *ptr)
 {
@@ -62,6 +65,7 @@ hooks_for_leaks(void)
 	return fastmem_hooks_load("a list of what is live");
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_leaks_snapshot, 26.11)
 struct rte_fastmem_leaks *
 rte_fastmem_leaks_snapshot(void)
 {
@@ -79,6 +83,7 @@ rte_fastmem_leaks_snapshot(void)
 	return hooks->leaks_snapshot();
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_leaks_free, 26.11)
 void
 rte_fastmem_leaks_free(struct rte_fastmem_leaks *leaks)
 {
@@ -86,6 +91,7 @@ rte_fastmem_leaks_free(struct rte_fastmem_leaks *leaks)
 		hooks_for_leaks()->leaks_free(leaks);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_leaks_dump, 26.11)
 int64_t
 rte_fastmem_leaks_dump(FILE *f)
 {
@@ -99,6 +105,7 @@ rte_fastmem_leaks_dump(FILE *f)
 	return hooks != NULL ? hooks->leaks_dump(f) : -ENOENT;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_leaks_diff_dump, 26.11)
 int64_t
 rte_fastmem_leaks_diff_dump(FILE *f, const struct rte_fastmem_leaks *before,
 		const struct rte_fastmem_leaks *after)

@@ -45,12 +45,14 @@ struct rte_fastmem_replace_heap fastmem_eal_heap = {
 	.dump_heaps = rte_malloc_dump_heaps,
 };
 
+RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_set_heap)
 void
 rte_fastmem_replace_set_heap(const struct rte_fastmem_replace_heap *heap)
 {
 	fastmem_eal_heap = *heap;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_get_heap)
 const struct rte_fastmem_replace_heap *
 rte_fastmem_replace_get_heap(void)
 {

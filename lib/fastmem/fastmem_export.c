@@ -12,7 +12,34 @@
 
 #include "fastmem_replace.h"
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_alloc, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_alloc_bulk, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_alloc_bulk_socket, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_alloc_socket, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_free, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_free_bulk, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_free_sized, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_halloc, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_halloc_bulk, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_hfree, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_hfree_bulk, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_contig_index, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_contig_obj, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_get, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_get_bulk, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_put, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_put_bulk, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_calloc, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_calloc_socket, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_free, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_malloc, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_malloc_socket, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_realloc, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_zmalloc, 26.11)
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_zmalloc_socket, 26.11)
+
 /* Where analysers are told that an object has moved, this is called. */
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_moved, 26.11)
 void
 rte_fastmem_moved(void *ptr)
 {

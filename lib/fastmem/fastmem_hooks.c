@@ -30,6 +30,7 @@ static bool in_vain; /* atomic: it could not be loaded, which the log has told *
 static __thread bool loading; /* the library, or what that needs, calls from within */
 
 /* The first one stays: a plug-in of the program may contain one as well. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_hooks_register)
 void
 fastmem_hooks_register(const struct fastmem_hooks *hooks)
 {
@@ -41,6 +42,7 @@ fastmem_hooks_register(const struct fastmem_hooks *hooks)
 }
 
 /* Who has them is unloaded, or the process exits. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_hooks_unregister)
 void
 fastmem_hooks_unregister(const struct fastmem_hooks *hooks)
 {

@@ -296,6 +296,7 @@ init(const struct rte_fastmem_conf *conf)
 	return primary_init(&settings);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_init_conf, 26.11)
 int
 rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
 {
@@ -312,6 +313,7 @@ rte_fastmem_init_conf(const struct rte_fastmem_conf *conf)
 	return ret != -EAGAIN ? ret : -EBUSY; /* that is from within the loading for another call */
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_init, 26.11)
 int
 rte_fastmem_init(void)
 {
@@ -383,6 +385,7 @@ primary_deinit(struct fastmem_ctl *ctl)
 
 static void forget(void);
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_deinit, 26.11)
 void
 rte_fastmem_deinit(void)
 {

@@ -69,6 +69,7 @@ bytes_cached(const struct fastmem_ctl *ctl, const struct fastmem_tcache *t)
 	return sum;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_kept, 26.11)
 int
 rte_fastmem_kept(struct rte_fastmem_kept *kept)
 {
@@ -103,6 +104,7 @@ rte_fastmem_kept(struct rte_fastmem_kept *kept)
 	return 0;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_threads, 26.11)
 unsigned int
 rte_fastmem_threads(struct rte_fastmem_thread *list, unsigned int n)
 {

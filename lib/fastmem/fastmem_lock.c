@@ -6,9 +6,13 @@
  * Checks the order of locks, in builds with assertions: each thread knows what it holds.
  */
 
+#include <stdlib.h>
+
 #include <rte_common.h>
 #include <rte_debug.h>
+#include <rte_log.h>
 
+#include "fastmem_export.h"
 #include "fastmem_lock.h"
 
 #ifdef RTE_ENABLE_ASSERT
@@ -25,12 +29,16 @@ static const char *const names[] = { FASTMEM_LOCK_ORDER(LOCK_NAME) };
 static void
 misordered(const char *held_name, const char *taken)
 {
-	rte_panic("lock %s is taken by a thread that holds %s: see fastmem_lock.h\n", taken,
+	rte_log(RTE_LOG_CRIT, RTE_LOGTYPE_EAL,
+		"FASTMEM: lock %s is taken by a thread that holds %s: see fastmem_lock.h\n", taken,
 		held_name);
+	abort();
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_lock_misordered)
 void (*fastmem_lock_misordered)(const char *held, const char *taken) = misordered;
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_lock_expect)
 void
 fastmem_lock_expect(enum fastmem_lock_rank rank)
 {
@@ -41,6 +49,7 @@ fastmem_lock_expect(enum fastmem_lock_rank rank)
 			fastmem_lock_misordered(names[held[i].rank], names[rank]);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_lock_hold)
 void
 fastmem_lock_hold(const void *lock, enum fastmem_lock_rank rank)
 {
@@ -49,6 +58,7 @@ fastmem_lock_hold(const void *lock, enum fastmem_lock_rank rank)
 	held[n_held++].rank = rank;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_lock_drop)
 void
 fastmem_lock_drop(const void *lock)
 {

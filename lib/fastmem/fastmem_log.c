@@ -19,9 +19,11 @@
 
 RTE_LOG_REGISTER_DEFAULT(fastmem_logtype, NOTICE);
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_log_pending)
 __thread struct fastmem_later *fastmem_log_pending;
 
 /* Where lines go, for what writes by itself. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_log_stream)
 FILE *
 fastmem_log_stream(void)
 {
@@ -48,6 +50,7 @@ keep(struct fastmem_later *later, uint32_t level, const char *format, va_list ap
 }
 
 /* Do what was kept back. No lock is held, and other lines may come from within. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_log_write)
 void
 fastmem_log_write(const struct fastmem_later *later)
 {
@@ -63,6 +66,7 @@ fastmem_log_write(const struct fastmem_later *later)
 		fastmem_trace_begin();
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_log)
 void
 fastmem_log(uint32_t level, const char *format, ...)
 {

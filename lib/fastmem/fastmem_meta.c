@@ -139,6 +139,7 @@ is_low(struct fastmem_meta *meta, size_t size)
 }
 
 /* Make sure that size bytes can be taken. The caller holds no lock. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_meta_grow)
 int
 fastmem_meta_grow(size_t size)
 {
@@ -185,6 +186,7 @@ meta_take(struct fastmem_meta *meta, size_t size)
  * Zeroed memory that is never given back, aligned to a cache line. With
  * may_grow, this may call into EAL.
  */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_meta_alloc)
 void *
 fastmem_meta_alloc(size_t size, bool may_grow)
 {

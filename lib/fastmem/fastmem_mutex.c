@@ -14,8 +14,10 @@
 
 #define SPINS 200
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_growth_held)
 __thread unsigned int fastmem_growth_held;
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_mutex_init)
 void
 fastmem_mutex_init(pthread_mutex_t *mutex)
 {
@@ -29,6 +31,7 @@ fastmem_mutex_init(pthread_mutex_t *mutex)
 }
 
 /* Of fastmem_mutex_lock(). */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_mutex_wait)
 bool
 fastmem_mutex_wait(pthread_mutex_t *mutex)
 {
@@ -48,12 +51,14 @@ fastmem_mutex_wait(pthread_mutex_t *mutex)
 	return ret == EOWNERDEAD;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_mutex_repaired)
 void
 fastmem_mutex_repaired(pthread_mutex_t *mutex)
 {
 	pthread_mutex_consistent(mutex);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_mutex_unlock)
 void
 fastmem_mutex_unlock(pthread_mutex_t *mutex)
 {

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "fastmem_export.h"
 #include "fastmem_parse.h"
 
 /* Returns the character behind the digits; NULL: there are none, or their value overflows. */
@@ -48,6 +49,7 @@ unit_shift(char unit)
 	}
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_parse_size)
 int
 fastmem_parse_size(const char *text, uint64_t max, uint64_t *size)
 {

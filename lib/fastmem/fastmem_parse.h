@@ -25,7 +25,8 @@
  * than max. *size is written only with success.
  */
 #ifdef ALLOW_INTERNAL_API
-__rte_internal /* called by librte_fastmem_debug */
+/* called by librte_fastmem_debug */
+__rte_internal
 #endif
 int fastmem_parse_size(const char *text, uint64_t max, uint64_t *size);
 

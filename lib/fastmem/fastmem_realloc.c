@@ -15,6 +15,7 @@
 #include "fastmem_private.h"
 #include "fastmem_request.h"
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_realloc_move)
 void *
 fastmem_realloc_move(void *old, size_t old_size, size_t size, size_t align, int socket_id)
 {
@@ -28,6 +29,7 @@ fastmem_realloc_move(void *old, size_t old_size, size_t size, size_t align, int 
 }
 
 /* Whether the slot of an object has room for that size, and the object the alignment. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_slot_holds)
 bool
 fastmem_slot_holds(const struct fastmem_bin *bin, const void *ptr, size_t size, size_t align)
 {
@@ -80,6 +82,7 @@ realloc_within(const struct fastmem_bin *bin, void *ptr, size_t size, size_t ali
 	return new;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_realloc, 26.11)
 void *
 rte_fastmem_realloc(void *ptr, size_t size, size_t align)
 {

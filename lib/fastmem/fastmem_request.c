@@ -54,6 +54,7 @@ request_init(struct fastmem_request *r, size_t size, size_t align, unsigned int 
 }
 
 /* Fill in a request. Returns 0 or a negative errno. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_request_init)
 int
 fastmem_request_init(struct fastmem_request *r, size_t size, size_t align, unsigned int flags,
 		int socket_id)
@@ -273,6 +274,7 @@ request_serve(const struct fastmem_request *r, void **objs, unsigned int n, unsi
 		request_again(r, failure, objs, n, flags);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_request_serve)
 int
 fastmem_request_serve(const struct fastmem_request *r, void **objs, unsigned int n,
 		unsigned int flags)
@@ -281,6 +283,7 @@ fastmem_request_serve(const struct fastmem_request *r, void **objs, unsigned int
 }
 
 /* One object, in one step. 0 or a negative errno. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_request_alloc)
 int
 fastmem_request_alloc(void **obj, size_t size, size_t align, unsigned int flags, int socket_id)
 {
@@ -299,6 +302,7 @@ request_is_possible(const struct fastmem_request *r, unsigned int n)
 }
 
 /* The caller's array is written to when all objects are there, not before. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_request_bulk)
 int
 fastmem_request_bulk(const struct fastmem_request *r, void **ptrs, unsigned int n, size_t zero,
 		unsigned int flags)

@@ -10,6 +10,9 @@
 #include "fastmem_hooks.h"
 #include "fastmem_private.h"
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_process)
 struct fastmem_process fastmem_process = { .up = &fastmem_upcalls, .peers_fd = -1 };
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_checking)
 struct fastmem_checking fastmem_checking;
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_map, 26.11)
 struct rte_fastmem_map rte_fastmem_map = { .first = FASTMEM_NO_MAP };

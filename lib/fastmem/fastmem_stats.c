@@ -63,6 +63,7 @@ lcore_exists(const struct fastmem_ctl *ctl, unsigned int lcore_id)
 	return false;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_stats, 26.11)
 int
 rte_fastmem_stats(struct rte_fastmem_stats *stats)
 {
@@ -101,6 +102,7 @@ rte_fastmem_stats(struct rte_fastmem_stats *stats)
 	return 0;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_stats_class, 26.11)
 int
 rte_fastmem_stats_class(size_t class_size, struct rte_fastmem_class_stats *stats)
 {
@@ -179,12 +181,14 @@ key_stats(int key, struct rte_fastmem_lcore_stats *stats)
 	return 0;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_stats_lcore, 26.11)
 int
 rte_fastmem_stats_lcore(unsigned int lcore_id, struct rte_fastmem_lcore_stats *stats)
 {
 	return lcore_id < RTE_MAX_LCORE ? key_stats(lcore_id, stats) : -EINVAL;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_stats_lcore_class, 26.11)
 int
 rte_fastmem_stats_lcore_class(unsigned int lcore_id, size_t class_size,
 		struct rte_fastmem_lcore_class_stats *stats)
@@ -193,12 +197,14 @@ rte_fastmem_stats_lcore_class(unsigned int lcore_id, size_t class_size,
 		key_class_stats(lcore_id, class_size, stats) : -EINVAL;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_stats_shared, 26.11)
 int
 rte_fastmem_stats_shared(struct rte_fastmem_lcore_stats *stats)
 {
 	return key_stats(FASTMEM_KEY_SHARED, stats);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_stats_shared_class, 26.11)
 int
 rte_fastmem_stats_shared_class(size_t class_size, struct rte_fastmem_lcore_class_stats *stats)
 {
@@ -212,6 +218,7 @@ set(uint64_t *counter, uint64_t value)
 }
 
 /* Counters run on; what they were at a reset is taken off when they are read. */
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_stats_reset, 26.11)
 void
 rte_fastmem_stats_reset(void)
 {
@@ -313,6 +320,7 @@ dump_pool(struct rte_fastmem_pool *pool, void *f)
 	rte_fastmem_pool_dump(f, pool);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_dump, 26.11)
 void
 rte_fastmem_dump(FILE *f)
 {

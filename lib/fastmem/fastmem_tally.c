@@ -271,6 +271,7 @@ fastmem_bin_tally_all(const struct fastmem_ctl *ctl, unsigned int bin, struct fa
 }
 
 /* What is done with a bin, by everyone. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_bin_read)
 void
 fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
 		struct fastmem_bin_figures *out)

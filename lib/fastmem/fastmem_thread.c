@@ -44,6 +44,7 @@ static_assert(sizeof(struct rte_fastmem_cache) == 64, "a cache is found by a shi
 
 static const struct rte_fastmem_tls no_caches = NO_CACHES;
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_tls, 26.11)
 __thread struct rte_fastmem_tls rte_fastmem_tls = NO_CACHES;
 
 /* What the fast path loads is not at an offset in its line that it stores to in a cache. */
@@ -243,6 +244,7 @@ thread_give_back(struct thread *thread)
  * Whether memory of EAL's is still there: rte_eal_cleanup() unmaps all of it, and a program may
  * have called that without rte_fastmem_deinit(). A system call: for threads and programs that end.
  */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_is_mapped)
 bool
 fastmem_is_mapped(const void *ptr)
 {
@@ -404,6 +406,7 @@ thread_begin(struct fastmem_tcache *t, int32_t lcore, int socket_id, bool may_gr
  * The calling thread's caches, made at its first call. NULL: it has none, as there is no memory
  * for them, may_grow is not set and that would take more, or the thread is about to end.
  */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_tcache_self)
 struct fastmem_tcache *
 fastmem_tcache_self(bool may_grow)
 {
@@ -421,6 +424,7 @@ fastmem_tcache_self(bool may_grow)
 }
 
 /* The same for what is freed, whatever the thread's socket is: EAL is not asked for it. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_tcache_to_free)
 struct fastmem_tcache *
 fastmem_tcache_to_free(bool may_grow)
 {
@@ -433,6 +437,7 @@ fastmem_tcache_to_free(bool may_grow)
  * For sampling: the next call of each thread takes the slow path. The owner may be within
  * the fast path, and then goes on with its caches once more.
  */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_threads_disarm)
 void
 fastmem_threads_disarm(void)
 {
@@ -449,6 +454,7 @@ fastmem_threads_disarm(void)
 }
 
 /* Whether its caches were taken from the calling thread. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_thread_is_disarmed)
 bool
 fastmem_thread_is_disarmed(const struct fastmem_tcache *t)
 {
@@ -458,6 +464,7 @@ fastmem_thread_is_disarmed(const struct fastmem_tcache *t)
 }
 
 /* Of the calling thread. Returns whether its caches had been taken from it. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_thread_rearm)
 bool
 fastmem_thread_rearm(struct fastmem_tcache *t)
 {
@@ -472,6 +479,7 @@ fastmem_thread_rearm(struct fastmem_tcache *t)
 }
 
 /* The same, for a thread that has freed something: the next allocation is to come here first. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_thread_freed)
 void
 fastmem_thread_freed(void)
 {

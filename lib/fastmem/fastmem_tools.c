@@ -20,6 +20,7 @@ on_memcheck(void)
 #endif
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_tools)
 unsigned int
 fastmem_tools(void)
 {

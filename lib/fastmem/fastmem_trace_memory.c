@@ -29,6 +29,7 @@ fastmem_trace_ready(void)
 	return RTE_PER_LCORE(trace_mem) != NULL;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_trace_report)
 void
 fastmem_trace_report(uint32_t error, const void *ptr, const void *object, uint64_t size,
 		const char *pool)

@@ -296,13 +296,21 @@ rte_fastmem_classes(size_t *sizes);
 void rte_fastmem_free_sized_unmodelled(void *ptr, size_t size, size_t align)
 	__asm__("rte_fastmem_free_sized");
 #endif
-__rte_experimental void rte_fastmem_hfree(rte_fastmem_handle_t handle, void *ptr)
+__rte_experimental
+void
+rte_fastmem_hfree(rte_fastmem_handle_t handle, void *ptr)
 	__rte_ownership_takes(2);
-__rte_experimental void rte_fastmem_free(void *ptr) __rte_ownership_takes(1);
-__rte_experimental void rte_fastmem_free_sized(void *ptr, size_t size, size_t align)
+__rte_experimental
+void
+rte_fastmem_free(void *ptr) __rte_ownership_takes(1);
+__rte_experimental
+void
+rte_fastmem_free_sized(void *ptr, size_t size, size_t align)
 	__rte_ownership_takes(1);
 /* Does nothing: see rte_fastmem_model.h. */
-__rte_experimental void rte_fastmem_moved(void *ptr);
+__rte_experimental
+void
+rte_fastmem_moved(void *ptr);
 /** @endcond */
 
 /**

@@ -138,6 +138,9 @@ typedef int rte_memory_order;
 /** A call that is left when the compiler is done is warned of. */
 #define __rte_call_warning(message) __attribute__((warning(message)))
 
+/** rte_clz64() is static, and inline functions that are not must not call one that is. */
+#define __rte_clz64(v) __builtin_clzll(v)
+
 #define __rte_return_address() __builtin_return_address(0)
 #define __rte_frame_address() __builtin_frame_address(0)
 #define __rte_object_size(ptr, type) __builtin_object_size(ptr, type)

@@ -117,7 +117,7 @@ rte_fastmem_class_by_line(size_t size)
 {
 	size_t last = size - (size != 0); /* offset of the last byte */
 	/* "63 -" would cost two more instructions where the CPU counts from the other end. */
-	unsigned int log2 = 63 ^ (unsigned int)rte_clz64(last | 512);
+	unsigned int log2 = 63 ^ (unsigned int)__rte_clz64(last | 512);
 
 	return RTE_FASTMEM_N_TINY + ((size_t)(log2 - 9) << 3) + (last >> (log2 - 3));
 }

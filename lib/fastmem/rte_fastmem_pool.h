@@ -172,13 +172,16 @@ struct rte_fastmem_pool_stats {
 
 /** @cond */
 #if defined(RTE_FASTMEM_NO_INLINE) || defined(RTE_FASTMEM_EXPORT)
-#define __rte_fastmem_pool_inline __rte_experimental
+#define __rte_fastmem_pool_inline \
+__rte_experimental
 #else
 #define __rte_fastmem_pool_inline static inline
 #endif
 
 /* Declared first, for attributes. */
-__rte_experimental int rte_fastmem_pool_free(struct rte_fastmem_pool *pool)
+__rte_experimental
+int
+rte_fastmem_pool_free(struct rte_fastmem_pool *pool)
 	__rte_ownership_takes(1);
 __rte_fastmem_pool_inline void rte_fastmem_pool_put(struct rte_fastmem_pool *pool, void *obj)
 	__rte_ownership_takes(2);

@@ -19,6 +19,7 @@ forked(void)
 	fastmem_look_up_forked();
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_debug_hooks)
 const struct fastmem_hooks fastmem_debug_hooks = {
 	.version = FASTMEM_LAYOUT_VERSION,
 	.size = sizeof(struct fastmem_hooks),

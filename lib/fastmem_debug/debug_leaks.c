@@ -390,8 +390,8 @@ void
 fastmem_leaks_unknown(void)
 {
 	if (getpid() == at_exit_pid)
-		fprintf(stderr, "FASTMEM: what is live is not known any more: call "
-			"rte_fastmem_deinit() before rte_eal_cleanup() or rte_exit()\n");
+		fprintf(fastmem_report_stream(), "FASTMEM: what is live is not known any more: call "
+			"rte_fastmem_deinit() before rte_eal_cleanup(), which rte_exit calls, too\n");
 }
 
 /*

@@ -43,7 +43,7 @@ struct call {
 struct symbol {
 	unsigned int n_calls; /* the innermost first */
 	struct call calls[MAX_CALLS];
-	unsigned long function_offset; /* into the function, if the file is not known */
+	uint64_t function_offset; /* into the function, if the file is not known */
 };
 
 struct frame {
@@ -406,7 +406,7 @@ format_call(char *buf, size_t len, const struct symbol *symbol, unsigned int cal
 	else if (c->file != NULL)
 		n = snprintf(buf, len, "%s %s:%d", function, c->file, c->line);
 	else if (symbol->function_offset != 0)
-		n = snprintf(buf, len, "%s+0x%lx", function, symbol->function_offset);
+		n = snprintf(buf, len, "%s+0x%" PRIx64, function, symbol->function_offset);
 	else
 		n = snprintf(buf, len, "%s", function);
 	msan_look(true);

@@ -71,16 +71,16 @@ static uint64_t
 peak_rss(void)
 {
 	FILE *f = fopen("/proc/self/status", "r");
-	unsigned long kib = 0;
+	uint64_t kib = 0;
 	char line[256];
 
 	if (f == NULL)
 		return 0;
 	while (fgets(line, sizeof(line), f) != NULL)
-		if (sscanf(line, "VmHWM: %lu", &kib) == 1)
+		if (sscanf(line, "VmHWM: %" SCNu64, &kib) == 1)
 			break;
 	fclose(f);
-	return (uint64_t)kib << 10;
+	return kib << 10;
 }
 
 void

@@ -24,6 +24,7 @@
 #include "fastmem_replace.h"
 #include "fastmem_hooks.h"
 
+RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_check_env)
 int
 rte_fastmem_replace_check_env(void)
 {
@@ -36,12 +37,14 @@ rte_fastmem_replace_check_env(void)
 	return ret;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_shrink)
 void
 rte_fastmem_replace_shrink(void)
 {
 	fastmem_maintain(false);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_hold_growth)
 unsigned int
 rte_fastmem_replace_hold_growth(int change)
 {
@@ -49,6 +52,7 @@ rte_fastmem_replace_hold_growth(int change)
 	return fastmem_growth_held;
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_forget)
 void
 rte_fastmem_replace_forget(enum rte_fastmem_replace_end end)
 {
@@ -108,6 +112,7 @@ heap_alloc(const char *type, size_t size, unsigned int align, unsigned int flags
 }
 
 /* What the thread has not at hand: of fastmem, of any socket if that is meant, of EAL's heap. */
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_malloc_slow, 26.11)
 void *
 rte_fastmem_replace_malloc_slow(const char *type, size_t size, unsigned int align,
 		unsigned int flags, int socket_id)
@@ -147,6 +152,7 @@ is_freed_again(const void *ptr)
 	return true;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_free_slow, 26.11)
 void
 rte_fastmem_replace_free_slow(void *ptr)
 {
@@ -165,6 +171,7 @@ wipe(void *ptr, size_t size)
 	__asm__ volatile("" : : "r"(ptr) : "memory");
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_free_sensitive, 26.11)
 void
 rte_fastmem_replace_free_sensitive(void *ptr)
 {
@@ -224,6 +231,7 @@ heap_realloc(void *ptr, size_t size, unsigned int align, int socket_id)
 	return moved;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_realloc_socket, 26.11)
 void *
 rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, int socket_id)
 {
@@ -248,6 +256,7 @@ rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, i
 	return move(ptr, size_of(ptr), size, align, socket_id);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_malloc_validate, 26.11)
 int
 rte_fastmem_replace_malloc_validate(const void *ptr, size_t *size)
 {
@@ -260,6 +269,7 @@ rte_fastmem_replace_malloc_validate(const void *ptr, size_t *size)
 	return 0;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_malloc_virt2iova, 26.11)
 rte_iova_t
 rte_fastmem_replace_malloc_virt2iova(const void *ptr)
 {
@@ -271,6 +281,7 @@ rte_fastmem_replace_malloc_virt2iova(const void *ptr)
  * objects. The memory of its bookkeeping is no one's. EAL's own headers of both, some 100 bytes
  * of each zone, still count as allocated.
  */
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_malloc_get_socket_stats, 26.11)
 int
 rte_fastmem_replace_malloc_get_socket_stats(int socket_id, struct rte_malloc_socket_stats *stats)
 {
@@ -295,6 +306,7 @@ rte_fastmem_replace_malloc_get_socket_stats(int socket_id, struct rte_malloc_soc
 	return 0;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_malloc_dump_stats, 26.11)
 void
 rte_fastmem_replace_malloc_dump_stats(FILE *f, const char *type)
 {
@@ -302,6 +314,7 @@ rte_fastmem_replace_malloc_dump_stats(FILE *f, const char *type)
 	rte_fastmem_dump(f);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_malloc_dump_heaps, 26.11)
 void
 rte_fastmem_replace_malloc_dump_heaps(FILE *f)
 {

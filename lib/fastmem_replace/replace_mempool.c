@@ -233,6 +233,7 @@ register_ops(void)
 	return ops_index;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_mempool_create_empty, 26.11)
 struct rte_mempool *
 rte_fastmem_replace_mempool_create_empty(const char *name, unsigned int n, unsigned int elt_size,
 		unsigned int cache, unsigned int private_data_size, int socket_id,
@@ -283,6 +284,7 @@ is_software(const char *ops_name)
  * With ops of hardware, a replaced mempool becomes what was asked for, but for the caches of lcores,
  * for which there is no memory behind it.
  */
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_mempool_set_ops_byname, 26.11)
 int
 rte_fastmem_replace_mempool_set_ops_byname(struct rte_mempool *mp, const char *name,
 		void *pool_config)
@@ -382,6 +384,7 @@ fits_fastmem(const struct rte_mempool *mp)
 		rte_fastmem_max_size() && rte_malloc_heap_socket_is_external(mp->socket_id) == 0;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_mempool_populate_default, 26.11)
 int
 rte_fastmem_replace_mempool_populate_default(struct rte_mempool *mp)
 {
@@ -408,6 +411,7 @@ rte_fastmem_replace_mempool_populate_default(struct rte_mempool *mp)
 	return ret;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_mempool_create, 26.11)
 struct rte_mempool *
 rte_fastmem_replace_mempool_create(const char *name, unsigned int n, unsigned int elt_size,
 		unsigned int cache, unsigned int private_data_size,
@@ -450,6 +454,7 @@ make_mbufs(struct rte_mempool *mp, uint16_t priv_size, uint16_t data_room_size)
 	return ret;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_pktmbuf_pool_create_by_ops, 26.11)
 struct rte_mempool *
 rte_fastmem_replace_pktmbuf_pool_create_by_ops(const char *name, unsigned int n,
 		unsigned int cache, uint16_t priv_size, uint16_t data_room_size, int socket_id,
@@ -484,6 +489,7 @@ rte_fastmem_replace_pktmbuf_pool_create_by_ops(const char *name, unsigned int n,
 }
 
 /* EAL's option --mbuf-pool-ops-name, and the platform's own ops, count here as well. */
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_pktmbuf_pool_create, 26.11)
 struct rte_mempool *
 rte_fastmem_replace_pktmbuf_pool_create(const char *name, unsigned int n, unsigned int cache,
 		uint16_t priv_size, uint16_t data_room_size, int socket_id)
@@ -496,6 +502,7 @@ rte_fastmem_replace_pktmbuf_pool_create(const char *name, unsigned int n, unsign
  * rte_mempool_free() takes all objects out first. The typed pool would then warn of objects that
  * are in use, and could not tell those that are; so there is nothing to be had any more.
  */
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_mempool_free, 26.11)
 void
 rte_fastmem_replace_mempool_free(struct rte_mempool *mp)
 {
@@ -504,6 +511,7 @@ rte_fastmem_replace_mempool_free(struct rte_mempool *mp)
 	rte_mempool_free(mp);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_mempool_lookup, 26.11)
 struct rte_mempool *
 rte_fastmem_replace_mempool_lookup(const char *name)
 {
@@ -517,6 +525,7 @@ rte_fastmem_replace_mempool_lookup(const char *name)
 	return mp;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_mempool_walk, 26.11)
 void
 rte_fastmem_replace_mempool_walk(void (*cb)(struct rte_mempool *mp, void *arg), void *arg)
 {
@@ -524,6 +533,7 @@ rte_fastmem_replace_mempool_walk(void (*cb)(struct rte_mempool *mp, void *arg), 
 	rte_mempool_walk(cb, arg);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_mempool_list_dump, 26.11)
 void
 rte_fastmem_replace_mempool_list_dump(FILE *f)
 {
@@ -531,12 +541,14 @@ rte_fastmem_replace_mempool_list_dump(FILE *f)
 	rte_mempool_list_dump(f);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_mempool_get_other, 26.11)
 int
 rte_fastmem_replace_mempool_get_other(struct rte_mempool *mp, void **objs, unsigned int n)
 {
 	return rte_mempool_get_bulk(mp, objs, n);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_mempool_put_other, 26.11)
 void
 rte_fastmem_replace_mempool_put_other(struct rte_mempool *mp, void *const *objs, unsigned int n)
 {

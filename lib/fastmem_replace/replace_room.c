@@ -106,6 +106,7 @@ take_back(const struct rte_fastmem_replace_room *room)
 		rte_memory_order_relaxed);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_make_room)
 bool
 rte_fastmem_replace_make_room(struct rte_fastmem_replace_room *room)
 {

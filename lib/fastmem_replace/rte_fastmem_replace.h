@@ -238,7 +238,8 @@ rte_fastmem_replace_mempool_generic_put(struct rte_mempool *mp, void *const *obj
 #ifdef RTE_FASTMEM_REPLACE_MALLOC
 
 #if defined(RTE_FASTMEM_NO_INLINE) || defined(RTE_FASTMEM_EXPORT)
-#define __rte_fastmem_replace_inline __rte_experimental
+#define __rte_fastmem_replace_inline \
+__rte_experimental
 #else
 #define __rte_fastmem_replace_inline static __rte_always_inline
 #endif

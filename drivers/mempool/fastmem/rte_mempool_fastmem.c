@@ -40,6 +40,7 @@
 #include <rte_mempool.h>
 #include <rte_memzone.h>
 
+#include "fastmem_compat.h"
 #include "mempool_fastmem.h"
 
 /* EAL reserves whole cache lines; no mempool of default alignment has an object this small. */
@@ -48,9 +49,8 @@
 #define THREAD_OBJECTS 256
 
 RTE_LOG_REGISTER_DEFAULT(mempool_fastmem_logtype, NOTICE);
-#define DRIVER_LOG(level, fmt, ...) \
-	rte_log(RTE_LOG_ ## level, mempool_fastmem_logtype, "MEMPOOL_FASTMEM: " fmt "\n", \
-		## __VA_ARGS__)
+#define RTE_LOGTYPE_MEMPOOL_FASTMEM mempool_fastmem_logtype
+#define DRIVER_LOG(level, ...) RTE_LOG_LINE(level, MEMPOOL_FASTMEM, __VA_ARGS__)
 
 /* The name that the memory of a mempool has in EAL: no two of them have the same. */
 struct name {

@@ -359,6 +359,7 @@ pool_begin(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *params
 	return pool;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_create, 26.11)
 struct rte_fastmem_pool *
 rte_fastmem_pool_create(const struct rte_fastmem_pool_params *params)
 {
@@ -455,6 +456,7 @@ wait_for_readers(struct fastmem_pool *pool)
 	return 0;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_free, 26.11)
 int
 rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 {
@@ -500,6 +502,7 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 	return 0;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_lookup, 26.11)
 struct rte_fastmem_pool *
 rte_fastmem_pool_lookup(const char *name)
 {
@@ -520,6 +523,7 @@ rte_fastmem_pool_lookup(const char *name)
 	return pool != NULL ? &pool->user : NULL;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_grow, 26.11)
 int
 rte_fastmem_pool_grow(struct rte_fastmem_pool *user, uint32_t n)
 {
@@ -532,6 +536,7 @@ rte_fastmem_pool_grow(struct rte_fastmem_pool *user, uint32_t n)
 	return fastmem_pool_grow(pool, fastmem_pool_generation(pool), n);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_trim, 26.11)
 size_t
 rte_fastmem_pool_trim(struct rte_fastmem_pool *user)
 {
@@ -546,6 +551,7 @@ rte_fastmem_pool_trim(struct rte_fastmem_pool *user)
 	return fastmem_pool_shrink(pool, false);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_add, 26.11)
 int
 rte_fastmem_pool_add(struct rte_fastmem_pool *user, void *const *objs, unsigned int n)
 {

@@ -167,6 +167,7 @@ enqueue(struct fastmem_pool *pool, void *const *objs, unsigned int n)
 	return ret;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_put_deferred, 26.11)
 int
 rte_fastmem_pool_put_deferred(struct rte_fastmem_pool *user, void *const *objs, unsigned int n)
 {
@@ -190,6 +191,7 @@ rte_fastmem_pool_put_deferred(struct rte_fastmem_pool *user, void *const *objs, 
 	return ret;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_reclaim, 26.11)
 unsigned int
 rte_fastmem_pool_reclaim(struct rte_fastmem_pool *user)
 {

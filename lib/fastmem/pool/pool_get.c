@@ -168,6 +168,7 @@ pool_get_nothing(struct rte_fastmem_pool *user, unsigned int n)
 	return n > pool->max ? -ENOBUFS : -ENOMEM;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_get_slow, 26.11)
 void *
 rte_fastmem_pool_get_slow(struct rte_fastmem_pool *pool)
 {
@@ -182,6 +183,7 @@ rte_fastmem_pool_get_slow(struct rte_fastmem_pool *pool)
 }
 
 /* The caller's array is written to when all objects are there, not before: mempools rely on it. */
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_get_bulk_slow, 26.11)
 int
 rte_fastmem_pool_get_bulk_slow(struct rte_fastmem_pool *pool, void **objs, unsigned int n)
 {
@@ -205,6 +207,7 @@ rte_fastmem_pool_get_bulk_slow(struct rte_fastmem_pool *pool, void **objs, unsig
 	return ret;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_put_slow, 26.11)
 void
 rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsigned int n)
 {

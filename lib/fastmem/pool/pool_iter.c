@@ -25,6 +25,7 @@ slots(const struct fastmem_pool *pool)
 	return rte_atomic_load_explicit(&fastmem_pool_bin(pool)->n_slots, rte_memory_order_relaxed);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_in_use_count, 26.11)
 uint32_t
 rte_fastmem_pool_in_use_count(const struct rte_fastmem_pool *user)
 {
@@ -36,6 +37,7 @@ rte_fastmem_pool_in_use_count(const struct rte_fastmem_pool *user)
 	return RTE_MAX(f.in_use, 0);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_avail_count, 26.11)
 uint32_t
 rte_fastmem_pool_avail_count(const struct rte_fastmem_pool *user)
 {
@@ -50,6 +52,7 @@ rte_fastmem_pool_avail_count(const struct rte_fastmem_pool *user)
 	return n - RTE_MIN(RTE_MAX(f.in_use, 0), n);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_name, 26.11)
 const char *
 rte_fastmem_pool_name(const struct rte_fastmem_pool *user)
 {
@@ -80,6 +83,7 @@ metadata_bytes(const struct fastmem_ctl *ctl, const struct fastmem_pool *pool,
 	return bytes;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_stats, 26.11)
 int
 rte_fastmem_pool_stats(const struct rte_fastmem_pool *user, struct rte_fastmem_pool_stats *stats)
 {
@@ -118,6 +122,7 @@ rte_fastmem_pool_stats(const struct rte_fastmem_pool *user, struct rte_fastmem_p
 	return 0;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_dump, 26.11)
 void
 rte_fastmem_pool_dump(FILE *f, const struct rte_fastmem_pool *user)
 {
@@ -151,6 +156,7 @@ rte_fastmem_pool_dump(FILE *f, const struct rte_fastmem_pool *user)
 		s.bytes_metadata);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_walk, 26.11)
 void
 rte_fastmem_pool_walk(void (*cb)(struct rte_fastmem_pool *pool, void *arg), void *arg)
 {
@@ -168,6 +174,7 @@ rte_fastmem_pool_walk(void (*cb)(struct rte_fastmem_pool *pool, void *arg), void
 	}
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_index, 26.11)
 uint32_t
 rte_fastmem_pool_index(const struct rte_fastmem_pool *user, const void *obj)
 {
@@ -244,6 +251,7 @@ store_iter(const struct fastmem_pool *pool, rte_fastmem_pool_obj_cb cb, void *ar
 	return n;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_obj_iter, 26.11)
 uint32_t
 rte_fastmem_pool_obj_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_obj_cb cb, void *arg)
 {
@@ -271,6 +279,7 @@ rte_fastmem_pool_obj_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_obj_cb
 	return visited;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_mem_iter, 26.11)
 uint32_t
 rte_fastmem_pool_mem_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_mem_cb cb, void *arg)
 {
@@ -372,6 +381,7 @@ used_end(struct used *u)
 	free(u->slabs);
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_used_iter, 26.11)
 int64_t
 rte_fastmem_pool_used_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_obj_cb cb, void *arg)
 {

@@ -345,6 +345,7 @@ peer_held(const struct fastmem_ctl *ctl, unsigned int i, int64_t *held, uint32_t
 	}
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_processes, 26.11)
 unsigned int
 rte_fastmem_processes(struct rte_fastmem_process *list, unsigned int n)
 {
@@ -373,6 +374,7 @@ rte_fastmem_processes(struct rte_fastmem_process *list, unsigned int n)
 	return found;
 }
 
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_process_classes, 26.11)
 int
 rte_fastmem_process_classes(uint32_t pid, int64_t *objects)
 {

@@ -21,7 +21,7 @@
 
 struct pid_stat {
 	char state;
-	long n_threads;
+	int64_t n_threads;
 	uint64_t start;
 };
 
@@ -60,7 +60,7 @@ pid_read(uint32_t pid, struct pid_stat *out)
 	/* The name of the program, field 2, may have spaces and parentheses. */
 	after = strrchr(line, ')');
 	if (after == NULL || sscanf(after + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u "
-			"%*u %*d %*d %*d %*d %ld %*d %" SCNu64, &out->state, &out->n_threads,
+			"%*u %*d %*d %*d %*d %" SCNd64 " %*d %" SCNu64, &out->state, &out->n_threads,
 			&out->start) != 3)
 		return -EINVAL;
 	return 0;
