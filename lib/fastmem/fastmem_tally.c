@@ -265,8 +265,9 @@ fastmem_bin_tally_all(const struct fastmem_ctl *ctl, unsigned int bin, struct fa
 	/* What was quarantined at a reset was freed before it, and is counted when it leaves. */
 	quarantined += fastmem_bin_quarantined(ctl, bin);
 	out->free = tally_positive(out->free + quarantined);
-	/* Fewer after a reset, which the misses do not know of. */
+	/* After a reset there may be fewer than misses, which do not know of it. */
 	out->alloc = RTE_MAX(out->alloc, bin_allocs(ctl, bin));
+	out->free_misses = RTE_MIN(out->free_misses, out->free);
 	out->in_use = bin_in_use(ctl, bin, out->cached);
 }
 
