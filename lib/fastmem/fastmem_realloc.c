@@ -58,6 +58,7 @@ realloc_stay(void *ptr)
 static void *
 realloc_within(const struct fastmem_bin *bin, void *ptr, size_t size, size_t align)
 {
+	FASTMEM_LOG_LATER; /* a stream that allocates would change the cache that is at work */
 	int socket_id = fastmem_ctl()->arenas[bin->socket].socket_id;
 	struct fastmem_bin *smaller;
 	struct fastmem_request r;

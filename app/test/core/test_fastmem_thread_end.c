@@ -479,6 +479,55 @@ a_pool_too_many_is_logged_to_a_stream_that_looks_up_pools(void)
 	return TEST_SUCCESS;
 }
 
+struct shrinking {
+	void *large; /* freed twice, and left in the depot */
+	void *obj; /* to become smaller: of a size that has no slot but in the memory of the former */
+};
+
+static void *
+free_twice_and_shrink(void *arg)
+{
+	struct shrinking *s = arg;
+
+	rte_fastmem_free(s->large);
+	rte_fastmem_free(s->large);
+	rte_fastmem_thread_idle();
+	s->obj = rte_fastmem_realloc(s->obj, 200, 0); /* finds it */
+	return arg;
+}
+
+/* The stream allocates of the size, and so from the cache, that is at work. */
+static int
+realloc_logs_to_a_stream_that_allocates(void)
+{
+	enum { MAX = 1024 };
+	static void *large[MAX], *rest[MAX];
+	unsigned int n_large, n_rest;
+	struct shrinking s;
+	int ret;
+
+	TEST_CALL(check_live(0));
+	s.obj = rte_fastmem_alloc(1000, 0, 0);
+	s.large = rte_fastmem_alloc(128 << 10, 0, 0);
+	TEST_ASSERT(s.obj != NULL && s.large != NULL);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, 4 << 20), 0);
+	n_large = fill_up(large, MAX, 128 << 10);
+	n_rest = fill_up(rest, MAX, 64 << 10);
+	TEST_ASSERT(n_large < MAX && n_rest < MAX);
+	log_of_ours.pool = NULL;
+	log_of_ours.size = 200;
+	ret = log_by_thread(free_twice_and_shrink, &s);
+	log_of_ours.size = 0;
+	rte_log_set_level(fastmem_logtype, RTE_LOG_NOTICE);
+	rte_fastmem_free_bulk(large, n_large);
+	rte_fastmem_free_bulk(rest, n_rest);
+	rte_fastmem_free(s.obj);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, SIZE_MAX), 0);
+	rte_fastmem_cache_flush();
+	TEST_CALL(ret);
+	return check_live(0);
+}
+
 static const struct test_case cases[] = {
 	TEST_CASE(a_thread_may_use_objects_in_its_last_round_of_destructors),
 	TEST_CASE(a_thread_may_use_objects_in_every_round_of_destructors),
@@ -487,6 +536,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(caches_that_all_go_back_go_back_once),
 	TEST_CASE_UNCHECKED(a_thread_that_ends_logs_to_a_stream_that_allocates),
 	TEST_CASE_UNCHECKED(a_pool_logs_to_a_stream_that_uses_the_pool),
+	TEST_CASE_UNCHECKED(realloc_logs_to_a_stream_that_allocates),
 	TEST_CASE_UNCHECKED(growth_is_logged_to_a_stream_that_grows),
 	TEST_CASE_UNCHECKED(a_pool_too_many_is_logged_to_a_stream_that_looks_up_pools),
 	TEST_CASES_END
