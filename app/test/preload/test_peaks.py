@@ -45,8 +45,9 @@ class Peaks(unittest.TestCase):
         self.check("dpdk-test-hash")
 
     def test_random_sizes_take_little_more_than_on_eal(self):
-        # Of 60 sizes, few objects each, in the caches of two threads.
-        self.check("dpdk-test-malloc", 1.25)
+        # Of 60 sizes, few objects each, in the caches of two threads: two pages more than on EAL's
+        # heap, or three, as threads meet.
+        self.check("dpdk-test-malloc", 1.20)
 
     def test_open_vswitch_takes_little_more_than_on_eal(self):
         self.check("openvswitch")
