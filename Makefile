@@ -8,7 +8,7 @@ MESON_ARGS ?=
 NATIVE ?= 0
 export BUILD NATIVE
 
-.PHONY: all build demo test check test-kill test-deb test-numa test-upstream bench ab debian-matrix fresh \
+.PHONY: all build demo test check test-kill test-arm64 test-deb test-numa test-upstream bench ab debian-matrix fresh \
 	check-dpdk-tree doc deb dist install uninstall clean help
 
 all: build
@@ -25,6 +25,7 @@ help:
 	@echo 'make test-upstream    all of DPDK'"'"'s own tests, and programs, on fastmem (half an hour or more)'
 	@echo 'make test-kill        kill a thousand processes that use fastmem (several minutes, huge pages)'
 	@echo 'make test-numa        boot machines with two and four NUMA nodes by QEMU, and test there (half an hour)'
+	@echo 'make test-arm64       cross-build for arm64 and run tests there, by QEMU (minutes)'
 	@echo 'make bench            the whole benchmark: long rounds, more sizes (minutes); NATIVE=1: built for this CPU'
 	@echo 'make ab               programs of DPDK with and without the rte_malloc replacement (minutes)'
 	@echo 'make build            build only, into $$BUILD ($(BUILD))'
@@ -58,6 +59,9 @@ test:
 
 check:
 	@tools/test.sh check
+
+test-arm64:
+	@tools/test-arm64.sh
 
 test-numa:
 	@tools/test-numa.sh

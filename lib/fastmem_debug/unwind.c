@@ -15,7 +15,9 @@
  * and ends where the table has no entry, or one that is beyond this interpreter (signal
  * frames, hand-written code). So a damaged stack makes it shorter, or wrong, never crash.
  *
- * This is for x86-64. Elsewhere the C library's backtrace() does it, at a hundred times the cost.
+ * This is for x86-64. On arm64, compilers keep a chain of frame pointers, unless they are told not to,
+ * beside which the return addresses are: that is followed, within the same bounds. Elsewhere the C
+ * library's backtrace() does it, at a hundred times the cost; a damaged stack may crash that.
  */
 
 #include <errno.h>
@@ -29,12 +31,13 @@
 #include "fastmem_cancel.h"
 #include "fastmem_unwind.h"
 
+#define WORD sizeof(uintptr_t)
+
 #ifdef RTE_ARCH_X86_64
 
 #define REG_FP 6 /* rbp, in DWARF's numbers */
 #define REG_SP 7
 #define REG_RA 16
-#define WORD sizeof(uintptr_t)
 
 enum base {
 	BASE_SP, /* the caller's frame begins at the stack pointer + offset */
@@ -617,7 +620,18 @@ fastmem_unwind_forget(void)
 		rte_atomic_store_explicit(&rules[i], 0, rte_memory_order_relaxed);
 }
 
+#else
+
+void
+fastmem_unwind_forget(void)
+{
+}
+
+#endif /* RTE_ARCH_X86_64 */
+
 /* The walk. */
+
+#if defined(RTE_ARCH_X86_64) || defined(RTE_ARCH_ARM64)
 
 /* A thread that changes to another stack looks it up anew. */
 __thread struct fastmem_stack_span fastmem_stack_span;
@@ -712,6 +726,10 @@ get(struct fastmem_walk *walk, uintptr_t word)
 	return value;
 }
 
+#endif
+
+#ifdef RTE_ARCH_X86_64
+
 static inline struct rule
 rule_of_word(rule_word word)
 {
@@ -785,16 +803,47 @@ fastmem_unwind(const uintptr_t *frame, const void *caller, unsigned int max,
 	} while (step_up(walk, &at, &rule, from, span->high));
 }
 
+#elif defined(RTE_ARCH_ARM64)
+
+/* Without the signature that it may carry, which a CPU that knows none leaves alone. */
+static inline uintptr_t
+strip(uintptr_t pc)
+{
+	register uintptr_t x30 asm("x30") = pc;
+
+	asm("hint #7" : "+r"(x30)); /* xpaclri */
+	return x30;
+}
+
+FASTMEM_UNCHECKED void
+fastmem_unwind(const uintptr_t *frame, const void *caller, unsigned int max,
+		struct fastmem_walk *walk)
+{
+	const struct fastmem_stack_span *span = &fastmem_stack_span;
+	const uintptr_t from = (uintptr_t)frame;
+	uintptr_t fp, next = from, pc;
+
+	RTE_SET_USED(caller);
+	walk->n = 0;
+	walk->n_words = 0;
+	if (unlikely(from - span->low >= span->high - span->low) && !stack_find(from))
+		return;
+	do {
+		fp = next;
+		next = get(walk, fp);
+		pc = strip(get(walk, fp + WORD));
+		if (pc == 0)
+			return;
+		walk->frames[walk->n++] = pc;
+	} while (walk->n < max && next > fp && on_stack(next, from, span->high) &&
+		on_stack(next + WORD, from, span->high));
+}
+
 #else
 
 #include <execinfo.h>
 
 __thread struct fastmem_stack_span fastmem_stack_span; /* not known: empty */
-
-void
-fastmem_unwind_forget(void)
-{
-}
 
 #define MAX_INSIDE 8 /* functions from where it begins to this one */
 

@@ -406,6 +406,7 @@ check_site(void *arg, unsigned int i, const char *site)
 static int
 many_sites_are_found_at_once(void)
 {
+	const int patience = fastmem_symbol_patience_ms;
 	uint32_t ids[N_SITES], both[2];
 	struct sites s = { 0 };
 	unsigned int i;
@@ -416,7 +417,9 @@ many_sites_are_found_at_once(void)
 	}
 	for (i = 0; i < N_SITES; i++)
 		ids[i] = i % 7 == 6 ? FASTMEM_STACK_NONE : both[i % 2];
+	fastmem_symbol_patience_ms = 20000;
 	fastmem_stack_sites(ids, N_SITES, check_site, &s);
+	fastmem_symbol_patience_ms = patience;
 	TEST_ASSERT_EQUAL(s.n, N_SITES);
 	TEST_ASSERT_EQUAL(s.wrong, 0);
 	return TEST_SUCCESS;
@@ -540,12 +543,13 @@ print_in_thread(void *arg)
 static int
 a_small_stack_is_enough_to_print(void)
 {
+	const size_t size = RTE_MAX((size_t)64 << 10, (size_t)PTHREAD_STACK_MIN);
 	uint32_t id = one_site();
 	pthread_attr_t attr;
 	pthread_t thread;
 
 	TEST_ASSERT_EQUAL(pthread_attr_init(&attr), 0);
-	TEST_ASSERT_EQUAL(pthread_attr_setstacksize(&attr, 64 << 10), 0);
+	TEST_ASSERT_EQUAL(pthread_attr_setstacksize(&attr, size), 0);
 	TEST_ASSERT_EQUAL(pthread_create(&thread, &attr, print_in_thread, &id), 0);
 	TEST_ASSERT_EQUAL(pthread_join(thread, NULL), 0);
 	pthread_attr_destroy(&attr);
@@ -809,7 +813,8 @@ with_word(unsigned int n, uintptr_t value)
 
 /*
  * The first words are the frame pointer of this function, which leads to the next frame, and
- * the return address into it. Those above are of the functions that run the tests.
+ * the return address into it; on arm64, its own registers follow. Those above are of the functions that
+ * run the tests.
  */
 static A_FRAME int
 a_damaged_stack_does_no_harm(void)

@@ -252,8 +252,8 @@ a_cache_line_of_the_applications_is_the_applications(void)
 
 	TEST_ASSERT(mp != NULL && mem != NULL);
 	TEST_ASSERT_EQUAL(rte_mempool_populate_iova(mp, mem + RTE_CACHE_LINE_SIZE, RTE_BAD_IOVA,
-		RTE_CACHE_LINE_SIZE, NULL, NULL), 2);
-	TEST_ASSERT_EQUAL(cover_get(mp)->outside, 2);
+		RTE_CACHE_LINE_SIZE, NULL, NULL), RTE_CACHE_LINE_SIZE / 32);
+	TEST_ASSERT_EQUAL(cover_get(mp)->outside, RTE_CACHE_LINE_SIZE / 32);
 	rte_mempool_free(mp);
 	rte_free(mem);
 	return TEST_SUCCESS;

@@ -209,7 +209,7 @@ a_pool_keeps_its_memory_and_its_limits(void)
 	while ((objs[n] = rte_fastmem_pool_get(pool)) != NULL)
 		n++;
 	TEST_ASSERT_EQUAL(rte_errno, ENOMEM);
-	TEST_ASSERT_EQUAL(n, 4 * (64 * KIB / 1088)); /* 1024 and a line */
+	TEST_ASSERT_EQUAL(n, 4 * (64 * KIB / (1024 + RTE_CACHE_LINE_SIZE)));
 	rte_fastmem_pool_put_bulk(pool, objs, n);
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_trim(pool), 0);
 	rte_fastmem_trim(0, SOCKET_ID_ANY);
