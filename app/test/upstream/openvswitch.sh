@@ -68,7 +68,7 @@ ovs_log()
 	echo "== log"
 	sed 's/^[^|]*|[^|]*|//' "$ovs_dir/vswitchd.log" |
 		grep -E '^[^|]*\|(WARN|ERR|EMER)\||^(dpdk|netdev_dpdk|bridge)\|' |
-		grep -vE '^(timeval|ovs_rcu)[(|]|datapath ID|FASTMEM: ' | sort -u
+		grep -vE '^(timeval|ovs_rcu)[(|]|datapath ID|FASTMEM(_MALLOC)?: ' | sort -u
 }
 
 same()

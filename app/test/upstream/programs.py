@@ -380,6 +380,10 @@ MEMORY = ((r"(?s)(--- MEMORY_SEGMENTS ---).*(--- END_MEMORY_SEGMENTS)", r"\1\n\2
           (r"(?m)^\w+ q?name:<\w*(?i:fastmem)\w*>\n", ""),
           (r"(?m)^(physical segments used:|  addr: ).*\n", ""),
           (r"(?m)^( *(ct|ch|pt|ph|used|avail)=)\d+", r"\1N"),
+          # A mempool of fastmem's has no ring.
+          (r"ops_index \d+ ops_name \w+", "ops_index N ops_name NAME"),
+          (r"(?m)^ring <MP_\w+>.*\n(  \w+=.*\n)+", ""),
+          (r"(?m)^Zone name:<RG_MP_\w+>\n", ""),
           (r"avail \(\d+\), in use \(\d+\)", "avail (N), in use (N)"),
           (r"(?m)^[0-9A-F]{8}: [^|]* \| .*\n", ""))
 SW = ["--vdev=event_sw0", "-s", "0x2", "--"]
