@@ -38,7 +38,7 @@ tree=$scratch/dpdk
 if [ -n "$source" ]; then
 	[ -f "$source/lib/meson.build" ] || die "$source is no DPDK source tree"
 	mkdir "$tree"
-	tar -c -C "$source" --exclude=.git --exclude='./build*' . | tar -x -C "$tree"
+	tar -c -C "$source" --exclude=./.git --exclude=./build --exclude='./build-*' . | tar -x -C "$tree"
 else
 	say "getting the source of DPDK"
 	tree_fetch "$scratch/apt"

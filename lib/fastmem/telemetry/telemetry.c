@@ -396,7 +396,7 @@ static bool stays; /* loaded, as long as the process lives */
 /* When this code is loaded, as the loader has a lock for what it tells. */
 RTE_INIT(find_whether_it_stays)
 {
-	const struct link_map *map;
+	struct link_map *map;
 	const ElfW(Dyn) *entry;
 	Dl_info info;
 
