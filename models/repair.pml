@@ -7,7 +7,7 @@
  * process may be killed between any two steps, and so may be whoever takes its
  * cache back. lib/fastmem/fastmem_bin.c: fastmem_bin_lock(), bin_repair(); fastmem_slab.c:
  * slab_claim() and put_batch(), with struct fastmem_transfer; fastmem_cache.c:
- * cache_refill() and cache_spill_to_slabs(); fastmem_cache_lock.c: fastmem_cache_close();
+ * cache_refill() and cache_spill_to_slabs(); fastmem_cache_lock.c: cache_close();
  * process.c: peer_take_back().
  *
  * Checked: no slot is in two places; none is lost but those that the application
@@ -257,7 +257,7 @@ proctype taker(byte me)
 			bin_lock(me);
 			unlock();
 #endif
-			/* fastmem_cache_close() */
+			/* cache_close() */
 			mn[VICTIM] = (mn[VICTIM] > top[VICTIM] -> mn[VICTIM] : top[VICTIM]);
 			top[VICTIM] = 0;
 			free(VICTIM, me);

@@ -4,7 +4,7 @@
 
 /*
  * Theft of spare magazines: fastmem_cache_put_spare() and fastmem_cache_take_spare() of
- * lib/fastmem/fastmem_cache.h, fastmem_steal_spare() of fastmem_reclaim.c, and
+ * lib/fastmem/fastmem_cache.h, steal_spare() of fastmem_reclaim.c, and
  * fastmem_magazine_change() of fastmem_depot.c,
  * step by step. A victim with two caches uses its spare magazines, and gets others
  * from the pool of unused ones; two thieves steal, and give to that pool.

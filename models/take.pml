@@ -4,7 +4,7 @@
 
 /*
  * Taking objects of a pool out of the loaded magazine of another thread:
- * rte_fastmem_pool_get() and rte_fastmem_push() against sweep(), cache_limit() and
+ * rte_fastmem_pool_get() and rte_fastmem_push() against fastmem_steal(), cache_limit() and
  * cache_collect() of lib/fastmem/pool/pool_steal.c, and fastmem_cache_restore() and swap_spare() of
  * fastmem_cache.h and fastmem_cache.c, step by step. An owner pops and pushes; thieves take. The
  * owner or the first thief may be killed between any two steps: then the next to take the lock
@@ -133,8 +133,8 @@ active proctype killer()
 	fi
 }
 
-/* fastmem_cache_close(): whatever the cache has is in magazines then, whose n is true. */
-inline fastmem_cache_close()
+/* cache_close(): whatever the cache has is in magazines then, whose n is true. */
+inline cache_close()
 {
 	moving = true;
 	atomic {
@@ -170,7 +170,7 @@ inline repair()
 	stolen_total = 0;
 	if
 #if BUG != 6
-	:: moving -> fastmem_cache_close()
+	:: moving -> cache_close()
 #endif
 #if BUG != 8
 	:: !moving && loaded < MAGAZINES && base == end -> base = NONE
@@ -453,11 +453,11 @@ proctype taker()
 	if
 	:: dead[OWNER] ->
 #if BUG == 9
-		fastmem_cache_close();
+		cache_close();
 #endif
 		take_lock(TAKER, of_nobody);
 		if
-		:: loaded < MAGAZINES -> fastmem_cache_close()
+		:: loaded < MAGAZINES -> cache_close()
 		:: else
 		fi;
 		unlock(of_nobody);
@@ -490,7 +490,7 @@ init
 	if
 	:: dead[OWNER] -> /* seen only now */
 		if
-		:: loaded < MAGAZINES -> fastmem_cache_close()
+		:: loaded < MAGAZINES -> cache_close()
 		:: else
 		fi;
 		magazine_free(0);

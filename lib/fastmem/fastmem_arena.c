@@ -86,6 +86,13 @@ grow_trylock(struct fastmem_arena *arena)
 	return true;
 }
 
+/* Granules that so many bytes take. */
+static uint64_t
+granules_of(uint64_t bytes)
+{
+	return (bytes >> RTE_FASTMEM_GRANULE_SHIFT) + ((bytes & (FASTMEM_GRANULE - 1)) != 0);
+}
+
 /* Fill the pages that this many granules take, but for EAL's header. */
 static uint32_t
 whole_pages(uint64_t n)
@@ -319,7 +326,7 @@ int
 fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 {
 	FASTMEM_LOG_LATER;
-	uint64_t n = (bytes >> RTE_FASTMEM_GRANULE_SHIFT) + ((bytes & (FASTMEM_GRANULE - 1)) != 0);
+	uint64_t n = granules_of(bytes);
 	int ret = 0;
 
 	if (!fastmem_may_call_eal())
@@ -374,8 +381,7 @@ fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n)
 size_t
 fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved_too)
 {
-	uint64_t keep = (keep_bytes >> RTE_FASTMEM_GRANULE_SHIFT) +
-			((keep_bytes & (FASTMEM_GRANULE - 1)) != 0);
+	uint64_t keep = granules_of(keep_bytes);
 	uint64_t before;
 
 	if (!fastmem_may_call_eal())

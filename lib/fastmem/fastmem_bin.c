@@ -28,8 +28,8 @@
 #define TAIL_SHARE 20
 #define SMALL_TAIL_SHARE 4
 
-uint32_t
-fastmem_slab_granules(uint32_t slot_size, uint32_t tail_share)
+static uint32_t
+granules_for(uint32_t slot_size, uint32_t tail_share)
 {
 	uint32_t n = (slot_size + FASTMEM_GRANULE - 1) >> RTE_FASTMEM_GRANULE_SHIFT;
 
@@ -113,9 +113,9 @@ fastmem_bin_shape(struct fastmem_bin *bin, uint32_t slot_size, uint32_t slab_ali
 	bin->slab_align = slab_align;
 	/* With a special alignment, only the first slot would surely have it. */
 	bin->slab_granules = slab_align > 1 ? slot_size >> RTE_FASTMEM_GRANULE_SHIFT :
-			fastmem_slab_granules(slot_size, TAIL_SHARE);
+			granules_for(slot_size, TAIL_SHARE);
 	bin->small_granules = slab_align > 1 ? bin->slab_granules :
-			fastmem_slab_granules(slot_size, SMALL_TAIL_SHARE);
+			granules_for(slot_size, SMALL_TAIL_SHARE);
 	bin->slab_slots = (bin->slab_granules << RTE_FASTMEM_GRANULE_SHIFT) / slot_size;
 	magazine = RTE_MIN(MAGAZINE_BYTES_MAX / slot_size,
 			(uint32_t)FASTMEM_MAGAZINE_LARGE_CAPACITY);
@@ -150,8 +150,8 @@ count_joined(struct fastmem_bin *bin)
 	rte_atomic_store_explicit(&bin->n_joined, bin->n_joined + 1, rte_memory_order_relaxed);
 }
 
-void
-fastmem_bin_list_push_head(struct fastmem_bin *bin, struct fastmem_granule *slab)
+static void
+list_push_head(struct fastmem_bin *bin, struct fastmem_granule *slab)
 {
 	slab->prev = 0;
 	slab->next = bin->slabs;
@@ -184,7 +184,7 @@ list_insert(struct fastmem_bin *bin, struct fastmem_granule *slab)
 	if (slab->n_free == slab->n_slots)
 		fastmem_bin_list_push_tail(bin, slab);
 	else if (slab->n_free > 0)
-		fastmem_bin_list_push_head(bin, slab);
+		list_push_head(bin, slab);
 }
 
 void
@@ -242,7 +242,7 @@ fastmem_slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab, const vo
 	slab->first_word = RTE_MIN(slab->first_word, i / 64);
 	fastmem_bin_count_out(bin, -1);
 	if (slab->n_free++ == 0)
-		fastmem_bin_list_push_head(bin, slab);
+		list_push_head(bin, slab);
 	if (slab->n_free == slab->n_slots) {
 		fastmem_bin_count_empty(bin, 1);
 		fastmem_bin_list_remove(bin, slab);

@@ -25,11 +25,9 @@ void fastmem_slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
 /* fastmem_bin.c */
 enum put_result fastmem_slab_put(struct fastmem_bin *bin, struct fastmem_granule *slab,
 		const void *obj);
-uint32_t fastmem_slab_granules(uint32_t slot_size, uint32_t tail_share);
 void fastmem_bin_count_slab(struct fastmem_bin *bin, const struct fastmem_granule *slab);
 void fastmem_bin_count_out(struct fastmem_bin *bin, int64_t n);
 void fastmem_bin_list_remove(struct fastmem_bin *bin, struct fastmem_granule *slab);
-void fastmem_bin_list_push_head(struct fastmem_bin *bin, struct fastmem_granule *slab);
 void fastmem_bin_list_push_tail(struct fastmem_bin *bin, struct fastmem_granule *slab);
 void fastmem_bin_pool_list_push(struct fastmem_bin *bin, struct fastmem_granule *slab);
 void fastmem_bin_pool_list_remove(struct fastmem_bin *bin, struct fastmem_granule *slab);

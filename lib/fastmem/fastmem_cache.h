@@ -76,7 +76,7 @@ fastmem_cache_put_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c,
 {
 	FASTMEM_MOVE(c->spare_n, m->n);
 	fastmem_cache_count_in(c, m->n);
-	/* Pairs with the acquires in fastmem_steal_spare(). */
+	/* Pairs with the acquires in steal_spare(). */
 	FASTMEM_MOVE(*fastmem_cache_spare_owned(t, c),
 			rte_atomic_load_explicit(&m->owner, rte_memory_order_relaxed));
 	FASTMEM_MOVE(c->spare, m);
@@ -147,8 +147,6 @@ fastmem_cache_restore(struct fastmem_tcache *t, struct fastmem_bin *bin)
 }
 
 /* fastmem_reclaim.c */
-struct fastmem_magazine *fastmem_steal_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c,
-		uint32_t thief);
 bool fastmem_reclaim_hoard(struct fastmem_tcache *t, const struct fastmem_bin *keep);
 bool fastmem_depot_drain_one(const struct fastmem_tcache *t, struct fastmem_bin *bin);
 

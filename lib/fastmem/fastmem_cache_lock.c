@@ -17,8 +17,8 @@
  * Whether a thread is within a move of magazines of this bin. For a pool, under pool.caches, it
  * has died then, as its moves are under that, too.
  */
-bool
-fastmem_cache_is_moving(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
+static bool
+is_moving(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
 {
 	/* In this order: move_bin is of that move, or a later one. Pairs with fastmem_move_begin(). */
 	return (rte_atomic_load_explicit(&t->seq, rte_memory_order_acquire) & 1) != 0 &&
@@ -30,8 +30,8 @@ fastmem_cache_is_moving(const struct fastmem_tcache *t, const struct fastmem_bin
  * whatever it had is in magazines then, whose n is true. Whoever does this may die as well, and
  * the next begins again.
  */
-void
-fastmem_cache_close(struct fastmem_tcache *t, const struct fastmem_bin *bin)
+static void
+cache_close(struct fastmem_tcache *t, const struct fastmem_bin *bin)
 {
 	struct rte_fastmem_cache *c = &t->caches[bin->id];
 	struct fastmem_magazine *m = c->loaded;
@@ -89,8 +89,8 @@ caches_repair(struct fastmem_bin *bin)
 	FASTMEM_FOREACH_TCACHE(t, fastmem_ctl()) {
 		struct rte_fastmem_cache *c = &t->caches[bin->id];
 
-		if (fastmem_cache_is_moving(t, bin))
-			fastmem_cache_close(t, bin);
+		if (is_moving(t, bin))
+			cache_close(t, bin);
 		else if (c->loaded != NULL && c->base == c->end)
 			fastmem_cache_forbid_pop(c, c->end);
 	}
@@ -134,8 +134,8 @@ close_locked(struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
 	fastmem_caches_lock(bin); /* which may close it */
 	if (fastmem_cache_is_open(t, bin) || t->caches[bin->id].spare != NULL ||
-			fastmem_cache_is_moving(t, bin))
-		fastmem_cache_close(t, bin);
+			is_moving(t, bin))
+		cache_close(t, bin);
 	fastmem_caches_unlock(bin);
 }
 

@@ -94,7 +94,7 @@ fastmem_bin_make_depots(struct fastmem_bin *bin, bool may_grow)
 	fastmem_depot_init(&depots[1]);
 	fastmem_bin_lock(bin);
 	if (bin->empty == NULL) { /* else another thread was first, and this pair is lost */
-		/* Pairs with the acquire in full_depot(), fastmem_reclaim.c. */
+		/* Pairs with the acquire in fastmem_full_depot(). */
 		rte_atomic_store_explicit(&bin->full, &depots[0], rte_memory_order_release);
 		/* Pairs with the acquire above: who sees one sees both, initialised. */
 		rte_atomic_store_explicit(&bin->empty, &depots[1], rte_memory_order_release);

@@ -131,8 +131,9 @@ fastmem_eal_socket_id(unsigned int i)
  * memory, or else the main lcore's.
  */
 unsigned int
-fastmem_eal_first_socket(const struct fastmem_ctl *ctl)
+fastmem_eal_first_socket(struct fastmem_ctl *ctl)
 {
+	const struct fastmem_arena *arena;
 	struct rte_malloc_socket_stats stats;
 	unsigned int i;
 	int main_socket;
@@ -142,10 +143,8 @@ fastmem_eal_first_socket(const struct fastmem_ctl *ctl)
 				&stats) == 0 && stats.heap_totalsz_bytes > 0)
 			return i;
 	main_socket = (int)rte_lcore_to_socket_id(rte_get_main_lcore());
-	for (i = 0; i < ctl->n_sockets; i++)
-		if (ctl->arenas[i].socket_id == main_socket)
-			return i;
-	return 0;
+	arena = fastmem_arena_of(ctl, main_socket);
+	return arena != NULL ? arena - ctl->arenas : 0;
 }
 
 struct span {

@@ -30,7 +30,7 @@ struct fastmem_ctl;
 unsigned int fastmem_eal_sockets(void);
 int fastmem_eal_socket_id(unsigned int i);
 int fastmem_eal_socket(void);
-unsigned int fastmem_eal_first_socket(const struct fastmem_ctl *ctl);
+unsigned int fastmem_eal_first_socket(struct fastmem_ctl *ctl);
 
 /* Memory: where EAL may map any, and what it knows of an address. */
 int fastmem_eal_span(uintptr_t *first, uint64_t *n_granules);

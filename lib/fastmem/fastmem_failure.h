@@ -54,6 +54,13 @@ fastmem_failure_epoch(const struct fastmem_arena *arena, const struct fastmem_bi
 		rte_atomic_load_explicit(&bin->n_joined, rte_memory_order_relaxed);
 }
 
+/* When what is tried in vain now is to be tried again: cycles of EAL's timer. */
+static inline uint64_t
+fastmem_failure_end(void)
+{
+	return rte_get_timer_cycles() + fastmem_refusal_min_us * rte_get_timer_hz() / 1000000;
+}
+
 /* Before a look at a bin: what is passed to fastmem_vain_note() if it has nothing. Not 0. */
 static inline uint64_t
 fastmem_vain_epoch(const struct fastmem_bin *bin)
@@ -65,8 +72,7 @@ fastmem_vain_epoch(const struct fastmem_bin *bin)
 static inline void
 fastmem_vain_note(struct fastmem_bin *bin, uint64_t epoch)
 {
-	rte_atomic_store_explicit(&bin->vain_until, rte_get_timer_cycles() +
-		fastmem_refusal_min_us * rte_get_timer_hz() / 1000000, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&bin->vain_until, fastmem_failure_end(), rte_memory_order_relaxed);
 	rte_atomic_store_explicit(&bin->vain_epoch, epoch, rte_memory_order_relaxed);
 }
 
@@ -74,9 +80,7 @@ fastmem_vain_note(struct fastmem_bin *bin, uint64_t epoch)
 static inline bool
 fastmem_is_vain(const struct fastmem_bin *bin, uint64_t epoch)
 {
-	/* Pairs with the release in fastmem_bin_make_depots(). */
-	const struct fastmem_depot *full =
-			rte_atomic_load_explicit(&bin->full, rte_memory_order_acquire);
+	const struct fastmem_depot *full = fastmem_full_depot(bin);
 
 	return rte_atomic_load_explicit(&bin->vain_epoch, rte_memory_order_relaxed) == epoch &&
 		(full == NULL || fastmem_depot_guess(full) == 0) &&
@@ -105,8 +109,7 @@ static inline void
 fastmem_failure_note(struct fastmem_failure *f, uint64_t epoch)
 {
 	f->epoch = epoch;
-	f->until = rte_get_timer_cycles() +
-		fastmem_refusal_min_us * rte_get_timer_hz() / 1000000;
+	f->until = fastmem_failure_end();
 }
 
 /* It has failed for the first time. */

@@ -3,17 +3,70 @@
  */
 
 /*
- * Checks the order of locks, in builds with assertions: each thread knows what it holds.
+ * Robust mutexes in shared memory; and in builds with assertions the check of the order of locks,
+ * for which each thread notes what it holds.
  */
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include <rte_common.h>
 #include <rte_debug.h>
 #include <rte_log.h>
+#include <rte_pause.h>
 
 #include "fastmem_export.h"
 #include "fastmem_lock.h"
+
+#define SPINS 200
+
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_mutex_init)
+void
+fastmem_mutex_init(pthread_mutex_t *mutex)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(mutex, &attr);
+	pthread_mutexattr_destroy(&attr);
+}
+
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_mutex_wait)
+bool
+fastmem_mutex_wait(pthread_mutex_t *mutex)
+{
+	unsigned int i;
+	int ret;
+
+	/* Most are held for less than it takes to fall asleep and wake up. */
+	for (i = 0; i < SPINS; i++) {
+		ret = pthread_mutex_trylock(mutex);
+		if (ret != EBUSY)
+			break;
+		rte_pause();
+	}
+	if (ret == EBUSY)
+		ret = pthread_mutex_lock(mutex);
+	RTE_ASSERT(ret == 0 || ret == EOWNERDEAD);
+	return ret == EOWNERDEAD;
+}
+
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_mutex_repaired)
+void
+fastmem_mutex_repaired(pthread_mutex_t *mutex)
+{
+	pthread_mutex_consistent(mutex);
+}
+
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_mutex_unlock)
+void
+fastmem_mutex_unlock(pthread_mutex_t *mutex)
+{
+	fastmem_lock_drop(mutex);
+	pthread_mutex_unlock(mutex);
+}
 
 #ifdef RTE_ENABLE_ASSERT
 

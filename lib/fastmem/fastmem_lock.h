@@ -88,13 +88,21 @@ fastmem_lock_drop(const void *lock)
 }
 #endif
 
+/* Locks in shared memory. */
+
 __rte_internal
-bool fastmem_mutex_wait(pthread_mutex_t *mutex);
+void fastmem_mutex_init(pthread_mutex_t *mutex);
+__rte_internal
+bool fastmem_mutex_wait(pthread_mutex_t *mutex); /* of fastmem_mutex_lock() */
+__rte_internal
+void fastmem_mutex_repaired(pthread_mutex_t *mutex);
+__rte_internal
+void fastmem_mutex_unlock(pthread_mutex_t *mutex);
 
 /*
- * Take a lock in shared memory. Returns true if the last holder has died: then what the lock
- * protects is to be repaired, and fastmem_mutex_repaired() to be called. If this process dies
- * before that, the next one is told the same.
+ * Take a lock. Returns true if the last holder has died: then the caller repairs what the lock
+ * protects, and calls fastmem_mutex_repaired(). If this process dies before that, the next one is
+ * told the same.
  */
 static inline bool
 fastmem_mutex_lock(pthread_mutex_t *mutex, enum fastmem_lock_rank rank)

@@ -49,11 +49,10 @@
  *   fastmem_hooks.c          whether this process checks
  *   fastmem_tools.c          which sanitizers and checkers it runs under
  *   fastmem_state.c          what this process knows of fastmem
- *   fastmem_mutex.c          robust mutexes
  *   fastmem_log.c            lines that wait until no lock is held
  *   fastmem_parse.c          sizes in environment variables
  *   fastmem_export.c         inline functions, for those who cannot include them
- *   fastmem_lock.c           checks the order of locks, in builds with assertions
+ *   fastmem_lock.c           robust mutexes; checks the order of locks, in builds with assertions
  *   process/process_mp.c     what a secondary process asks of the primary: growth
  *   process/process.c        which processes there are, and what dead ones leave behind
  *   process/process_alive.c  which of them live, by locks of a file
@@ -257,6 +256,14 @@ fastmem_cache_len(const struct rte_fastmem_cache *c)
 	return rte_atomic_load_explicit(&c->top, rte_memory_order_acquire) - fastmem_cache_objs(c);
 }
 
+/* The depot of a bin's full magazines. NULL: there is none yet. */
+static inline struct fastmem_depot *
+fastmem_full_depot(const struct fastmem_bin *bin)
+{
+	/* Pairs with the release in fastmem_bin_make_depots(). */
+	return rte_atomic_load_explicit(&bin->full, rte_memory_order_acquire);
+}
+
 /* The word of a magazine's owner. */
 static inline uint64_t
 fastmem_magazine_owner(uint64_t tag, uint32_t owner)
@@ -342,14 +349,6 @@ size_t fastmem_overaligned_size(unsigned int i, size_t *align);
 unsigned int fastmem_bin_class(const struct fastmem_bin *bin);
 __rte_internal
 int fastmem_bin_offset(size_t size, size_t align, unsigned int *offset);
-
-/* fastmem_mutex.c */
-__rte_internal
-void fastmem_mutex_init(pthread_mutex_t *mutex);
-__rte_internal
-void fastmem_mutex_repaired(pthread_mutex_t *mutex);
-__rte_internal
-void fastmem_mutex_unlock(pthread_mutex_t *mutex);
 
 /* fastmem_meta.c */
 void fastmem_meta_lock(struct fastmem_meta *meta);
@@ -488,7 +487,7 @@ void fastmem_thread_freed(void);
 void fastmem_threads_leave(void);
 void fastmem_threads_forget_forked(void);
 extern int (*fastmem_socket_of_thread)(void);
-uint16_t fastmem_home_socket(const struct fastmem_ctl *ctl, int eal_socket);
+uint16_t fastmem_home_socket(struct fastmem_ctl *ctl, int socket_id);
 void fastmem_thread_use(struct fastmem_tcache *t, uint16_t socket);
 void fastmem_threads_forget(void);
 void fastmem_threads_unload(void);
@@ -514,8 +513,6 @@ int fastmem_bin_make_depots(struct fastmem_bin *bin, bool may_grow);
 
 /* fastmem_cache_lock.c */
 void fastmem_tcache_close(struct fastmem_tcache *t);
-bool fastmem_cache_is_moving(const struct fastmem_tcache *t, const struct fastmem_bin *bin);
-void fastmem_cache_close(struct fastmem_tcache *t, const struct fastmem_bin *bin);
 void fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin);
 __rte_internal
 void fastmem_caches_lock(struct fastmem_bin *bin);

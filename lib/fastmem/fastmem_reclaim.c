@@ -28,28 +28,27 @@ owner_id(const struct fastmem_tcache *t)
 	return t != NULL ? t->id : FASTMEM_OWNER_PEER + fastmem_process.peer;
 }
 
-/* The depot of a bin's full magazines. NULL: there is none yet. */
-static inline struct fastmem_depot *
-full_depot(const struct fastmem_bin *bin)
+/* Return the objects of a magazine of the depot to their slabs. False: there is none. */
+bool
+fastmem_depot_drain_one(const struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
-	/* Pairs with the release in fastmem_bin_make_depots(). */
-	return rte_atomic_load_explicit(&bin->full, rte_memory_order_acquire);
+	struct fastmem_depot *full = fastmem_full_depot(bin);
+	struct fastmem_magazine *m = full != NULL ? fastmem_depot_take(full, owner_id(t)) : NULL;
+
+	if (m != NULL)
+		fastmem_magazine_discard(m);
+	return m != NULL;
 }
 
 /* Return a bin's full magazines from its depot to the slabs. Returns how many there were. */
 static unsigned int
 bin_drain(const struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
-	struct fastmem_depot *full = full_depot(bin);
-	struct fastmem_magazine *m;
 	unsigned int n = 0;
 
 	/* Others may go on putting. */
-	while (full != NULL && n < FASTMEM_DEPOT_SLOTS &&
-			(m = fastmem_depot_take(full, owner_id(t))) != NULL) {
-		fastmem_magazine_discard(m);
+	while (n < FASTMEM_DEPOT_SLOTS && fastmem_depot_drain_one(t, bin))
 		n++;
-	}
 	return n;
 }
 
@@ -57,8 +56,8 @@ bin_drain(const struct fastmem_tcache *t, struct fastmem_bin *bin)
  * Take another thread's spare magazine away if there are objects in it. NULL: there
  * are none, or that thread was faster to use it.
  */
-struct fastmem_magazine *
-fastmem_steal_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c, uint32_t thief)
+static struct fastmem_magazine *
+steal_spare(struct fastmem_tcache *t, struct rte_fastmem_cache *c, uint32_t thief)
 {
 	/*
 	 * This and the other acquires pair with the releases in fastmem_cache_put_spare() and
@@ -94,7 +93,7 @@ bin_steal(const struct fastmem_tcache *self_t, struct fastmem_bin *bin)
 
 		if (t == self_t)
 			continue;
-		m = fastmem_steal_spare(t, &t->caches[bin->id], owner_id(self_t));
+		m = steal_spare(t, &t->caches[bin->id], owner_id(self_t));
 		if (m != NULL) {
 			fastmem_magazine_discard(m);
 			any = true;
@@ -120,7 +119,7 @@ static uint64_t
 bin_hoard(const struct fastmem_tcache *t, const struct fastmem_bin *bin)
 {
 	const struct rte_fastmem_cache *c = t != NULL ? &t->caches[bin->id] : NULL;
-	const struct fastmem_depot *full = full_depot(bin);
+	const struct fastmem_depot *full = fastmem_full_depot(bin);
 	uint64_t n = c != NULL ? fastmem_cache_len(c) + c->spare_n : 0;
 
 	if (full != NULL)
@@ -228,18 +227,6 @@ fastmem_reclaim_large(const struct fastmem_tcache *t, struct fastmem_arena *aren
 	return n > 0;
 }
 
-/* The objects of a magazine of the depot go to their slabs. False: there is none. */
-bool
-fastmem_depot_drain_one(const struct fastmem_tcache *t, struct fastmem_bin *bin)
-{
-	struct fastmem_depot *full = full_depot(bin);
-	struct fastmem_magazine *m = full != NULL ? fastmem_depot_take(full, owner_id(t)) : NULL;
-
-	if (m != NULL)
-		fastmem_magazine_discard(m);
-	return m != NULL;
-}
-
 /*
  * Return all objects of an arena's depots and of other threads' spare magazines,
  * and then its empty slabs.
@@ -293,7 +280,7 @@ fastmem_depots_drain_idle(const struct fastmem_tcache *t, struct fastmem_arena *
 	for (i = arena->first_bin; i < arena->first_bin + (unsigned int)FASTMEM_BINS_PER_SOCKET;
 			i++) {
 		struct fastmem_bin *bin = &ctl->bins[i];
-		struct fastmem_depot *full = full_depot(bin);
+		struct fastmem_depot *full = fastmem_full_depot(bin);
 		uint64_t moves;
 
 		if (full == NULL)
@@ -321,7 +308,7 @@ tcache_sweep(const struct fastmem_tcache *self_t, struct fastmem_tcache *t)
 	unsigned int i;
 
 	for (i = 1; t != self_t && i < ctl->first_pool_bin; i++) {
-		m = fastmem_steal_spare(t, &t->caches[i], owner_id(self_t));
+		m = steal_spare(t, &t->caches[i], owner_id(self_t));
 		if (m != NULL)
 			fastmem_magazine_discard(m);
 	}

@@ -3,8 +3,8 @@
  */
 
 /*
- * What this process knows of fastmem: any layer may read it; each field is written by the layer that owns it. By way of
- * it, lower layers call upper ones: struct fastmem_upcalls.
+ * What this process knows of fastmem: any layer may read it; each field is written by the layer that
+ * owns it. Lower layers call upper ones by way of it: struct fastmem_upcalls.
  */
 
 #include "fastmem_hooks.h"
@@ -16,3 +16,6 @@ RTE_EXPORT_INTERNAL_SYMBOL(fastmem_checking)
 struct fastmem_checking fastmem_checking;
 RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_map, 26.11)
 struct rte_fastmem_map rte_fastmem_map = { .first = FASTMEM_NO_MAP };
+
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_growth_held)
+__thread unsigned int fastmem_growth_held;

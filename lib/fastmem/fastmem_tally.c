@@ -232,7 +232,7 @@ bin_out(const struct fastmem_bin *bin)
 static int64_t
 bin_in_use(const struct fastmem_ctl *ctl, unsigned int bin, uint64_t cached)
 {
-	const struct fastmem_depot *full = READ(ctl->bins[bin].full);
+	const struct fastmem_depot *full = fastmem_full_depot(&ctl->bins[bin]);
 	uint64_t n_free = cached + fastmem_bin_quarantined(ctl, bin);
 
 	if (full != NULL)

@@ -114,14 +114,11 @@ int (*fastmem_socket_of_thread)(void) = fastmem_eal_socket;
 
 /* The arena of a thread that EAL says to be on this socket, or on none. */
 uint16_t
-fastmem_home_socket(const struct fastmem_ctl *ctl, int socket_id)
+fastmem_home_socket(struct fastmem_ctl *ctl, int socket_id)
 {
-	uint16_t i;
+	const struct fastmem_arena *arena = fastmem_arena_of(ctl, socket_id);
 
-	for (i = 0; i < ctl->n_sockets; i++)
-		if (ctl->arenas[i].socket_id == socket_id)
-			return i;
-	return ctl->first_socket;
+	return arena != NULL ? arena - ctl->arenas : ctl->first_socket;
 }
 
 static uint64_t
@@ -343,7 +340,7 @@ fastmem_thread_use(struct fastmem_tcache *t, uint16_t socket)
 }
 
 static void
-thread_settle(const struct fastmem_ctl *ctl, struct fastmem_tcache *t, int socket_id)
+thread_settle(struct fastmem_ctl *ctl, struct fastmem_tcache *t, int socket_id)
 {
 	t->eal_socket = socket_id;
 	t->home = fastmem_home_socket(ctl, socket_id);

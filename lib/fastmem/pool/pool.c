@@ -139,16 +139,14 @@ params_check(const struct rte_fastmem_pool_params *p, size_t align, size_t *stri
 
 /* Index of the arena; -1: there is no such socket. */
 static int
-socket_index(const struct fastmem_ctl *ctl, int socket_id)
+socket_index(struct fastmem_ctl *ctl, int socket_id)
 {
-	unsigned int i;
+	const struct fastmem_arena *arena;
 
 	if (socket_id == SOCKET_ID_ANY)
 		return fastmem_home_socket(ctl, fastmem_socket_of_thread());
-	for (i = 0; i < ctl->n_sockets; i++)
-		if (ctl->arenas[i].socket_id == socket_id)
-			return i;
-	return -1;
+	arena = fastmem_arena_of(ctl, socket_id);
+	return arena != NULL ? arena - ctl->arenas : -1;
 }
 
 /* Memory for the arrays of a bin, if what it has is too small. Returns 0 or -ENOMEM. */

@@ -29,8 +29,8 @@ pool_slots(const struct fastmem_bin *bin)
 }
 
 /* n objects from caches, the depot and slabs as they are. Under pool.caches. */
-bool
-fastmem_pool_take(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs, unsigned int n)
+static bool
+take(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs, unsigned int n)
 {
 	if (n > 1)
 		return fastmem_cache_alloc_bulk(t, bin, objs, n, RTE_FASTMEM_F_NOGROW);
@@ -48,11 +48,11 @@ take_anywhere(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs, un
 
 	*popping = false;
 	fastmem_caches_lock(bin);
-	done = fastmem_pool_take(t, bin, objs, n);
+	done = take(t, bin, objs, n);
 	if (!done && all_made && fastmem_bin_gather(t, bin))
-		done = fastmem_pool_take(t, bin, objs, n);
+		done = take(t, bin, objs, n);
 	if (!done && all_made && fastmem_steal(bin, t, popping))
-		done = fastmem_pool_take(t, bin, objs, n);
+		done = take(t, bin, objs, n);
 	fastmem_caches_unlock(bin);
 	return done;
 }

@@ -28,8 +28,4 @@ void fastmem_pool_slab_finish(struct fastmem_pool *pool, struct fastmem_granule 
 		bool functions);
 size_t fastmem_pool_shrink(struct fastmem_pool *pool, bool grows);
 
-/* pool_get.c */
-bool fastmem_pool_take(struct fastmem_tcache *t, struct fastmem_bin *bin, void **objs,
-		unsigned int n);
-
 #endif /* POOL_PRIVATE_H */

@@ -139,9 +139,12 @@ cache_collect(struct fastmem_bin *bin, struct rte_fastmem_cache *c, uint32_t n)
 	return true;
 }
 
-/* Returns whether it was worth it. popping: whether a cache was in use at that moment. */
-static bool
-sweep(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping)
+/*
+ * Give the free objects of a pool that lie in the loaded magazines of other threads to the slabs.
+ * Returns whether there were any. popping: whether a cache was in use at that moment.
+ */
+bool
+fastmem_steal(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping)
 {
 	struct fastmem_tcache *t;
 	bool any = false;
@@ -171,17 +174,4 @@ sweep(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping)
 		any = true;
 	}
 	return any;
-}
-
-/*
- * Give the free objects of a pool that lie in the depot and in other threads' caches to
- * the slabs. Returns whether there were any. popping: whether a cache was in use at that
- * moment.
- */
-bool
-fastmem_steal(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping)
-{
-	bool any = fastmem_bin_gather(self, bin);
-
-	return sweep(bin, self, popping) || any;
 }
