@@ -91,8 +91,11 @@
 #include "fastmem_cancel.h"
 #include "fastmem_lock.h"
 #include "fastmem_log.h"
+#include "fastmem_map.h"
 #include "fastmem_process.h"
 #include "fastmem_shared.h"
+#include "pool/pool.h"
+#include "process/process.h"
 
 static inline uint64_t
 fastmem_arena_bytes(const struct fastmem_arena *arena)
@@ -121,16 +124,6 @@ fastmem_refusal_holds(const struct fastmem_refusal *r, uint64_t n, uint64_t now)
 
 	return refused != 0 && n >= refused &&
 		now < rte_atomic_load_explicit(&r->until, rte_memory_order_relaxed);
-}
-
-/*
- * By bin: objects that former threads of a process allocated, less those they freed. Atomic. There
- * is memory for it as soon as a process has had that number.
- */
-static inline int64_t *
-fastmem_held(const struct fastmem_ctl *ctl, unsigned int peer)
-{
-	return fastmem_process.held + (size_t)peer * ctl->n_bins;
 }
 
 /* The list of all thread caches, which only grows. */
@@ -174,68 +167,6 @@ fastmem_counts_opened(const struct fastmem_tcache *t, unsigned int bin)
 	if (bin < first)
 		return &t->counts[bin];
 	return &fastmem_counts_block(t, pool)[pool % FASTMEM_COUNTS_PER_BLOCK];
-}
-
-static inline uint8_t
-fastmem_state(const struct fastmem_granule *g)
-{
-	return rte_atomic_load_explicit(&g->state, rte_memory_order_relaxed);
-}
-
-static inline void
-fastmem_set_state(struct fastmem_granule *g, enum fastmem_granule_state state)
-{
-	FASTMEM_MOVE(g->state, state);
-}
-
-/*
- * For pointers to which the granule map gave a bin: their leaf exists. Relaxed: what is read depends
- * on the pointer, which fastmem_map_add_leaves() releases.
- */
-static inline struct fastmem_granule *
-fastmem_granule(uint32_t index)
-{
-	struct fastmem_leaf *leaf = rte_atomic_load_explicit(
-		&fastmem_process.leaves[index >> FASTMEM_LEAF_SHIFT], rte_memory_order_relaxed);
-
-	return &leaf->granules[index & ((1 << FASTMEM_LEAF_SHIFT) - 1)];
-}
-
-/* Under arena.lock, or where nobody else is at work. chunk: the first granule of one. */
-#define FASTMEM_FOREACH_CHUNK(chunk, arena) \
-	for ((chunk) = (arena)->chunks; (chunk) != 0; \
-			(chunk) = fastmem_granule(chunk)->chunk_next)
-
-static inline uint32_t
-fastmem_granule_index(const void *ptr)
-{
-	return ((uintptr_t)ptr >> RTE_FASTMEM_GRANULE_SHIFT) - rte_fastmem_map.first;
-}
-
-/* The slab that a pointer of some bin points into. */
-static inline struct fastmem_granule *
-fastmem_slab_of(const void *obj)
-{
-	uint32_t index = fastmem_granule_index(obj);
-	struct fastmem_granule *g = fastmem_granule(index);
-
-	return g->head == index ? g : fastmem_granule(g->head);
-}
-
-/* Whether a slab begins here: without arena.lock it may come or go meanwhile. */
-static inline bool
-fastmem_is_slab_head(uint32_t index)
-{
-	const struct fastmem_granule *g = fastmem_granule(index);
-
-	return fastmem_state(g) == FASTMEM_SLAB &&
-		rte_atomic_load_explicit(&g->head, rte_memory_order_relaxed) == index;
-}
-
-static inline char *
-fastmem_granule_addr(uint32_t index)
-{
-	return (char *)((rte_fastmem_map.first + index) << RTE_FASTMEM_GRANULE_SHIFT);
 }
 
 /* The first place for objects in a cache. Not base, if others have forbidden to pop. */
@@ -330,16 +261,6 @@ struct fastmem_server {
 };
 void fastmem_server_register(const struct fastmem_server *server);
 
-/* process_unload.c */
-void fastmem_unload_watch(void);
-
-/* process_fork.c */
-void fastmem_fork_begin(void);
-void fastmem_fork_end(void);
-int fastmem_fork_succeed(void);
-void fastmem_fork_settle(int ret);
-bool fastmem_fork_wait(void);
-
 /* fastmem_control.c */
 int fastmem_maintain(bool grow);
 
@@ -367,15 +288,6 @@ struct fastmem_magazine *fastmem_magazine_get(const struct fastmem_bin *bin, uin
 		bool may_grow);
 void fastmem_magazine_put(struct fastmem_magazine *m);
 struct fastmem_magazine *fastmem_magazine_of_bin(uint32_t id, const struct fastmem_bin *bin);
-
-/* fastmem_map.c */
-int fastmem_map_create(struct fastmem_ctl *ctl);
-int fastmem_map_whole(void);
-int fastmem_map_attach(const struct fastmem_ctl *ctl);
-void fastmem_map_hide(void);
-void fastmem_map_detach(void);
-int fastmem_map_add_leaves(uint32_t first, uint32_t n);
-int fastmem_map_add_held(const struct fastmem_ctl *ctl, unsigned int peer);
 
 /* fastmem_refusal.c */
 extern unsigned int fastmem_refusal_min_us, fastmem_refusal_max_us;
@@ -528,52 +440,6 @@ bool fastmem_tcache_holds(const struct fastmem_tcache *t, const struct fastmem_a
 void fastmem_depots_drain_idle(const struct fastmem_tcache *t, struct fastmem_arena *arena);
 void fastmem_tcaches_maintain(const struct fastmem_tcache *t);
 
-/* pool_steal.c */
-void fastmem_steal_init(void);
-bool fastmem_steal(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping);
-
-/* pool_state.c */
-void fastmem_pools_lock(struct fastmem_ctl *ctl);
-
-/* pool.c */
-void fastmem_pools_init(struct fastmem_ctl *ctl);
-void fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer);
-extern uint32_t fastmem_readers_ms; /* that a pool is not freed for; tests set it */
-
-static inline struct fastmem_pool *
-fastmem_pool(const struct rte_fastmem_pool *user)
-{
-	return (struct fastmem_pool *)(uintptr_t)user;
-}
-
-static inline bool
-fastmem_pool_is_live(const struct fastmem_pool *pool)
-{
-	/* Pairs with the release in fastmem_pool_set_state(): who has the pool has seen that. */
-	return rte_atomic_load_explicit(&pool->state, rte_memory_order_relaxed) ==
-		FASTMEM_POOL_LIVE;
-}
-
-static inline struct fastmem_bin *
-fastmem_pool_bin(const struct fastmem_pool *pool)
-{
-	return &fastmem_ctl()->bins[pool->bin];
-}
-
-/* pool_grow.c */
-bool fastmem_pool_can_read_qsbr(const struct fastmem_pool *pool);
-void fastmem_pool_look_begin(struct fastmem_pool *pool);
-void fastmem_pool_look_end(struct fastmem_pool *pool);
-size_t fastmem_pools_shrink(struct fastmem_ctl *ctl, int socket_id,
-		const struct fastmem_pool *growing);
-int fastmem_pool_grow(struct fastmem_pool *pool, uint32_t generation, uint32_t n);
-
-/* pool_defer.c */
-unsigned int fastmem_defer_count(const struct fastmem_pool *pool);
-void fastmem_defer_end(struct fastmem_pool *pool);
-void fastmem_defer_end_all(void);
-void fastmem_defer_forked(void);
-
 /* fastmem_tally.c */
 __rte_internal
 void fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
@@ -581,47 +447,5 @@ void fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
 bool fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out);
 int64_t fastmem_cache_in_use(const struct fastmem_tcache *t, unsigned int bin);
 uint64_t fastmem_cache_objects(const struct fastmem_tcache *t, unsigned int bin);
-
-/* process_mp.c: 0 or a negative errno */
-int fastmem_mp_start(void);
-void fastmem_mp_stop(void);
-void fastmem_mp_refuse(void);
-void fastmem_mp_await_callbacks(void);
-void fastmem_mp_forked(void);
-void fastmem_mp_close(struct fastmem_ctl *ctl);
-void fastmem_close_here(struct fastmem_ctl *ctl);
-int64_t fastmem_mp_ask(struct fastmem_ask *ask);
-unsigned int fastmem_mp_pending(void); /* for tests */
-extern unsigned int fastmem_mp_ask_seconds;
-
-/* process.c */
-int fastmem_peers_create(struct fastmem_ctl *ctl);
-int fastmem_peers_join(struct fastmem_ctl *ctl);
-void fastmem_peers_leave(struct fastmem_ctl *ctl);
-int fastmem_peers_succeed(struct fastmem_ctl *ctl);
-void fastmem_peers_take_back(struct fastmem_ctl *ctl);
-void fastmem_peers_lock(struct fastmem_ctl *ctl);
-
-/* process_pid.c */
-#define FASTMEM_PEERS_FILE "fastmem_peers" /* in EAL's runtime directory */
-bool fastmem_alive_has_pid(const struct fastmem_peer *peer);
-bool fastmem_alive_pid(const struct fastmem_peer *process);
-void fastmem_alive_describe(struct fastmem_peer *peer);
-
-/* process_alive.c */
-int fastmem_alive_create(struct fastmem_ctl *ctl);
-int fastmem_alive_shut(void);
-void fastmem_alive_remove(void);
-struct fastmem_ctl *fastmem_alive_enter(void);
-int fastmem_alive_take(unsigned int i);
-void fastmem_alive_entered(void);
-void fastmem_alive_leave(void);
-void fastmem_alive_fork_begins(void);
-void fastmem_alive_fork_ends(void);
-void fastmem_alive_forked(void);
-int fastmem_alive_succeed(void);
-bool fastmem_alive_others(void);
-int fastmem_alive_fd(void);
-bool fastmem_peer_alive(unsigned int i);
 
 #endif /* FASTMEM_PRIVATE_H */

@@ -261,7 +261,10 @@ pool_setup(struct fastmem_pool *pool, const struct rte_fastmem_pool_params *p, u
 		fastmem_pool_grow(pool, pool->generation, p->min);
 }
 
-/* Empty magazines of a bin, wherever they are, become unused ones. */
+/*
+ * Make all magazines of a bin, in caches, depots or on their way, empty and unused: none of them
+ * counts any more. Under pool.caches.
+ */
 static void
 drop_magazines(struct fastmem_ctl *ctl, struct fastmem_bin *bin)
 {

@@ -22,7 +22,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "fastmem_layout.h"
-#include "fastmem_private.h"
+#include "pool_private.h"
 
 #define BATCH 14u
 #define QUEUE_MIN 64u /* batches */

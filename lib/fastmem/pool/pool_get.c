@@ -192,7 +192,7 @@ rte_fastmem_pool_get_bulk_slow(struct rte_fastmem_pool *pool, void **objs, unsig
 	int ret;
 
 	if (n > RTE_DIM(few)) {
-		/* In vain, more is not asked for. */
+		/* No memory is taken for more than the pool can have. */
 		array = n <= fastmem_pool(pool)->max ? malloc(n * sizeof(array[0])) : NULL;
 		if (array == NULL)
 			return pool_get_nothing(pool, n);

@@ -56,14 +56,20 @@ fastmem_pool_can_read_qsbr(const struct fastmem_pool *pool)
 	return pool->qsbr_shared || fastmem_pool_is_creator(pool);
 }
 
-static struct rte_fastmem_pool_mem
-slab_mem(const struct fastmem_granule *slab)
+/* Call a function of the application for the memory of a slab. */
+void
+fastmem_pool_call_mem(struct fastmem_pool *pool, const struct fastmem_granule *slab,
+		rte_fastmem_pool_mem_cb cb, void *arg)
 {
-	return (struct rte_fastmem_pool_mem){
+	struct rte_fastmem_pool_mem mem = {
 		.addr = fastmem_granule_addr(slab->head),
 		.iova = slab->iova,
 		.len = (size_t)slab->n << RTE_FASTMEM_GRANULE_SHIFT,
 	};
+
+	FASTMEM_HOOK(wrote, &mem, sizeof(mem));
+	FASTMEM_HOOK(calls);
+	cb(&pool->user, arg, &mem);
 }
 
 static void
@@ -103,13 +109,8 @@ pool_add_slab(struct fastmem_pool *pool, const struct fastmem_extent *extent)
 	pool->next_index += slab->n_slots;
 	if (pool->flags & RTE_FASTMEM_POOL_F_CONTIG)
 		pool->user.base = fastmem_granule_addr(slab->head) + bin->header;
-	if (pool->mem_added != NULL) {
-		struct rte_fastmem_pool_mem mem = slab_mem(slab);
-
-		FASTMEM_HOOK(wrote, &mem, sizeof(mem));
-		FASTMEM_HOOK(calls);
-		pool->mem_added(&pool->user, pool->arg, &mem);
-	}
+	if (pool->mem_added != NULL)
+		fastmem_pool_call_mem(pool, slab, pool->mem_added, pool->arg);
 	if (pool->ctor != NULL)
 		slab_for_each(pool, slab, pool->ctor);
 	fastmem_slab_enter(bin, slab);
@@ -122,13 +123,8 @@ fastmem_pool_slab_finish(struct fastmem_pool *pool, struct fastmem_granule *slab
 	FASTMEM_HOOK(slab_leave, slab);
 	if (functions && pool->dtor != NULL)
 		slab_for_each(pool, slab, pool->dtor);
-	if (functions && pool->mem_removed != NULL) {
-		struct rte_fastmem_pool_mem mem = slab_mem(slab);
-
-		FASTMEM_HOOK(wrote, &mem, sizeof(mem));
-		FASTMEM_HOOK(calls);
-		pool->mem_removed(&pool->user, pool->arg, &mem);
-	}
+	if (functions && pool->mem_removed != NULL)
+		fastmem_pool_call_mem(pool, slab, pool->mem_removed, pool->arg);
 	fastmem_slab_end(fastmem_pool_bin(pool), slab);
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "fastmem_hooks.h"
+#include "pool_private.h"
 
 static void
 figures(const struct fastmem_pool *pool, struct fastmem_bin_figures *out)
@@ -292,17 +293,8 @@ rte_fastmem_pool_mem_iter(struct rte_fastmem_pool *user, rte_fastmem_pool_mem_cb
 		return 0;
 	fastmem_pool_look_begin(fastmem_pool(user));
 	n = slabs_by_index(pool, &slabs);
-	for (i = 0; i < n; i++) {
-		struct rte_fastmem_pool_mem mem = {
-			.addr = fastmem_granule_addr(slabs[i]->head),
-			.iova = slabs[i]->iova,
-			.len = (size_t)slabs[i]->n << RTE_FASTMEM_GRANULE_SHIFT,
-		};
-
-		FASTMEM_HOOK(wrote, &mem, sizeof(mem));
-		FASTMEM_HOOK(calls);
-		cb(user, arg, &mem);
-	}
+	for (i = 0; i < n; i++)
+		fastmem_pool_call_mem(fastmem_pool(user), slabs[i], cb, arg);
 	fastmem_pool_look_end(fastmem_pool(user));
 	free(slabs);
 	return n;

@@ -48,8 +48,8 @@ fastmem_pool_contig_words(const struct rte_fastmem_pool_params *p)
 }
 
 /*
- * Under pools_lock: a place for a pool, which takes it. Best one whose bin still has the
- * arrays of another, as memory of the bookkeeping is not given back. NULL: there is none.
+ * Under pools_lock: take a place for a pool, if possible one whose bin still has arrays that are
+ * large enough, as metadata is not given back. NULL: all are taken.
  */
 struct fastmem_pool *
 fastmem_pool_take_place(struct fastmem_ctl *ctl, const struct rte_fastmem_pool_params *p)

@@ -38,6 +38,7 @@
 
 #include "fastmem_cache.h"
 #include "fastmem_trace.h"
+#include "pool_private.h"
 
 static int
 membarrier(int cmd)
