@@ -139,7 +139,7 @@ tell_limit(const struct fastmem_arena *arena, uint32_t n)
 			bytes >> 10, limit >> 10, fastmem_arena_bytes(arena) >> 10);
 }
 
-/* EAL does. */
+/* EAL refuses so many granules, which the limit allows. */
 static void
 tell_refused(const struct fastmem_arena *arena, uint32_t n)
 {

@@ -3,7 +3,7 @@
  */
 
 /*
- * Bins: bits, lists and counts of the slabs of a size or pool, all under bin.lock.
+ * Bins: their shape, and bits, lists and counts of the slabs of a size or pool, all under bin.lock.
  *
  * The bits of slabs are what is true, and the state of granules: lists and counts follow
  * from them, and are made anew when the holder of bin.lock dies. For objects on
@@ -101,7 +101,10 @@ fastmem_bin_clear(struct fastmem_bin *bin)
 	fastmem_mutex_unlock(&bin->lock);
 }
 
-/* Say what the slots of a bin without slabs are to be. */
+/*
+ * The shape of a bin that has no slabs: its slots, and how much its slabs, magazines, depots and
+ * fresh caches hold.
+ */
 void
 fastmem_bin_shape(struct fastmem_bin *bin, uint32_t slot_size, uint32_t slab_align)
 {

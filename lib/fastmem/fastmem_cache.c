@@ -20,9 +20,8 @@
  * Where memory is short, other threads may take the spare magazine away: who
  * changes the magazine's owner word has it. Modelled in models/steal.pml.
  *
- * Magazines of pools move under a lock, pool.caches, because there the objects of the
- * loaded magazine can be taken away as well: pool_steal.c. It is taken by those who
- * call this file, and here where all bins are gone through. Nothing grows under it.
+ * Magazines of pools move under pool.caches: see fastmem_cache_lock.c. Those who call this file
+ * take it. Nothing grows under it.
  */
 
 #include <rte_cycles.h>

@@ -40,7 +40,10 @@ set_capacity(struct fastmem_tcache *t, const struct fastmem_bin *bin, uint16_t c
 				rte_memory_order_relaxed);
 }
 
-/* Up to so many objects that a thread's loaded magazine of a bin may hold more. */
+/*
+ * How many of n objects a thread's loaded magazine of a bin may hold more. Even, if more than one:
+ * the fast path moves addresses by twos.
+ */
 unsigned int
 fastmem_cache_may_hold(const struct fastmem_tcache *t, const struct fastmem_bin *bin,
 		unsigned int n)

@@ -92,7 +92,7 @@ rte_fastmem_set_limit(int socket_id, size_t max_bytes)
 		/* Read under arena.grow or without it: a limit is no synchronisation. */
 		rte_atomic_store_explicit(&ctl->arenas[i].limit, max_bytes,
 				rte_memory_order_relaxed);
-		/* What was held back of a zone may join now. */
+		/* Growth is tried again: what was held back of a zone may join now. */
 		fastmem_refusal_end(&ctl->arenas[i].refusal);
 		found = true;
 	}

@@ -286,10 +286,9 @@ map_bins(uint32_t first, uint32_t n)
 				rte_memory_order_relaxed) == NULL)
 			ret = map_part(&fastmem_process.bins[i << FASTMEM_LEAF_SHIFT],
 				sizeof(fastmem_process.bins[0]) << FASTMEM_LEAF_SHIFT);
-	if (ret != 0 && !told)
+	if (!rte_atomic_exchange_explicit(&told, ret != 0, rte_memory_order_relaxed) && ret != 0)
 		FASTMEM_LOG(ERR, "cannot grow: cannot map the granule map: %s. Raise "
 			"vm.max_map_count, or what the process may lock", strerror(-ret));
-	told = ret != 0;
 	return ret;
 }
 
@@ -300,7 +299,7 @@ map_bins(uint32_t first, uint32_t n)
 static int
 map_allocate(uint32_t first, uint32_t n)
 {
-	static bool told; /* under arena.grow; each call that needs memory comes here */
+	static bool told; /* atomic, of all sockets; each call that needs memory comes here */
 	uint32_t first_leaf = first >> FASTMEM_LEAF_SHIFT;
 	uint32_t n_leaves = ((first + n - 1) >> FASTMEM_LEAF_SHIFT) - first_leaf + 1;
 	int ret = 0;
@@ -313,10 +312,9 @@ map_allocate(uint32_t first, uint32_t n)
 	if (ret == 0 && fastmem_process.is_shared)
 		ret = map_populate(&fastmem_process.bins[first],
 				n * sizeof(fastmem_process.bins[0]));
-	if (ret != 0 && !told)
+	if (!rte_atomic_exchange_explicit(&told, ret != 0, rte_memory_order_relaxed) && ret != 0)
 		FASTMEM_LOG(ERR, "cannot grow: no room in %s for the granule map: %s. "
 			"Make room there", fastmem_eal_runtime_dir(), strerror(-ret));
-	told = ret != 0;
 	return ret;
 }
 

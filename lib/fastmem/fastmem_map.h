@@ -6,8 +6,8 @@
 #define FASTMEM_MAP_H
 
 /*
- * Granules: from an index or an address to what is known of it. The index of a granule is that of its
- * entry in the granule map.
+ * Granules: from an index or an address to what is known of it. The index of a granule is that of
+ * its entry in the granule map.
  */
 
 #include "fastmem_process.h"

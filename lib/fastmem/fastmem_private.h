@@ -7,6 +7,8 @@
 
 /*
  * What the files of fastmem share. lib/layers lists which layer each is of: what may call what.
+ * Granules have a header of their own, fastmem_map.h, and so have pools and processes: pool/pool.h,
+ * process/process.h.
  *
  *   fastmem_init.c           the begin and the end, and how a secondary attaches
  *   fastmem_create.c         the shared state: made and given back
@@ -35,7 +37,8 @@
  *   fastmem_failure.h        what a thread has tried to allocate in vain
  *   fastmem_slab.c           per bin: slabs, whose free slots are bits outside of them
  *   fastmem_slab_make.c      slabs come and go
- *   fastmem_bin.c            per bin: lists and counts of slabs, and their repair
+ *   fastmem_bin.c            per bin: sizes of slabs, magazines and depots; lists and counts of
+ *                            slabs, and their repair
  *   pool/pool_external.c     the same for objects whose memory is not fastmem's
  *   fastmem_arena.c          per socket: growth, and how large chunks are
  *   fastmem_chunk.c          chunks (memzones) come and go
@@ -291,7 +294,7 @@ struct fastmem_magazine *fastmem_magazine_of_bin(uint32_t id, const struct fastm
 
 /* fastmem_refusal.c */
 extern unsigned int fastmem_refusal_min_us, fastmem_refusal_max_us;
-bool fastmem_refusal_is_known(const struct fastmem_refusal *r); /* for tests */
+bool fastmem_refusal_is_known(const struct fastmem_refusal *r);
 void fastmem_refusal_note(struct fastmem_refusal *r, uint64_t n);
 void fastmem_refusal_end(struct fastmem_refusal *r);
 void fastmem_refusals_end(struct fastmem_ctl *ctl);

@@ -6,7 +6,7 @@
 #define FASTMEM_PROCESS_H
 
 /*
- * What each process keeps for itself, and what layers call above them.
+ * What each process keeps for itself, what layers call above them, and what a process asks another.
  */
 
 #include <stdbool.h>
@@ -27,13 +27,14 @@ enum fastmem_process_state {
 };
 
 /*
- * Why the calling thread must not call into EAL for memory: it holds locks of EAL's, by a walk,
- * in a callback of EAL's, or as it does so already. Not 0: growth is refused with -ENOMEM.
+ * The number of reasons why the calling thread must not call into EAL for memory: it holds locks of
+ * EAL's, by a walk, in a callback of EAL's, or by a call for memory that is under way. Unless it is
+ * 0, growth is refused with -ENOMEM.
  * Internal, as fastmem_process.
  */
 extern __thread unsigned int fastmem_growth_held __rte_tls_initial_exec;
 
-/* What a secondary asks the primary to do. */
+/* The messages by which a secondary asks the primary: see process_mp.c. */
 enum fastmem_ask_op {
 	FASTMEM_ASK_GROW,
 	FASTMEM_ASK_RESERVE,

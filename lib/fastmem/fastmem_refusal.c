@@ -32,7 +32,7 @@ store(uint64_t *field, uint64_t value)
 	rte_atomic_store_explicit(field, value, rte_memory_order_relaxed);
 }
 
-/* Whether the last that was asked for was refused, at whatever time. For tests. */
+/* Whether the last that was asked for was refused, at whatever time. */
 bool
 fastmem_refusal_is_known(const struct fastmem_refusal *r)
 {

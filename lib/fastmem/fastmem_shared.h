@@ -183,8 +183,8 @@ struct fastmem_granule {
 	uint32_t first_word; /* no word below has a set bit */
 	uint32_t first_index; /* of a pool: the number of its first object */
 	uint32_t limbo; /* of a pool: whether it leaves when the grace period is over */
-	uint64_t token; /* which one; under pool.grow */
-#define FASTMEM_NO_TOKEN UINT64_MAX /* it has not begun */
+	uint64_t token; /* of RCU, for that grace period; under pool.grow */
+#define FASTMEM_NO_TOKEN UINT64_MAX /* the period has not begun */
 	uint32_t pool_next; /* of a pool: list of all its slabs */
 	uint64_t *bits; /* set: free. A cached slot is not free */
 	uint64_t *tiny_bits; /* for tiny slots; once made, it stays with the granule */
@@ -296,7 +296,7 @@ struct fastmem_bin {
 	uint64_t n_slots; /* in these. Atomic as well */
 	uint64_t n_out; /* among these: in use or cached. Atomic for the statistics */
 	uint32_t n_partial; /* in the list */
-	uint32_t n_empty; /* among those: without a slot in use */
+	uint32_t n_empty; /* among those: without a slot in use. Atomic: a hint without the lock */
 	uint64_t acquires;
 	uint64_t releases;
 	uint32_t pool_slabs; /* of a pool: list of all */
@@ -450,7 +450,7 @@ struct fastmem_meta {
 	char *cur;
 	char *end;
 	uint32_t n_zones;
-	uint32_t n_magazines;
+	uint32_t n_magazines; /* atomic: others go through all without the lock */
 	uint32_t unused[FASTMEM_MAGAZINE_KINDS]; /* lists of magazines */
 	uint64_t bytes; /* atomic for the statistics to read */
 	const struct rte_memzone *zones[FASTMEM_MAX_META_ZONES];
@@ -467,7 +467,7 @@ enum fastmem_peer_state {
 
 /* A process. Under peers_lock, but for what is said to be atomic. */
 struct fastmem_peer {
-	uint32_t pid;
+	uint32_t pid; /* also read without the lock, to be shown */
 	uint32_t state; /* enum fastmem_peer_state. Atomic */
 	uint32_t closed; /* it has seen the primary's deinit. Atomic */
 	uint64_t start; /* of the process, as /proc/PID/stat tells */

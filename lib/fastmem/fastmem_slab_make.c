@@ -36,6 +36,15 @@ slab_set_state(struct fastmem_granule *slab, enum fastmem_granule_state state)
 		fastmem_set_state(fastmem_granule(slab->head + i), state);
 }
 
+/* Begin the end of a slab. If this process is killed, bin_repair() finds all of it, or nothing. */
+static void
+slab_take(struct fastmem_granule *slab)
+{
+	slab->taker = fastmem_process.peer;
+	fastmem_set_state(slab, FASTMEM_TAKEN); /* first, as it speaks for the slab */
+	slab_set_state(slab, FASTMEM_TAKEN);
+}
+
 /* A slab whose granules are still taken. */
 static void
 trace_released(const struct fastmem_bin *bin, const struct fastmem_granule *slab)
@@ -49,9 +58,7 @@ void
 fastmem_slab_release(struct fastmem_bin *bin, struct fastmem_granule *slab)
 {
 	RTE_ASSERT(slab->n_free == slab->n_slots);
-	slab->taker = fastmem_process.peer;
-	fastmem_set_state(slab, FASTMEM_TAKEN);
-	slab_set_state(slab, FASTMEM_TAKEN);
+	slab_take(slab);
 	fastmem_slab_uncount(bin, slab);
 	bin->releases++;
 	slab_set_bins(slab, 0);
@@ -262,9 +269,7 @@ fastmem_slab_end(struct fastmem_bin *bin, struct fastmem_granule *slab)
 {
 	fastmem_bin_lock(bin);
 	FASTMEM_HOOK(slabs_hold);
-	slab->taker = fastmem_process.peer;
-	fastmem_set_state(slab, FASTMEM_TAKEN);
-	slab_set_state(slab, FASTMEM_TAKEN);
+	slab_take(slab);
 	fastmem_bin_pool_list_remove(bin, slab);
 	if (slab->limbo)
 		bin->n_limbo--;
@@ -292,7 +297,7 @@ fastmem_slabs(struct fastmem_bin *bin, struct fastmem_granule ***slabs)
 
 	*slabs = NULL;
 	do {
-		room = bin->n_slabs + bin->n_limbo + 16;
+		room = bin->n_slabs + bin->n_limbo + 16; /* a guess, without the lock */
 		free(*slabs);
 		*slabs = malloc(room * sizeof((*slabs)[0]));
 		if (*slabs == NULL)

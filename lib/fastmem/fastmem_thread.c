@@ -109,7 +109,7 @@ lcore_key(void)
 	return lcore < RTE_MAX_LCORE ? (int32_t)lcore : -1;
 }
 
-/* For tests, which have one socket only. */
+/* The socket of the calling thread, as EAL says. Tests on one socket set it. */
 int (*fastmem_socket_of_thread)(void) = fastmem_eal_socket;
 
 /* The arena of a thread that EAL says to be on this socket, or on none. */
@@ -187,7 +187,7 @@ thread_disown(struct thread *thread)
 
 /* Under pool.caches, if the bin is a pool's, which may just have been freed: then it is 0. */
 static void
-count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer, uint32_t bin)
+book_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsigned int peer, uint32_t bin)
 {
 	struct fastmem_counts *counts = fastmem_counts(t, bin);
 	int64_t live = t->caches[bin].n_in;
@@ -215,7 +215,7 @@ fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, unsig
 				rte_memory_order_relaxed))
 			continue;
 		fastmem_caches_lock(&ctl->bins[i]);
-		count_held(ctl, t, peer, i);
+		book_held(ctl, t, peer, i);
 		fastmem_caches_unlock(&ctl->bins[i]);
 	}
 }

@@ -152,6 +152,7 @@ pool_end_limbo(struct fastmem_pool *pool)
 	unsigned int n, i;
 	size_t given = 0;
 
+	/* Without bin.lock: it changes under pool.grow, but for a repair. The next call looks again. */
 	if (bin->n_limbo == 0 || is_looked_at(pool))
 		return 0;
 	n = fastmem_slabs(bin, &slabs);

@@ -209,8 +209,8 @@ is_remembered(const struct fastmem_ctl *ctl, unsigned int i)
 }
 
 /*
- * Under peers_lock. Lock a number for a new secondary, from 1 on: best one that nothing is
- * remembered of, or one of a process that is gone; else take one back from a dead process.
+ * Under peers_lock. Lock a number for a new secondary, from 1 on: first one that nothing is
+ * remembered of, then one of a process that is gone, then one that a dead process still has.
  * Returns a negative errno: -EAGAIN if one is about to become free, -ENOSPC if none is.
  */
 static int

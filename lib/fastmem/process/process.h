@@ -6,8 +6,8 @@
 #define FASTMEM_PROCESS_PROCESS_H
 
 /*
- * Processes: which there are, which of them live, what they ask each other, forks. What other folders
- * call.
+ * Processes: which there are, which of them live, what they ask each other, forks. What other
+ * folders call.
  */
 
 #include "fastmem_process.h"
