@@ -54,6 +54,7 @@
  *   fastmem_state.c          what this process knows of fastmem
  *   fastmem_log.c            lines that wait until no lock is held
  *   fastmem_parse.c          sizes in environment variables
+ *   fastmem_env.c            which variables there are, and which are misspelt
  *   fastmem_export.c         inline functions, for those who cannot include them
  *   fastmem_lock.c           robust mutexes; checks the order of locks, in builds with assertions
  *   process/process_mp.c     what a secondary process asks of the primary: growth

@@ -5,7 +5,7 @@
 #ifndef TELEMETRY_H
 #define TELEMETRY_H
 
-/* What the answers to DPDK's telemetry have in common. */
+/* What the replies to telemetry have in common: see the table of commands in telemetry.c. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,7 +19,7 @@
  */
 #define FASTMEM_TELEMETRY_AT_ONCE 64
 
-/* telemetry_reply.c */
+/* telemetry_util.c */
 void fastmem_telemetry_add(struct rte_tel_data *d, const char *name, uint64_t value);
 void fastmem_telemetry_add_address(struct rte_tel_data *d, const void *address);
 void fastmem_telemetry_add_container(struct rte_tel_data *d, const char *name,
