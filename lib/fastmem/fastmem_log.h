@@ -55,12 +55,16 @@ void fastmem_log_write(const struct fastmem_later *later);
 static inline void
 fastmem_log_later(struct fastmem_later *later)
 {
+	struct fastmem_later *outer = later;
+
+	/* gcc 15 does not see that fastmem_log_now() takes it back in any case, and would warn. */
+	asm("" : "+r"(outer));
 	later->is_outer = fastmem_log_pending == NULL;
 	later->wants_trace = false;
 	later->n_bytes = 0;
 	later->n_lost = 0;
 	if (likely(later->is_outer))
-		fastmem_log_pending = later;
+		fastmem_log_pending = outer;
 }
 
 static inline void
