@@ -482,7 +482,7 @@ fastmem_thread_freed(void)
 {
 	struct fastmem_tcache *t = fastmem_tcache_current();
 
-	if (t != NULL && ++self->frees >= DISARMED_FREES)
+	if (t != NULL && fastmem_thread_is_disarmed(t) && ++self->frees >= DISARMED_FREES)
 		fastmem_thread_rearm(t);
 }
 

@@ -31,6 +31,7 @@
 
 /* Slow allocations of this thread until one may be checked; 0: to be drawn. */
 static __thread unsigned int to_skip;
+static bool has_timer; /* else threads go by what comes to the slow path by itself. Atomic */
 
 bool
 fastmem_sample_is_exact(void)
@@ -45,9 +46,11 @@ set_timer(void)
 {
 	int ret = rte_eal_alarm_set(TICK_US, tick, NULL);
 
+	rte_atomic_store_explicit(&has_timer, ret == 0, rte_memory_order_relaxed);
 	if (ret != 0)
-		FASTMEM_LOG(WARNING, "no timer for sampling: %s. No more objects are checked; "
-			"sample=100 or less needs none", rte_strerror(-ret));
+		FASTMEM_LOG(WARNING, "no timer for sampling: %s. What is checked is what threads "
+			"allocate as they come to the slow path by themselves; sample=%u or less "
+			"needs none", rte_strerror(-ret), EXACT_MAX);
 }
 
 /* In EAL's interrupt thread. */
@@ -70,7 +73,7 @@ fastmem_sample_start(void)
 		FASTMEM_LOG(NOTICE, "no timer for sampling in a forked process: what is checked is "
 			"what threads allocate as they come to the slow path by themselves; "
 			"sample=%u or less needs none", EXACT_MAX);
-	else if (fastmem_debug.tools & FASTMEM_TOOL_TSAN) /* the fast path reads what it writes */
+	else if (fastmem_tools() & FASTMEM_TOOL_TSAN) /* the fast path reads what it writes */
 		FASTMEM_LOG(NOTICE, "no timer for sampling with ThreadSanitizer: what is checked is "
 			"what threads allocate as they come to the slow path by themselves");
 	else if (!fastmem_sample_is_exact())
@@ -125,30 +128,39 @@ draw(const struct fastmem_bin *bin, uint64_t number, uint64_t n)
 static uint64_t
 next_due(const struct fastmem_bin *bin, uint64_t sampled_at)
 {
-	const uint64_t n = fastmem_checking.sample;
+	const uint64_t n = fastmem_checking.sample; /* 0: sampling ends beside */
 	uint64_t first; /* of these N, from 0 on */
 
-	if (!fastmem_sample_is_exact())
+	if (n == 0 || n > EXACT_MAX)
 		return sampled_at + n;
 	first = (sampled_at + n - 1) / n * n;
 	return first + 1 + draw(bin, first, n);
 }
 
+/* Whether ticks take the threads' caches from them. A fork has no timer. */
+static bool
+ticks(void)
+{
+	return rte_atomic_load_explicit(&has_timer, rte_memory_order_relaxed) &&
+		!fastmem_process.is_fork;
+}
+
 /*
  * Whether a slow allocation is the one that may be checked: each of an exact sample, else one of
  * some after a tick. It is counted on until it has come, however many ticks and pauses that takes.
+ * Without a timer, one of some.
  */
 static bool
 has_turn(struct fastmem_tcache *t, const struct fastmem_bin *bin, uint64_t number)
 {
 	if (fastmem_sample_is_exact())
 		return true;
-	if (!fastmem_thread_is_disarmed(t))
+	if (ticks() && !fastmem_thread_is_disarmed(t))
 		return false;
 	if (to_skip == 0)
 		to_skip = 1 + draw(bin, number, CHOICE);
 	to_skip--;
-	return to_skip == 0 && fastmem_thread_rearm(t);
+	return to_skip == 0 && (!ticks() || fastmem_thread_rearm(t));
 }
 
 static void
@@ -190,7 +202,8 @@ fastmem_sample_next(struct fastmem_tcache *t, const struct fastmem_bin *bin, uns
 	struct fastmem_counts *counts;
 	uint64_t begin, due, i = from;
 
-	if (t == NULL || from >= n)
+	/* But for an exact sample, one of a bulk at most. */
+	if (t == NULL || from >= n || (!exact && from > 0))
 		return n;
 	counts = &t->counts[bin->id]; /* of a size class */
 	begin = t->caches[bin->id].n_alloc + counts->n_sampled + 1 - n; /* the first one's number */

@@ -261,6 +261,7 @@ check_turns(const struct turns *turns)
 	return check_live(0);
 }
 
+#define CHOICES 8 /* rounds until one of the allocations after a tick was drawn */
 #define ENOUGH 400 /* with fair draws, one place has twice as many once in 10 ** 10 times */
 
 /* Beginning with the same one after each tick, as after a pause. */
@@ -274,6 +275,29 @@ places_that_take_turns_are_sampled_alike(void)
 		take_turns(&turns, N / 2);
 		fastmem_threads_disarm();
 		take_turns(&turns, 1);
+	}
+	TEST_ASSERT(turns.first + turns.second >= ENOUGH, "%u, %u", turns.first, turns.second);
+	return check_turns(&turns);
+}
+
+#define SLOW_FREES 4096 /* enough for some that miss the cache */
+
+/* Frees that came to the slow path before a tick do not end what begins with it. */
+static int
+frees_before_a_tick_favour_no_place(void)
+{
+	static void *objs[SLOW_FREES];
+	struct turns turns = { 0 };
+	uint64_t end = patience_ends();
+	unsigned int i;
+
+	while (rte_rdtsc() < end && turns.first + turns.second < ENOUGH) {
+		for (i = 0; i < SLOW_FREES; i++)
+			TEST_ASSERT((objs[i] = rte_fastmem_alloc(SIZE, 0, 0)) != NULL);
+		for (i = 0; i < SLOW_FREES; i++)
+			rte_fastmem_free(objs[i]);
+		fastmem_threads_disarm();
+		take_turns(&turns, CHOICES);
 	}
 	TEST_ASSERT(turns.first + turns.second >= ENOUGH, "%u, %u", turns.first, turns.second);
 	return check_turns(&turns);
@@ -379,6 +403,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(each_object_of_a_bulk_is_sampled_at_some_time),
 	TEST_CASE(one_of_each_n_objects_of_bulks_is_sampled),
 	TEST_CASE(places_that_take_turns_are_sampled_alike),
+	TEST_CASE(frees_before_a_tick_favour_no_place),
 	TEST_CASE(places_in_step_with_n_are_sampled_alike),
 	TEST_CASE(others_take_the_fast_path),
 	TEST_CASE(right_use_by_many_threads_is_not_reported),
