@@ -389,8 +389,11 @@ static pid_t at_exit_pid; /* 0: nothing is to be done */
 void
 fastmem_leaks_unknown(void)
 {
+	/* The program may have closed the stream of EAL's log. */
+	FILE *out = fastmem_debug.report_file != NULL ? fastmem_debug.report_file : stderr;
+
 	if (getpid() == at_exit_pid)
-		fprintf(fastmem_report_stream(), "FASTMEM: what is live is not known any more: call "
+		fprintf(out, "FASTMEM: what is live is not known any more: call "
 			"rte_fastmem_deinit() before rte_eal_cleanup(), which rte_exit calls, too\n");
 }
 

@@ -118,6 +118,7 @@ extern __thread unsigned int fastmem_malloc_in_heap __rte_tls_initial_exec;
 
 /* fastmem_malloc_eal.c */
 const struct fastmem_malloc_eal *fastmem_malloc_eal(void);
+void fastmem_malloc_callbacks_forked(void);
 
 /* fastmem_malloc_start.c */
 enum fastmem_malloc_stage fastmem_malloc_stage(void);

@@ -283,6 +283,13 @@ struct callback {
 static struct callback *callbacks; /* under callbacks_lock */
 static pthread_mutex_t callbacks_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* In a forked process: a thread that is not here may have had the lock. */
+void
+fastmem_malloc_callbacks_forked(void)
+{
+	pthread_mutex_init(&callbacks_lock, NULL);
+}
+
 static void
 call_back(enum rte_mem_event event, const void *addr, size_t len, void *arg)
 {

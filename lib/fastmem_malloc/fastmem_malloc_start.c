@@ -156,6 +156,7 @@ forked_child(void)
 	fastmem_malloc_grow_forked();
 	fastmem_malloc_report_forked();
 	fastmem_malloc_mempools_forked();
+	fastmem_malloc_callbacks_forked();
 	if (at == STAGE_START) /* by a thread that is not here */
 		set_stage(STAGE_WAIT);
 	else if (at == STAGE_SERVE)
