@@ -50,10 +50,10 @@ distance(const char *a, size_t n, const char *b)
 static const char *
 nearest(const char *name, size_t n)
 {
-	unsigned int i, d, best = 2 * LONGEST;
-	const char *found = NULL;
+	const char *found = known[0];
+	unsigned int i, d, best = distance(name, n, found);
 
-	for (i = 0; i < N_KNOWN; i++) {
+	for (i = 1; i < N_KNOWN; i++) {
 		d = distance(name, n, known[i]);
 		if (d < best) {
 			best = d;

@@ -47,13 +47,15 @@ read_chunks(struct fastmem_arena *arena, uint64_t skip, struct chunk *chunks)
 
 		if (n == AT_ONCE)
 			break;
-		if (skip > 0)
+		if (skip > 0) {
 			skip--;
-		else
-			chunks[n++] = (struct chunk){
-				.first = first, .n = g->chunk_n, .n_used = g->chunk_used,
-				.bytes_zone = g->zone->len,
-			};
+			continue;
+		}
+		chunks[n] = (struct chunk){
+			.first = first, .n = g->chunk_n, .n_used = g->chunk_used,
+			.bytes_zone = g->zone->len,
+		};
+		n++;
 	}
 	fastmem_mutex_unlock(&arena->lock);
 	return n;
@@ -135,10 +137,11 @@ read_runs(struct fastmem_arena *arena, uint32_t granule, struct run *runs)
 				fastmem_state(fastmem_granule(next)) == FASTMEM_FREE)
 			next++;
 		next = RTE_MIN(RTE_MAX(next, granule + 1), end);
-		runs[n++] = (struct run){
+		runs[n] = (struct run){
 			.head = granule, .n = next - granule, .bin = head->bin,
 			.is_slab = fastmem_state(head) == FASTMEM_SLAB,
 		};
+		n++;
 		granule = next;
 	}
 	fastmem_mutex_unlock(&arena->lock);
