@@ -29,6 +29,15 @@ as_root() {
 	fi
 }
 
+# install_or_not_run PACKAGE...: where they cannot be had, the caller's not_run() says so.
+install_or_not_run() {
+	command -v apt-get >/dev/null || not_run "no apt-get to install $*"
+	say "packages: installing $*"
+	as_root apt-get update -qq
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		"$@" </dev/null >/dev/null || not_run "cannot install $*"
+}
+
 # split_eal ARG...: what comes before "--", options of with-eal.sh, goes to the array eal; what comes
 # behind it to names.
 split_eal() {

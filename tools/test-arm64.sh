@@ -66,12 +66,7 @@ install_missing() {
 
 	command -v aarch64-linux-gnu-gcc >/dev/null || packages+=(gcc-aarch64-linux-gnu)
 	command -v qemu-aarch64 >/dev/null || packages+=(qemu-user)
-	[ ${#packages[@]} -gt 0 ] || return 0
-	command -v apt-get >/dev/null || not_run "no apt-get to install ${packages[*]}"
-	say "packages: installing ${packages[*]}"
-	as_root apt-get update -qq
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-		"${packages[@]}" </dev/null >/dev/null || not_run "cannot install ${packages[*]}"
+	[ ${#packages[@]} = 0 ] || install_or_not_run "${packages[@]}"
 }
 
 # Of a system with another architecture and nothing installed: that of the machine stays as it is.

@@ -61,12 +61,7 @@ install_missing() {
 	command -v busybox >/dev/null && ! ldd "$(command -v busybox)" >/dev/null 2>&1 ||
 		packages+=(busybox-static)
 	command -v cpio >/dev/null || packages+=(cpio)
-	[ ${#packages[@]} -gt 0 ] || return 0
-	command -v apt-get >/dev/null || not_run "no apt-get to install ${packages[*]}"
-	say "packages: installing ${packages[*]}"
-	as_root apt-get update -qq
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-		"${packages[@]}" </dev/null >/dev/null || not_run "cannot install ${packages[*]}"
+	[ ${#packages[@]} = 0 ] || install_or_not_run "${packages[@]}"
 }
 
 # Only the file is of use: no package of a kernel is installed.
@@ -141,6 +136,9 @@ big_page=1024
 big_pages=4
 two_pages='300 300'
 four_pages='300 300 300 0'
+two_socket_mem=64,64
+four_socket_mem=64,0,64,0
+big_socket_mem=
 two_offline=
 # Linux numbers nodes that never had a CPU last.
 four_offline=2
@@ -177,6 +175,7 @@ big_runs() {
 # What the machine does: its init.
 init_of() {
 	local pages=${1}_pages offline=${1}_offline lcores=${1}_lcores last=${1}_last page=${1}_page
+	local socket_mem=${1}_socket_mem
 	local huge=hugepages/hugepages-$((${!page} * 1024))kB
 
 	cat <<-END
@@ -220,7 +219,7 @@ init_of() {
 		shift 2
 		run \$name dpdk-fastmem-test --no-pci --iova-mode=va -l ${!lcores} \$lcore "\$@"
 	}
-	$("$1_runs" "${!lcores}" "${!last}" "$([ "$1" = two ] && echo 64,64 || echo 64,0,64,0)")
+	$("$1_runs" "${!lcores}" "${!last}" "${!socket_mem}")
 	echo "DONE"
 	poweroff -f
 	END

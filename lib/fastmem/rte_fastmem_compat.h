@@ -94,10 +94,7 @@ typedef int rte_memory_order;
 #define __rte_diagnostic_pop _Pragma("GCC diagnostic pop")
 #endif
 
-/*
- * What rte_common.h of no DPDK has. In DPDK's tree these lines are part of it, down to the end of
- * this file (tools/dpdk-tree.sh).
- */
+/* What rte_common.h of no DPDK has, down to the end of this file. */
 
 /** A thread-local variable at a fixed offset: no call finds it. Of libraries loaded at start. */
 #define __rte_tls_initial_exec __attribute__((tls_model("initial-exec")))

@@ -153,14 +153,16 @@ ticks(void)
 static bool
 has_turn(struct fastmem_tcache *t, const struct fastmem_bin *bin, uint64_t number)
 {
+	const bool by_ticks = ticks();
+
 	if (fastmem_sample_is_exact())
 		return true;
-	if (ticks() && !fastmem_thread_is_disarmed(t))
+	if (by_ticks && !fastmem_thread_is_disarmed(t))
 		return false;
 	if (to_skip == 0)
 		to_skip = 1 + draw(bin, number, CHOICE);
 	to_skip--;
-	return to_skip == 0 && (!ticks() || fastmem_thread_rearm(t));
+	return to_skip == 0 && (!by_ticks || fastmem_thread_rearm(t));
 }
 
 static void

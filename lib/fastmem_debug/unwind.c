@@ -708,6 +708,17 @@ stack_find(uintptr_t sp)
 	return span->high != 0;
 }
 
+/* An empty walk from there. False: that is on no stack that is known. */
+static inline bool
+walk_begin(struct fastmem_walk *walk, uintptr_t from)
+{
+	const struct fastmem_stack_span *span = &fastmem_stack_span;
+
+	walk->n = 0;
+	walk->n_words = 0;
+	return likely(from - span->low < span->high - span->low) || stack_find(from);
+}
+
 /* Whether a word is on the stack, above the walk's beginning. */
 static inline bool
 on_stack(uintptr_t word, uintptr_t from, uintptr_t high)
@@ -787,9 +798,7 @@ fastmem_unwind(const uintptr_t *frame, const void *caller, unsigned int max,
 	struct rule rule;
 
 	RTE_SET_USED(caller);
-	walk->n = 0;
-	walk->n_words = 0;
-	if (unlikely(from - span->low >= span->high - span->low) && !stack_find(from))
+	if (!walk_begin(walk, from))
 		return;
 	do {
 		uintptr_t pc = get(walk, at.cfa - WORD);
@@ -824,9 +833,7 @@ fastmem_unwind(const uintptr_t *frame, const void *caller, unsigned int max,
 	uintptr_t fp, next = from, pc;
 
 	RTE_SET_USED(caller);
-	walk->n = 0;
-	walk->n_words = 0;
-	if (unlikely(from - span->low >= span->high - span->low) && !stack_find(from))
+	if (!walk_begin(walk, from))
 		return;
 	do {
 		fp = next;
