@@ -41,7 +41,7 @@ help:
 	@echo 'tools/check-layers     who refers to whom in the library, against lib/layers (part of make test)'
 	@echo 'make check-dpdk-tree  build in DPDK_TREE=folder, or in the source package of DPDK, and run its devtools'
 	@echo
-	@echo 'Variables: BUILD=dir  MESON_ARGS="-Dasserts=true ..."  HUGE=auto|yes|no  T=NAME  AB_ARGS=--quick'
+	@echo 'Variables: BUILD=dir  MESON_ARGS="-Dasserts=true ..."  HUGE=auto|yes|no  T=NAME  MINUTES=N  AB_ARGS=--quick'
 
 # Arguments that are given apply to a build that is there, too.
 build: $(BUILD)/build.ninja

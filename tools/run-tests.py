@@ -9,6 +9,7 @@ import concurrent.futures
 import os
 import signal
 import sys
+import time
 
 sys.dont_write_bytecode = True
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -96,6 +97,7 @@ class Run:
         self.report = report.Report()
         self.cpus = len(os.sched_getaffinity(0))
         self.left_out, self.done = list(args.not_run), []
+        self.until = time.monotonic() + 60 * args.minutes if args.minutes else None
 
     def configure(self, wanted):
         """Side by side. Returns the variants that can be built."""
@@ -139,7 +141,8 @@ class Run:
     def phase(self, jobs, later=()):
         slots = self.cpus + 1
         huge_slots = max(1, self.args.huge_pages // schedule.HUGE_EACH)
-        scheduler = schedule.Scheduler(jobs, slots, huge_slots, self.report, later)
+        scheduler = schedule.Scheduler(jobs, slots, huge_slots, self.report, later,
+                                       self.until)
         try:
             scheduler.run()
         finally:
@@ -162,7 +165,7 @@ class Run:
             rest += self.jobs(variant, [s for s in of_variant if everything and
                                         not is_quick(variant, s[0])], True)
         self.phase(first, rest)
-        if everything:
+        if everything and rest and rest[0] not in self.done:
             self.report.say("==> make test: %d passed, %d failed; now the rest of make check" %
                             (self.report.passed, self.report.failed))
             self.phase(rest)
@@ -214,6 +217,16 @@ def print_list(known, all_variants):
             print("    %s.%s" % (name, case))
 
 
+def minutes(text):
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError("a number above 0 is needed (MINUTES), not '%s'" % text)
+    return number
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
@@ -221,6 +234,7 @@ def main():
     parser.add_argument("--huge-pages", type=int, default=0, metavar="N", help="that may be used")
     parser.add_argument("--not-run", action="append", default=[], metavar="TEXT",
                         help="what the caller has left out, and why")
+    parser.add_argument("--minutes", type=minutes, help="what has not ended by then is not run")
     parser.add_argument("--list", action="store_true", help="list all that can be named")
     parser.add_argument("--check-names", action="store_true", help="only look whether all is known")
     args = parser.parse_args()

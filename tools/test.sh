@@ -23,7 +23,8 @@ usage() {
 	  --list  lists what can be named
 
 	Tests run side by side, each on an EAL of its own. Environment: HUGE=auto|yes|no (huge pages),
-	BUILD=dir, FUZZ_RUNS=N. Output of each test is kept in BUILD/test/logs.
+	BUILD=dir, FUZZ_RUNS=N, MINUTES=N (what has not ended by then is ended, and listed as not run).
+	Output of each test is kept in BUILD/test/logs.
 	The last line is the sum over all: N passed, N failed.
 	END
 }
@@ -35,7 +36,9 @@ case "${1:-}" in
 esac
 
 # What is wrong is said before anything is installed or built.
-! command -v python3 >/dev/null || tools/run-tests.py --check-names "$@"
+limit=()
+[ -z "${MINUTES:-}" ] || limit=(--minutes "$MINUTES")
+! command -v python3 >/dev/null || tools/run-tests.py --check-names ${limit[@]+"${limit[@]}"} "$@"
 
 setup=check
 [[ " $* " == *" check "* ]] || setup='test'
@@ -55,7 +58,7 @@ else
 fi
 
 # Huge pages are given back at the end, also if that is told to stop: it is waited for.
-tools/run-tests.py --build "$BUILD" ${arguments[@]+"${arguments[@]}"} "$@" &
+tools/run-tests.py --build "$BUILD" ${arguments[@]+"${arguments[@]}"} ${limit[@]+"${limit[@]}"} "$@" &
 runner=$!
 trap 'kill -TERM $runner 2>/dev/null' INT TERM HUP
 status=0

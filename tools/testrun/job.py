@@ -123,11 +123,11 @@ class Job:
         if self.process and self.process.process:
             self.process.signal(number)
 
-    def stopped(self):
+    def stopped(self, why="stopped"):
         """It was ended from outside: what it has passed is no verdict, what has failed is."""
         self.problem, self.passed = "", 0
         self.failed = sum(case.result == "FAILED" for case in self.cases)
-        self.not_run = "stopped after %d cases" % len(self.cases) if self.cases else "stopped"
+        self.not_run = why + (" after %d cases" % len(self.cases) if self.cases else "")
 
 
 class Build(Job):

@@ -13,10 +13,11 @@ HUGE_EACH = 256  # pages of 2 MiB that a test may use
 
 
 class Scheduler:
-    def __init__(self, jobs, slots, huge_slots, report, later=()):
+    def __init__(self, jobs, slots, huge_slots, report, later=(), until=None):
         self.waiting = sorted(jobs, key=lambda job: (job.exclusive, -job.priority, -job.expected))
         self.slots, self.huge_slots, self.report = slots, huge_slots, report
         self.later = later  # jobs that others will run: they count for the time that is left
+        self.until = until  # by time.monotonic(): what has not ended by then is not run
         self.running, self.done = [], []
         self.events = queue.SimpleQueue()
 
@@ -45,7 +46,7 @@ class Scheduler:
                 self.running.append(job)
                 job.begin(self.events.put)
 
-    def stop(self):
+    def stop(self, why="stopped"):
         """Ends what runs, and has it and what waits listed as not run."""
         ending = list(self.running)
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -53,12 +54,15 @@ class Scheduler:
                 job.signal(number)
             self.wait(time.monotonic() + GRACE)
         for job in ending:
-            job.stopped()
+            job.stopped(why)
             self.report.ended(job)
         for job in [*self.waiting, *self.later]:
-            job.not_run = "stopped before it began"
+            job.not_run = why + " before it began"
         self.done += [*ending, *self.waiting, *self.later]
         self.running, self.waiting = [], []
+
+    def out_of_time(self):
+        return self.until is not None and time.monotonic() >= self.until
 
     def wait(self, until):
         """For what has been told to end."""
@@ -74,6 +78,9 @@ class Scheduler:
         self.start()
         try:
             while self.running:
+                if self.out_of_time():
+                    self.stop("no time was left")
+                    break
                 try:
                     job = self.events.get(timeout=1)
                 except queue.Empty:

@@ -168,6 +168,29 @@ class Planted(unittest.TestCase):
                      "later: stopped before it began"):
             self.assertIn("planted:" + part, listed)
 
+    def test_what_has_not_ended_in_time_is_listed_as_not_run(self):
+        jobs = [self.planted("ended", "echo s.one: ok; echo 1 passed, 0 failed"),
+                self.planted("runs", "echo t.one: ok; exec sleep 1000"),
+                self.planted("waits", "echo 1 passed, 0 failed", alone=True)]
+        shown = report.Report(io.StringIO())
+        scheduler = schedule.Scheduler(jobs, 3, 3, shown, [self.planted("later", "")],
+                                       time.monotonic() + 3)
+        self.assertTrue(shown.summary(scheduler.run(), [], str))
+        text = shown.out.getvalue()
+        self.assertEqual(text.splitlines()[-1], "1 passed, 0 failed")
+        listed = text[text.index("==> not run"):]
+        for part in ("runs: no time was left after 1 cases",
+                     "waits: no time was left before it began",
+                     "later: no time was left before it began"):
+            self.assertIn("planted:" + part, listed)
+
+    def test_a_limit_of_time_that_is_no_number_is_refused(self):
+        for wrong in ("soon", "0", "-1", "nan", "inf"):
+            done = subprocess.run([RUN, "--check-names", "--minutes=" + wrong], check=False,
+                                  capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("--minutes", done.stderr)
+
     def test_what_has_failed_before_a_run_is_stopped_has_failed(self):
         wrong = self.planted("wrong", "")
         wrong.cases = [job.Case("s.one", "ok", 1), job.Case("s.two", "FAILED", 1)]
