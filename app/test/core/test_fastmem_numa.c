@@ -17,6 +17,7 @@
 #include <rte_thread.h>
 
 #include "fastmem_private.h"
+#include "mempool_calls.h"
 #include "test_fastmem.h"
 
 #define SIZE 192
@@ -530,9 +531,9 @@ a_mempool_on_a_socket(int socket)
 	TEST_ASSERT(mp != NULL);
 	TEST_ASSERT_EQUAL(rte_mempool_set_ops_byname(mp, "fastmem", NULL), 0);
 	TEST_ASSERT_EQUAL(rte_mempool_populate_default(mp), 1000);
-	TEST_ASSERT_EQUAL(rte_mempool_get(mp, &obj), 0);
+	TEST_ASSERT_EQUAL(mempool_get(mp, &obj), 0);
 	TEST_ASSERT_EQUAL(node_of(obj), socket);
-	rte_mempool_put(mp, obj);
+	mempool_put(mp, obj);
 	rte_mempool_free(mp);
 	return TEST_SUCCESS;
 }

@@ -12,6 +12,7 @@
 #include <rte_mbuf.h>
 #include <rte_mbuf_pool_ops.h>
 
+#include "mempool_calls.h"
 #include "test_fastmem.h"
 #include "test_mempool_driver.h"
 
@@ -49,7 +50,7 @@ mempool_take(struct rte_mempool *mp, void **objs, unsigned int max)
 {
 	unsigned int n = 0;
 
-	while (n < max && rte_mempool_get(mp, &objs[n]) == 0)
+	while (n < max && mempool_get(mp, &objs[n]) == 0)
 		n++;
 	return n;
 }
@@ -71,7 +72,7 @@ is_whole(struct rte_mempool *mp, void **objs)
 	TEST_ASSERT_EQUAL(mempool_take(mp, objs, mp->size + 1), mp->size);
 	TEST_ASSERT_EQUAL(rte_mempool_avail_count(mp), 0);
 	TEST_ASSERT_EQUAL(rte_mempool_in_use_count(mp), mp->size);
-	rte_mempool_put_bulk(mp, objs, mp->size);
+	mempool_put_bulk(mp, objs, mp->size);
 	TEST_ASSERT_EQUAL(rte_mempool_avail_count(mp), mp->size);
 	qsort(objs, mp->size, sizeof(objs[0]), pointers_compare);
 	for (i = 0; i < mp->size; i++) {
@@ -126,15 +127,15 @@ a_bulk_is_all_or_nothing(void)
 
 	TEST_ASSERT(mp != NULL);
 	for (n = 1; n <= 300; n++) {
-		TEST_ASSERT_EQUAL(rte_mempool_get_bulk(mp, objs, n), 0);
+		TEST_ASSERT_EQUAL(mempool_get_bulk(mp, objs, n), 0);
 		TEST_ASSERT_EQUAL(rte_mempool_avail_count(mp), 300 - n);
-		TEST_ASSERT_EQUAL(rte_mempool_get_bulk(mp, objs + n, 301 - n), -ENOBUFS);
+		TEST_ASSERT_EQUAL(mempool_get_bulk(mp, objs + n, 301 - n), -ENOBUFS);
 		TEST_ASSERT_EQUAL(rte_mempool_avail_count(mp), 300 - n);
-		rte_mempool_put_bulk(mp, objs, n);
+		mempool_put_bulk(mp, objs, n);
 		TEST_ASSERT(rte_mempool_full(mp));
 	}
-	TEST_ASSERT_EQUAL(rte_mempool_get_bulk(mp, objs, 301), -ENOBUFS);
-	TEST_ASSERT_EQUAL(rte_mempool_get_bulk(mp, objs, 0), 0);
+	TEST_ASSERT_EQUAL(mempool_get_bulk(mp, objs, 301), -ENOBUFS);
+	TEST_ASSERT_EQUAL(mempool_get_bulk(mp, objs, 0), 0);
 	TEST_CALL(mempool_is_whole(mp));
 	rte_mempool_free(mp);
 	return TEST_SUCCESS;
@@ -151,16 +152,16 @@ a_get_that_fails_writes_nothing(void)
 	TEST_ASSERT(mp != NULL);
 	for (taken = 0; taken <= RTE_DIM(objs); taken += 50) {
 		if (taken > 0)
-			TEST_ASSERT_EQUAL(rte_mempool_get_bulk(mp, objs, taken), 0);
+			TEST_ASSERT_EQUAL(mempool_get_bulk(mp, objs, taken), 0);
 		for (n = RTE_DIM(objs) - taken + 1; n <= RTE_DIM(more); n += 7) {
 			for (i = 0; i < n; i++)
 				more[i] = mark;
-			TEST_ASSERT_EQUAL(rte_mempool_get_bulk(mp, more, n), -ENOBUFS);
+			TEST_ASSERT_EQUAL(mempool_get_bulk(mp, more, n), -ENOBUFS);
 			for (i = 0; i < n; i++)
 				TEST_ASSERT(more[i] == mark, "%u of %u, %u taken", i, n, taken);
 		}
 		if (taken > 0)
-			rte_mempool_put_bulk(mp, objs, taken);
+			mempool_put_bulk(mp, objs, taken);
 	}
 	rte_mempool_free(mp);
 	return TEST_SUCCESS;
@@ -207,7 +208,7 @@ objects_are_sound(struct rte_mempool *mp)
 		TEST_ASSERT(mp->elt_size == 0 || pattern_holds(objs[i], mp->elt_size, i));
 		TEST_ASSERT(rte_mempool_from_obj(objs[i]) == mp, "overwritten");
 	}
-	rte_mempool_put_bulk(mp, objs, mp->size);
+	mempool_put_bulk(mp, objs, mp->size);
 	return TEST_SUCCESS;
 }
 
@@ -261,7 +262,7 @@ objects_keep_what_their_constructor_has_written(void)
 		/* While none is free: AddressSanitizer is told that nobody may look at those. */
 		rte_mempool_obj_iter(mp, object_check, &wrong);
 		TEST_ASSERT_EQUAL(wrong, 0);
-		rte_mempool_put_bulk(mp, objs, RTE_DIM(objs));
+		mempool_put_bulk(mp, objs, RTE_DIM(objs));
 	}
 	rte_mempool_free(mp);
 	return TEST_SUCCESS;
@@ -309,13 +310,13 @@ contend(void *arg)
 	rng_init(&rng, self->stream);
 	for (round = 0; round < ROUNDS; round++) {
 		n = rng_below(&rng, HELD) + 1;
-		if (rte_mempool_get_bulk(self->mp, objs, n) != 0)
+		if (mempool_get_bulk(self->mp, objs, n) != 0)
 			continue;
 		for (i = 0; i < n; i++)
 			pattern_fill(objs[i], 64, self->stream << 32 | round);
 		for (i = 0; i < n; i++)
 			TEST_ASSERT(pattern_holds(objs[i], 64, self->stream << 32 | round));
-		rte_mempool_put_bulk(self->mp, objs, n);
+		mempool_put_bulk(self->mp, objs, n);
 	}
 	return TEST_SUCCESS;
 }
@@ -393,7 +394,7 @@ lost_objects_are_warned_of_and_cached_ones_are_not(void)
 
 			TEST_ASSERT(mp != NULL);
 			TEST_ASSERT_EQUAL(mempool_take(mp, objs, RTE_DIM(objs)), RTE_DIM(objs));
-			rte_mempool_put_bulk(mp, objs + lost, RTE_DIM(objs) - lost);
+			mempool_put_bulk(mp, objs + lost, RTE_DIM(objs) - lost);
 			log_begin();
 			rte_mempool_free(mp);
 			TEST_ASSERT_EQUAL(log_end("with 3 objects in use"), lost > 0,

@@ -14,6 +14,7 @@
 #include <rte_malloc.h>
 #include <rte_memzone.h>
 
+#include "mempool_calls.h"
 #include "test_fastmem.h"
 #include "test_mempool_driver.h"
 
@@ -285,7 +286,7 @@ a_mempool_that_gets_no_memory_can_be_given_some(void)
 		refuse_nothing();
 		refused++;
 		TEST_ASSERT_EQUAL(mp->nb_mem_chunks, 0);
-		TEST_ASSERT_EQUAL(rte_mempool_get(mp, (void **)&(void *){ NULL }), -ENOBUFS);
+		TEST_ASSERT_EQUAL(mempool_get(mp, (void **)&(void *){ NULL }), -ENOBUFS);
 		TEST_ASSERT_EQUAL(rte_mempool_populate_iova(mp, mem, RTE_BAD_IOVA, 2 * MIB, NULL,
 			NULL), N_OBJECTS);
 		TEST_CALL(mempool_is_whole(mp));

@@ -6,6 +6,7 @@
  * The mempool driver: any process can make a mempool, and use that of another.
  */
 
+#include "mempool_calls.h"
 #include "test_calls.h"
 #include "test_fastmem.h"
 #include "test_mempool_driver.h"
@@ -41,7 +42,7 @@ call_mempool_get(const uint64_t *args)
 	unsigned int i;
 
 	for (i = 0; mp != NULL && i < args[1]; i++) {
-		if (rte_mempool_get(mp, &items[i].ptr) != 0)
+		if (mempool_get(mp, &items[i].ptr) != 0)
 			break;
 		items[i].size = mp->elt_size;
 		items[i].tag = args[0] + i;
@@ -62,7 +63,7 @@ call_mempool_put(const uint64_t *args)
 		wrong += mp == NULL || rte_mempool_from_obj(items[i].ptr) != mp ||
 			!pattern_holds(items[i].ptr, items[i].size, items[i].tag);
 		if (mp != NULL)
-			rte_mempool_put(mp, items[i].ptr);
+			mempool_put(mp, items[i].ptr);
 	}
 	return wrong;
 }

@@ -24,6 +24,7 @@
 #include <rte_mempool.h>
 #include <rte_memzone.h>
 
+#include "mempool_calls.h"
 #include "test_preload.h"
 
 #define THREADS 4
@@ -54,11 +55,11 @@ use_some(struct rte_mempool *mp, unsigned int n)
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		TEST_ASSERT_EQUAL(rte_mempool_get(mp, &objs[i]), 0, "%s %u", mp->name, i);
+		TEST_ASSERT_EQUAL(mempool_get(mp, &objs[i]), 0, "%s %u", mp->name, i);
 		TEST_ASSERT(rte_mempool_from_obj(objs[i]) == mp, "%s %u", mp->name, i);
 		TEST_ASSERT_EQUAL(*(uint64_t *)objs[i], mp->elt_size, "%s %u", mp->name, i);
 	}
-	rte_mempool_put_bulk(mp, objs, n);
+	mempool_put_bulk(mp, objs, n);
 	TEST_ASSERT_EQUAL(rte_mempool_avail_count(mp), WORST, "%s", mp->name);
 	return 0;
 }
@@ -240,7 +241,7 @@ preload_want_what_grows(void)
 	TEST_ASSERT(mz != NULL && mp != NULL);
 	*(volatile pid_t *)mz->addr = getpid();
 	for (;;)
-		rte_mempool_get(mp, &obj);
+		mempool_get(mp, &obj);
 }
 
 /* A fork while another thread holds the lock of the report. */

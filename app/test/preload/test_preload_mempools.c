@@ -25,6 +25,7 @@
 #include <rte_memzone.h>
 #include <rte_mempool.h>
 
+#include "mempool_calls.h"
 #include "test_preload.h"
 
 #define N 500
@@ -113,14 +114,14 @@ use_all(struct rte_mempool *mp)
 	TEST_ASSERT(objs != NULL);
 	TEST_ASSERT_EQUAL(rte_mempool_avail_count(mp), n, "%s", mp->name);
 	for (i = 0; i < n; i++) {
-		TEST_ASSERT_EQUAL(rte_mempool_get(mp, &objs[i]), 0, "%s %u", mp->name, i);
+		TEST_ASSERT_EQUAL(mempool_get(mp, &objs[i]), 0, "%s %u", mp->name, i);
 		TEST_ASSERT(rte_mempool_from_obj(objs[i]) == mp);
 	}
-	TEST_ASSERT(rte_mempool_get(mp, &none) != 0);
+	TEST_ASSERT(mempool_get(mp, &none) != 0);
 	qsort(objs, n, sizeof(*objs), by_address);
 	for (i = 1; i < n; i++)
 		TEST_ASSERT((uintptr_t)objs[i] - (uintptr_t)objs[i - 1] >= mp->elt_size);
-	rte_mempool_put_bulk(mp, objs, n);
+	mempool_put_bulk(mp, objs, n);
 	TEST_ASSERT_EQUAL(rte_mempool_avail_count(mp), n, "%s", mp->name);
 	free(objs);
 	return 0;
@@ -174,8 +175,8 @@ use_bucket(void)
 
 	TEST_ASSERT(mp != NULL);
 	TEST_ASSERT(rte_mempool_populate_default(mp) > 0);
-	TEST_ASSERT_EQUAL(rte_mempool_get(mp, &obj), 0);
-	rte_mempool_put(mp, obj);
+	TEST_ASSERT_EQUAL(mempool_get(mp, &obj), 0);
+	mempool_put(mp, obj);
 	printf("ops bucket: %s\n", ops_of(mp));
 	rte_mempool_free(mp);
 	return 0;
@@ -280,11 +281,11 @@ preload_count_mempools(void)
 		mp = rte_pktmbuf_pool_create("counted", N, 0, 0, 512, rte_socket_id());
 		TEST_ASSERT(mp != NULL);
 		for (i = 0; i < round * 100; i++)
-			TEST_ASSERT_EQUAL(rte_mempool_get(mp, &objs[i]), 0);
-		rte_mempool_put_bulk(mp, objs, i);
+			TEST_ASSERT_EQUAL(mempool_get(mp, &objs[i]), 0);
+		mempool_put_bulk(mp, objs, i);
 		rte_mempool_free(mp);
 	}
-	TEST_ASSERT_EQUAL(rte_mempool_get_bulk(kept, objs, 7), 0);
+	TEST_ASSERT_EQUAL(mempool_get_bulk(kept, objs, 7), 0);
 	return EXIT_SUCCESS;
 }
 
@@ -380,10 +381,10 @@ all_are_marked(struct rte_mempool *mp)
 	unsigned int i;
 
 	for (i = 0; i < WORST; i++) {
-		TEST_ASSERT_EQUAL(rte_mempool_get(mp, &objs[i]), 0, "%u", i);
+		TEST_ASSERT_EQUAL(mempool_get(mp, &objs[i]), 0, "%u", i);
 		TEST_ASSERT_EQUAL(*(uint64_t *)objs[i], 4711, "%u", i);
 	}
-	rte_mempool_put_bulk(mp, objs, WORST);
+	mempool_put_bulk(mp, objs, WORST);
 	return 0;
 }
 
@@ -577,8 +578,8 @@ preload_grow_mempools(void)
 	/* For the report. */
 	mp = make_mbufs("worst");
 	TEST_ASSERT(mp != NULL);
-	TEST_ASSERT_EQUAL(rte_mempool_get_bulk(mp, objs, RTE_DIM(objs)), 0);
-	rte_mempool_put_bulk(mp, objs, RTE_DIM(objs));
+	TEST_ASSERT_EQUAL(mempool_get_bulk(mp, objs, RTE_DIM(objs)), 0);
+	mempool_put_bulk(mp, objs, RTE_DIM(objs));
 	return EXIT_SUCCESS;
 }
 
