@@ -127,7 +127,7 @@ chunk_least(unsigned int n)
 static void
 tell_limit(const struct fastmem_arena *arena, uint32_t n)
 {
-	static uint64_t last; /* atomic */
+	static RTE_ATOMIC(uint64_t) last;
 	const uint64_t limit = rte_atomic_load_explicit(&arena->limit, rte_memory_order_relaxed);
 	const uint64_t bytes = (uint64_t)n << RTE_FASTMEM_GRANULE_SHIFT;
 
@@ -143,7 +143,7 @@ tell_limit(const struct fastmem_arena *arena, uint32_t n)
 static void
 tell_refused(const struct fastmem_arena *arena, uint32_t n)
 {
-	static uint64_t last; /* atomic */
+	static RTE_ATOMIC(uint64_t) last;
 
 	if (fastmem_log_due(&last))
 		FASTMEM_LOG(WARNING, "socket %d: EAL has no more memory (%" PRIu64 " KiB) beside the %"

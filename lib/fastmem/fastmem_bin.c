@@ -78,7 +78,7 @@ fastmem_bin_init(struct fastmem_bin *bin, uint16_t id, uint16_t socket, uint32_t
 void
 fastmem_bin_clear(struct fastmem_bin *bin)
 {
-	uint64_t *const figures[] = {
+	RTE_ATOMIC(uint64_t) *const figures[] = {
 		&bin->direct_alloc, &bin->direct_free, &bin->direct_nomem, &bin->misfreed,
 		&bin->exchanges_seen, &bin->base_alloc, &bin->base_free, &bin->base_nomem,
 		&bin->base_misfreed, &bin->base_quarantined, &bin->base_acquires,
@@ -268,7 +268,7 @@ fastmem_slab_uncount(struct fastmem_bin *bin, struct fastmem_granule *slab)
 /* A batch of n objects from first on, after which the array has count objects. */
 void
 fastmem_bin_transfer_begin(struct fastmem_bin *bin, enum fastmem_transfer_op op, void **objs,
-		uint32_t *n_objs, uint32_t first, uint32_t n, uint32_t count)
+		RTE_ATOMIC(uint32_t) *n_objs, uint32_t first, uint32_t n, uint32_t count)
 {
 	struct fastmem_transfer *tr = &bin->transfer;
 

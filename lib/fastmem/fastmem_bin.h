@@ -34,7 +34,7 @@ void fastmem_bin_pool_list_remove(struct fastmem_bin *bin, struct fastmem_granul
 void fastmem_bin_count_empty(struct fastmem_bin *bin, int n);
 void fastmem_slab_uncount(struct fastmem_bin *bin, struct fastmem_granule *slab);
 void fastmem_bin_transfer_begin(struct fastmem_bin *bin, enum fastmem_transfer_op op, void **objs,
-		uint32_t *n_objs, uint32_t first, uint32_t n, uint32_t count);
+		RTE_ATOMIC(uint32_t) *n_objs, uint32_t first, uint32_t n, uint32_t count);
 void fastmem_bin_transfer_end(struct fastmem_bin *bin);
 
 #endif /* FASTMEM_BIN_H */

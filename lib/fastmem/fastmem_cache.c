@@ -34,7 +34,7 @@
 #define LEAST_BYTES (1u << 10) /* of each size; without room for an object, there is no cache */
 
 static void
-count(uint64_t *counter, uint64_t n)
+count(RTE_ATOMIC(uint64_t) *counter, uint64_t n)
 {
 	rte_atomic_store_explicit(counter, *counter + n, rte_memory_order_relaxed);
 }
@@ -239,10 +239,10 @@ count_held(const struct fastmem_bin *bin, int64_t n)
  * What a thread's objects of a bin that go past its cache are counted by. That is done with
  * bin.lock, so that it agrees with the slabs whenever this process is killed.
  */
-static uint64_t *
+static RTE_ATOMIC(uint64_t) *
 n_in_of(struct fastmem_tcache *t, const struct fastmem_bin *bin)
 {
-	return (uint64_t *)&t->caches[bin->id].n_in;
+	return (RTE_ATOMIC(uint64_t) *)&t->caches[bin->id].n_in;
 }
 
 /* A thread that has no cache for a bin gets an object from its slabs. */

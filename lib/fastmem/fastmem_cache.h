@@ -63,7 +63,7 @@ fastmem_cache_unload(struct rte_fastmem_cache *c)
 	fastmem_magazine_set_n(c->loaded, fastmem_cache_len(c));
 }
 
-static inline uint64_t *
+static inline RTE_ATOMIC(uint64_t) *
 fastmem_cache_spare_owned(struct fastmem_tcache *t, const struct rte_fastmem_cache *c)
 {
 	return &fastmem_counts_opened(t, c - t->caches)->spare_owned;

@@ -168,7 +168,7 @@ void
 fastmem_cache_forget(struct fastmem_tcache *t, struct fastmem_bin *bin)
 {
 	struct rte_fastmem_cache *c = &t->caches[bin->id];
-	uint64_t *counts = (uint64_t *)fastmem_counts(t, bin->id);
+	RTE_ATOMIC(uint64_t) *counts = (RTE_ATOMIC(uint64_t) *)fastmem_counts(t, bin->id);
 	unsigned int i;
 
 	/* First, if killed: what is not open is not flushed. */

@@ -34,7 +34,8 @@
 static void
 set_size(struct fastmem_arena *arena, uint64_t n)
 {
-	uint64_t *n_times = n > arena->n_granules ? &arena->n_growths : &arena->n_shrinks;
+	RTE_ATOMIC(uint64_t) *n_times = n > arena->n_granules ?
+		&arena->n_growths : &arena->n_shrinks;
 
 	if (n == arena->n_granules)
 		return; /* a repair has found it right */
@@ -121,7 +122,7 @@ fastmem_arena_lock(struct fastmem_arena *arena)
 }
 
 static void
-chunk_remove(struct fastmem_arena *arena, uint32_t *link)
+chunk_remove(struct fastmem_arena *arena, RTE_ATOMIC(uint32_t) *link)
 {
 	uint32_t first = *link;
 	struct fastmem_granule *chunk = fastmem_granule(first);
@@ -316,7 +317,7 @@ static const struct rte_memzone *
 take_empty(struct fastmem_arena *arena, uint64_t keep)
 {
 	const struct rte_memzone *mz = NULL;
-	uint32_t *link;
+	RTE_ATOMIC(uint32_t) *link;
 
 	fastmem_arena_lock(arena);
 	for (link = &arena->chunks; *link != 0; link = &fastmem_granule(*link)->chunk_next) {

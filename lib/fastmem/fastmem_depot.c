@@ -51,7 +51,7 @@
 #define TAG_MASK (UINT64_MAX >> FASTMEM_OWNER_BITS)
 
 static inline bool
-cas(uint64_t *word, uint64_t expected, uint64_t desired)
+cas(RTE_ATOMIC(uint64_t) *word, uint64_t expected, uint64_t desired)
 {
 	/* Release: all that this thread knows of the magazine. Acquire: the same of others. */
 	return rte_atomic_compare_exchange_strong_explicit(word, &expected, desired,
@@ -59,7 +59,7 @@ cas(uint64_t *word, uint64_t expected, uint64_t desired)
 }
 
 static inline uint64_t
-load(const uint64_t *word)
+load(const RTE_ATOMIC(uint64_t) *word)
 {
 	/* Pairs with the release in cas(). */
 	return rte_atomic_load_explicit(word, rte_memory_order_acquire);
@@ -67,13 +67,13 @@ load(const uint64_t *word)
 
 /* Where to look next: a hint, by way of which nothing is read. */
 static inline uint64_t
-position(const uint64_t *word)
+position(const RTE_ATOMIC(uint64_t) *word)
 {
 	return rte_atomic_load_explicit(word, rte_memory_order_relaxed);
 }
 
 static inline void
-set_position(uint64_t *word, uint64_t value)
+set_position(RTE_ATOMIC(uint64_t) *word, uint64_t value)
 {
 	rte_atomic_store_explicit(word, value, rte_memory_order_relaxed);
 }
@@ -124,7 +124,7 @@ fastmem_depot_put(struct fastmem_depot *depot, struct fastmem_magazine *m, uint3
 		return false;
 	tail = RTE_MAX(tail, head);
 	for (i = 0; i < FASTMEM_DEPOT_SLOTS; i++, tail++) {
-		uint64_t *slot = &depot->slots[tail % FASTMEM_DEPOT_SLOTS];
+		RTE_ATOMIC(uint64_t) *slot = &depot->slots[tail % FASTMEM_DEPOT_SLOTS];
 
 		if (load(slot) != 0 || !cas(slot, 0, in_slot))
 			continue;
@@ -138,7 +138,7 @@ fastmem_depot_put(struct fastmem_depot *depot, struct fastmem_magazine *m, uint3
 
 /* NULL: it is vacant, or another thread was faster; then it is vacated. */
 static struct fastmem_magazine *
-slot_take(uint64_t *slot, uint32_t owner)
+slot_take(RTE_ATOMIC(uint64_t) *slot, uint32_t owner)
 {
 	uint64_t in_slot = load(slot);
 	uint64_t tag = in_slot >> FASTMEM_OWNER_BITS;

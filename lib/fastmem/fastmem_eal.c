@@ -248,8 +248,8 @@ zones_allowed(void)
 	return fastmem_memzone_max() / (bytes <= MUCH_MEMORY ? 10 : 4);
 }
 
-/* Each reason is said once, and again when there have been zones in between. Atomic. */
-static bool said_enough, said_none_left;
+/* Each reason is said once, and again when there have been zones in between. */
+static RTE_ATOMIC(bool) said_enough, said_none_left;
 
 static void
 report_no_zone(size_t len, unsigned int n, unsigned int allowed)

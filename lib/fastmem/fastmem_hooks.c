@@ -24,9 +24,9 @@
 #define CORE "librte_fastmem"
 #define LIBRARY "librte_fastmem_debug"
 
-static const struct fastmem_hooks *plugged; /* atomic. NULL: the library is not there yet */
-static const char *wanted; /* atomic: by whom, where it is not there */
-static bool in_vain; /* atomic: it could not be loaded, which the log has told */
+static RTE_ATOMIC(const struct fastmem_hooks *) plugged; /* NULL: the library is not there yet */
+static RTE_ATOMIC(const char *) wanted; /* by whom, where it is not there */
+static RTE_ATOMIC(bool) in_vain; /* it could not be loaded, which the log has told */
 static __thread bool loading; /* the library, or what that needs, calls from within */
 
 /* The first one stays: a plug-in of the program may contain one as well. */

@@ -119,10 +119,10 @@ struct fastmem_hooks {
 
 /* What this process checks. Does not change between init and deinit, but as it is closed. */
 struct fastmem_checking {
-	const struct fastmem_hooks *hooks; /* atomic: NULL until something is to be called */
+	RTE_ATOMIC(const struct fastmem_hooks *) hooks; /* NULL until something is to be called */
 	/* RTE_FASTMEM_DEBUG_LIGHT or FULL: each call is checked; else 0. */
 	uint32_t level;
-	uint32_t sample; /* one in so many objects is checked; 0: none. Atomic: the timer reads it */
+	RTE_ATOMIC(uint32_t) sample; /* one in so many objects is checked; 0: none */
 	bool no_caches; /* threads have no room in their caches: each call is slow */
 };
 extern struct fastmem_checking fastmem_checking;

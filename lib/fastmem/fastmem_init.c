@@ -23,7 +23,8 @@ static pthread_mutex_t life_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const struct fastmem_server *server; /* set before main(), or while this is loaded */
 static __thread bool has_life_lock;
-static uint32_t close_due; /* atomic: the message that tells so came while another had the lock */
+/* The message that tells so came while another had the lock. */
+static RTE_ATOMIC(uint32_t) close_due;
 
 void
 fastmem_server_register(const struct fastmem_server *s)

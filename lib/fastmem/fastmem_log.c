@@ -87,7 +87,7 @@ uint32_t fastmem_log_every_ms = 10000;
 
 /* Whether a line is due that is written once in a while. last: of this line alone, and 0 at first. */
 bool
-fastmem_log_due(uint64_t *last)
+fastmem_log_due(RTE_ATOMIC(uint64_t) *last)
 {
 	uint64_t now = rte_get_timer_cycles(),
 			then = rte_atomic_load_explicit(last, rte_memory_order_relaxed);
@@ -103,7 +103,7 @@ fastmem_log_due(uint64_t *last)
 void
 fastmem_log_ignored(void)
 {
-	static uint32_t told; /* atomic */
+	static RTE_ATOMIC(uint32_t) told;
 
 	if (fastmem_process_state() == FASTMEM_PROCESS_FORGOTTEN &&
 			rte_atomic_exchange_explicit(&told, 1, rte_memory_order_relaxed) == 0)

@@ -32,7 +32,7 @@ void fastmem_log_ignored(void);
 
 /* Of lines that each call may come to: one in so many milliseconds. Tests set it. */
 extern uint32_t fastmem_log_every_ms;
-bool fastmem_log_due(uint64_t *last);
+bool fastmem_log_due(RTE_ATOMIC(uint64_t) *last);
 
 #define FASTMEM_LATER_BYTES 1000
 

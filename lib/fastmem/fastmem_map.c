@@ -201,7 +201,7 @@ map_populate(const void *part, size_t bytes)
 int
 fastmem_map_add_held(const struct fastmem_ctl *ctl, unsigned int peer)
 {
-	int64_t *held = fastmem_held(ctl, peer);
+	RTE_ATOMIC(int64_t) *held = fastmem_held(ctl, peer);
 	uint32_t bin;
 
 	if (fastmem_process.is_shared && map_populate(held, ctl->n_bins * sizeof(held[0])) != 0)
@@ -276,7 +276,7 @@ fastmem_map_detach(void)
 static int
 map_bins(uint32_t first, uint32_t n)
 {
-	static bool told; /* as below */
+	static RTE_ATOMIC(bool) told; /* as below */
 	const uint32_t last_leaf = (first + n - 1) >> FASTMEM_LEAF_SHIFT;
 	uint32_t i;
 	int ret = 0;
@@ -299,7 +299,7 @@ map_bins(uint32_t first, uint32_t n)
 static int
 map_allocate(uint32_t first, uint32_t n)
 {
-	static bool told; /* atomic, of all sockets; each call that needs memory comes here */
+	static RTE_ATOMIC(bool) told; /* of all sockets; each call that needs memory comes here */
 	uint32_t first_leaf = first >> FASTMEM_LEAF_SHIFT;
 	uint32_t n_leaves = ((first + n - 1) >> FASTMEM_LEAF_SHIFT) - first_leaf + 1;
 	int ret = 0;
@@ -327,7 +327,7 @@ fastmem_map_add_leaves(uint32_t first, uint32_t n)
 	if (map_allocate(first, n) != 0)
 		return -ENOMEM;
 	for (i = first >> FASTMEM_LEAF_SHIFT; i <= (first + n - 1) >> FASTMEM_LEAF_SHIFT; i++) {
-		struct fastmem_leaf **slot = &fastmem_process.leaves[i];
+		RTE_ATOMIC(struct fastmem_leaf *) *slot = &fastmem_process.leaves[i];
 		struct fastmem_leaf *leaf, *none = NULL;
 
 		if (rte_atomic_load_explicit(slot, rte_memory_order_relaxed) != NULL)

@@ -340,10 +340,11 @@ void fastmem_bins_repair(struct fastmem_ctl *ctl);
 void fastmem_bin_extent(struct fastmem_bin *bin, struct fastmem_extent *out);
 unsigned int fastmem_slab_alloc(struct fastmem_bin *bin, struct fastmem_magazine *m,
 		unsigned int n);
-void *fastmem_slab_alloc_one(struct fastmem_bin *bin, uint64_t *count);
-void fastmem_slab_free_array(struct fastmem_bin *from, void **objs, uint32_t *n_objs);
+void *fastmem_slab_alloc_one(struct fastmem_bin *bin, RTE_ATOMIC(uint64_t) *count);
+void fastmem_slab_free_array(struct fastmem_bin *from, void **objs, RTE_ATOMIC(uint32_t) *n_objs);
 void fastmem_slab_free(struct fastmem_bin *from, struct fastmem_magazine *m);
-void fastmem_slab_free_one(struct fastmem_bin *from, void *obj, uint64_t *count, int change);
+void fastmem_slab_free_one(struct fastmem_bin *from, void *obj, RTE_ATOMIC(uint64_t) *count,
+		int change);
 
 /* fastmem_slab_make.c */
 size_t fastmem_slab_meta_bytes(const struct fastmem_bin *bin);
@@ -357,9 +358,9 @@ unsigned int fastmem_slabs(struct fastmem_bin *bin, struct fastmem_granule ***sl
 void fastmem_slab_release_empty(struct fastmem_bin *bin);
 
 /* pool_external.c: under bin.lock */
-unsigned int fastmem_store_alloc(struct fastmem_bin *bin, void **objs, uint32_t *n_objs,
+unsigned int fastmem_store_alloc(struct fastmem_bin *bin, void **objs, RTE_ATOMIC(uint32_t) *n_objs,
 		unsigned int n);
-unsigned int fastmem_store_free(struct fastmem_bin *bin, void **objs, uint32_t *n_objs);
+unsigned int fastmem_store_free(struct fastmem_bin *bin, void **objs, RTE_ATOMIC(uint32_t) *n_objs);
 void fastmem_store_repair(struct fastmem_bin *bin);
 
 /* fastmem_drain.c */

@@ -82,20 +82,20 @@ extern const struct fastmem_upcalls fastmem_upcalls;
 struct fastmem_process {
 	const struct fastmem_upcalls *up;
 	const struct fastmem_layout *layout; /* so that it is linked in, too */
-	uint32_t state; /* enum fastmem_process_state. Atomic: what calls go by */
+	RTE_ATOMIC(uint32_t) state; /* enum fastmem_process_state: what calls go by */
 	struct fastmem_ctl *ctl; /* valid unless state is NONE. Set first, cleared last */
 	unsigned int peer; /* number of this process */
 	bool init_called; /* by a secondary, which may attach without that */
 	bool is_fork; /* since EAL has started: its threads are the parent's, and hear no answer */
 	uint64_t nonce; /* of this attachment */
 	bool is_shared; /* there is a file of process_alive.c; else no other process */
-	int peers_fd; /* of that file, unless the program has closed it. Atomic */
+	RTE_ATOMIC(int) peers_fd; /* of that file, unless the program has closed it */
 	dev_t peers_dev; /* which file that is */
 	ino_t peers_ino;
 	const struct rte_memzone *ctl_zone;
-	uint16_t *bins; /* rte_fastmem_map.bins, to write to */
-	struct fastmem_leaf **leaves; /* NULL: no chunk there yet */
-	int64_t *held; /* see fastmem_held() */
+	RTE_ATOMIC(uint16_t) *bins; /* rte_fastmem_map.bins, to write to */
+	RTE_ATOMIC(struct fastmem_leaf *) *leaves; /* NULL: no chunk there yet */
+	RTE_ATOMIC(int64_t) *held; /* see fastmem_held() */
 	void *map; /* bins by granule, then leaves, then held */
 	size_t map_bytes;
 	void *map_hidden; /* all of it, inaccessible, while bins are mapped by parts; or NULL */

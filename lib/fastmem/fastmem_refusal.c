@@ -9,7 +9,7 @@
  * or rte_fastmem_set_limit() was called.
  * What the application frees in EAL's heap is found when the time is over.
  *
- * All fields are atomic, and hints: at worst, EAL is asked once more, or a little later.
+ * All fields are hints: at worst, EAL is asked once more, or a little later.
  */
 
 #include <rte_cycles.h>
@@ -21,13 +21,13 @@ unsigned int fastmem_refusal_min_us = 1000;
 unsigned int fastmem_refusal_max_us = 64000;
 
 static uint64_t
-load(const uint64_t *field)
+load(const RTE_ATOMIC(uint64_t) *field)
 {
 	return rte_atomic_load_explicit(field, rte_memory_order_relaxed);
 }
 
 static void
-store(uint64_t *field, uint64_t value)
+store(RTE_ATOMIC(uint64_t) *field, uint64_t value)
 {
 	rte_atomic_store_explicit(field, value, rte_memory_order_relaxed);
 }

@@ -7,7 +7,8 @@
 
 /*
  * The structures in shared memory, from the bottom up. Comments say who writes which fields: their
- * owner alone, whoever has a lock, any thread (atomic), or nobody after init.
+ * owner alone, whoever has a lock, or nobody after init. What is RTE_ATOMIC() is read by others
+ * meanwhile, or by whoever takes over; if no comment tells, any thread writes it.
  *
  * They lie at the same address in each process, and are never unmapped before deinit: a pointer
  * to one never dangles, it may only be stale.
@@ -119,27 +120,27 @@ fastmem_magazine_capacity(unsigned int kind)
  * cache, which alone touches it, or by a depot, or by the pool of unused ones.
  */
 struct fastmem_magazine {
-	uint64_t owner; /* atomic: see fastmem_depot.c */
+	RTE_ATOMIC(uint64_t) owner; /* see fastmem_depot.c */
 	uint32_t id; /* never changes; from 1 on */
 	/*
 	 * Objects in it. 0 while it is loaded, but for the moment that it is filled
 	 * from slabs; then top tells. So the larger of both is always true.
 	 */
-	uint32_t n; /* owner only */
+	RTE_ATOMIC(uint32_t) n; /* owner only */
 	uint32_t next; /* id in the list of unused ones. Under meta.lock */
 	uint16_t kind; /* never changes */
-	uint16_t bin; /* while not unused. Atomic: others look for those of a bin */
+	RTE_ATOMIC(uint16_t) bin; /* while not unused. Others look for those of a bin */
 	void *objs[] __rte_aligned(RTE_CACHE_LINE_MIN_SIZE);
 };
 
 /*
- * A queue of magazines: see fastmem_depot.c. All fields are atomic. Each
- * operation needs both positions, so they share a line.
+ * A queue of magazines: see fastmem_depot.c. Each operation needs both positions, so they share a
+ * line.
  */
 struct fastmem_depot {
-	uint64_t head;
-	uint64_t tail;
-	uint64_t slots[FASTMEM_DEPOT_SLOTS];
+	RTE_ATOMIC(uint64_t) head;
+	RTE_ATOMIC(uint64_t) tail;
+	RTE_ATOMIC(uint64_t) slots[FASTMEM_DEPOT_SLOTS];
 };
 
 enum fastmem_granule_state {
@@ -158,15 +159,15 @@ struct fastmem_granule {
 	rte_iova_t iova;
 	uint32_t chunk;
 	/*
-	 * Of the slab, while in one: does not change. Stored atomically, for those who look
-	 * without a lock: see fastmem_is_slab_head().
+	 * Of the slab, while in one: does not change. For those who look without a lock: see
+	 * fastmem_is_slab_head().
 	 */
-	uint32_t head;
+	RTE_ATOMIC(uint32_t) head;
 	/*
-	 * Atomic: between TAKEN and SLAB it changes under bin.lock alone, and whoever
-	 * has arena.lock only wants to know whether it is FREE.
+	 * Between TAKEN and SLAB it changes under bin.lock alone, and whoever has arena.lock only
+	 * wants to know whether it is FREE.
 	 */
-	uint8_t state; /* enum fastmem_granule_state */
+	RTE_ATOMIC(uint8_t) state; /* enum fastmem_granule_state */
 	uint8_t taker; /* number of the process; written before state becomes TAKEN */
 	uint8_t breaks; /* not contiguous in IOVA space with the granule before */
 	uint8_t chunk_short; /* of a chunk: its zone is smaller than it should be. Does not change */
@@ -178,23 +179,25 @@ struct fastmem_granule {
 	uint32_t next; /*   slot, under bin.lock */
 
 	/* Of a slab. Under bin.lock. */
-	uint32_t n_slots;
+	RTE_ATOMIC(uint32_t) n_slots;
 	uint32_t n_free;
 	uint32_t first_word; /* no word below has a set bit */
 	uint32_t first_index; /* of a pool: the number of its first object */
-	uint32_t limbo; /* of a pool: whether it leaves when the grace period is over */
+	RTE_ATOMIC(uint32_t) limbo; /* of a pool: whether it leaves when the grace period is over */
 	uint64_t token; /* of RCU, for that grace period; under pool.grow */
 #define FASTMEM_NO_TOKEN UINT64_MAX /* the period has not begun */
 	uint32_t pool_next; /* of a pool: list of all its slabs */
 	uint64_t *bits; /* set: free. A cached slot is not free */
 	uint64_t *tiny_bits; /* for tiny slots; once made, it stays with the granule */
-	struct fastmem_record *records; /* by slot: see fastmem_debug.h; NULL: nothing is checked */
+	/* By slot: see fastmem_debug.h; NULL: nothing is checked. */
+	RTE_ATOMIC(struct fastmem_record *) records;
 
 	/* Of a chunk. Under arena.lock. */
 	const struct rte_memzone *zone;
-	uint32_t chunk_n; /* granules; more of the zone may be held back. Written under grow, too */
+	/* Granules; more of the zone may be held back. Written under grow, too. */
+	RTE_ATOMIC(uint32_t) chunk_n;
 	uint32_t chunk_used; /* granules in slabs */
-	uint32_t chunk_next;
+	RTE_ATOMIC(uint32_t) chunk_next;
 
 	uint64_t inline_bits[FASTMEM_INLINE_WORDS];
 };
@@ -205,11 +208,11 @@ struct fastmem_leaf {
 	struct fastmem_granule granules[1 << FASTMEM_LEAF_SHIFT];
 };
 
-/* What EAL has refused: see fastmem_refusal.c. All atomic. */
+/* What EAL has refused: see fastmem_refusal.c. */
 struct fastmem_refusal {
-	uint64_t n; /* granules or bytes; 0: nothing */
-	uint64_t until; /* cycles of EAL's timer */
-	uint64_t wait_us;
+	RTE_ATOMIC(uint64_t) n; /* granules or bytes; 0: nothing */
+	RTE_ATOMIC(uint64_t) until; /* cycles of EAL's timer */
+	RTE_ATOMIC(uint64_t) wait_us;
 };
 
 /* Backing memory of a socket. */
@@ -218,14 +221,14 @@ struct fastmem_arena {
 	pthread_mutex_t lock;
 	int socket_id;
 	uint16_t first_bin;
-	uint64_t limit; /* bytes; atomic */
-	uint64_t n_reserved; /* granules that maintain must leave. Atomic */
+	RTE_ATOMIC(uint64_t) limit; /* bytes */
+	RTE_ATOMIC(uint64_t) n_reserved; /* granules that maintain must leave */
 	struct fastmem_refusal refusal; /* of granules */
-	uint32_t drain; /* whether it is drained: see fastmem_drain.c. Atomic */
-	uint32_t n_drains; /* tickets so far. Atomic */
-	uint64_t n_granules; /* written under grow and lock; atomic for others to read */
-	uint64_t n_growths; /* times that it became more, and less. The same */
-	uint64_t n_shrinks;
+	RTE_ATOMIC(uint32_t) drain; /* whether it is drained: see fastmem_drain.c */
+	RTE_ATOMIC(uint32_t) n_drains; /* tickets so far */
+	RTE_ATOMIC(uint64_t) n_granules; /* written under grow and lock */
+	RTE_ATOMIC(uint64_t) n_growths; /* times that it became more, and less. The same */
+	RTE_ATOMIC(uint64_t) n_shrinks;
 	/* Under lock. */
 	uint64_t n_free;
 	uint64_t min_free; /* since the last maintain */
@@ -233,14 +236,14 @@ struct fastmem_arena {
 	uint64_t n_missed; /* granules of runs that were not there since then, and since it grew */
 	uint32_t missed_run; /* the longest of these; 0: none */
 	uint32_t missed_align; /* of that one, in granules */
-	uint32_t chunks;
-	uint32_t n_chunks; /* written under grow and lock; atomic for others to read */
+	RTE_ATOMIC(uint32_t) chunks;
+	RTE_ATOMIC(uint32_t) n_chunks; /* written under grow and lock */
 	uint64_t nonempty; /* bit i: runs[i] is not empty */
 	uint32_t runs[FASTMEM_RUN_LISTS];
 	/* The run that is being taken or given; 0: none. It is free if its holder dies. */
-	uint32_t moving;
+	RTE_ATOMIC(uint32_t) moving;
 	uint32_t moving_n;
-	uint32_t n_given; /* times that a run was made free. Atomic: read without the lock */
+	RTE_ATOMIC(uint32_t) n_given; /* times that a run was made free */
 } __rte_fastmem_aligned;
 
 enum fastmem_transfer_op {
@@ -256,19 +259,19 @@ enum fastmem_transfer_op {
  * the holder of bin.lock has died does both once more.
  */
 struct fastmem_transfer {
-	uint32_t op; /* written last, and first reset */
+	RTE_ATOMIC(uint32_t) op; /* written last, and first reset */
 	uint32_t first; /* the batch is objs[first], ... */
 	uint32_t n;
 	uint32_t count; /* of the array, when it is done */
 	uint32_t n_stored; /* the same of the bin's store */
 	void **objs;
-	uint32_t *n_objs;
+	RTE_ATOMIC(uint32_t) *n_objs;
 };
 
 /* A bin: a set of equal slots on a socket. */
 struct fastmem_bin {
-	/* Never change after init, or while the pool lives; slot_size is atomic. */
-	uint32_t slot_size;
+	/* Never change after init, or while the pool lives. */
+	RTE_ATOMIC(uint32_t) slot_size;
 	uint32_t slab_granules;
 	uint32_t slab_slots;
 	uint32_t small_granules; /* of a size class's first slabs */
@@ -282,21 +285,21 @@ struct fastmem_bin {
 	uint16_t magazine_kind;
 	bool sampled; /* for sampled objects: see debug_sample.c */
 	uint32_t header; /* of a pool: bytes from a slot to its object */
-	struct fastmem_pool *pool; /* NULL: a size class */
+	RTE_ATOMIC(struct fastmem_pool *) pool; /* NULL: a size class */
 	/* Set once, under lock; read with acquire. */
-	struct fastmem_depot *full;
-	struct fastmem_depot *empty;
+	RTE_ATOMIC(struct fastmem_depot *) full;
+	RTE_ATOMIC(struct fastmem_depot *) empty;
 	/* Under lock. */
 	pthread_mutex_t lock __rte_fastmem_aligned;
 	uint32_t slabs; /* those with a free slot: fullest first, roughly */
 	uint32_t last_slab;
 	uint32_t n_slabs;
-	uint32_t n_joined; /* times that a slab joined the list. Atomic: read without the lock */
-	uint64_t n_granules; /* in these. Atomic: also read without the lock */
-	uint64_t n_slots; /* in these. Atomic as well */
-	uint64_t n_out; /* among these: in use or cached. Atomic for the statistics */
+	RTE_ATOMIC(uint32_t) n_joined; /* times that a slab joined the list */
+	RTE_ATOMIC(uint64_t) n_granules; /* in these */
+	RTE_ATOMIC(uint64_t) n_slots; /* in these */
+	RTE_ATOMIC(uint64_t) n_out; /* among these: in use or cached */
 	uint32_t n_partial; /* in the list */
-	uint32_t n_empty; /* among those: without a slot in use. Atomic: a hint without the lock */
+	RTE_ATOMIC(uint32_t) n_empty; /* among those: without a slot in use */
 	uint64_t acquires;
 	uint64_t releases;
 	uint32_t pool_slabs; /* of a pool: list of all */
@@ -306,31 +309,32 @@ struct fastmem_bin {
 	uint32_t big_words; /* of these, used. 0: the pool is not in one piece */
 	void **spare_store; /* for pools of external objects. Stays with the bin */
 	uint32_t store_size; /* room there */
-	uint32_t n_stored;
-	void **store; /* the same, while the pool is one of external objects; or NULL */
+	RTE_ATOMIC(uint32_t) n_stored;
+	RTE_ATOMIC(void **) store; /* the same, while the pool is one of such objects; or NULL */
 	struct fastmem_transfer transfer;
 	void *one; /* the array of a thread without a cache */
-	uint32_t n_one;
+	RTE_ATOMIC(uint32_t) n_one;
 	/* What that thread counts by, and what it is to be if the object is free in the end. */
-	uint64_t *one_count;
+	RTE_ATOMIC(uint64_t) *one_count;
 	uint64_t one_count_free;
-	/* Atomic: what was done without a thread cache, the first two under lock; the exchanges. */
-	uint64_t direct_alloc __rte_fastmem_aligned;
-	uint64_t direct_free;
-	uint64_t direct_nomem;
-	uint64_t misfreed; /* frees counted here that freed nothing, or a slot of another bin */
-	uint64_t exchanges_seen; /* depot positions at the last maintain. Atomic, a hint */
+	/* What was done without a thread cache, the first two under lock; the exchanges. */
+	RTE_ATOMIC(uint64_t) direct_alloc __rte_fastmem_aligned;
+	RTE_ATOMIC(uint64_t) direct_free;
+	RTE_ATOMIC(uint64_t) direct_nomem;
+	/* Frees counted here that freed nothing, or a slot of another bin. */
+	RTE_ATOMIC(uint64_t) misfreed;
+	RTE_ATOMIC(uint64_t) exchanges_seen; /* depot positions at the last maintain. A hint */
 	/* When the last allocation in vain began, and how long that holds: see fastmem_failure.h. */
-	uint64_t vain_epoch;
-	uint64_t vain_until; /* cycles of EAL's timer */
-	/* Counters at the last reset. Atomic. */
-	uint64_t base_alloc;
-	uint64_t base_free;
-	uint64_t base_nomem;
-	uint64_t base_misfreed;
-	uint64_t base_quarantined;
-	uint64_t base_acquires;
-	uint64_t base_releases;
+	RTE_ATOMIC(uint64_t) vain_epoch;
+	RTE_ATOMIC(uint64_t) vain_until; /* cycles of EAL's timer */
+	/* Counters at the last reset. */
+	RTE_ATOMIC(uint64_t) base_alloc;
+	RTE_ATOMIC(uint64_t) base_free;
+	RTE_ATOMIC(uint64_t) base_nomem;
+	RTE_ATOMIC(uint64_t) base_misfreed;
+	RTE_ATOMIC(uint64_t) base_quarantined;
+	RTE_ATOMIC(uint64_t) base_acquires;
+	RTE_ATOMIC(uint64_t) base_releases;
 } __rte_fastmem_aligned;
 
 enum fastmem_pool_state {
@@ -343,9 +347,10 @@ enum fastmem_pool_state {
 /* A typed pool. Never changes while it lives, but for what is said. */
 struct fastmem_pool {
 	struct rte_fastmem_pool user; /* what its users have a pointer to */
-	uint32_t state; /* enum fastmem_pool_state. Under pools_lock; atomic */
+	RTE_ATOMIC(uint32_t) state; /* enum fastmem_pool_state. Under pools_lock */
 	uint32_t maker; /* number of the process that makes or frees it. Under pools_lock */
-	uint32_t generation; /* of pools in this place; not 0. Under pools_lock, before MAKING; atomic */
+	/* Of pools in this place; not 0. Under pools_lock, before MAKING. */
+	RTE_ATOMIC(uint32_t) generation;
 	uint32_t creator; /* number of the process that the functions are of */
 	uint32_t creator_pid;
 	uint64_t creator_nonce; /* of its attachment, as numbers and pids are used again */
@@ -365,7 +370,8 @@ struct fastmem_pool {
 	bool qsbr_shared; /* all processes can read it; else the creator alone */
 	pthread_mutex_t grow; /* held while slabs join and leave; may sleep */
 	uint32_t next_index; /* under grow */
-	uint32_t looking[FASTMEM_MAX_PEERS]; /* iterators by process. Grows under grow; atomic */
+	/* Iterators by process. Grows under grow. */
+	RTE_ATOMIC(uint32_t) looking[FASTMEM_MAX_PEERS];
 	/*
 	 * Held where magazines of the bin move, and where a thread takes objects out of
 	 * the caches of others.
@@ -373,8 +379,8 @@ struct fastmem_pool {
 	pthread_mutex_t caches;
 	/* Under caches: objects of a cache that are being taken, of which [n, total) are gone. */
 	void **stolen;
-	uint32_t stolen_n;
-	uint32_t stolen_total; /* written last, and first reset */
+	RTE_ATOMIC(uint32_t) stolen_n;
+	RTE_ATOMIC(uint32_t) stolen_total; /* written last, and first reset */
 } __rte_fastmem_aligned;
 
 /*
@@ -382,19 +388,20 @@ struct fastmem_pool {
  * the owner, but for the counters at the last reset, which its caller writes.
  */
 struct fastmem_counts {
-	uint64_t alloc_misses;
-	uint64_t free_misses;
-	uint64_t nomem;
-	uint64_t sampled_at; /* objects allocated, when one was checked last: see debug_sample.c */
-	uint64_t n_sampled;
-	uint64_t spare_owned; /* owner word of the spare magazine when it became that */
-	/* What former users of this cache have got from it, less returned. Atomic. */
-	int64_t held_before;
-	uint64_t base_alloc;
-	uint64_t base_free;
-	uint64_t base_alloc_misses;
-	uint64_t base_free_misses;
-	uint64_t base_nomem;
+	RTE_ATOMIC(uint64_t) alloc_misses;
+	RTE_ATOMIC(uint64_t) free_misses;
+	RTE_ATOMIC(uint64_t) nomem;
+	/* Objects allocated, when one was checked last: see debug_sample.c. */
+	RTE_ATOMIC(uint64_t) sampled_at;
+	RTE_ATOMIC(uint64_t) n_sampled;
+	RTE_ATOMIC(uint64_t) spare_owned; /* owner word of the spare magazine when it became that */
+	/* What former users of this cache have got from it, less returned. */
+	RTE_ATOMIC(int64_t) held_before;
+	RTE_ATOMIC(uint64_t) base_alloc;
+	RTE_ATOMIC(uint64_t) base_free;
+	RTE_ATOMIC(uint64_t) base_alloc_misses;
+	RTE_ATOMIC(uint64_t) base_free_misses;
+	RTE_ATOMIC(uint64_t) base_nomem;
 };
 
 /* Of pools, a thread has counts in such blocks, from its first use of a pool there on. */
@@ -413,7 +420,7 @@ struct fastmem_failure {
  * ends leaves it empty, with its counters, to the next with the same lcore id.
  */
 struct fastmem_tcache {
-	uint64_t owner; /* number of the process + 1 << 32 | tid, 0: unused. Atomic */
+	RTE_ATOMIC(uint64_t) owner; /* number of the process + 1 << 32 | tid, 0: unused */
 	uint32_t id; /* never changes; from 1 on */
 	int32_t lcore; /* lcore id, -1: any thread without one. Never changes */
 	struct fastmem_tcache *next; /* never changes */
@@ -421,17 +428,19 @@ struct fastmem_tcache {
 	uint16_t home; /* of the thread's own socket */
 	uint16_t socket; /* where its fast path allocates: elsewhere while home has no memory */
 	int32_t eal_socket; /* what EAL said when home was chosen */
-	/* Owner only, or whoever takes it back from a dead one. Atomic for the statistics. */
-	uint32_t seq; /* odd while the owner moves magazines */
-	uint32_t move_bin; /* meanwhile: of this bin */
-	int64_t move_live; /*   and so many of its objects are in use through this cache */
-	/* Of size classes: what the loaded magazines may hold. Owner only. Atomic for maintain */
-	uint64_t bytes;
-	uint64_t idle_seq; /* seq at the last maintain; its upper half: swept since. Of maintain */
+	/* Owner only, or whoever takes it back from a dead one. The statistics read it. */
+	RTE_ATOMIC(uint32_t) seq; /* odd while the owner moves magazines */
+	RTE_ATOMIC(uint32_t) move_bin; /* meanwhile: of this bin, and so many of */
+	RTE_ATOMIC(int64_t) move_live; /*   its objects are in use through this cache */
+	/* Of size classes: what the loaded magazines may hold. Owner only; maintain reads it. */
+	RTE_ATOMIC(uint64_t) bytes;
+	/* seq at the last maintain; its upper half: swept since. Of maintain. */
+	RTE_ATOMIC(uint64_t) idle_seq;
 	uint64_t reclaim_due; /* of may_reclaim(), in allocations. Owner only */
 	struct fastmem_counts *counts; /* by bin, of size classes; never changes */
-	/* By pool, a block for so many; NULL: all are 0. Set once, by the owner. Atomic. */
-	struct fastmem_counts *pool_counts[RTE_FASTMEM_MAX_POOLS / FASTMEM_COUNTS_PER_BLOCK];
+	/* By pool, a block for so many; NULL: all are 0. Set once, by the owner. */
+	RTE_ATOMIC(struct fastmem_counts *)
+		pool_counts[RTE_FASTMEM_MAX_POOLS / FASTMEM_COUNTS_PER_BLOCK];
 	struct fastmem_failure failures[FASTMEM_FAILURES]; /* by bin, modulo */
 	/*
 	 * So many words by arena: bit i: its i-th bin may have magazines here. All that have are
@@ -447,16 +456,16 @@ struct fastmem_meta {
 	pthread_mutex_t lock;
 	struct fastmem_refusal refusal; /* of bytes */
 	/* Under lock. */
-	char *cur;
-	char *end;
-	uint32_t n_zones;
-	uint32_t n_magazines; /* atomic: others go through all without the lock */
-	uint32_t unused[FASTMEM_MAGAZINE_KINDS]; /* lists of magazines */
-	uint64_t bytes; /* atomic for the statistics to read */
+	RTE_ATOMIC(char *) cur;
+	RTE_ATOMIC(char *) end;
+	RTE_ATOMIC(uint32_t) n_zones;
+	RTE_ATOMIC(uint32_t) n_magazines; /* others go through all without the lock */
+	RTE_ATOMIC(uint32_t) unused[FASTMEM_MAGAZINE_KINDS]; /* lists of magazines */
+	RTE_ATOMIC(uint64_t) bytes; /* for the statistics */
 	const struct rte_memzone *zones[FASTMEM_MAX_META_ZONES];
 	/* Entries are set under lock, before a magazine of the block is known. */
-	char *blocks[FASTMEM_MAX_MAGAZINE_BLOCKS];
-	uint8_t block_kinds[FASTMEM_MAX_MAGAZINE_BLOCKS]; /* of all magazines of a block */
+	RTE_ATOMIC(char *) blocks[FASTMEM_MAX_MAGAZINE_BLOCKS];
+	RTE_ATOMIC(uint8_t) block_kinds[FASTMEM_MAX_MAGAZINE_BLOCKS]; /* of all in a block */
 };
 
 enum fastmem_peer_state {
@@ -465,11 +474,11 @@ enum fastmem_peer_state {
 	FASTMEM_PEER_GONE, /* nothing is left of it but pid and fastmem_held() */
 };
 
-/* A process. Under peers_lock, but for what is said to be atomic. */
+/* A process. Written under peers_lock, but for closed. */
 struct fastmem_peer {
 	uint32_t pid; /* also read without the lock, to be shown */
-	uint32_t state; /* enum fastmem_peer_state. Atomic */
-	uint32_t closed; /* it has seen the primary's deinit. Atomic */
+	RTE_ATOMIC(uint32_t) state; /* enum fastmem_peer_state */
+	RTE_ATOMIC(uint32_t) closed; /* it has seen the primary's deinit */
 	uint64_t start; /* of the process, as /proc/PID/stat tells */
 	uint64_t pid_ns; /* where pid is known; 0: nobody can look */
 	uint64_t nonce; /* which attachment: numbers and pids are used again. From 1 on */
@@ -480,21 +489,21 @@ struct fastmem_peer {
 struct fastmem_ctl {
 	uint32_t version; /* FASTMEM_LAYOUT_VERSION */
 	uint32_t size_of_ctl; /* a second check of the layout */
-	uint32_t ready; /* set last, with release; read with acquire */
+	RTE_ATOMIC(uint32_t) ready; /* set last, with release; read with acquire */
 	uint32_t n_sockets;
 	uint32_t n_bins;
 	uint32_t first_pool_bin; /* before it: size classes */
-	uint32_t n_chunk_names; /* atomic */
+	RTE_ATOMIC(uint32_t) n_chunk_names;
 	uint32_t first_socket; /* of threads that have none: as in EAL's heap. Never changes */
-	uint32_t n_tcaches; /* atomic */
-	/* Sum of tcache.bytes of threads that are no lcores. Atomic: maintain puts it right */
-	int64_t shared_bytes;
-	uint32_t serves_nobody; /* atomic: the primary ends EAL, and answers no process any more */
-	uint32_t stayed; /* objects may be in larger slots than their sizes tell. Atomic */
+	RTE_ATOMIC(uint32_t) n_tcaches;
+	/* Sum of tcache.bytes of threads that are no lcores. Maintain puts it right. */
+	RTE_ATOMIC(int64_t) shared_bytes;
+	RTE_ATOMIC(uint32_t) serves_nobody; /* the primary ends EAL, and answers nobody any more */
+	RTE_ATOMIC(uint32_t) stayed; /* objects may be in larger slots than their sizes tell */
 	uintptr_t first_granule;
 	uint64_t n_granules;
-	struct fastmem_tcache *tcaches; /* atomic: pushed to, never popped from */
-	struct fastmem_stacks *stacks; /* atomic: set once, by the first capture */
+	RTE_ATOMIC(struct fastmem_tcache *) tcaches; /* pushed to, never popped from */
+	RTE_ATOMIC(struct fastmem_stacks *) stacks; /* set once, by the first capture */
 	pthread_mutex_t peers_lock;
 	uint64_t n_attached; /* ever. Under peers_lock */
 	struct fastmem_peer peers[FASTMEM_MAX_PEERS];

@@ -45,8 +45,8 @@ fastmem_bin_extent(struct fastmem_bin *bin, struct fastmem_extent *out)
  * shared memory. Returns how many.
  */
 static unsigned int
-slab_claim(struct fastmem_bin *bin, struct fastmem_granule *slab, void **objs, uint32_t *n_objs,
-		unsigned int n)
+slab_claim(struct fastmem_bin *bin, struct fastmem_granule *slab, void **objs,
+		RTE_ATOMIC(uint32_t) *n_objs, unsigned int n)
 {
 	char *base = fastmem_granule_addr(slab->head) + bin->header;
 	uint32_t w = slab->first_word;
@@ -98,7 +98,7 @@ fastmem_slab_alloc(struct fastmem_bin *bin, struct fastmem_magazine *m, unsigned
 
 /* Under bin.lock, before n_one changes: for one_repair() in fastmem_bin.c. */
 static void
-one_begin(struct fastmem_bin *bin, uint64_t *count, uint64_t count_free)
+one_begin(struct fastmem_bin *bin, RTE_ATOMIC(uint64_t) *count, uint64_t count_free)
 {
 	bin->one_count = count;
 	bin->one_count_free = count_free;
@@ -109,7 +109,7 @@ one_begin(struct fastmem_bin *bin, uint64_t *count, uint64_t count_free)
  * more if and only if the object has left the slabs, also if this process is killed.
  */
 void *
-fastmem_slab_alloc_one(struct fastmem_bin *bin, uint64_t *count)
+fastmem_slab_alloc_one(struct fastmem_bin *bin, RTE_ATOMIC(uint64_t) *count)
 {
 	void *obj = NULL;
 
@@ -173,8 +173,8 @@ report_wrong(const struct wrong *wrong, unsigned int n)
  * many were wrong.
  */
 static unsigned int
-put_batch(struct fastmem_bin *from, struct fastmem_bin *bin, void **objs, uint32_t *n_objs,
-		struct wrong *wrong)
+put_batch(struct fastmem_bin *from, struct fastmem_bin *bin, void **objs,
+		RTE_ATOMIC(uint32_t) *n_objs, struct wrong *wrong)
 {
 	uint32_t n = *n_objs, first = n, i;
 	struct fastmem_granule *slab = NULL;
@@ -213,7 +213,7 @@ put_batch(struct fastmem_bin *from, struct fastmem_bin *bin, void **objs, uint32
 
 /* The same for a bin that has a store. */
 static void
-store_free(struct fastmem_bin *bin, void **objs, uint32_t *n_objs)
+store_free(struct fastmem_bin *bin, void **objs, RTE_ATOMIC(uint32_t) *n_objs)
 {
 	unsigned int n_wrong;
 
@@ -232,7 +232,7 @@ store_free(struct fastmem_bin *bin, void **objs, uint32_t *n_objs)
  * latter are reported and ignored. NULL stands for an object that was taken away.
  */
 void
-fastmem_slab_free_array(struct fastmem_bin *from, void **objs, uint32_t *n_objs)
+fastmem_slab_free_array(struct fastmem_bin *from, void **objs, RTE_ATOMIC(uint32_t) *n_objs)
 {
 	struct wrong wrong[BATCH];
 	unsigned int n_wrong, i;
@@ -272,7 +272,7 @@ fastmem_slab_free(struct fastmem_bin *from, struct fastmem_magazine *m)
 
 /* The same for an object of a thread that has no cache, for which *count changes by change. */
 void
-fastmem_slab_free_one(struct fastmem_bin *from, void *obj, uint64_t *count, int change)
+fastmem_slab_free_one(struct fastmem_bin *from, void *obj, RTE_ATOMIC(uint64_t) *count, int change)
 {
 	struct wrong wrong;
 	unsigned int n_wrong;

@@ -212,7 +212,7 @@ rte_fastmem_stats_shared_class(size_t class_size, struct rte_fastmem_lcore_class
 }
 
 static void
-set(uint64_t *counter, uint64_t value)
+set(RTE_ATOMIC(uint64_t) *counter, uint64_t value)
 {
 	rte_atomic_store_explicit(counter, value, rte_memory_order_relaxed);
 }

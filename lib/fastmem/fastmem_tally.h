@@ -28,7 +28,7 @@ struct fastmem_tally {
 #define FASTMEM_KEY_SHARED (-1)
 
 static inline uint64_t
-tally_get(const uint64_t *counter)
+tally_get(const RTE_ATOMIC(uint64_t) *counter)
 {
 	return rte_atomic_load_explicit(counter, rte_memory_order_relaxed);
 }

@@ -69,8 +69,8 @@ static_assert(_Alignof(struct rte_fastmem_map) == 64 && _Alignof(struct rte_fast
 struct thread {
 	LIST_ENTRY(thread) entry; /* under threads_lock */
 	struct rte_fastmem_tls *tls; /* written by others under threads_lock */
-	/* NULL: none. Written under threads_lock; atomic for the thread itself to read. */
-	struct fastmem_tcache *tcache;
+	/* NULL: none. Written under threads_lock; the thread itself reads it. */
+	RTE_ATOMIC(struct fastmem_tcache *) tcache;
 	uint32_t frees; /* since its caches were taken from it, for sampling. Owner only */
 };
 
@@ -283,7 +283,7 @@ make_exit_key(void)
 static bool
 thread_enter(void)
 {
-	static uint32_t told; /* atomic */
+	static RTE_ATOMIC(uint32_t) told;
 	struct thread *thread;
 
 	if (self != NULL)

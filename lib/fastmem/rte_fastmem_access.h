@@ -87,7 +87,7 @@ rte_fastmem_copy(void **dst, void *const *src, unsigned int n)
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
-		RTE_FASTMEM_SET(dst[i], src[i]);
+		RTE_FASTMEM_SET(*(RTE_ATOMIC(void *) *)&dst[i], src[i]);
 }
 #else
 __rte_fastmem_always_inline void

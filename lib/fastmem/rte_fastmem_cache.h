@@ -36,16 +36,16 @@ RTE_FASTMEM_BEGIN_C
  * NULL. See pool_steal.c.
  */
 struct rte_fastmem_cache {
-	void **top; /* top[-1] is the next object to hand out */
-	void **base; /* top == base: empty */
-	void **end; /* top == end: full */
-	uint64_t n_alloc; /* objects handed out, ever */
-	struct fastmem_magazine *loaded; /* holds base..end; NULL at first */
-	struct fastmem_magazine *spare; /* empty or full; NULL at first */
-	int64_t n_in; /* objects moved in from the depot and slabs, less those moved out */
-	uint32_t popping; /* of a pool: where top is about to be, its lower half; 0: nowhere */
+	RTE_ATOMIC(void **) top; /* top[-1] is the next object to hand out */
+	RTE_ATOMIC(void **) base; /* top == base: empty */
+	RTE_ATOMIC(void **) end; /* top == end: full */
+	RTE_ATOMIC(uint64_t) n_alloc; /* objects handed out, ever */
+	RTE_ATOMIC(struct fastmem_magazine *) loaded; /* holds base..end; NULL at first */
+	RTE_ATOMIC(struct fastmem_magazine *) spare; /* empty or full; NULL at first */
+	RTE_ATOMIC(int64_t) n_in; /* objects moved in from depot and slabs, less those moved out */
+	RTE_ATOMIC(uint32_t) popping; /* of a pool: lower half of what top is about to be; or 0 */
 	uint16_t capacity; /* end - base: grows up to the bin's magazine size */
-	uint16_t spare_n; /* objects in spare when it became that */
+	RTE_ATOMIC(uint16_t) spare_n; /* objects in spare when it became that */
 } __rte_aligned(64);
 
 __rte_fastmem_always_inline void *
@@ -73,7 +73,7 @@ rte_fastmem_push(struct rte_fastmem_cache *c, void *ptr)
 	top = c->top;
 	if (unlikely(top >= RTE_FASTMEM_LIMIT(c->end)))
 		return false;
-	RTE_FASTMEM_SET(*top, ptr);
+	RTE_FASTMEM_SET(*(RTE_ATOMIC(void *) *)top, ptr);
 	RTE_FASTMEM_SET_TOP(c, top + 1);
 	return true;
 }

@@ -61,8 +61,8 @@ RTE_FASTMEM_BEGIN_C
 /* Where the calling thread's caches are. */
 struct rte_fastmem_tls {
 	uint64_t reserved0; /* where caches have top */
-	struct rte_fastmem_cache *caches; /* by bin */
-	struct rte_fastmem_cache *classes; /* by class, on this thread's socket */
+	RTE_ATOMIC(struct rte_fastmem_cache *) caches; /* by bin */
+	RTE_ATOMIC(struct rte_fastmem_cache *) classes; /* by class, on this thread's socket */
 	uint64_t reserved1; /* where caches have n_alloc */
 	struct rte_fastmem_cache *bulk; /* of the last bulk that was freed: see rte_fastmem_bulk_cache() */
 	int socket_id; /* of classes; SOCKET_ID_ANY until there are caches */
@@ -74,12 +74,12 @@ extern __thread struct rte_fastmem_tls rte_fastmem_tls
 /* The bin of each granule: each process's view of a map in shared memory. */
 struct rte_fastmem_map {
 	uint64_t reserved0; /* where caches have top */
-	uintptr_t first; /* granule number of bins[0]: its address / 64 KiB */
-	uintptr_t n_granules; /* written last, with release; 0: none */
+	RTE_ATOMIC(uintptr_t) first; /* granule number of bins[0]: its address / 64 KiB */
+	RTE_ATOMIC(uintptr_t) n_granules; /* written last, with release; 0: none */
 	uint64_t reserved1; /* where caches have n_alloc */
-	const uint16_t *bins; /* 0: not fastmem's. Written under the bin's lock */
-	/* 1: a size tells the bin. Set to 0 where objects may be in larger slots. Atomic */
-	uint32_t n_sockets;
+	const RTE_ATOMIC(uint16_t) *bins; /* 0: not fastmem's. Written under the bin's lock */
+	/* 1: a size tells the bin. Set to 0 where objects may be in larger slots. */
+	RTE_ATOMIC(uint32_t) n_sockets;
 } __rte_fastmem_line;
 
 extern struct rte_fastmem_map rte_fastmem_map;

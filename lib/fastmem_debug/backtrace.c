@@ -46,16 +46,16 @@ struct stack {
 	uint64_t frames[]; /* number of the module << OFFSET_BITS | offset */
 };
 
-/* All of them. Pointers are atomic, and set once. */
+/* All of them. Pointers are set once. */
 struct fastmem_stacks {
 	uint64_t token; /* tells one life of fastmem from the next. Does not change */
-	uint32_t n; /* stacks, or some more. Atomic */
-	struct fastmem_module *modules[FASTMEM_STACK_MODULES]; /* number i + 1 */
-	struct stack **blocks[N_BLOCKS]; /* of BLOCK_SLOTS each */
+	RTE_ATOMIC(uint32_t) n; /* stacks, or some more */
+	RTE_ATOMIC(struct fastmem_module *) modules[FASTMEM_STACK_MODULES]; /* number i + 1 */
+	RTE_ATOMIC(RTE_ATOMIC(struct stack *) *) blocks[N_BLOCKS]; /* of BLOCK_SLOTS each */
 };
 
-static unsigned int depth = FASTMEM_STACK_DEPTH; /* atomic, and synchronises nothing */
-static uint64_t unloads; /* of shared objects, up to which all that is known is right. Atomic */
+static RTE_ATOMIC(unsigned int) depth = FASTMEM_STACK_DEPTH; /* synchronises nothing */
+static RTE_ATOMIC(uint64_t) unloads; /* of shared objects, up to which all known is right */
 
 /* In a capture; what it calls may call fastmem. */
 static __thread bool capturing __rte_tls_initial_exec;
@@ -64,7 +64,8 @@ static __thread bool capturing __rte_tls_initial_exec;
 static void *
 set_once(void *place, void *value)
 {
-	void **p = place, *old = NULL;
+	RTE_ATOMIC(void *) *p = place;
+	void *old = NULL;
 
 	return rte_atomic_compare_exchange_strong_explicit(p, &old, value, rte_memory_order_acq_rel,
 			rte_memory_order_acquire) ? value : old;
@@ -312,10 +313,10 @@ resolve(struct resolve *r)
 
 /* Stacks. */
 
-static struct stack **
+static RTE_ATOMIC(struct stack *) *
 slot_get(struct fastmem_stacks *s, unsigned int slot, bool make)
 {
-	struct stack **block = get_once(s->blocks[slot / BLOCK_SLOTS]);
+	RTE_ATOMIC(struct stack *) *block = get_once(s->blocks[slot / BLOCK_SLOTS]);
 
 	if (block == NULL && make) {
 		block = fastmem_meta_alloc(BLOCK_SLOTS * sizeof(block[0]), true);
@@ -348,7 +349,8 @@ stack_intern(struct fastmem_stacks *s, const uint64_t *frames, unsigned int n)
 	/* At most half of the slots are taken, but for threads that add the last ones at once. */
 	for (i = 0; i < N_SLOTS; i++) {
 		unsigned int slot = (hash + i) % N_SLOTS;
-		struct stack **place = slot_get(s, slot, true), *have;
+		RTE_ATOMIC(struct stack *) *place = slot_get(s, slot, true);
+		struct stack *have;
 
 		if (place == NULL)
 			return FASTMEM_STACK_NONE;
@@ -377,7 +379,7 @@ stack_by_id(uint32_t id)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
 	struct fastmem_stacks *s = ctl != NULL ? get_once(ctl->stacks) : NULL;
-	struct stack **place;
+	RTE_ATOMIC(struct stack *) *place;
 
 	if (s == NULL || id == FASTMEM_STACK_NONE || id > N_SLOTS)
 		return NULL;

@@ -63,15 +63,15 @@ fastmem_hash(uint64_t seed, const uint64_t *words, unsigned int n)
 #define N_WAYS 2u
 #define MAX_WORDS 32u
 
-/* A walk. Atomic; those who write keep others away by seq, and those who read look twice. */
+/* A walk. Those who write keep others away by seq, and those who read look twice. */
 static struct known_frame {
-	uint32_t seq; /* odd while it is written */
-	uint16_t id;
-	uint16_t n;
-	const uintptr_t *frame;
-	uint64_t tag;
-	uint16_t places[MAX_WORDS]; /* from frame on, in words */
-	uintptr_t values[MAX_WORDS];
+	RTE_ATOMIC(uint32_t) seq; /* odd while it is written */
+	RTE_ATOMIC(uint16_t) id;
+	RTE_ATOMIC(uint16_t) n;
+	RTE_ATOMIC(const uintptr_t *) frame;
+	RTE_ATOMIC(uint64_t) tag;
+	RTE_ATOMIC(uint16_t) places[MAX_WORDS]; /* from frame on, in words */
+	RTE_ATOMIC(uintptr_t) values[MAX_WORDS];
 } known_frames[N_FRAMES] __rte_aligned(64);
 
 FASTMEM_UNCHECKED static inline struct known_frame *
@@ -179,8 +179,8 @@ frame_add(uint64_t tag, const uintptr_t *frame, const struct fastmem_walk *walk,
 #define N_WALKS (1u << 15)
 #define N_PROBES 8u
 
-/* Bits 63-16 are those of a hash, 15-0 the number of its stack. Atomic */
-static uint64_t known_walks[N_WALKS];
+/* Bits 63-16 are those of a hash, 15-0 the number of its stack. */
+static RTE_ATOMIC(uint64_t) known_walks[N_WALKS];
 
 static uint64_t
 walk_hash(uint64_t tag, const struct fastmem_walk *walk)

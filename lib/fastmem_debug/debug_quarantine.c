@@ -54,7 +54,7 @@ bin_of(const void *slot)
 static void
 book(const struct fastmem_bin *bin, int n)
 {
-	int64_t *held = fastmem_held(fastmem_ctl(), fastmem_process.peer);
+	RTE_ATOMIC(int64_t) *held = fastmem_held(fastmem_ctl(), fastmem_process.peer);
 
 	rte_atomic_fetch_sub_explicit(&held[bin->id], n, rte_memory_order_relaxed);
 }
@@ -161,7 +161,7 @@ take_batch(struct fastmem_debug *debug, const struct fastmem_bin *bin, struct ba
 	b->n = b->n_found = 0;
 	fastmem_debug_lock(debug);
 	for (at = debug->head; at != debug->tail && b->n < BATCH; at++) {
-		void **entry = &debug->ring[at % debug->ring_size];
+		RTE_ATOMIC(void *) *entry = &debug->ring[at % debug->ring_size];
 		void *slot = *entry;
 
 		if (slot == NULL || (bin != NULL && bin_of(slot) != bin))

@@ -31,7 +31,7 @@
 
 /* Slow allocations of this thread until one may be checked; 0: to be drawn. */
 static __thread unsigned int to_skip;
-static bool has_timer; /* else threads go by what comes to the slow path by itself. Atomic */
+static RTE_ATOMIC(bool) has_timer; /* else threads go by what comes to the slow path by itself */
 
 bool
 fastmem_sample_is_exact(void)

@@ -33,7 +33,7 @@ static struct {
 	pthread_rwlock_t lock;
 	unsigned int memory_tools; /* those that know which memory is good. Under lock */
 	/* A bit by granule: the first one of a slab. Set and reset atomically under a shared lock. */
-	uint64_t *slabs;
+	RTE_ATOMIC(uint64_t) *slabs;
 	uint64_t n_words;
 	/* Memcheck: objects that were not freed, which it is to tell of when the process ends. */
 	void **left;
@@ -281,7 +281,7 @@ fastmem_track_forked(void)
 }
 
 static uint64_t
-slab_bit(const void *addr, uint64_t **word)
+slab_bit(const void *addr, RTE_ATOMIC(uint64_t) **word)
 {
 	uint32_t i = fastmem_granule_index(addr);
 
@@ -293,7 +293,8 @@ void
 fastmem_track_slab(void *addr, size_t len)
 {
 	unsigned int tools = begin_telling();
-	uint64_t *word, bit;
+	RTE_ATOMIC(uint64_t) *word;
+	uint64_t bit;
 
 	if (tools != 0) {
 		bit = slab_bit(addr, &word);
@@ -323,7 +324,8 @@ void
 fastmem_track_unslab(void *addr, size_t len)
 {
 	unsigned int tools;
-	uint64_t *word, bit;
+	RTE_ATOMIC(uint64_t) *word;
+	uint64_t bit;
 
 	if (__tsan_acquire != NULL && __tsan_release != NULL)
 		sync_slab(addr, len);

@@ -68,21 +68,23 @@ enum fastmem_record_state {
  * finds what may be half of an old and half of a new story, but no invalid pointer.
  */
 struct fastmem_record {
-	uint32_t state; /* enum fastmem_record_state. Atomic */
-	uint32_t front; /* bytes from the slot to its object */
-	uint32_t size; /* of the object, as asked for */
-	uint32_t align; /* as asked for; of an object by handle: the slots of its bin, and this: */
+	RTE_ATOMIC(uint32_t) state; /* enum fastmem_record_state */
+	RTE_ATOMIC(uint32_t) front; /* bytes from the slot to its object */
+	RTE_ATOMIC(uint32_t) size; /* of the object, as asked for */
+	/* As asked for; of an object by handle: that of the slots of its bin, and this: */
+	RTE_ATOMIC(uint32_t) align;
 #define FASTMEM_BY_HANDLE UINT32_C(0x80000000)
-	uint16_t alloc_stack; /* see fastmem_stack.h; 0: not known */
-	uint16_t free_stack;
-	uint32_t turn; /* counts the objects that the slot has been. Atomic: readers compare it */
-	int32_t alloc_tid;
-	int32_t free_tid;
-	uint32_t alloc_pid;
-	uint32_t free_pid;
-	uint64_t alloc_time; /* cycles of the time stamp counter */
-	uint64_t free_time;
-	uint64_t sum; /* of a pool, once put: of what is in the object, which nobody may change */
+	RTE_ATOMIC(uint16_t) alloc_stack; /* see fastmem_stack.h; 0: not known */
+	RTE_ATOMIC(uint16_t) free_stack;
+	RTE_ATOMIC(uint32_t) turn; /* counts the objects that the slot was: readers compare it */
+	RTE_ATOMIC(int32_t) alloc_tid;
+	RTE_ATOMIC(int32_t) free_tid;
+	RTE_ATOMIC(uint32_t) alloc_pid;
+	RTE_ATOMIC(uint32_t) free_pid;
+	RTE_ATOMIC(uint64_t) alloc_time; /* cycles of the time stamp counter */
+	RTE_ATOMIC(uint64_t) free_time;
+	/* Of a pool, once put: of what is in the object, which nobody may change. */
+	RTE_ATOMIC(uint64_t) sum;
 };
 
 /* Shared state of checking, in struct fastmem_ctl. */
@@ -107,14 +109,15 @@ struct fastmem_debug {
 	pthread_mutex_t leaving;
 	/* Under lock, a leaf: nothing is locked or allocated under it. */
 	pthread_mutex_t lock;
-	struct fastmem_record *unused[32]; /* arrays of 2^i records, linked by their first word */
-	void **ring; /* objects in quarantine: ring[head % size] came first */
+	/* Arrays of 2^i records, linked by their first word. */
+	RTE_ATOMIC(struct fastmem_record *) unused[32];
+	RTE_ATOMIC(void *) *ring; /* objects in quarantine: ring[head % size] came first */
 	uint32_t ring_size; /* a power of two */
-	uint64_t head;
-	uint64_t tail;
-	uint64_t bytes; /* in quarantine. Atomic for the statistics */
-	/* By bin: objects in quarantine, which the layers below take for objects in use. Atomic. */
-	uint32_t quarantined[RTE_FASTMEM_MAX_BINS];
+	RTE_ATOMIC(uint64_t) head;
+	RTE_ATOMIC(uint64_t) tail;
+	RTE_ATOMIC(uint64_t) bytes; /* in quarantine. For the statistics */
+	/* By bin: objects in quarantine, which the layers below take for objects in use. */
+	RTE_ATOMIC(uint32_t) quarantined[RTE_FASTMEM_MAX_BINS];
 };
 
 /*

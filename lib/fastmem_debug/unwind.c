@@ -75,15 +75,15 @@ typedef uint64_t rule_word;
 #define N_PROBES 8u
 
 /* A word is an entry as a whole: it is right whoever wrote it last. */
-static rule_word rules[N_RULES] __rte_aligned(64);
+static RTE_ATOMIC(rule_word) rules[N_RULES] __rte_aligned(64);
 
 /* The few that a word has no room for. Places are taken in order, and filled in once. */
 #define N_RARE 256u
 static struct rare {
 	struct rule rule;
-	uint32_t ready; /* set last */
+	RTE_ATOMIC(uint32_t) ready; /* set last */
 } rare_rules[N_RARE];
-static uint32_t n_rare;
+static RTE_ATOMIC(uint32_t) n_rare;
 
 static inline rule_word
 word_make(uintptr_t pc, unsigned int base, unsigned int place, unsigned int saved)

@@ -22,7 +22,7 @@
 
 #include "fastmem_malloc.h"
 
-bool fastmem_malloc_plain;
+RTE_ATOMIC(bool) fastmem_malloc_plain;
 
 static inline bool
 is_plain(void)

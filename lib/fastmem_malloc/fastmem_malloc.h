@@ -65,7 +65,7 @@ enum fastmem_malloc_stage {
  * The one thing that the fast path asks for: fastmem serves, and nobody counts, records or clears. False
  * at first. Relaxed: whoever sees it as true finds fastmem's state by fastmem's own means.
  */
-extern bool fastmem_malloc_plain;
+extern RTE_ATOMIC(bool) fastmem_malloc_plain;
 
 /* What the environment says. Not changed after STAGE_UNREAD. */
 struct fastmem_malloc_config {

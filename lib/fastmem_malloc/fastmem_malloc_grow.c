@@ -38,7 +38,7 @@
  */
 struct growing {
 	struct growing *next; /* never changes */
-	struct rte_mempool *mp; /* NULL: of none. Atomic, written under lock */
+	RTE_ATOMIC(struct rte_mempool *) mp; /* NULL: of none. Written under lock */
 	struct mempool_fastmem_grow how;
 	pthread_mutex_t lock;
 	uint32_t size; /* of the mempool */
@@ -46,7 +46,7 @@ struct growing {
 	rte_mempool_obj_cb_t *init; /* written before others know of the mempool */
 };
 
-static struct growing *all_growing; /* atomic: pushed to, never popped from */
+static RTE_ATOMIC(struct growing *) all_growing; /* pushed to, never popped from */
 static pthread_mutex_t growing_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void
@@ -59,8 +59,8 @@ insert_object(const struct growing *g, void *obj, rte_iova_t iova, uint32_t inde
 	hdr->iova = mp->flags & RTE_MEMPOOL_F_NO_IOVA_CONTIG ? RTE_BAD_IOVA : iova;
 	STAILQ_INSERT_TAIL(&mp->elt_list, hdr, next);
 	/* Read by reports. */
-	rte_atomic_store_explicit(&mp->populated_size, mp->populated_size + 1,
-			rte_memory_order_relaxed);
+	rte_atomic_store_explicit((RTE_ATOMIC(uint32_t) *)&mp->populated_size,
+			mp->populated_size + 1, rte_memory_order_relaxed);
 	if (g->init != NULL)
 		g->init(mp, NULL, obj, index);
 }

@@ -32,10 +32,10 @@
 
 /* RTE_FASTMEM_MEMPOOL. Written while the environment is read; later on, found only. */
 static enum { MEMPOOLS_OFF, MEMPOOLS_ON, MEMPOOLS_GROW, MEMPOOLS_LISTED } mode;
-static bool has_mempools; /* atomic */
+static RTE_ATOMIC(bool) has_mempools;
 static struct pattern {
 	struct pattern *next;
-	bool found; /* a mempool has such a name. Atomic */
+	RTE_ATOMIC(bool) found; /* a mempool has such a name */
 	char glob[];
 } *patterns;
 

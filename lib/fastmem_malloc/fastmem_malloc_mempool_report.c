@@ -25,18 +25,18 @@
 /* Mempools of the same name, one after the other, have one, if they are alike. */
 struct record {
 	struct record *next; /* never changes */
-	const struct rte_mempool *mp; /* NULL: freed. Atomic */
+	RTE_ATOMIC(const struct rte_mempool *) mp; /* NULL: freed */
 	char name[RTE_MEMPOOL_NAMESIZE]; /* this and all below: under records_lock, but for the peak */
 	char served_by[RTE_MEMPOOL_OPS_NAMESIZE];
 	uint32_t objects;
 	uint32_t size; /* of an object */
 	uint64_t bytes; /* of its memory */
 	uint64_t bytes_without; /* with a ring behind it, and memory of rte_mempool's */
-	uint32_t peak; /* objects in use. Atomic */
-	uint32_t populated; /* objects that there were when bytes were looked at. Atomic */
+	RTE_ATOMIC(uint32_t) peak; /* objects in use */
+	RTE_ATOMIC(uint32_t) populated; /* objects that there were when bytes were looked at */
 };
 
-static struct record *records; /* atomic: pushed to, never popped from */
+static RTE_ATOMIC(struct record *) records; /* pushed to, never popped from */
 static pthread_mutex_t records_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* The ops, as they were before they were counted. An entry is written before it is used. */
@@ -99,7 +99,8 @@ fill(struct record *r, struct rte_mempool *mp)
 	struct rte_fastmem_pool_stats stats;
 
 	rte_atomic_store_explicit(&r->populated,
-		rte_atomic_load_explicit(&mp->populated_size, rte_memory_order_relaxed),
+		rte_atomic_load_explicit((RTE_ATOMIC(uint32_t) *)&mp->populated_size,
+			rte_memory_order_relaxed),
 		rte_memory_order_relaxed);
 	strcpy(r->served_by, rte_mempool_get_ops(mp->ops_index)->name);
 	if (mempool_fastmem_ops.get_count == rte_mempool_get_ops(mp->ops_index)->get_count &&
@@ -135,7 +136,8 @@ counted_dequeue(struct rte_mempool *mp, void **objs, unsigned int n)
 	if (r == NULL)
 		return 0;
 	if (unlikely(rte_atomic_load_explicit(&r->populated, rte_memory_order_relaxed) !=
-			rte_atomic_load_explicit(&mp->populated_size, rte_memory_order_relaxed)))
+			rte_atomic_load_explicit((RTE_ATOMIC(uint32_t) *)&mp->populated_size,
+			rte_memory_order_relaxed)))
 		has_grown(r, mp);
 	used = mp->size - RTE_MIN(mp->size, ops->get_count(mp));
 	peak = rte_atomic_load_explicit(&r->peak, rte_memory_order_relaxed);
@@ -163,7 +165,8 @@ count_ops(int32_t index)
 		return;
 	counted[index] = *ops;
 	/* Release: who calls it finds what it has replaced, by the mempool's own publication. */
-	rte_atomic_store_explicit(&ops->dequeue, counted_dequeue, rte_memory_order_release);
+	rte_atomic_store_explicit((RTE_ATOMIC(rte_mempool_dequeue_t) *)&ops->dequeue,
+		counted_dequeue, rte_memory_order_release);
 }
 
 /* Under records_lock. One of a mempool that was freed, and was like this one; or NULL. */

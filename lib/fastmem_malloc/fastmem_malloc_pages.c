@@ -17,8 +17,8 @@
 
 #include "fastmem_malloc.h"
 
-/* Atomic; written under EAL's lock of memory. */
-static uint64_t mapped, most_mapped;
+/* Written under EAL's lock of memory. */
+static RTE_ATOMIC(uint64_t) mapped, most_mapped;
 
 static void
 change(int64_t bytes)

@@ -36,8 +36,8 @@
 #define SAMPLE_STEP (64u << 10)
 
 struct count {
-	uint64_t calls;
-	uint64_t cycles;
+	RTE_ATOMIC(uint64_t) calls;
+	RTE_ATOMIC(uint64_t) cycles;
 };
 
 /* A place that calls, and the module that it is in. */
@@ -46,35 +46,34 @@ struct caller {
 	unsigned int module;
 };
 
-/* Written by the owner only; atomic, as the report reads what other threads write. */
+/* Written by the owner only; the report reads what other threads write. */
 struct counts {
 	struct counts *next; /* never changes */
-	uint32_t used; /* by a thread that lives. Atomic */
+	RTE_ATOMIC(uint32_t) used; /* by a thread that lives */
 	struct count calls[N_CALLS];
 	struct count small; /* of calls, those for objects that fastmem can serve */
 	struct count modules[N_MODULES];
-	uint64_t sizes[N_SIZES];
-	uint64_t asked; /* bytes */
-	uint64_t failed;
-	uint64_t by_fastmem; /* allocations */
+	RTE_ATOMIC(uint64_t) sizes[N_SIZES];
+	RTE_ATOMIC(uint64_t) asked; /* bytes */
+	RTE_ATOMIC(uint64_t) failed;
+	RTE_ATOMIC(uint64_t) by_fastmem; /* allocations */
 	struct caller callers[N_CACHED]; /* by address */
 };
 
 static __thread struct counts *self __rte_tls_initial_exec;
-static struct counts *all_counts; /* atomic: pushed to, never popped from */
+static RTE_ATOMIC(struct counts *) all_counts; /* pushed to, never popped from */
 static pthread_key_t exit_key;
 static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
 
-/* Atomic. */
-static int64_t live_bytes, live_objects;
-static int64_t peak_bytes, peak_objects;
+static RTE_ATOMIC(int64_t) live_bytes, live_objects;
+static RTE_ATOMIC(int64_t) peak_bytes, peak_objects;
 
 /* Modules: name and address never change once n_modules says that they are there. */
 static struct module {
 	const void *base;
 	char name[64];
 } modules[N_MODULES];
-static uint32_t n_modules; /* atomic; grows under modules_lock */
+static RTE_ATOMIC(uint32_t) n_modules; /* grows under modules_lock */
 static pthread_mutex_t modules_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Memory as it was when it was looked at. Under samples_lock, but for sampled_bytes. */
@@ -83,17 +82,17 @@ static struct sample {
 	uint64_t backing, metadata, in_use; /* of fastmem */
 } peak;
 static uint64_t start_cycles; /* what it took fastmem to start; written once */
-static int64_t sampled_bytes; /* atomic: the highest peak that was looked at */
+static RTE_ATOMIC(int64_t) sampled_bytes; /* the highest peak that was looked at */
 static pthread_mutex_t samples_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void
-add(uint64_t *counter, uint64_t n)
+add(RTE_ATOMIC(uint64_t) *counter, uint64_t n)
 {
 	rte_atomic_store_explicit(counter, *counter + n, rte_memory_order_relaxed);
 }
 
 static uint64_t
-get(const uint64_t *counter)
+get(const RTE_ATOMIC(uint64_t) *counter)
 {
 	return rte_atomic_load_explicit(counter, rte_memory_order_relaxed);
 }
@@ -276,7 +275,7 @@ fastmem_malloc_report_forked(void)
 
 /* Returns whether it is a new peak. */
 static bool
-raise_peak(int64_t *highest, int64_t value)
+raise_peak(RTE_ATOMIC(int64_t) *highest, int64_t value)
 {
 	int64_t before = rte_atomic_load_explicit(highest, rte_memory_order_relaxed);
 

@@ -32,8 +32,8 @@ RTE_LOG_REGISTER_DEFAULT(fastmem_malloc_logtype, NOTICE);
 
 struct fastmem_malloc_config fastmem_malloc_config;
 
-static uint32_t stage; /* enum fastmem_malloc_stage. Atomic */
-static bool program_has_init; /* rte_fastmem_init() was called. Atomic */
+static RTE_ATOMIC(uint32_t) stage; /* enum fastmem_malloc_stage */
+static RTE_ATOMIC(bool) program_has_init; /* rte_fastmem_init() was called */
 
 /* The environment. */
 

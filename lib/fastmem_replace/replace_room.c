@@ -21,8 +21,8 @@
 
 enum step { STEP_IDLE, STEP_RESERVED, STEP_END };
 
-/* The last request that failed although the heap had everything. Atomic. */
-static uint64_t refused_size, refused_until; /* bytes; cycles of the timer */
+/* The last request that failed although the heap had everything. */
+static RTE_ATOMIC(uint64_t) refused_size, refused_until; /* bytes; cycles of the timer */
 
 bool
 fastmem_replace_is_any_socket(int socket_id)

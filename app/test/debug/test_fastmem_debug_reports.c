@@ -341,7 +341,7 @@ edge_end(struct edge *e)
 static struct {
 	struct rng rng;
 	uint8_t *byte; /* NULL, or one that is changed and put right */
-	uint32_t *size; /* the same of the object's size */
+	RTE_ATOMIC(uint32_t) *size; /* the same of the object's size */
 	unsigned int n_steps;
 } other;
 

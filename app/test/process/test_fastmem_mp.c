@@ -591,7 +591,7 @@ a_question_in_vain_is_logged_to_a_stream_that_allocates(void)
 static int
 a_primary_that_ends_eal_is_asked_nothing(void)
 {
-	uint32_t *ends = &fastmem_ctl()->serves_nobody;
+	RTE_ATOMIC(uint32_t) *ends = &fastmem_ctl()->serves_nobody;
 	uint64_t more = stats_backing() + 8 * MIB;
 	int64_t ret, asked;
 

@@ -130,7 +130,7 @@ another_layout_is_refused_with_one_line(void)
 static int64_t
 call_map_is_hidden(const uint64_t *args)
 {
-	const volatile uint16_t *bins = rte_fastmem_map.bins;
+	const volatile RTE_ATOMIC(uint16_t) *bins = rte_fastmem_map.bins;
 
 	RTE_SET_USED(args);
 	return rte_atomic_load_explicit(&rte_fastmem_map.n_granules, rte_memory_order_acquire) ==

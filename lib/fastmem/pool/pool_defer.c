@@ -35,14 +35,14 @@ struct batch {
 	void *objs[BATCH];
 };
 
-/* All under lock, but where it says atomic. */
+/* Under lock, but for what is read without. */
 struct queue {
 	pthread_mutex_t lock;
 	struct batch *batches;
 	uint32_t size; /* a power of two */
 	uint32_t head, tail; /* of all batches ever */
-	uint32_t generation; /* of the pool; 0: none. Atomic */
-	uint32_t n_objs; /* on their way. Atomic */
+	RTE_ATOMIC(uint32_t) generation; /* of the pool; 0: none */
+	RTE_ATOMIC(uint32_t) n_objs; /* on their way */
 };
 
 /* By the pool's place. */

@@ -16,7 +16,7 @@
 #include "fastmem_private.h"
 
 static void
-set_counts(struct fastmem_bin *bin, uint32_t *n_objs, uint32_t count, uint32_t n_stored)
+set_counts(struct fastmem_bin *bin, RTE_ATOMIC(uint32_t) *n_objs, uint32_t count, uint32_t n_stored)
 {
 	struct fastmem_transfer *tr = &bin->transfer;
 
@@ -38,7 +38,8 @@ fastmem_store_repair(struct fastmem_bin *bin)
 
 /* Move up to n addresses to the end of an array in shared memory. Returns how many. */
 unsigned int
-fastmem_store_alloc(struct fastmem_bin *bin, void **objs, uint32_t *n_objs, unsigned int n)
+fastmem_store_alloc(struct fastmem_bin *bin, void **objs, RTE_ATOMIC(uint32_t) *n_objs,
+		unsigned int n)
 {
 	uint32_t first = *n_objs;
 
@@ -55,7 +56,7 @@ fastmem_store_alloc(struct fastmem_bin *bin, void **objs, uint32_t *n_objs, unsi
  * how many there is no room for: some were put twice.
  */
 unsigned int
-fastmem_store_free(struct fastmem_bin *bin, void **objs, uint32_t *n_objs)
+fastmem_store_free(struct fastmem_bin *bin, void **objs, RTE_ATOMIC(uint32_t) *n_objs)
 {
 	uint32_t n_stored = bin->n_stored, i;
 	unsigned int n_wrong = 0;

@@ -50,7 +50,7 @@ fastmem_peers_create(struct fastmem_ctl *ctl)
 
 /* Figures: read while others change them. */
 static int64_t
-get(const int64_t *figure)
+get(const RTE_ATOMIC(int64_t) *figure)
 {
 	return rte_atomic_load_explicit(figure, rte_memory_order_relaxed);
 }
@@ -83,7 +83,7 @@ magazines_take_back(struct fastmem_ctl *ctl, uint32_t owner)
 }
 
 static int64_t
-held_bytes(const struct fastmem_ctl *ctl, const int64_t *held, int64_t *n_objects)
+held_bytes(const struct fastmem_ctl *ctl, const RTE_ATOMIC(int64_t) *held, int64_t *n_objects)
 {
 	int64_t bytes = 0;
 	uint32_t i;
@@ -135,7 +135,7 @@ static void
 tell_taken_back(uint32_t pid, uint64_t cached, int64_t n, int64_t bytes)
 {
 	const bool all_freed = n == 0 && bytes == 0;
-	static uint64_t last[2]; /* atomic; two, as the first line is not shown by default */
+	static RTE_ATOMIC(uint64_t) last[2]; /* two, as the first line is not shown by default */
 
 	if (!fastmem_log_due(&last[all_freed]))
 		return;
@@ -321,9 +321,10 @@ fastmem_peers_succeed(struct fastmem_ctl *ctl)
 /* The interface. */
 
 static void
-peer_held(const struct fastmem_ctl *ctl, unsigned int i, int64_t *held, uint32_t *n_threads)
+peer_held(const struct fastmem_ctl *ctl, unsigned int i, RTE_ATOMIC(int64_t) *held,
+		uint32_t *n_threads)
 {
-	const int64_t *booked = fastmem_held(ctl, i);
+	const RTE_ATOMIC(int64_t) *booked = fastmem_held(ctl, i);
 	const struct fastmem_tcache *t;
 	const uint32_t n_bins = ctl->n_bins;
 	uint32_t bin;
@@ -350,7 +351,7 @@ unsigned int
 rte_fastmem_processes(struct rte_fastmem_process *list, unsigned int n)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
-	int64_t held[RTE_FASTMEM_MAX_BINS];
+	RTE_ATOMIC(int64_t) held[RTE_FASTMEM_MAX_BINS]; /* as held_bytes() reads shared ones */
 	unsigned int i, found = 0;
 
 	if (ctl == NULL)
@@ -379,7 +380,7 @@ int
 rte_fastmem_process_classes(uint32_t pid, int64_t *objects)
 {
 	struct fastmem_ctl *ctl = fastmem_ctl_get();
-	int64_t held[RTE_FASTMEM_MAX_BINS];
+	RTE_ATOMIC(int64_t) held[RTE_FASTMEM_MAX_BINS]; /* as held_bytes() reads shared ones */
 	unsigned int i, bin;
 	uint32_t n_threads;
 	int ret = -ENOENT;

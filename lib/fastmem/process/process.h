@@ -14,10 +14,10 @@
 #include "fastmem_shared.h"
 
 /*
- * By bin: objects that former threads of a process allocated, less those they freed. Atomic. There
- * is memory for it as soon as a process has had that number.
+ * By bin: objects that former threads of a process allocated, less those they freed. There is
+ * memory for it as soon as a process has had that number.
  */
-static inline int64_t *
+static inline RTE_ATOMIC(int64_t) *
 fastmem_held(const struct fastmem_ctl *ctl, unsigned int peer)
 {
 	return fastmem_process.held + (size_t)peer * ctl->n_bins;

@@ -36,7 +36,7 @@
 
 /* Shared by the processes that were forked from one another since one of them began. */
 struct succession {
-	uint64_t name; /* of the process that has fastmem; 0: it has ended fastmem. Atomic */
+	RTE_ATOMIC(uint64_t) name; /* of the process that has fastmem; 0: it has ended fastmem */
 };
 
 static struct succession *succession; /* NULL: nobody succeeds. Under life_lock */

@@ -52,9 +52,9 @@ struct bundle {
 	char peer[];
 };
 
-static uint32_t n_bundles; /* atomic: on their way */
-static uint32_t n_callbacks; /* atomic: of messages, that run */
-static uint32_t refusing; /* atomic: what is asked is refused at once, as its end has begun */
+static RTE_ATOMIC(uint32_t) n_bundles; /* on their way */
+static RTE_ATOMIC(uint32_t) n_callbacks; /* of messages, that run */
+static RTE_ATOMIC(uint32_t) refusing; /* what is asked is refused at once, as its end has begun */
 
 /* EAL refuses a request while one of this name is on its way from this process. */
 static pthread_mutex_t ask_lock = PTHREAD_MUTEX_INITIALIZER;
