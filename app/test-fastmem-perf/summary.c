@@ -90,11 +90,11 @@ print_figure(double figure)
 		printf(" %10.*f", figure < 10 ? 2 : figure < 100 ? 1 : 0, figure);
 }
 
-/* A full bar is 4 times fastmem's figure, or more. */
+/* A full bar is 4 times fastmem's figure, or more. The shortest is seen as well. */
 static void
 print_bar(double ratio)
 {
-	unsigned int i, n = RTE_MIN(ratio / 4, 1.0) * BAR_WIDTH + 0.5;
+	unsigned int i, n = RTE_MIN(RTE_MAX(ratio / 4 * BAR_WIDTH, 1.0), BAR_WIDTH) + 0.5;
 
 	if (ratio <= 0)
 		return;
