@@ -97,6 +97,8 @@ fastmem_close_attached(void)
 	fastmem_local_unlock(&life_lock);
 }
 
+static const struct fastmem_life_guard guard = { life_begin, life_end };
+
 static int
 primary_init(const struct fastmem_settings *settings)
 {
@@ -107,7 +109,7 @@ primary_init(const struct fastmem_settings *settings)
 	fastmem_fork_begin();
 	fastmem_unload_watch();
 	if (server != NULL)
-		server->start(&(const struct fastmem_life_guard){ life_begin, life_end });
+		server->start(&guard);
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	ret = fastmem_mp_start();
 	if (ret != 0)

@@ -92,7 +92,8 @@ def variants(top):
         # or in libraries, that ThreadSanitizer does not see.
         Variant("tsan", "ThreadSanitizer and assertions", "gcc",
                 [*sanitized, "-Db_sanitize=thread"], 10,
-                {"TSAN_OPTIONS": "suppressions=%s/tools/tsan.supp:second_deadlock_stack=1" % top},
+                {"TSAN_OPTIONS": "suppressions=%s/tools/tsan.supp:second_deadlock_stack=1:"
+                 "history_size=5" % top},  # suppressions need both stacks of a report
                 quick=[], without=["benchmark"]),
         Variant("fuzz", "libFuzzer harness, with AddressSanitizer", "clang",
                 ["--buildtype=debugoptimized", "-Dasserts=true", "-Dfuzz=true",

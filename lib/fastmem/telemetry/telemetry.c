@@ -47,7 +47,7 @@
 #endif
 
 /* Set once, before the first command is registered. */
-static struct fastmem_life_guard guard;
+static RTE_ATOMIC(const struct fastmem_life_guard *) life_guard;
 static bool ended; /* under life_lock */
 
 static void
@@ -370,13 +370,16 @@ static const struct command {
 static int
 serve(const char *name, const char *params, struct rte_tel_data *d)
 {
+	/* Pairs with the release in serving_start(): EAL's lock between them is not seen by TSan. */
+	const struct fastmem_life_guard *guard = rte_atomic_load_explicit(&life_guard,
+			rte_memory_order_acquire);
 	struct fastmem_life life;
 	unsigned int i;
 	int ret;
 
 	if (params != NULL && *params == '\0')
 		params = NULL;
-	if (!guard.begin(&life))
+	if (!guard->begin(&life))
 		return -EBUSY;
 	/* Where EAL's end could not be seen, its memory tells. */
 	if (fastmem_process_state() != FASTMEM_PROCESS_OPEN || ended ||
@@ -387,7 +390,7 @@ serve(const char *name, const char *params, struct rte_tel_data *d)
 			;
 		ret = commands[i].answer(params, d);
 	}
-	guard.end(&life);
+	guard->end(&life);
 	return ret;
 }
 
@@ -416,7 +419,7 @@ serving_end(void)
 
 /* At each begin of fastmem in the primary. Under life_lock. */
 static void
-serving_start(const struct fastmem_life_guard *life_guard)
+serving_start(const struct fastmem_life_guard *guard)
 {
 	static bool started;
 	unsigned int i;
@@ -424,7 +427,7 @@ serving_start(const struct fastmem_life_guard *life_guard)
 	if (started)
 		return;
 	started = true;
-	guard = *life_guard;
+	rte_atomic_store_explicit(&life_guard, guard, rte_memory_order_release); /* pairs with serve() */
 	if (!stays) {
 		FASTMEM_LOG(DEBUG, "no telemetry: this code may be unloaded");
 		return;

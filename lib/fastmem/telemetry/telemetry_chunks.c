@@ -132,14 +132,20 @@ read_runs(struct fastmem_arena *arena, uint32_t granule, struct run *runs)
 		bool is_free = fastmem_state(g) == FASTMEM_FREE;
 		const struct fastmem_granule *head = is_free ? g : fastmem_granule(g->head);
 		uint32_t next = is_free ? granule + 1 : g->head + head->n;
+		/*
+		 * Pairs with the release in fastmem_set_state(): it says whose slab it is. A slab
+		 * may end meanwhile, but its granules are in no other before arena.lock is free.
+		 */
+		bool is_slab = rte_atomic_load_explicit(&head->state, rte_memory_order_acquire) ==
+			FASTMEM_SLAB;
 
 		while (is_free && next < end &&
 				fastmem_state(fastmem_granule(next)) == FASTMEM_FREE)
 			next++;
 		next = RTE_MIN(RTE_MAX(next, granule + 1), end);
 		runs[n] = (struct run){
-			.head = granule, .n = next - granule, .bin = head->bin,
-			.is_slab = fastmem_state(head) == FASTMEM_SLAB,
+			.head = granule, .n = next - granule, .is_slab = is_slab,
+			.bin = is_slab ? head->bin : 0,
 		};
 		n++;
 		granule = next;
