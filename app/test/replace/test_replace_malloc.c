@@ -234,14 +234,14 @@ free_sensitive(void *ptr)
 }
 #endif
 
-/* A sanitizer knows that it is freed. */
+/* Whether no byte of what was there is left: not zeroes where checking marks what is freed. */
 static bool
-is_wiped(const void *ptr, size_t size)
+is_wiped(const void *ptr, int byte, size_t size)
 {
-#ifdef __SANITIZE_ADDRESS__
-	return ptr != NULL && size != 0;
+#ifdef __SANITIZE_ADDRESS__ /* it knows that it is freed */
+	return ptr != NULL && byte != 0 && size != 0;
 #else
-	return is_filled(ptr, 0, size);
+	return memchr(ptr, byte, size) == NULL;
 #endif
 }
 
@@ -256,7 +256,7 @@ free_secrets(void)
 		memset(p[i], 0xa5, 200);
 	}
 	free_sensitive(p[1]);
-	printf("wiped %d, others kept %d %d\n", is_wiped(p[1], 200), is_filled(p[0], 0xa5, 200),
+	printf("wiped %d, others kept %d %d\n", is_wiped(p[1], 0xa5, 200), is_filled(p[0], 0xa5, 200),
 		is_filled(p[2], 0xa5, 200));
 	free_sensitive(p[0]);
 	free_sensitive(p[2]);
