@@ -21,7 +21,7 @@
 #include "test_steps.h"
 
 #define MEMORY (16 * MIB) /* none may be added while a child lives */
-#define POINTS 2 /* make check: 100, see long_steps */
+#define POINTS 2 /* in make check more: see long_steps */
 #define EACH_WITHIN 2 /* if there are no more instructions to a point, each of them is one */
 #define TO_THE_END UINT64_C(2000000)
 #define PATIENCE 60 /* seconds, for what the primary does after a death */

@@ -7,7 +7,7 @@
 
 usage() {
 	cat <<-END
-	usage: test_replace.sh run WITH_EAL PLAIN REPLACED [option of WITH_EAL...]
+	usage: test_replace.sh run WITH_EAL PLAIN REPLACED --huge|--no-huge [EAL option...]
 	       test_replace.sh compile INCLUDE_DIR...
 
 	  run       runs both programs by WITH_EAL and compares what they print
@@ -29,7 +29,7 @@ suite=replace
 
 # Where EAL, or a device, reports on stdout, it is not what the program prints.
 runs() {
-	"$with_eal" "${eal[@]}" "$1" >"$2.out" 2>"$2.err" || { cat "$2.out" "$2.err"; return 1; }
+	"$with_eal" "$pages" "$1" "${eal[@]}" >"$2.out" 2>"$2.err" || { cat "$2.out" "$2.err"; return 1; }
 	[ -s "$2.out" ] || { echo "$1 has printed nothing"; return 1; }
 }
 
@@ -156,8 +156,8 @@ compile_with() {
 
 case $what in
 run)
-	with_eal=$1 plain=$2 own=$3
-	shift 3
+	with_eal=$1 plain=$2 own=$3 pages=$4
+	shift 4
 	eal=("$@")
 	run_both "$plain" "$own"
 	;;
