@@ -118,6 +118,14 @@ leaks_are_listed() {
 	grep -E '(^|[^0-9])12345 bytes' "$scratch/debug.err" && grep -E '#0 +leak(\+0x[0-9a-f]+)? ' "$scratch/debug.err"
 }
 
+# Nor are the library's own functions, which have no debug information, shown as those that allocate.
+leaks_are_listed_beside_a_report() {
+	run "$scratch/debug" leak RTE_FASTMEM_DEBUG=full RTE_FASTMEM_MALLOC_REPORT="$scratch/debug.report"
+	cat "$scratch/debug.err"
+	[ -s "$scratch/debug.report" ] && grep -E '#0 +leak(\+0x[0-9a-f]+)? ' "$scratch/debug.err" &&
+		! grep -E '#[0-9]+ .*\(librte_fastmem' "$scratch/debug.err"
+}
+
 # peak [VARIABLE=VALUE...]: sets most and end, in bytes
 peak() {
 	run "$scratch/peak" peak "$@" || { shown "$scratch/peak"; return 1; }
@@ -451,6 +459,7 @@ promise a_peak_stays_where_that_is_wanted keeps_a_peak_if_told_to
 promise a_wrong_check_is_named not_started_by_a_wrong_check
 promise checking_is_fastmems checking_is_passed_on
 promise leaks_are_listed_at_the_end leaks_are_listed
+promise leaks_are_listed_beside_a_report leaks_are_listed_beside_a_report
 promise eal_ends_when_what_was_asked_is_answered ends_after_an_answer
 promise a_report_counts_what_fastmem_serves reports_what_fastmem_serves
 promise a_report_counts_what_eal_serves reports_what_eal_serves
