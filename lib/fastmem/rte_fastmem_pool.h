@@ -379,9 +379,10 @@ rte_fastmem_pool_put_bulk(struct rte_fastmem_pool *pool, void *const *objs, unsi
 /**
  * Put objects back after a grace period.
  *
- * Returns at once: readers that may still have a reference are not waited for. Objects
- * whose grace period is over go back in this and later calls by this process, in batches,
- * and in rte_fastmem_pool_reclaim().
+ * Returns at once: readers that may still have a reference are not waited for. Until they go
+ * back, objects count as in use. Those whose grace period is over go back in this and later calls
+ * by this process, in batches, in rte_fastmem_pool_reclaim(), and when a get of this process finds
+ * no object in caches and slabs: never by themselves.
  *
  * If the process is killed, the objects on their way are lost with it, also for a forked child
  * that goes on in its place.

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <semaphore.h>
 
+#include <rte_cycles.h>
 #include <rte_fastmem_pool.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
@@ -317,6 +318,37 @@ objects_wait_for_the_last_reader(void)
 	return stage_down();
 }
 
+/* Nobody puts deferred any more, or reclaims: who gets finds what has waited long enough. */
+static int
+a_get_finds_what_readers_have_passed(void)
+{
+	struct worker readers[READERS];
+	uint64_t end;
+	void *objs[OBJECTS];
+	void *obj;
+
+	TEST_CALL(stage_up(OBJECTS, OBJECTS, 0));
+	TEST_CALL(start_holder(readers, holder));
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(stage.pool, objs, OBJECTS), 0);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_put_deferred(stage.pool, objs, OBJECTS), 0);
+	TEST_ASSERT(rte_fastmem_pool_get(stage.pool) == NULL && rte_errno == ENOBUFS);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(stage.pool, objs, OBJECTS), -ENOBUFS);
+	let_holder_pass();
+	/* Reader 1 is running, and may need a moment. */
+	end = rte_get_timer_cycles() + 10 * rte_get_timer_hz();
+	do {
+		sched_yield();
+		obj = rte_fastmem_pool_get(stage.pool);
+	} while (obj == NULL && rte_get_timer_cycles() < end);
+	TEST_ASSERT(obj != NULL);
+	rte_fastmem_pool_put(stage.pool, obj);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_get_bulk(stage.pool, objs, OBJECTS), 0);
+	rte_fastmem_pool_put_bulk(stage.pool, objs, OBJECTS);
+	sem_post(&stage.pass);
+	TEST_CALL(end_readers(readers));
+	return stage_down();
+}
+
 /* Get, and put deferred one by one, until the queue is full. arg: how many it took. */
 static int
 fill_queue(void *arg)
@@ -482,6 +514,7 @@ memory_with_a_reader_does_not_leave(void)
 static const struct test_case cases[] = {
 	TEST_CASE(an_object_with_a_reader_gets_no_new_user),
 	TEST_CASE(objects_wait_for_the_last_reader),
+	TEST_CASE(a_get_finds_what_readers_have_passed),
 	TEST_CASE(a_full_queue_is_refused_to_all_threads),
 	TEST_CASE(memory_with_a_reader_does_not_leave),
 	TEST_CASES_END

@@ -126,17 +126,19 @@ take_batch(struct queue *q, const struct fastmem_pool *pool, struct batch *out)
 	return taken;
 }
 
-/* Put back what has waited long enough: up to n batches. */
-static void
+/* Put back what has waited long enough: up to n batches. Returns how many. */
+static unsigned int
 put_back(struct fastmem_pool *pool, unsigned int n)
 {
 	struct queue *q = queue_of(pool);
 	struct batch batch;
+	unsigned int i;
 
-	while (n-- > 0 && take_batch(q, pool, &batch)) {
+	for (i = 0; i < n && take_batch(q, pool, &batch); i++) {
 		rte_fastmem_pool_put_bulk(&pool->user, batch.objs, batch.n);
 		rte_atomic_fetch_sub_explicit(&q->n_objs, batch.n, rte_memory_order_relaxed);
 	}
+	return i;
 }
 
 /* Returns 0, -ENOMEM, or -ENOSPC. */
@@ -201,6 +203,21 @@ rte_fastmem_pool_reclaim(struct rte_fastmem_pool *user)
 		return 0;
 	put_back(pool, UINT32_MAX);
 	return fastmem_defer_count(pool);
+}
+
+/*
+ * For a get that has found nothing: put back what this process has on its way, if its grace period is
+ * over. Returns whether that was any. Not under a lock of the pool's.
+ */
+bool
+fastmem_defer_take_back(struct fastmem_pool *pool)
+{
+	unsigned int n = fastmem_defer_count(pool);
+
+	/* Where readers are another process's to know, nothing is on its way from here. */
+	if (n == 0)
+		return false;
+	return put_back(pool, UINT32_MAX) > 0;
 }
 
 /* Objects of this process on their way. */

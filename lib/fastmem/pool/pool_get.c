@@ -126,7 +126,7 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 			return 0;
 		if (n_slots >= pool->max && FASTMEM_HOOK_OR(false, flush, bin))
 			continue;
-		if (grow_for(pool, n_slots, n))
+		if (fastmem_defer_take_back(pool) || grow_for(pool, n_slots, n))
 			continue;
 		if (tries++ == TRIES)
 			break;

@@ -36,6 +36,7 @@ size_t fastmem_pool_shrink(struct fastmem_pool *pool, bool grows);
 
 /* pool_defer.c */
 void fastmem_defer_end(struct fastmem_pool *pool);
+bool fastmem_defer_take_back(struct fastmem_pool *pool);
 
 /* pool_steal.c */
 bool fastmem_steal(struct fastmem_bin *bin, const struct fastmem_tcache *self, bool *popping);
