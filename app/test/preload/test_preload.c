@@ -149,6 +149,7 @@ play(const char *part)
 		{ "mempool_races", preload_race_mempools },
 		{ "mempool_freed", preload_free_what_grows },
 		{ "mempool_wanted", preload_want_what_grows },
+		{ "mempool_misused", preload_misuse_a_mempool },
 		{ "mempool_fork", preload_fork_while_a_mempool_is_noted },
 	};
 	unsigned int i;

@@ -46,6 +46,7 @@ int preload_use_a_shared_mempool(void);
 int preload_race_mempools(void);
 int preload_free_what_grows(void);
 int preload_want_what_grows(void);
+int preload_misuse_a_mempool(void);
 int preload_fork_while_a_mempool_is_noted(void);
 
 #endif /* TEST_PRELOAD_H */

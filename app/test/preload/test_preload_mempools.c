@@ -616,3 +616,54 @@ preload_use_a_shared_mempool(void)
 	printf("%s\n", ops_of(mp));
 	return EXIT_SUCCESS;
 }
+
+/* What is wrong is to be found where it is done, although lcores have caches. */
+
+static __rte_noinline void
+put_twice(struct rte_mempool *mp)
+{
+	void *obj;
+
+	if (rte_mempool_get(mp, &obj) != 0)
+		return;
+	rte_mempool_put(mp, obj);
+	rte_mempool_put(mp, obj);
+	rte_compiler_barrier();
+}
+
+static __rte_noinline void
+write_behind(struct rte_mempool *mp)
+{
+	void *obj;
+
+	if (rte_mempool_get(mp, &obj) != 0)
+		return;
+	memset(obj, 1, mp->elt_size + 1);
+	rte_mempool_put(mp, obj);
+	rte_compiler_barrier();
+}
+
+static __rte_noinline void
+keep(struct rte_mempool *mp)
+{
+	void *obj;
+
+	if (rte_mempool_get(mp, &obj) != 0)
+		return;
+	rte_compiler_barrier();
+}
+
+int
+preload_misuse_a_mempool(void)
+{
+	/* Of a size that has a trailer: two cache lines with the header. */
+	struct rte_mempool *mp = rte_mempool_create("misused", 255, 64, 32, 0, NULL, NULL, NULL,
+			NULL, SOCKET_ID_ANY, 0);
+
+	if (mp == NULL)
+		return EXIT_FAILURE;
+	put_twice(mp);
+	write_behind(mp);
+	keep(mp);
+	return EXIT_SUCCESS;
+}

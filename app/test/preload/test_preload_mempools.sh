@@ -66,6 +66,20 @@ checks_them() {
 	[ "$(by full fastmem | wc -l)" -ge 9 ] && ! grep -E 'FASTMEM.*(leak|in use|damaged)' "$scratch/full.err"
 }
 
+# Each report names the function that is wrong, and what a cache of an lcore might hold is no leak.
+finds_what_is_wrong() {
+	local err=$scratch/misused.err
+
+	run misused mempool_misused RTE_FASTMEM_MEMPOOL=on RTE_FASTMEM_DEBUG=full,on-error=continue || return 1
+	cat "$err"
+	[ "$(grep -c 'FASTMEM: ERROR' "$err")" = 2 ] &&
+		sed -n '/ERROR: double free/,/ERROR: write/p' "$err" | sed '1,/found by/d' | grep -q ' put_twice[+ ]' &&
+		sed -n '/ERROR: write behind an object of 64 bytes/,/live:/p' "$err" | sed '1,/found by/d' |
+			grep -q ' write_behind[+ ]' &&
+		grep -qE '^ *64 bytes in 1 object of 64, pool MP_misused' "$err" &&
+		sed -n '/live:/,$p' "$err" | grep -q ' keep[+ ]'
+}
+
 # Then fastmem has nothing else to serve.
 serves_them_alone() {
 	run alone mempools RTE_FASTMEM_MEMPOOL=on RTE_FASTMEM_MALLOC=off &&
@@ -253,6 +267,7 @@ shares_with_secondaries() {
 promise mempools_of_each_kind_are_used_alike uses_all_kinds
 promise the_guide_lists_what_is_replaced_and_what_is_not guide_lists_them
 promise checking_finds_nothing checks_them
+promise finds_what_is_wrong finds_what_is_wrong
 promise mempools_are_served_without_rte_malloc serves_them_alone
 promise a_program_may_start_and_end_fastmem_itself lets_the_program_have_fastmem
 promise some_are_chosen_by_name serves_some

@@ -34,6 +34,7 @@
 #include <rte_common.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_fastmem_debug.h>
 #include <rte_fastmem_pool.h>
 #include <rte_log.h>
 #include <rte_malloc.h>
@@ -339,6 +340,42 @@ forget_memory(struct rte_mempool *mp)
 	STAILQ_CONCAT(&mp->mem_list, &kept);
 }
 
+/* Whether the use of each object is checked. */
+static bool
+checks_objects(void)
+{
+	enum rte_fastmem_debug_level level = rte_fastmem_debug_level();
+
+	return level == RTE_FASTMEM_DEBUG_LIGHT || level == RTE_FASTMEM_DEBUG_FULL;
+}
+
+/* What an object has behind its header. */
+static size_t
+body_bytes(const struct rte_mempool *mp, bool checked)
+{
+#ifdef RTE_LIBRTE_MEMPOOL_DEBUG
+	checked = false; /* rte_mempool writes to the trailer */
+#endif
+	/* The trailer is nobody's: who writes to it has written behind the object. */
+	return mp->elt_size + (checked ? 0 : mp->trailer_size);
+}
+
+/*
+ * Have lcores' caches keep nothing. What lies there is neither checked nor free: errors would be found
+ * elsewhere, later, or not at all. No object is in one yet. mp->cache_size stays, as it tells where
+ * the private area is.
+ */
+static void
+close_caches(struct rte_mempool *mp)
+{
+	unsigned int i;
+
+	for (i = 0; mp->cache_size != 0 && i < RTE_MAX_LCORE; i++) {
+		mp->local_cache[i].size = 0;
+		mp->local_cache[i].flushthresh = 0;
+	}
+}
+
 /*
  * A typed pool for a mempool that has no objects, or none any more. grow: how it gets more than a few;
  * NULL: all at once. Returns NULL if that is not possible.
@@ -348,11 +385,12 @@ make_pool(struct rte_mempool *mp, uint32_t flags, const struct mempool_fastmem_g
 {
 	struct rte_fastmem_pool *pool;
 	bool external = (flags & RTE_FASTMEM_POOL_F_EXTERNAL) != 0;
+	bool checked = !external && checks_objects();
 	struct name name = pool_name(mp);
 	struct rte_fastmem_pool_params params = {
 		.name = name.text,
 		/* There are mempools for the sake of their headers. */
-		.size = RTE_MAX(mp->elt_size + mp->trailer_size, 1u),
+		.size = RTE_MAX(body_bytes(mp, checked), (size_t)1),
 		.align = object_align(mp),
 		.header = external ? 0 : mp->header_size,
 		.socket_id = external ? SOCKET_ID_ANY : mp->socket_id,
@@ -378,6 +416,8 @@ make_pool(struct rte_mempool *mp, uint32_t flags, const struct mempool_fastmem_g
 	else
 		DRIVER_LOG(INFO, "mempool %s: %u objects of %zu bytes, in %s memory", mp->name,
 			mp->size, object_bytes(mp), external ? "given" : "fastmem's");
+	if (pool != NULL && checked)
+		close_caches(mp);
 	return pool;
 }
 
