@@ -9,6 +9,7 @@
 #include "fastmem_env.h"
 
 #define PREFIX "RTE_FASTMEM_"
+#define OF_MALLOC PREFIX "MALLOC_"
 #define N_KNOWN (sizeof(known) / sizeof(known[0]))
 #define LONGEST 64 /* of names that are compared and told: what follows is not looked at */
 
@@ -53,6 +54,13 @@ nearest(const char *name, size_t n)
 	const char *found = known[0];
 	unsigned int i, d, best = distance(name, n, found);
 
+	/* The word in between was left out, as in RTE_FASTMEM_REPORT. */
+	for (i = 0; i < N_KNOWN; i++)
+		if (strncmp(known[i], OF_MALLOC, strlen(OF_MALLOC)) == 0 &&
+				strlen(known[i]) - strlen(OF_MALLOC) == n - strlen(PREFIX) &&
+				strncmp(known[i] + strlen(OF_MALLOC), name + strlen(PREFIX),
+					n - strlen(PREFIX)) == 0)
+			return known[i];
 	for (i = 1; i < N_KNOWN; i++) {
 		d = distance(name, n, known[i]);
 		if (d < best) {

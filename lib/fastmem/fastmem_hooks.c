@@ -97,7 +97,8 @@ library_load(const char *why)
 
 	if (!path_beside(path, sizeof(path))) {
 		FASTMEM_LOG(ERR, "%s asks for checking, and this program contains " CORE " without "
-			LIBRARY ".a: link it as \"pkg-config --libs " LIBRARY "\" says", why);
+			LIBRARY ".a: link what \"pkg-config --libs " LIBRARY "\" says, with -l:libX.a for "
+			"-lX of both, and -ldw -pthread", why);
 		return;
 	}
 	name = strrchr(path, '/');

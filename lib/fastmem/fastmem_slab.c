@@ -147,6 +147,9 @@ struct wrong {
 	uint32_t slot_size;
 };
 
+/* Here it is known only long after the call. */
+#define TELLS "RTE_FASTMEM_DEBUG=full tells where"
+
 /* Not under a lock, as a log may take its time. */
 static void
 report_wrong(const struct wrong *wrong, unsigned int n)
@@ -156,12 +159,13 @@ report_wrong(const struct wrong *wrong, unsigned int n)
 	for (i = 0; i < n; i++) {
 		if (wrong[i].why == PUT_INSIDE)
 			FASTMEM_LOG(ERR, "free of %p, which is inside an object of %u bytes; "
-				"ignored", wrong[i].obj, wrong[i].slot_size);
+				"ignored. " TELLS, wrong[i].obj, wrong[i].slot_size);
 		else if (wrong[i].why == PUT_TWICE)
-			FASTMEM_LOG(ERR, "double free of %p, an object of %u bytes; ignored",
+			FASTMEM_LOG(ERR, "double free of %p, an object of %u bytes; ignored. " TELLS,
 				wrong[i].obj, wrong[i].slot_size);
 		else
-			FASTMEM_LOG(ERR, "double or invalid free of %p; ignored", wrong[i].obj);
+			FASTMEM_LOG(ERR, "double or invalid free of %p; ignored. " TELLS,
+				wrong[i].obj);
 	}
 }
 

@@ -155,7 +155,7 @@ before_init_frees_are_harmless(void)
 	rte_fastmem_free(foreign);
 	rte_fastmem_free_sized(foreign, 64, 0);
 	rte_fastmem_free_bulk(ptrs, 2);
-	TEST_ASSERT_EQUAL(log_end("not an object"), 3);
+	TEST_ASSERT_EQUAL(log_end("while fastmem is not initialised"), 3);
 	return TEST_SUCCESS;
 }
 

@@ -50,6 +50,11 @@ goes_on_with_a_report() {
 
 goes_on_without() { ends "$1" "$2" && ! prints 'FASTMEM: ERROR'; }
 
+tells_how() { ends "$1" "$2" && prints_once "$3; ignored. RTE_FASTMEM_DEBUG=full tells where"; }
+says_it_has_ended() {
+	ends off free_late && prints_once 'free of 0x[0-9a-f]+ while fastmem is not initialised' && ! prints 'not an object'
+}
+
 reports_to_a_file() {
 	rm -f "$scratch/report"
 	aborts "full,report=$scratch/report" double_free && ! prints 'FASTMEM: ERROR' &&
@@ -88,6 +93,8 @@ promise double_free_is_fatal_at_level_full is_aborted_with_a_report full double_
 promise programs_can_go_on_at_level_light goes_on_with_a_report light double_free 'double free'
 promise programs_can_go_on_at_level_full goes_on_with_a_report full overflow 'write behind an object'
 promise without_checking_nothing_is_reported goes_on_without off overflow
+promise without_checking_the_log_says_how_to_know_more tells_how off free_inside 'inside an object of 256 bytes'
+promise a_free_after_the_end_is_called_that says_it_has_ended
 promise reports_can_go_to_a_file reports_to_a_file
 
 step what_is_lost_is_listed_at_exit lists_once full lose
@@ -111,11 +118,16 @@ a_misspelt_variable_is_named() {
 	RTE_FASTMEM_DBG=full run off init_again && prints_once RTE_FASTMEM_DBG &&
 		prints 'No such environment variable: RTE_FASTMEM_DBG; is RTE_FASTMEM_DEBUG meant\?'
 }
+# The one that has a word more is nearer than what needs fewer characters.
+a_word_left_out_is_found() {
+	RTE_FASTMEM_REPORT=- run off nothing && prints 'RTE_FASTMEM_REPORT; is RTE_FASTMEM_MALLOC_REPORT meant\?'
+}
 # What is for the library to be preloaded is that one's, and is right.
 right_variables_are_not_named() {
 	RTE_FASTMEM_MALLOC=off RTE_FASTMEM_MEMPOOL=on run off nothing && ! prints 'No such environment variable'
 }
 promise a_misspelt_variable_is_named a_misspelt_variable_is_named
+promise a_word_left_out_is_found a_word_left_out_is_found
 promise right_variables_are_not_named right_variables_are_not_named
 promise off_is_a_level is_level off nothing 1
 promise light_is_a_level is_level light nothing 2

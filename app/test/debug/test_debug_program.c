@@ -50,6 +50,27 @@ double_free(void)
 	rte_fastmem_free(same);
 }
 
+/* Of a fastmem that has ended. */
+static void
+free_late(void)
+{
+	void *obj = rte_fastmem_alloc(100, 0, 0);
+
+	rte_fastmem_deinit();
+	rte_fastmem_free(obj);
+}
+
+/* Noticed when the cache goes back. */
+static void
+free_inside(void)
+{
+	char *obj = rte_fastmem_alloc(256, 0, 0);
+
+	__asm__ volatile("" : "+r"(obj));
+	rte_fastmem_free(obj + 64);
+	rte_fastmem_cache_flush();
+}
+
 static void
 child_exits(void)
 {
@@ -98,6 +119,10 @@ main(int argc, char **argv)
 		overflow();
 	else if (strstr(what, "double_free") != NULL)
 		double_free();
+	else if (strcmp(what, "free_late") == 0)
+		free_late();
+	else if (strcmp(what, "free_inside") == 0)
+		free_inside();
 	else if (strncmp(what, "lose", 4) == 0 && lose_some(7) == NULL)
 		return 3;
 	if (strcmp(what, "lose_and_fork") == 0)
