@@ -198,6 +198,7 @@ class Run(unittest.TestCase):
     def test_what_is_no_program_is_named(self):
         self.refused(127, "no-such-program: not found in PATH", "no-such-program")
         self.refused(127, "./nothing: not found", "./nothing")
+        self.refused(127, "/no/file: not found; .* follows a '=': --report=/no/file", "--report", "/no/file", PROGRAM)
         self.refused(126, "it is a folder", self.scratch)
         self.refused(126, r"chmod \+x", self.file("data", mode=0o644))
         self.refused(126, "no program of this machine", self.file("broken", "\x7fELF\1\1"))
