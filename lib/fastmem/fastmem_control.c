@@ -56,6 +56,20 @@ reserve_any(struct fastmem_ctl *ctl, const struct fastmem_tcache *t, uint64_t si
 	return size == 0 ? 0 : -ENOMEM;
 }
 
+/* Whether a limit is set for a socket; NULL: for any. */
+static bool
+is_limited(struct fastmem_ctl *ctl, const struct fastmem_arena *arena)
+{
+	unsigned int i;
+
+	for (i = 0; i < ctl->n_sockets; i++)
+		if ((arena == NULL || arena == &ctl->arenas[i]) &&
+				rte_atomic_load_explicit(&ctl->arenas[i].limit,
+					rte_memory_order_relaxed) != SIZE_MAX)
+			return true;
+	return false;
+}
+
 RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_reserve, 26.11)
 int
 rte_fastmem_reserve(size_t size, int socket_id)
@@ -73,6 +87,10 @@ rte_fastmem_reserve(size_t size, int socket_id)
 	ret = arena != NULL ? fastmem_arena_reserve(arena, size) : reserve_any(ctl, t, size);
 	/* Last: the memory has taken descriptors from it. */
 	fastmem_meta_stock();
+	if (ret == -ENOMEM)
+		FASTMEM_LOG(WARNING, "rte_fastmem_reserve(): not all of %zu KiB, as %s; what there is, is kept",
+			size >> 10, is_limited(ctl, arena) ? "a limit or EAL's memory forbids it" :
+			"EAL has no more memory");
 	return ret;
 }
 

@@ -152,7 +152,7 @@ rte_fastmem_deinit(void);
  * @return
  *   - 0: success
  *   - -EINVAL: no such socket, which is logged, or fastmem is not initialised
- *   - -ENOMEM: not enough memory, or the limit forbids it; what could be
+ *   - -ENOMEM: not enough memory, or the limit forbids it, which is logged; what could be
  *     reserved is kept
  */
 __rte_experimental

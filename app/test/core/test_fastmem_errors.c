@@ -121,6 +121,17 @@ a_socket_that_does_not_exist_is_logged(void)
 }
 
 static int
+a_reservation_that_fails_is_logged(void)
+{
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, 1 << 20), 0);
+	log_begin();
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve((size_t)1 << 30, SOCKET_ID_ANY), -ENOMEM);
+	TEST_ASSERT_EQUAL(log_end("rte_fastmem_reserve(): not all of 1048576 KiB, as a limit"), 1);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, SIZE_MAX), 0);
+	return TEST_SUCCESS;
+}
+
+static int
 each_socket_of_eal_is_served(void)
 {
 	unsigned int i;
@@ -247,6 +258,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(an_alignment_that_is_no_power_of_two_is_einval),
 	TEST_CASE(a_socket_that_does_not_exist_is_einval),
 	TEST_CASE(a_socket_that_does_not_exist_is_logged),
+	TEST_CASE(a_reservation_that_fails_is_logged),
 	TEST_CASE(each_socket_of_eal_is_served),
 	TEST_CASE(null_pointers_are_einval_or_nothing),
 	TEST_CASE(a_class_that_is_none_is_einval),
