@@ -29,7 +29,7 @@
 #define SMALL_TAIL_SHARE 4
 
 static uint32_t
-granules_for(uint32_t slot_size, uint32_t tail_share)
+granules_of_slab(uint32_t slot_size, uint32_t tail_share)
 {
 	uint32_t n = (slot_size + FASTMEM_GRANULE - 1) >> RTE_FASTMEM_GRANULE_SHIFT;
 
@@ -116,9 +116,9 @@ fastmem_bin_shape(struct fastmem_bin *bin, uint32_t slot_size, uint32_t slab_ali
 	bin->slab_align = slab_align;
 	/* With a special alignment, only the first slot would surely have it. */
 	bin->slab_granules = slab_align > 1 ? slot_size >> RTE_FASTMEM_GRANULE_SHIFT :
-			granules_for(slot_size, TAIL_SHARE);
+			granules_of_slab(slot_size, TAIL_SHARE);
 	bin->small_granules = slab_align > 1 ? bin->slab_granules :
-			granules_for(slot_size, SMALL_TAIL_SHARE);
+			granules_of_slab(slot_size, SMALL_TAIL_SHARE);
 	bin->slab_slots = (bin->slab_granules << RTE_FASTMEM_GRANULE_SHIFT) / slot_size;
 	magazine = RTE_MIN(MAGAZINE_BYTES_MAX / slot_size,
 			(uint32_t)FASTMEM_MAGAZINE_LARGE_CAPACITY);

@@ -32,7 +32,7 @@ fastmem_log_stream(void)
 	return f != NULL ? f : stderr;
 }
 
-static void
+static void __rte_format_printf(3, 0)
 keep(struct fastmem_later *later, uint32_t level, const char *format, va_list ap)
 {
 	size_t room = sizeof(later->text) - later->n_bytes;

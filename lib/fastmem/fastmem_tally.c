@@ -57,7 +57,7 @@ loaded_objects(const struct rte_fastmem_cache *c, uint64_t n)
 	n = m != NULL ? RTE_MIN(n, fastmem_magazine_capacity(m->kind)) : 0;
 	/* Others have taken objects away, and left holes: see pool_steal.c. */
 	for (i = 0; READ(c->base) > READ(c->end) && i < n; i++)
-		taken += rte_atomic_load_explicit((const RTE_ATOMIC(void *) *)&m->objs[i],
+		taken += rte_atomic_load_explicit((RTE_ATOMIC(void *) const *)&m->objs[i],
 			rte_memory_order_relaxed) == NULL;
 	return n - taken;
 }
