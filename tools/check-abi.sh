@@ -60,7 +60,7 @@ libraries_of() {
 	# shellcheck disable=SC2086 # several names
 	ninja -C "$2/build" $libraries >"$2/log" 2>&1 || { tail -20 "$2/log" >&2; die "$1 cannot be built"; }
 	(cd "$2/build" && cp $libraries "$2/lib")
-	cp "$1"/lib/*/rte_*.h "$2/include"
+	find "$1/lib" -name "rte_*.h" -exec cp -t "$2/include" {} +
 }
 
 sources_of "$scratch/old.src"

@@ -9,9 +9,9 @@ usage() {
 	cat <<-END
 	usage: tools/check-dpdk-tree.sh [DPDK_TREE [case...]]
 
-	Puts lib/fastmem, lib/fastmem_debug, lib/fastmem_replace and the mempool driver into a copy of DPDK's
-	source tree, has the tree's own devtools look at what was added, and builds it there. Without a
-	folder, DPDK_TREE of the environment is taken, or Debian's newest source package is fetched.
+	Puts lib/fastmem, lib/fastmem_debug and the mempool driver into a copy of DPDK's source tree, has
+	the tree's own devtools look at what was added, and builds it there. Without a folder, DPDK_TREE of
+	the environment is taken, or Debian's newest source package is fetched.
 
 	Cases: forbidden_tokens, tags, spdx, meson_style, and the builds gcc_shared, gcc_static, gcc_debug,
 	clang_shared, clang_static, trace_fp, no_iova_as_pa, core_only; all, unless some are named.
@@ -34,6 +34,8 @@ source=${1:-${DPDK_TREE:-}}
 for tool in gawk meson ninja git; do
 	command -v $tool >/dev/null || die "no $tool: tools/setup.sh test installs it"
 done
+# By it, the build reads what a driver says of itself. With the Python that meson has.
+meson runpython -c 'import elftools' 2>/dev/null || die "no python3-pyelftools: tools/setup.sh test installs it"
 tree=$scratch/dpdk
 if [ -n "$source" ]; then
 	[ -f "$source/lib/meson.build" ] || die "$source is no DPDK source tree"
@@ -103,7 +105,7 @@ build() {
 	[[ "$targets" == *librte_fastmem_debug.* && "$targets" == *librte_mempool_fastmem.* ]] ||
 		{ echo "the build has no fastmem, or a part of it only: $targets"; return 1; }
 	# shellcheck disable=SC2086 # a list
-	ninja -C "$dir" $targets >"$dir.log" 2>&1 || { grep -A6 -E 'FAILED|error:' "$dir.log" | head -60; return 1; }
+	ninja -C "$dir" -k 0 $targets >"$dir.log" 2>&1 || { grep -A6 -E 'FAILED|error:' "$dir.log" | head -60; return 1; }
 }
 
 promise forbidden_tokens forbidden_tokens

@@ -37,6 +37,7 @@ missing_packages() {
 	command -v clang-tidy >/dev/null || echo clang-tidy
 	command -v cppcheck >/dev/null || echo cppcheck
 	command -v gawk >/dev/null || echo gawk
+	meson runpython -c 'import elftools' 2>/dev/null || echo python3-pyelftools
 	command -v llvm-symbolizer >/dev/null || echo llvm
 	command -v valgrind >/dev/null && echo '#include <valgrind/memcheck.h>' | gcc -E - >/dev/null 2>&1 ||
 		echo valgrind

@@ -346,8 +346,7 @@ static bool
 is_of_library(const struct call *call)
 {
 	static const char *const names[] = { "rte_fastmem_", "fastmem_" };
-	static const char *const folders[] = { "lib/fastmem/", "lib/fastmem_debug/",
-		"lib/fastmem_replace/" };
+	static const char *const folders[] = { "lib/fastmem/", "lib/fastmem_debug/" };
 	const char *dot;
 	unsigned int i;
 
