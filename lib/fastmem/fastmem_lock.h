@@ -68,20 +68,21 @@ void fastmem_lock_hold(const void *lock, enum fastmem_lock_rank rank);
 __rte_internal
 void fastmem_lock_drop(const void *lock);
 #else
-static inline void
+/* Always inline: a copy would have the name of an exported function, and be none. */
+static __rte_always_inline void
 fastmem_lock_expect(enum fastmem_lock_rank rank)
 {
 	(void)rank;
 }
 
-static inline void
+static __rte_always_inline void
 fastmem_lock_hold(const void *lock, enum fastmem_lock_rank rank)
 {
 	(void)lock;
 	(void)rank;
 }
 
-static inline void
+static __rte_always_inline void
 fastmem_lock_drop(const void *lock)
 {
 	(void)lock;
