@@ -11,17 +11,22 @@
 #include "fastmem_trace.h"
 
 /*
- * As EAL's, but for a second fastmem in the process, as that of a plug-in or of a preloaded library:
- * EAL does not start where a name is registered twice. The first one has the events.
+ * EAL does not start where a name is registered twice, as by a second fastmem in the process, that of
+ * a plug-in or of a preloaded library. The first one has the events.
  */
-#undef RTE_TRACE_POINT_REGISTER
-#define RTE_TRACE_POINT_REGISTER(trace, name) \
-rte_trace_point_t __rte_section("__rte_trace_point") __##trace; \
-RTE_INIT(trace##_init) \
-{ \
-	if (rte_trace_point_lookup(RTE_STR(name)) == NULL) \
-		__rte_trace_point_register(&__##trace, RTE_STR(name), (void (*)(void))(trace)); \
+static int
+register_once(rte_trace_point_t *handle, const char *name, void (*describe)(void))
+{
+	if (rte_trace_point_lookup(name) != NULL)
+		return 0;
+	return __rte_trace_point_register(handle, name, describe);
 }
+
+/*
+ * EAL's macro is kept, for what it passes differs: the trace point itself, or, in DPDK 25.11, a
+ * function beside it.
+ */
+#define __rte_trace_point_register(handle, name, describe) register_once(handle, name, describe)
 
 RTE_TRACE_POINT_REGISTER(fastmem_trace_init, lib.fastmem.init)
 RTE_TRACE_POINT_REGISTER(fastmem_trace_deinit, lib.fastmem.deinit)
