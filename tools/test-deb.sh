@@ -99,7 +99,7 @@ purges() {
 
 	packages=$(in_chroot "$user" / dpkg-query -W -f '${Package}\n' '*fastmem*')
 	# shellcheck disable=SC2086 # several names
-	in_chroot "$user" / env DEBIAN_FRONTEND=noninteractive apt-get purge -y -qq $packages &&
+	in_chroot "$user" / env DEBIAN_FRONTEND=noninteractive apt-get purge --autoremove -y -qq $packages &&
 		files >"$scratch/after" && diff "$scratch/before" "$scratch/after"
 }
 
