@@ -53,6 +53,19 @@ commands_have_manual_pages() {
 	return $wrong
 }
 
+# As meson.build has it.
+commands_say_their_version() {
+	local tool version wrong=0
+
+	version=$(sed -n "s/^ *version: '\([0-9]*\.[0-9]*\)\..*/\1/p" meson.build)
+	[ -n "$version" ] || { echo 'no version in meson.build'; return 1; }
+	for tool in usertools/* app/test-fastmem-perf/dpdk-* app/test-fastmem-perf/recorder/dpdk-*; do
+		[ -x "$tool" ] && [ -f "$tool" ] || continue
+		[ "$("$tool" --version)" = "$(basename "$tool") $version" ] || { echo "$tool --version"; wrong=1; }
+	done
+	return $wrong
+}
+
 manual_pages_are_well_formed() {
 	local page wrong=0
 
@@ -130,6 +143,7 @@ promise 'the manual builds without a warning and without a dead link' manual_bui
 promise 'a dead link is found' a_dead_link_is_found
 promise 'two tarballs of a commit are the same bytes' tarballs_are_the_same
 promise 'commands have manual pages with all options' commands_have_manual_pages
+promise 'commands say their version' commands_say_their_version
 promise 'manual pages are well formed' manual_pages_are_well_formed
 promise 'bash completes options' bash_completes_options
 promise "the README's links lead somewhere" readme_links_lead_somewhere

@@ -35,7 +35,7 @@ static bool
 asks_only(int argc, char **argv)
 {
 	return argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-		strcmp(argv[1], "--list") == 0);
+		strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "--list") == 0);
 }
 
 static int

@@ -60,6 +60,7 @@ enum {
 	OPT_TRACE,
 	OPT_LIST,
 	OPT_PEER,
+	OPT_VERSION,
 	OPT_HELP = 'h',
 };
 
@@ -75,6 +76,7 @@ static const struct option long_options[] = {
 	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "list", no_argument, NULL, OPT_LIST },
 	{ "peer", required_argument, NULL, OPT_PEER }, /* not for users */
+	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
 };
@@ -96,6 +98,7 @@ print_help(void)
 		"  --goals               say what fastmem is to reach, and whether it does\n"
 		"  --json FILE           write the results for machines, and dpdk-fastmem-perf-plot\n"
 		"  --list                list scenarios and allocators\n"
+		"  --version             the version\n"
 		"  -h, --help            this text\n"
 		"\n"
 		"Cycles are those of the time stamp counter. EAL options that help:\n"
@@ -295,6 +298,10 @@ perf_options_parse(int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
 		if (opt == OPT_HELP) {
 			print_help();
+			return PERF_EXIT_OK;
+		}
+		if (opt == OPT_VERSION) {
+			printf("dpdk-fastmem-perf %s\n", FASTMEM_VERSION);
 			return PERF_EXIT_OK;
 		}
 		if (opt == OPT_LIST) {

@@ -48,6 +48,22 @@ a_program_that_is_not_there_is_an_error()
 	! "$record" -o "$dir/d.trace" -- "$dir/none" && [ ! -e "$dir/d.trace" ]
 }
 
+wrong_arguments_are_told_from_wrong_files()
+{
+	"$FASTMEM_TRACE_TOOL" --nonsense
+	[ $? -eq 2 ] || return
+	"$FASTMEM_TRACE_TOOL" pack --max-ops x "$dir/none" "$dir/e.trace"
+	[ $? -eq 2 ] || return
+	"$FASTMEM_TRACE_TOOL" info "$dir/none"
+	[ $? -eq 1 ]
+}
+
+both_commands_say_their_version()
+{
+	"$FASTMEM_TRACE_TOOL" --version | grep -x 'dpdk-fastmem-trace [0-9]*\.[0-9]*' &&
+		"$record" --version | grep -x 'dpdk-fastmem-record [0-9]*\.[0-9]*'
+}
+
 a_log_that_cannot_be_written_does_not_stop_the_program()
 {
 	LD_PRELOAD=$FASTMEM_RECORD_LIBRARY FASTMEM_RECORD=$dir/none/log FASTMEM_RECORD_LIBC=1 ls / \
@@ -81,6 +97,7 @@ step a_program_is_recorded a_program_is_recorded
 for test in a_dump_has_a_line_for_each_operation \
 		the_exit_status_is_the_programs a_trace_is_no_larger_than_asked_for \
 		a_program_that_is_not_there_is_an_error \
+		wrong_arguments_are_told_from_wrong_files both_commands_say_their_version \
 		a_log_that_cannot_be_written_does_not_stop_the_program \
 		no_log_of_no_entries \
 		programs_it_starts_have_logs_of_their_own a_file_that_is_no_trace_is_refused; do

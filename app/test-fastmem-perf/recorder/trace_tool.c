@@ -13,6 +13,7 @@
 
 #include "trace.h"
 
+#define EXIT_USAGE 2
 #define N_SIZES 33 /* by log2 of the size */
 
 static void
@@ -30,7 +31,10 @@ print_usage(FILE *out)
 		"options of pack:\n"
 		"  --max-ops N      the first N operations only\n"
 		"  --max-bytes N    as many operations as fit a file of N bytes\n"
-		"  --command TEXT   what to call the recorded command, instead of its command line\n",
+		"  --command TEXT   what to call the recorded command, instead of its command line\n"
+		"\n"
+		"  --version        the version\n"
+		"  -h, --help       this text\n",
 		out);
 }
 
@@ -176,17 +180,17 @@ run_pack(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'o' && parse_count(optarg, &max_ops) != 0)
-			return EXIT_FAILURE;
+			return EXIT_USAGE;
 		if (option == 'b' && parse_count(optarg, &max_bytes) != 0)
-			return EXIT_FAILURE;
+			return EXIT_USAGE;
 		if (option == 'c')
 			command = optarg;
 		if (option == '?')
-			return EXIT_FAILURE;
+			return EXIT_USAGE;
 	}
 	if (argc - optind != 2) {
 		print_usage(stderr);
-		return EXIT_FAILURE;
+		return EXIT_USAGE;
 	}
 	return pack(argv[optind], argv[optind + 1], max_ops, max_bytes, command);
 }
@@ -298,6 +302,10 @@ main(int argc, char **argv)
 		print_usage(stdout);
 		return EXIT_SUCCESS;
 	}
+	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+		printf("dpdk-fastmem-trace %s\n", FASTMEM_VERSION);
+		return EXIT_SUCCESS;
+	}
 	if (argc >= 3 && strcmp(argv[1], "pack") == 0)
 		return run_pack(argc - 1, argv + 1);
 	if (argc == 3 && strcmp(argv[1], "dump") == 0)
@@ -308,5 +316,5 @@ main(int argc, char **argv)
 		return ret;
 	}
 	print_usage(stderr);
-	return EXIT_FAILURE;
+	return EXIT_USAGE;
 }
