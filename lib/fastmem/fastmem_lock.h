@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include <rte_common.h>
 #include <rte_compat.h>
 
 /* A thread that holds a lock waits only for locks further down, and for no other of its kind. */
