@@ -241,7 +241,9 @@ kill_between_growths(struct process *p)
 
 	for (i = 0; i < ctl->n_sockets; i++)
 		fastmem_mutex_wait(&ctl->arenas[i].grow);
+	fastmem_mutex_wait(&ctl->meta.grow);
 	ret = process_kill(p);
+	pthread_mutex_unlock(&ctl->meta.grow);
 	while (i-- > 0)
 		pthread_mutex_unlock(&ctl->arenas[i].grow);
 	return ret;

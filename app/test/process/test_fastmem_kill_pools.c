@@ -11,6 +11,7 @@
  * it again. At the end, each object of each pool must be where it should be.
  */
 
+#include <inttypes.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -138,6 +139,21 @@ do_get(struct hands *h, unsigned int k)
 		note_wrong(h, rte_strerror(-ret), k);
 }
 
+/* A word of the table that is no object: what wrote it may be told by what is beside it. */
+static void
+note_word(struct hands *h, unsigned int k, unsigned int place)
+{
+	const uint64_t *words = h->me->table[k];
+	unsigned int i;
+
+	note_wrong(h, "no object", k);
+	for (i = 0; i < TABLE; i++)
+		fprintf(stderr, "%c%#" PRIx64 "%s", i == place ? '>' : ' ', words[i],
+			i % 8 == 7 ? "\n" : "");
+	fprintf(stderr, "at %p, %" PRIu64 " operations\n", (const void *)words, h->me->n_ops);
+	abort();
+}
+
 static void
 do_put(struct hands *h, unsigned int k)
 {
@@ -146,6 +162,8 @@ do_put(struct hands *h, unsigned int k)
 
 	for (i = 0; i < n; i++) {
 		objs[i] = (void *)(uintptr_t)h->me->table[k][places[i]];
+		if (!rte_fastmem_contains(objs[i]))
+			note_word(h, k, places[i]);
 		if (!pattern_holds(objs[i], kinds[k].size, (uintptr_t)objs[i] + h->number))
 			note_wrong(h, "contents have changed", k);
 	}
