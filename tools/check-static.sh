@@ -56,7 +56,8 @@ analyse() {
 			--library=lib/fastmem/fastmem.cfg --suppress=missingInclude \
 			--suppress=normalCheckLevelMaxBranches "${folders[@]/#/-I}" \
 			-D__x86_64__ -D__GNUC__=12 '-DRTE_LOG_LINE(level,type,...)=' \
-			'-DRTE_TRACE_POINT(...)=' '-D__rte_aligned(n)=' -D__rte_may_alias= "$2" ;;
+			'-DRTE_TRACE_POINT(...)=' '-DRTE_TRACE_POINT_REGISTER(...)=' \
+			'-D__rte_aligned(n)=' -D__rte_may_alias= "$2" ;;
 	esac
 }
 
