@@ -270,6 +270,8 @@ class Telemetry(unittest.TestCase):
             self.primary = primary()
 
     @unittest.skipIf(PAGES == "--no-huge", "no secondaries without huge pages")
+    @unittest.skipIf("TSAN_OPTIONS" in os.environ,
+                     "ThreadSanitizer does not see that another process hands memory on")
     def test_the_primary_tells_of_its_secondaries(self):
         # EAL opens no socket in a secondary.
         prefix = self.primary.prefix
