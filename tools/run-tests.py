@@ -165,6 +165,7 @@ class Run:
             rest += self.jobs(variant, [s for s in of_variant if everything and
                                         not is_quick(variant, s[0])], True)
         self.phase(first, rest)
+        # Where no time was left, they are done, as not run.
         if everything and rest and rest[0] not in self.done:
             self.report.say("==> make test: %d passed, %d failed; now the rest of make check" %
                             (self.report.passed, self.report.failed))

@@ -35,10 +35,10 @@ case "${1:-}" in
 -*) usage >&2; exit 2 ;;
 esac
 
+arguments=()
+[ -z "${MINUTES:-}" ] || arguments=(--minutes "$MINUTES")
 # What is wrong is said before anything is installed or built.
-limit=()
-[ -z "${MINUTES:-}" ] || limit=(--minutes "$MINUTES")
-! command -v python3 >/dev/null || tools/run-tests.py --check-names ${limit[@]+"${limit[@]}"} "$@"
+! command -v python3 >/dev/null || tools/run-tests.py --check-names ${arguments[@]+"${arguments[@]}"} "$@"
 
 setup=check
 [[ " $* " == *" check "* ]] || setup='test'
@@ -48,7 +48,6 @@ mkdir -p "$BUILD/test"
 # Enough for as many tests side by side as there may be, or for one at least.
 each=256
 [[ " $* " != *" upstream_all "* ]] || each=1024
-arguments=()
 if huge_setup $((each * ($(nproc) + 1))) $each; then
 	arguments+=(--huge-pages "$(huge_free)")
 elif [ "$HUGE" = yes ]; then
@@ -58,7 +57,7 @@ else
 fi
 
 # Huge pages are given back at the end, also if that is told to stop: it is waited for.
-tools/run-tests.py --build "$BUILD" ${arguments[@]+"${arguments[@]}"} ${limit[@]+"${limit[@]}"} "$@" &
+tools/run-tests.py --build "$BUILD" ${arguments[@]+"${arguments[@]}"} "$@" &
 runner=$!
 trap 'kill -TERM $runner 2>/dev/null' INT TERM HUP
 status=0

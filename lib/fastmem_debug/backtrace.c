@@ -125,6 +125,7 @@ is_library(const char *path)
 	const char *name = slash != NULL ? slash + 1 : path;
 
 	return begins(name, "librte_fastmem.so") || begins(name, "librte_fastmem_debug.so") ||
+		begins(name, "librte_fastmem_malloc.so") ||
 		begins(name, "librte_mempool_fastmem.so");
 }
 

@@ -363,31 +363,13 @@ is_of_library(const struct call *call)
 	return false;
 }
 
-/* Whether all of a shared object is fastmem's: then no debug information is needed to tell. */
-static bool
-is_library(const struct frame *frame)
-{
-	static const char *const names[] = { "librte_fastmem.so", "librte_fastmem_debug.so",
-		"librte_fastmem_malloc.so", "librte_mempool_fastmem.so" };
-	const char *name = frame->at.module != NULL ? base_name(frame->at.module) : "";
-	unsigned int i;
-
-	for (i = 0; i < RTE_DIM(names); i++)
-		if (strncmp(name, names[i], strlen(names[i])) == 0)
-			return true;
-	return false;
-}
-
-/* The first call to show. Library functions come before it, also those in the program itself. */
+/* The first call to show. Library functions that are in the program itself come before it. */
 static void
 skip_library(const struct frame *frames, unsigned int n, unsigned int *frame, unsigned int *call)
 {
 	for (*frame = 0; *frame < n; (*frame)++) {
 		const struct symbol *symbol = &frames[*frame].symbol;
 
-		*call = 0;
-		if (is_library(&frames[*frame]))
-			continue;
 		for (*call = 0; *call < symbol->n_calls; (*call)++)
 			if (!is_of_library(&symbol->calls[*call]))
 				return;

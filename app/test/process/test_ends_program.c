@@ -1077,8 +1077,7 @@ main(int argc, char **argv)
 		if (wanted != NULL && strcmp(wanted, c->name) != 0)
 			continue;
 		if (tsan_cannot(c)) {
-			printf("ends.%s: skipped: ThreadSanitizer cannot run this\n",
-				c->name);
+			printf("ends.%s: skipped: ThreadSanitizer cannot run this\n", c->name);
 			continue;
 		}
 		ok = case_holds(c, argc, argv);

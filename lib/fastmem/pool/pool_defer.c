@@ -212,12 +212,8 @@ rte_fastmem_pool_reclaim(struct rte_fastmem_pool *user)
 bool
 fastmem_defer_take_back(struct fastmem_pool *pool)
 {
-	unsigned int n = fastmem_defer_count(pool);
-
 	/* Where readers are another process's to know, nothing is on its way from here. */
-	if (n == 0)
-		return false;
-	return put_back(pool, UINT32_MAX) > 0;
+	return fastmem_defer_count(pool) > 0 && put_back(pool, UINT32_MAX) > 0;
 }
 
 /* Objects of this process on their way. */
