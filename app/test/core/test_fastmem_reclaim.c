@@ -232,17 +232,17 @@ stealing_disturbs_no_one(void)
 
 /* Threads of other processes, too, leave nothing behind, and no table grows. */
 static int
-short_lived_threads_of_a_secondary_leave_nothing_behind(void)
+ask_for_short_threads(void)
 {
-	int64_t metadata;
-
-	TEST_ASSERT_EQUAL(ASK(&second, call_short_threads, 1, 100, WORKER_PTHREAD), 0);
-	TEST_ASSERT_EQUAL(ASK(&second, call_short_threads, 256, 1, WORKER_PTHREAD), 0);
-	metadata = HERE(call_metadata, 0);
-	TEST_ASSERT(metadata > 0);
 	TEST_ASSERT_EQUAL(ASK(&second, call_short_threads, 1, 1000, WORKER_PTHREAD), 0);
 	TEST_ASSERT_EQUAL(ASK(&second, call_short_threads, 256, 4, WORKER_PTHREAD), 0);
-	TEST_ASSERT_EQUAL(HERE(call_metadata, 0), metadata);
+	return TEST_SUCCESS;
+}
+
+static int
+short_lived_threads_of_a_secondary_leave_nothing_behind(void)
+{
+	TEST_CALL(check_metadata_stays(ask_for_short_threads, 1000 + 4 * 256));
 	TEST_CALL(process_stop(&second));
 	rte_fastmem_trim(0, SOCKET_ID_ANY);
 	TEST_ASSERT_EQUAL(stats_backing(), 0);

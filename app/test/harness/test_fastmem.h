@@ -41,6 +41,13 @@ void fastmem_rescue(void);
 /* All structures are consistent, and this many objects of all sizes live. */
 int check_live(uint64_t n);
 
+/*
+ * The threads that the work makes leave nothing behind in the bookkeeping. More of them may be
+ * inside fastmem at once the next time, and what they need then is kept: so the work is repeated
+ * until it takes less than a cache line for each.
+ */
+int check_metadata_stays(int (*work)(void), unsigned int n_threads);
+
 /* No magazine is lost: see test_magazines.c. */
 int check_magazines(void);
 

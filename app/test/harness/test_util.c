@@ -17,6 +17,8 @@
 #include "fastmem_private.h"
 #include "test_fastmem.h"
 
+#define MAX_REPETITIONS 10
+
 static unsigned int zones_before;
 
 int
@@ -131,6 +133,35 @@ check_live(uint64_t n)
 	TEST_ASSERT_EQUAL(stats_live(), n);
 	if (n == 0)
 		TEST_ASSERT_EQUAL(stats_in_use(), 0);
+	return TEST_SUCCESS;
+}
+
+static size_t
+metadata_used(void)
+{
+	struct fastmem_meta *meta = &fastmem_ctl()->meta;
+	size_t used;
+
+	fastmem_meta_lock(meta);
+	used = meta->bytes - (meta->end - meta->cur);
+	fastmem_mutex_unlock(&meta->lock);
+	return used;
+}
+
+int
+check_metadata_stays(int (*work)(void), unsigned int n_threads)
+{
+	size_t before, used = metadata_used();
+	unsigned int i = 0;
+
+	do {
+		TEST_ASSERT(i < MAX_REPETITIONS, "%zu bytes are in use, and more each time",
+				used);
+		i++;
+		before = used;
+		TEST_CALL(work());
+		used = metadata_used();
+	} while (used - before >= (size_t)n_threads * RTE_CACHE_LINE_SIZE);
 	return TEST_SUCCESS;
 }
 
