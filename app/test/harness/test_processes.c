@@ -230,6 +230,18 @@ process_send(struct process *p, remote_t function, const uint64_t *args)
 	return TEST_SUCCESS;
 }
 
+void
+process_stacks(const struct process *p)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "for p in %d %d; do timeout 60 gdb -batch "
+		"-ex 'set pagination off' -ex 'thread apply all backtrace 20' -p $p; done >&2",
+		p->pid, getpid());
+	if (system(command) != 0)
+		fprintf(stderr, "no stacks of processes %d and %d\n", p->pid, getpid());
+}
+
 static void
 report_silence(const struct process *p, bool ended)
 {
@@ -240,6 +252,8 @@ report_silence(const struct process *p, bool ended)
 	fprintf(stderr, "process %d does not answer: %s %d\n", p->pid,
 		info.si_pid == 0 ? "it runs" : info.si_code == CLD_EXITED ? "exit status" :
 		"signal", info.si_status);
+	if (info.si_pid == 0)
+		process_stacks(p);
 }
 
 int64_t

@@ -240,15 +240,17 @@ static int
 wait_for_rounds(unsigned int n)
 {
 	struct shared *s = shared_get();
-	uint32_t from = rte_atomic_load_explicit(&s->n_rounds, rte_memory_order_relaxed);
-
+	uint32_t from = rte_atomic_load_explicit(&s->n_rounds, rte_memory_order_relaxed), done;
 	uint64_t until = rte_get_timer_cycles() +
 		rte_get_timer_hz() * (PROCESS_PATIENCE_MS / 1000);
 
-	while (rte_atomic_load_explicit(&s->n_rounds, rte_memory_order_relaxed) - from < n) {
-		TEST_ASSERT(rte_get_timer_cycles() < until, "the secondary is stuck");
+	do {
 		sched_yield();
-	}
+		done = rte_atomic_load_explicit(&s->n_rounds, rte_memory_order_relaxed) - from;
+	} while (done < n && rte_get_timer_cycles() < until);
+	if (done < n)
+		process_stacks(&second);
+	TEST_ASSERT(done >= n, "the secondary is stuck: %u rounds of %u", done, n);
 	return TEST_SUCCESS;
 }
 
