@@ -134,14 +134,14 @@ threads_take_back(struct fastmem_ctl *ctl, unsigned int i)
 static void
 tell_taken_back(uint32_t pid, uint64_t cached, int64_t n, int64_t bytes)
 {
-	const bool all_freed = n == 0 && bytes == 0;
+	const bool all_freed = n <= 0 && bytes <= 0; /* less than 0: also of others' objects */
 	static RTE_ATOMIC(uint64_t) last[2]; /* two, as the first line is not shown by default */
 
 	if (!fastmem_log_due(&last[all_freed]))
 		return;
 	if (all_freed)
 		FASTMEM_LOG(INFO, "process %u has ended: %" PRIu64 " bytes of its caches are taken "
-			"back. It has freed as much as it has allocated", pid, cached);
+			"back. It has freed no less than it has allocated", pid, cached);
 	else
 		FASTMEM_LOG(NOTICE, "process %u has ended: %" PRIu64 " bytes of its caches are taken "
 			"back. It has allocated %" PRId64 " objects, %" PRId64 " bytes, more than it has "
