@@ -40,12 +40,12 @@ static struct rte_fastmem_cache no_cache[RTE_FASTMEM_MAX_BINS];
 
 static_assert(sizeof(struct rte_fastmem_cache) == 64, "a cache is found by a shift, in one line");
 
-#define NO_CACHES { .caches = no_cache, .classes = no_cache, .socket_id = SOCKET_ID_ANY }
-
-static const struct rte_fastmem_tls no_caches = NO_CACHES;
-
 RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_tls, 26.11)
-__thread struct rte_fastmem_tls rte_fastmem_tls = NO_CACHES;
+__thread struct rte_fastmem_tls rte_fastmem_tls = {
+	.caches = no_cache,
+	.classes = no_cache,
+	.socket_id = SOCKET_ID_ANY,
+};
 
 /* What the fast path loads is not at an offset in its line that it stores to in a cache. */
 #define LINE_OFFSET(type, field) (offsetof(struct rte_fastmem_ ## type, field) % 64)
@@ -174,6 +174,18 @@ tcache_make(struct fastmem_ctl *ctl, int32_t lcore, bool may_grow)
 	return t;
 }
 
+/*
+ * Under threads_lock: the thread's next call takes the slow path. It may be within the fast path,
+ * and then goes on with its caches once more: so each field is written by one store. Relaxed: each
+ * of both, old or new, is a place with caches of this thread or none.
+ */
+static void
+thread_disarm(struct thread *thread)
+{
+	rte_atomic_store_explicit(&thread->tls->caches, no_cache, rte_memory_order_relaxed);
+	rte_atomic_store_explicit(&thread->tls->classes, no_cache, rte_memory_order_relaxed);
+}
+
 /* Under threads_lock: the thread has no caches from here on. Returns those that it had, or NULL. */
 static struct fastmem_tcache *
 thread_disown(struct thread *thread)
@@ -181,7 +193,7 @@ thread_disown(struct thread *thread)
 	struct fastmem_tcache *t = thread->tcache;
 
 	rte_atomic_store_explicit(&thread->tcache, NULL, rte_memory_order_relaxed);
-	*thread->tls = no_caches;
+	thread_disarm(thread);
 	return t;
 }
 
@@ -430,10 +442,7 @@ fastmem_tcache_to_free(bool may_grow)
 	return likely(t != NULL && t->lcore == lcore_key()) ? t : fastmem_tcache_self(may_grow);
 }
 
-/*
- * For sampling: the next call of each thread takes the slow path. The owner may be within
- * the fast path, and then goes on with its caches once more.
- */
+/* For sampling: the next call of each thread takes the slow path. */
 RTE_EXPORT_INTERNAL_SYMBOL(fastmem_threads_disarm)
 void
 fastmem_threads_disarm(void)
@@ -441,12 +450,8 @@ fastmem_threads_disarm(void)
 	struct thread *thread;
 
 	fastmem_local_lock(&threads_lock, FASTMEM_LOCK_THREADS);
-	for (thread = LIST_FIRST(&threads); thread != NULL; thread = LIST_NEXT(thread, entry)) {
-		/* Relaxed: each of both, old or new, is a place with caches of this thread or none. */
-		rte_atomic_store_explicit(&thread->tls->caches, no_cache, rte_memory_order_relaxed);
-		rte_atomic_store_explicit(&thread->tls->classes, no_cache,
-				rte_memory_order_relaxed);
-	}
+	for (thread = LIST_FIRST(&threads); thread != NULL; thread = LIST_NEXT(thread, entry))
+		thread_disarm(thread);
 	fastmem_local_unlock(&threads_lock);
 }
 

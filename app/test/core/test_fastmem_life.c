@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 
 #include <rte_cycles.h>
 #include <rte_fastmem_debug.h>
@@ -343,11 +344,66 @@ threads_that_are_cancelled_leave_no_lock(void)
 	return TEST_SUCCESS;
 }
 
+/* End: caches are taken from threads that may be within a call. */
+
+#if defined(__x86_64__) && !defined(RTE_FASTMEM_TSAN)
+
+#define TRAP_FLAG 0x100ull
+
+static struct {
+	unsigned int n; /* steps */
+	unsigned int n_wrong; /* of these: the fast path would find no place of caches */
+} steps;
+
+/* What the fast path of the thread begins with, between any two instructions of who takes them. */
+static void
+look_for_caches(int signal)
+{
+	RTE_SET_USED(signal);
+	steps.n++;
+	steps.n_wrong += rte_atomic_load_explicit(&rte_fastmem_tls.caches,
+			rte_memory_order_relaxed) == NULL ||
+		rte_atomic_load_explicit(&rte_fastmem_tls.classes, rte_memory_order_relaxed) == NULL;
+}
+
+static int
+a_thread_within_a_call_has_caches_or_sees_that_it_has_none(void)
+{
+	const struct sigaction action = { .sa_handler = look_for_caches };
+	struct sigaction before;
+
+	memset(&steps, 0, sizeof(steps));
+	rte_fastmem_free(rte_fastmem_alloc(64, 0, 0));
+	rte_fastmem_cache_flush();
+	sigaction(SIGTRAP, &action, &before);
+	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP_FLAG);
+	fastmem_threads_forget();
+	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~TRAP_FLAG);
+	sigaction(SIGTRAP, &before, NULL);
+	/* Nobody else may have the caches that it had. */
+	rte_fastmem_deinit();
+	TEST_ASSERT_EQUAL(rte_fastmem_init(), 0);
+	TEST_ASSERT(steps.n > 10);
+	TEST_ASSERT_EQUAL(steps.n_wrong, 0, "after that many of %u steps", steps.n);
+	return TEST_SUCCESS;
+}
+
+#else
+
+static int
+a_thread_within_a_call_has_caches_or_sees_that_it_has_none(void)
+{
+	return test_skip("single steps are those of x86, and ThreadSanitizer delays signals");
+}
+
+#endif
+
 static const struct test_case cases[] = {
 	TEST_CASE(of_many_inits_at_once_one_succeeds),
 	TEST_CASE(a_map_that_appears_is_seen_whole),
 	TEST_CASE(no_call_is_a_cancellation_point),
 	TEST_CASE(threads_that_are_cancelled_leave_no_lock),
+	TEST_CASE(a_thread_within_a_call_has_caches_or_sees_that_it_has_none),
 	TEST_CASES_END
 };
 
