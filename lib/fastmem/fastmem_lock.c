@@ -9,16 +9,20 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <rte_common.h>
+#include <rte_cycles.h>
 #include <rte_debug.h>
 #include <rte_log.h>
 #include <rte_pause.h>
 
 #include "fastmem_export.h"
 #include "fastmem_lock.h"
+#include "rte_fastmem_attr.h"
 
 #define SPINS 200
+#define SLEEP_MS 50
 
 RTE_EXPORT_INTERNAL_SYMBOL(fastmem_mutex_init)
 void
@@ -31,6 +35,27 @@ fastmem_mutex_init(pthread_mutex_t *mutex)
 	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
 	pthread_mutex_init(mutex, &attr);
 	pthread_mutexattr_destroy(&attr);
+}
+
+/*
+ * A process that is killed between its wake-up and its note that others wait, too, leaves them
+ * asleep if another thread has the lock by then: the kernel looks after a lock that is free. So
+ * nobody sleeps for long without a look at the lock.
+ */
+static int
+lock_within(pthread_mutex_t *mutex)
+{
+#ifdef RTE_FASTMEM_TSAN
+	return pthread_mutex_lock(mutex); /* it knows of dead holders here only */
+#else
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += SLEEP_MS * 1000000;
+	until.tv_sec += until.tv_nsec / NS_PER_S;
+	until.tv_nsec %= NS_PER_S;
+	return pthread_mutex_timedlock(mutex, &until);
+#endif
 }
 
 RTE_EXPORT_INTERNAL_SYMBOL(fastmem_mutex_wait)
@@ -47,8 +72,8 @@ fastmem_mutex_wait(pthread_mutex_t *mutex)
 			break;
 		rte_pause();
 	}
-	if (ret == EBUSY)
-		ret = pthread_mutex_lock(mutex);
+	while (ret == EBUSY || ret == ETIMEDOUT)
+		ret = lock_within(mutex);
 	RTE_ASSERT(ret == 0 || ret == EOWNERDEAD);
 	return ret == EOWNERDEAD;
 }

@@ -3,13 +3,76 @@
  */
 
 /*
- * Builds with assertions notice locks that are taken in another order than that of fastmem_lock.h.
+ * Locks in shared memory; and builds with assertions notice locks that are taken in another order
+ * than that of fastmem_lock.h.
  */
 
+#include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
 
 #include "fastmem_private.h"
 #include "test_fastmem.h"
+
+#ifndef RTE_FASTMEM_TSAN
+
+#define PATIENCE_S 20
+
+static pthread_mutex_t shared;
+static uint32_t is_taken; /* atomic */
+
+static void *
+take_once(void *arg)
+{
+	fastmem_mutex_lock(&shared, FASTMEM_LOCK_META);
+	fastmem_mutex_unlock(&shared);
+	rte_atomic_store_explicit(&is_taken, 1, rte_memory_order_release);
+	return arg;
+}
+
+/*
+ * As when a process is killed that was woken up, after another thread has taken the lock: that
+ * others wait is noted in the word no more.
+ */
+static int
+a_wake_up_that_a_dead_process_had_is_not_missed(void)
+{
+	RTE_ATOMIC(int) *word = (RTE_ATOMIC(int) *)&shared.__data.__lock;
+	uint64_t end = rte_get_timer_cycles() + PATIENCE_S * rte_get_timer_hz();
+	pthread_t thread;
+	bool in_time;
+
+	fastmem_mutex_init(&shared);
+	is_taken = 0;
+	fastmem_mutex_lock(&shared, FASTMEM_LOCK_META);
+	TEST_ASSERT_EQUAL(pthread_create(&thread, NULL, take_once, NULL), 0);
+	while ((rte_atomic_load_explicit(word, rte_memory_order_relaxed) & (int)FUTEX_WAITERS) == 0)
+		sched_yield();
+	rte_atomic_fetch_and_explicit(word, ~(int)FUTEX_WAITERS, rte_memory_order_relaxed);
+	fastmem_mutex_unlock(&shared);
+	while (rte_atomic_load_explicit(&is_taken, rte_memory_order_acquire) == 0 &&
+			rte_get_timer_cycles() < end)
+		sched_yield();
+	in_time = rte_atomic_load_explicit(&is_taken, rte_memory_order_acquire) != 0;
+	syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+	TEST_ASSERT_EQUAL(pthread_join(thread, NULL), 0);
+	TEST_ASSERT(in_time, "it sleeps, and the lock is free");
+	return TEST_SUCCESS;
+}
+
+#else
+
+static int
+a_wake_up_that_a_dead_process_had_is_not_missed(void)
+{
+	return test_skip("ThreadSanitizer knows nothing of robust locks with a time limit");
+}
+
+#endif
 
 #ifdef RTE_ENABLE_ASSERT
 
@@ -148,6 +211,7 @@ NOT_IN_THIS_BUILD(a_lock_of_a_dead_holder_is_taken_in_order_as_well)
 #endif
 
 static const struct test_case cases[] = {
+	TEST_CASE(a_wake_up_that_a_dead_process_had_is_not_missed),
 	TEST_CASE(locks_of_the_library_taken_the_wrong_way_round_are_found),
 	TEST_CASE(each_two_locks_have_one_order),
 	TEST_CASE(what_is_taken_under_a_lock_that_was_tried_comes_after_it),
@@ -157,7 +221,7 @@ static const struct test_case cases[] = {
 
 const struct test_suite suite_lock = {
 	.name = "lock",
-	.about = "the order of locks",
+	.about = "locks in shared memory, and the order of locks",
 #ifdef RTE_ENABLE_ASSERT
 	.setup = lock_up,
 	.teardown = lock_down,
