@@ -311,7 +311,31 @@ call_ask_and_log(const uint64_t *args)
 	return obj == NULL && n_lines > 0;
 }
 
+#define N_ASKERS 3
+
+static int
+ask_in_vain(void *arg)
+{
+	RTE_SET_USED(arg);
+	TEST_ASSERT_EQUAL(rte_fastmem_reserve(MIB, SOCKET_ID_ANY), -ENOMEM);
+	return TEST_SUCCESS;
+}
+
+/* Threads ask the primary, which does not answer. */
+static int64_t
+call_ask_together(const uint64_t *args)
+{
+	struct worker askers[N_ASKERS];
+	unsigned int i;
+
+	RTE_SET_USED(args);
+	for (i = 0; i < N_ASKERS; i++)
+		askers[i] = (struct worker){ .kind = WORKER_PTHREAD, .run = ask_in_vain };
+	return workers_run(askers, N_ASKERS);
+}
+
 const remote_t mp_calls[] = {
+	call_ask_together,
 	call_ask_and_log,
 	call_say,
 	call_asked,
@@ -337,6 +361,21 @@ ask_after_one_in_vain(remote_t function, uint64_t arg)
 	TEST_ASSERT_EQUAL(ASK(&second, call_patience, before), 1);
 	TEST_CALL(process_send(&second, function, (const uint64_t[PROCESS_ARGS]){ arg }));
 	TEST_CALL(hold_up_await(2));
+	TEST_ASSERT(hold_up_end());
+	return TEST_SUCCESS;
+}
+
+/* Each would have waited for as long, one after the other. */
+static int
+threads_wait_together_for_a_primary_that_is_silent(void)
+{
+	int64_t before = ASK(&second, call_patience, 3);
+
+	TEST_CALL(hold_up_begin());
+	ASK(&second, call_asked);
+	TEST_ASSERT_EQUAL(ASK(&second, call_ask_together), TEST_SUCCESS);
+	TEST_ASSERT_EQUAL(ASK(&second, call_asked), 1);
+	TEST_ASSERT_EQUAL(ASK(&second, call_patience, before), 3);
 	TEST_ASSERT(hold_up_end());
 	return TEST_SUCCESS;
 }
@@ -619,6 +658,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(a_message_callback_makes_no_room_and_others_do),
 	TEST_CASE(an_interrupt_callback_of_a_secondary_grows),
 	TEST_CASE(interrupt_callbacks_of_two_processes_grow_at_once),
+	TEST_CASE(threads_wait_together_for_a_primary_that_is_silent),
 	TEST_CASE(a_late_answer_is_not_taken_for_that_of_the_next_question),
 	TEST_CASE(a_question_that_is_asked_again_is_served_once),
 	TEST_CASES_END

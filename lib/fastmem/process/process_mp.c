@@ -58,6 +58,7 @@ static RTE_ATOMIC(uint32_t) refusing; /* what is asked is refused at once, as it
 
 /* EAL refuses a request while one of this name is on its way from this process. */
 static pthread_mutex_t ask_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t silent; /* when the last question that had no answer ended. Under ask_lock */
 
 /* By process: the last question that was served. EAL's interrupt thread only, once started. */
 static struct answer answers[FASTMEM_MAX_PEERS];
@@ -236,6 +237,33 @@ next_question(void)
 	return last;
 }
 
+/* Under ask_lock. Number 0 is always the primary's. EAL would write two lines for each call in vain. */
+static bool
+primary_serves(void)
+{
+	return fastmem_peer_alive(0) && rte_atomic_load_explicit(&fastmem_ctl()->serves_nobody,
+			rte_memory_order_relaxed) == 0;
+}
+
+/* Under ask_lock: ask until the answer is that to this question, or the time is over. */
+static int
+ask_in_time(const struct fastmem_ask *ask, struct answer *answer)
+{
+	uint64_t end = rte_get_timer_cycles() + fastmem_mp_ask_seconds * rte_get_timer_hz();
+	int ret;
+
+	fastmem_growth_held++; /* EAL writes to the log, whose stream may allocate */
+	FASTMEM_HOOK(enter_eal);
+	do
+		ret = exchange(ask, end, answer);
+	while (ret == 0 && answer->question != ask->question);
+	FASTMEM_HOOK(leave_eal);
+	fastmem_growth_held--;
+	if (ret != 0)
+		silent = rte_get_timer_cycles();
+	return ret;
+}
+
 /*
  * Of a secondary. Returns what the primary answers, or a negative errno. EAL knows an answer by
  * the name of its question alone: one that comes late, when this process has asked the next, is
@@ -247,25 +275,21 @@ fastmem_mp_ask(struct fastmem_ask *ask)
 	FASTMEM_UNCANCELLABLE;
 	FASTMEM_LOG_LATER;
 	struct answer answer = { 0 };
-	uint64_t end;
+	uint64_t begin;
 	int ret;
 
-	/* Number 0 is always the primary's. EAL would write two lines for each call in vain. */
-	if (!fastmem_may_call_eal() || fastmem_process.is_fork || !fastmem_peer_alive(0) ||
-			rte_atomic_load_explicit(&fastmem_ctl()->serves_nobody,
-			rte_memory_order_relaxed) != 0)
+	if (!fastmem_may_call_eal() || fastmem_process.is_fork)
 		return -ENOMEM;
+	begin = rte_get_timer_cycles();
 	fastmem_local_lock(&ask_lock, FASTMEM_LOCK_ASK);
-	fastmem_growth_held++; /* EAL writes to the log, whose stream may allocate */
+	/* Who has waited for the lock while there was no answer has waited long enough. */
+	if (!primary_serves() || silent >= begin) {
+		fastmem_local_unlock(&ask_lock);
+		return -ENOMEM;
+	}
 	ask->peer = fastmem_process.peer;
 	ask->question = next_question();
-	end = rte_get_timer_cycles() + fastmem_mp_ask_seconds * rte_get_timer_hz();
-	FASTMEM_HOOK(enter_eal);
-	do
-		ret = exchange(ask, end, &answer);
-	while (ret == 0 && answer.question != ask->question);
-	FASTMEM_HOOK(leave_eal);
-	fastmem_growth_held--;
+	ret = ask_in_time(ask, &answer);
 	fastmem_local_unlock(&ask_lock);
 	/* Not at once again, which would be lines in the log by each allocation. */
 	if (ret != 0 && ask->op == FASTMEM_ASK_GROW)
