@@ -339,6 +339,40 @@ nothing_is_destroyed_while_a_process_attaches(void)
 	return rte_fastmem_init();
 }
 
+#define LOOK_MS 10
+
+/* As a secondary does in each call while there is nothing to attach to, but for longer. */
+static void *
+look_for_fastmem(void *arg)
+{
+	int fd = peers_open();
+
+	lock_byte(fd, F_RDLCK, FASTMEM_GATE);
+	rte_atomic_store_explicit((RTE_ATOMIC(uint32_t) *)arg, 1, rte_memory_order_release);
+	rte_delay_us_sleep(LOOK_MS * 1000);
+	close(fd);
+	return NULL;
+}
+
+static int
+who_looks_whether_there_is_fastmem_does_not_keep_it(void)
+{
+	uint32_t looks = 0;
+	pthread_t thread;
+	bool ended;
+
+	TEST_CALL(process_stop(&second));
+	TEST_ASSERT_EQUAL(pthread_create(&thread, NULL, look_for_fastmem, &looks), 0);
+	while (rte_atomic_load_explicit(&looks, rte_memory_order_acquire) == 0)
+		sched_yield();
+	rte_fastmem_deinit();
+	ended = fastmem_process.ctl == NULL;
+	pthread_join(thread, NULL);
+	TEST_ASSERT_EQUAL(rte_fastmem_init(), 0);
+	TEST_ASSERT(ended, "it was taken for one that attaches");
+	return TEST_SUCCESS;
+}
+
 static int
 nothing_is_destroyed_while_a_process_leaves(void)
 {
@@ -422,6 +456,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(a_process_that_executes_another_program_is_dead),
 	TEST_CASE(a_number_that_is_being_given_back_is_passed_over),
 	TEST_CASE(nothing_is_destroyed_while_a_process_attaches),
+	TEST_CASE(who_looks_whether_there_is_fastmem_does_not_keep_it),
 	TEST_CASE(nothing_is_destroyed_while_a_process_leaves),
 	TEST_CASE(processes_come_and_go_while_the_primary_does),
 	TEST_CASE(another_process_of_the_same_number_and_pid_is_not_the_creator),

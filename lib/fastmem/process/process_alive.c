@@ -38,6 +38,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_memory.h>
 
@@ -51,6 +52,7 @@ struct peers_file {
 };
 
 #define FILE_PAGE 4096
+#define GATE_TRIES 1000 /* 100 us apart */
 
 /* The locked open file description. Of this process alone: see fastmem_alive_forked(). */
 static int holder_fd = -1; /* while attaching */
@@ -326,6 +328,20 @@ fastmem_alive_create(struct fastmem_ctl *ctl)
 	return ret;
 }
 
+/* A process that only looks whether there is something to attach to holds it for microseconds. */
+static int
+gate_shut(int fd)
+{
+	unsigned int tries = 0;
+
+	while (lock_set(fd, F_WRLCK, FASTMEM_GATE) != 0) {
+		if (++tries == GATE_TRIES)
+			return -EBUSY;
+		rte_delay_us_sleep(100);
+	}
+	return 0;
+}
+
 /*
  * Before the shared state is destroyed. Returns 0 if no other process is attached or attaching;
  * none can do so from then on. Else -EBUSY.
@@ -339,7 +355,7 @@ fastmem_alive_shut(void)
 	if (!fastmem_process.is_shared)
 		return 0;
 	fd = peers_fd();
-	if (fd < 0 || lock_set(fd, F_WRLCK, FASTMEM_GATE) != 0)
+	if (fd < 0 || gate_shut(fd) != 0)
 		return -EBUSY;
 	if (fastmem_alive_others() || pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head)) {
 		lock_set(fd, F_UNLCK, FASTMEM_GATE);
