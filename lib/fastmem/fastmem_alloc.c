@@ -163,13 +163,16 @@ rte_fastmem_free_bulk_slow(void **ptrs, unsigned int n)
 
 	if (n == 0)
 		return;
-	/* After the primary's deinit, the map still knows what was an object. */
-	if (ctl == NULL && fastmem_process_state() >= FASTMEM_PROCESS_CLOSED) {
-		fastmem_log_ignored();
-		return;
-	}
 	if (ctl != NULL && (fastmem_checks_all() || fastmem_checks_some())) {
 		fastmem_hooks()->free_bulk(ptrs, n);
+		return;
+	}
+	/*
+	 * After the primary's deinit, the map still knows what was an object. In this order: if that
+	 * has come meanwhile, what was allocated with checking is an address inside a slot.
+	 */
+	if (fastmem_process_state() >= FASTMEM_PROCESS_CLOSED) {
+		fastmem_log_ignored();
 		return;
 	}
 	bin = rte_fastmem_bin_of(ptrs[0]);

@@ -59,13 +59,13 @@ rte_fastmem_replace_get_heap(void)
 	return &fastmem_eal_heap;
 }
 
+/* Also before EAL has begun. */
 bool
 fastmem_is_primary(void)
 {
 	return rte_eal_process_type() == RTE_PROC_PRIMARY;
 }
 
-/* Neither, if EAL has not begun. */
 bool
 fastmem_is_secondary(void)
 {

@@ -121,7 +121,7 @@ struct fastmem_hooks {
 struct fastmem_checking {
 	RTE_ATOMIC(const struct fastmem_hooks *) hooks; /* NULL until something is to be called */
 	/* RTE_FASTMEM_DEBUG_LIGHT or FULL: each call is checked; else 0. */
-	uint32_t level;
+	RTE_ATOMIC(uint32_t) level;
 	RTE_ATOMIC(uint32_t) sample; /* one in so many objects is checked; 0: none */
 	bool no_caches; /* threads have no room in their caches: each call is slow */
 };
@@ -134,7 +134,9 @@ extern struct fastmem_checking fastmem_checking;
 static inline bool
 fastmem_checks_all(void)
 {
-	return unlikely(fastmem_checking.level != 0);
+	/* Pairs with the release in fastmem_debug_close(). */
+	return unlikely(rte_atomic_load_explicit(&fastmem_checking.level,
+			rte_memory_order_acquire) != 0);
 }
 
 /* Whether some objects are. */

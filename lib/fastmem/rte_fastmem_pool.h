@@ -307,7 +307,7 @@ rte_fastmem_pool_trim(struct rte_fastmem_pool *pool);
  *   - 0: success
  *   - -EINVAL: not such a pool
  *   - -ENOBUFS: there would be more than max
- *   - -ENODEV: not initialised
+ *   - -ENODEV: not initialised, or the pool has been freed
  */
 __rte_experimental
 int

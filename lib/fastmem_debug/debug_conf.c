@@ -216,7 +216,11 @@ void
 fastmem_debug_close(void)
 {
 	fastmem_sample_stop();
-	fastmem_checking.level = 0;
+	/*
+	 * The process has another state by now: pairs with the acquire in fastmem_checks_all(), for
+	 * rte_fastmem_free_bulk_slow().
+	 */
+	rte_atomic_store_explicit(&fastmem_checking.level, 0, rte_memory_order_release);
 	fastmem_checking.no_caches = false;
 }
 

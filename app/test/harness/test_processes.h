@@ -51,7 +51,7 @@ int64_t process_receive(struct process *p);
 int process_stop(struct process *p); /* it is told to end, and must do so without fault */
 int process_kill(struct process *p); /* and wait until it is gone */
 void processes_rescue(void); /* kill all that are left */
-void process_stacks(const struct process *p); /* print where it and this one are, if gdb can */
+void process_tell(const struct process *p); /* what became of it; if it runs, its stacks by gdb */
 
 /* For a helper of a secondary's own making: a socket that tells of a process's end. */
 bool process_wait_readable(int fd, int timeout_ms);

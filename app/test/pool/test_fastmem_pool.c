@@ -560,6 +560,8 @@ external_objects_are_kept_apart(void)
 	rte_fastmem_cache_flush();
 	TEST_ASSERT(log_end("more objects were put than got") > 0);
 	rte_fastmem_pool_free(pool);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_add(pool, objs, 1), -ENODEV);
+	TEST_ASSERT_EQUAL(rte_fastmem_pool_add(NULL, objs, 1), -EINVAL);
 	pool = make("typed", 64, 1, 1);
 	TEST_ASSERT_EQUAL(rte_fastmem_pool_add(pool, objs, 1), -EINVAL);
 	rte_fastmem_pool_free(pool);

@@ -562,8 +562,11 @@ rte_fastmem_pool_add(struct rte_fastmem_pool *user, void *const *objs, unsigned 
 
 	if (fastmem_ctl_get() == NULL)
 		return -ENODEV;
-	if (user == NULL || (objs == NULL && n > 0) ||
-			(pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0)
+	if (user == NULL || (objs == NULL && n > 0))
+		return -EINVAL;
+	if (!fastmem_pool_is_live(pool))
+		return -ENODEV;
+	if ((pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0)
 		return -EINVAL;
 	bin = fastmem_pool_bin(pool);
 	fastmem_bin_lock(bin);
