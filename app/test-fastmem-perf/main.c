@@ -18,6 +18,8 @@
 #include "perf.h"
 #include "seat.h"
 
+#define EXIT_WRONG_ARGUMENTS 2
+
 /* The place of "--": EAL's options are before it. */
 static int
 count_eal_args(int argc, char **argv)
@@ -169,7 +171,7 @@ main(int argc, char **argv)
 		case PERF_EXIT_OK:
 			return EXIT_SUCCESS;
 		case PERF_EXIT_USAGE:
-			return EXIT_FAILURE;
+			return EXIT_WRONG_ARGUMENTS;
 		case PERF_RUN:
 			break;
 		}

@@ -45,7 +45,8 @@ a_trace_is_no_larger_than_asked_for()
 
 a_program_that_is_not_there_is_an_error()
 {
-	! "$record" -o "$dir/d.trace" -- "$dir/none" && [ ! -e "$dir/d.trace" ]
+	"$record" -o "$dir/d.trace" -- "$dir/none"
+	[ $? -eq 125 ] && [ ! -e "$dir/d.trace" ]
 }
 
 wrong_arguments_are_told_from_wrong_files()
@@ -55,7 +56,13 @@ wrong_arguments_are_told_from_wrong_files()
 	"$FASTMEM_TRACE_TOOL" pack --max-ops x "$dir/none" "$dir/e.trace"
 	[ $? -eq 2 ] || return
 	"$FASTMEM_TRACE_TOOL" info "$dir/none"
-	[ $? -eq 1 ]
+	[ $? -eq 1 ] || return
+	for option in --nonsense '' --skip; do
+		"$record" $option
+		[ $? -eq 2 ] || return
+	done
+	"$record" -o "$dir/none/e.trace" --libc -- true
+	[ $? -eq 125 ]
 }
 
 both_commands_say_their_version()
