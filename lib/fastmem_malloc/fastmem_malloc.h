@@ -165,6 +165,7 @@ bool fastmem_malloc_serves_mempools(void);
 bool fastmem_malloc_has_mempools(void);
 bool fastmem_malloc_is_replaced(const struct rte_mempool *mp);
 void fastmem_malloc_register_mempools(void);
+void fastmem_malloc_settle_mempools(void);
 
 /* fastmem_malloc_grow.c */
 const struct mempool_fastmem_grow *fastmem_malloc_grow_begin(struct rte_mempool *mp);

@@ -12,7 +12,7 @@
  *
  * In an unmodified secondary process the ops have to have the same number, whatever drivers it has
  * loaded. DPDK numbers drivers from 0 as they are loaded, so these ops take the last place of the
- * table.
+ * table. Where DPDK has that many drivers, and the plug-in of fastmem's is one of them, they take its.
  */
 
 #include <errno.h>
@@ -28,7 +28,8 @@
 
 #include "fastmem_malloc.h"
 
-#define OPS_INDEX (RTE_MEMPOOL_MAX_OPS_IDX - 1)
+/* The number of the ops. Written while EAL starts. */
+static uint32_t ops_index = RTE_MEMPOOL_MAX_OPS_IDX - 1;
 
 /* RTE_FASTMEM_MEMPOOL. Written while the environment is read; later on, found only. */
 static enum { MEMPOOLS_OFF, MEMPOOLS_ON, MEMPOOLS_GROW, MEMPOOLS_LISTED } mode;
@@ -158,8 +159,8 @@ is_wanted(const struct rte_mempool *mp)
 static bool
 is_registered(void)
 {
-	return rte_mempool_ops_table.ops[OPS_INDEX].dequeue == mempool_fastmem_ops.dequeue ||
-		fastmem_malloc_counts_mempools(OPS_INDEX, mempool_fastmem_ops.dequeue);
+	return rte_mempool_ops_table.ops[ops_index].dequeue == mempool_fastmem_ops.dequeue ||
+		fastmem_malloc_counts_mempools(ops_index, mempool_fastmem_ops.dequeue);
 }
 
 /* Whether there has been a mempool of fastmem's, which may still be there. */
@@ -179,7 +180,7 @@ take(struct rte_mempool *mp)
 	if (fastmem_malloc_stage() == STAGE_WAIT)
 		fastmem_malloc_try_start();
 	if (is_registered()) {
-		mp->ops_index = OPS_INDEX;
+		mp->ops_index = ops_index;
 		ret = mempool_fastmem_take(mp, mode == MEMPOOLS_GROW ?
 			fastmem_malloc_grow_begin(mp) : NULL);
 	}
@@ -209,7 +210,7 @@ rte_mempool_populate_default(struct rte_mempool *mp)
 bool
 fastmem_malloc_is_replaced(const struct rte_mempool *mp)
 {
-	return mp->ops_index == OPS_INDEX && is_registered();
+	return mp->ops_index == (int32_t)ops_index && is_registered();
 }
 
 static void
@@ -226,11 +227,24 @@ on_event(enum rte_mempool_event event, struct rte_mempool *mp, void *arg)
 void
 fastmem_malloc_register_mempools(void)
 {
-	struct rte_mempool_ops *ops = &rte_mempool_ops_table.ops[OPS_INDEX];
-
-	if (rte_mempool_ops_table.num_ops > OPS_INDEX)
-		return;
-	*ops = mempool_fastmem_ops;
+	if (rte_mempool_ops_table.num_ops <= ops_index)
+		rte_mempool_ops_table.ops[ops_index] = mempool_fastmem_ops;
 	if (rte_mempool_event_callback_register(on_event, NULL) != 0)
 		fprintf(stderr, "librte_fastmem_malloc.so: no memory to watch mempools\n");
+}
+
+/*
+ * EAL has loaded its plug-ins, one of which may have got the place of these ops. What the driver does,
+ * these do as well, so that its mempools, of other processes, are served as before.
+ */
+void
+fastmem_malloc_settle_mempools(void)
+{
+	uint32_t i;
+
+	for (i = 0; !is_registered() && i < rte_mempool_ops_table.num_ops; i++)
+		if (strcmp(rte_mempool_ops_table.ops[i].name, mempool_fastmem_ops.name) == 0) {
+			rte_mempool_ops_table.ops[i] = mempool_fastmem_ops;
+			ops_index = i;
+		}
 }

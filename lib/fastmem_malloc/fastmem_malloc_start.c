@@ -296,6 +296,7 @@ rte_eal_init(int argc, char **argv)
 	recorder_start();
 	ret = fastmem_malloc_eal()->init(argc, argv);
 	if (ret >= 0) {
+		fastmem_malloc_settle_mempools();
 		fastmem_malloc_try_start();
 		fastmem_malloc_maintain_start();
 	}

@@ -32,6 +32,7 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
+#include "full_drivers.h"
 #include "test_preload.h"
 
 static const struct test_suite * const suites[] = {
@@ -172,6 +173,7 @@ main(int argc, char **argv)
 	alarm(180);
 	if (suites_asked && preload_before_eal() != 0)
 		return EXIT_FAILURE;
+	full_drivers();
 	ret = rte_eal_init(argc, argv);
 	if (ret < 0) {
 		fprintf(stderr, "EAL does not start: %s\n", rte_strerror(rte_errno));

@@ -80,6 +80,21 @@ finds_what_is_wrong() {
 		sed -n '/live:/,$p' "$err" | grep -q ' keep[+ ]'
 }
 
+# As a plug-in, the driver takes the last place of DPDK's table that the library had been given.
+serves_in_place_of_the_plug_in() {
+	run on mempools RTE_FASTMEM_MEMPOOL=on &&
+		run full mempools RTE_FASTMEM_MEMPOOL=on TEST_MEMPOOL_DRIVERS=fastmem &&
+		diff "$scratch/on.out" "$scratch/full.out" &&
+		run full grow_mempools RTE_FASTMEM_MEMPOOL=grow TEST_MEMPOOL_DRIVERS=fastmem \
+			RTE_FASTMEM_MALLOC_REPORT="$scratch/full.report" &&
+		has full.report mempool.worst.served_by fastmem
+}
+
+says_that_there_is_no_place() {
+	run full mempools RTE_FASTMEM_MEMPOOL=on TEST_MEMPOOL_DRIVERS=full && [ -z "$(by full fastmem)" ] &&
+		grep 'stays one of ops .*: DPDK has no room for more mempool drivers' "$scratch/full.err"
+}
+
 # Then fastmem has nothing else to serve.
 serves_them_alone() {
 	run alone mempools RTE_FASTMEM_MEMPOOL=on RTE_FASTMEM_MALLOC=off &&
@@ -268,6 +283,8 @@ promise mempools_of_each_kind_are_used_alike uses_all_kinds
 promise the_guide_lists_what_is_replaced_and_what_is_not guide_lists_them
 promise checking_finds_nothing checks_them
 promise finds_what_is_wrong finds_what_is_wrong
+promise a_plug_in_of_fastmem_leaves_its_place serves_in_place_of_the_plug_in
+promise without_a_place_mempools_stay says_that_there_is_no_place
 promise mempools_are_served_without_rte_malloc serves_them_alone
 promise a_program_may_start_and_end_fastmem_itself lets_the_program_have_fastmem
 promise some_are_chosen_by_name serves_some

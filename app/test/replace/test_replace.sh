@@ -7,17 +7,17 @@
 
 usage() {
 	cat <<-END
-	usage: test_replace.sh run WITH_EAL PLAIN REPLACED --huge|--no-huge [EAL option...]
+	usage: test_replace.sh run WITH_EAL PLAIN REPLACED WITH_DRIVER --huge|--no-huge [EAL option...]
 	       test_replace.sh compile INCLUDE_DIR...
 
-	  run       runs both programs by WITH_EAL and compares what they print
+	  run       runs these programs by WITH_EAL and compares what they print
 	  compile   compiles calls that cannot be replaced, with each compiler that is installed
 	END
 }
 
 case "${1:-}" in
 -h|--help) usage; exit ;;
-run) [ $# -ge 4 ] || { usage >&2; exit 2; } ;;
+run) [ $# -ge 6 ] || { usage >&2; exit 2; } ;;
 compile) [ $# -ge 2 ] || { usage >&2; exit 2; } ;;
 *) usage >&2; exit 2 ;;
 esac
@@ -33,7 +33,22 @@ runs() {
 	[ -s "$2.out" ] || { echo "$1 has printed nothing"; return 1; }
 }
 
-prints_the_same() { [ -s "$scratch/plain.out" ] && diff -u "$scratch/plain.out" "$scratch/replaced.out"; }
+# prints_the_same [PROGRAM_RUN]
+prints_the_same() { [ -s "$scratch/plain.out" ] && diff -u "$scratch/plain.out" "${1:-$scratch/replaced}.out"; }
+
+# stays PROGRAM PROGRAM_RUN: where DPDK has all the drivers that it can have. Fails if it takes no notice of that.
+stays() {
+	TEST_MEMPOOL_DRIVERS=full runs "$1" "$2" && prints_the_same "$2" &&
+		grep 'mempools cannot be typed pools: DPDK has no room for more mempool drivers' "$2.err"
+}
+
+# Objects of rte_malloc() are fastmem's in any case.
+stays_with_rings() { stays "$1" "$scratch/rings" && ! owns_most "$scratch/rings"; }
+stays_with_the_driver() {
+	stays "$1" "$scratch/driver" && cat "$scratch"/{rings,driver}.err | grep 'objects of fastmem' &&
+		[ "$(owned "$scratch/rings")" -lt "$(owned "$scratch/driver")" ]
+}
+owned() { sed -n 's/^objects of fastmem: \([0-9]*\) of .*/\1/p' "$1.err"; }
 
 # owns PROGRAM_RUN PATTERN
 owns() { grep -xE "objects of fastmem: $2" "$1.err" || { cat "$1.err"; return 1; }; }
@@ -46,12 +61,14 @@ owns_most() {
 	[ -n "$all" ] && [ "$all" -gt 1000 ] && [ "$own" = "$all" ] || { cat "$1.err"; return 1; }
 }
 
-run_both() {
+run_all() {
 	step the_plain_program_runs runs "$1" "$scratch/plain"
 	step the_replaced_program_runs runs "$2" "$scratch/replaced"
 	promise both_print_the_same prints_the_same
 	promise 'no_object_of_the_plain_program_is_of_fastmem' owns "$scratch/plain" '0 of [1-9][0-9]*'
 	promise 'all_objects_of_the_replaced_program_are_of_fastmem' owns_most "$scratch/replaced"
+	promise 'without_room_for_a_driver_mempools_are_rings' stays_with_rings "$2"
+	promise 'without_room_for_another_driver_mempools_have_the_one_of_fastmem' stays_with_the_driver "$3"
 }
 
 # Compile stdin: compile COMPILER LANGUAGE OPTION...
@@ -156,10 +173,10 @@ compile_with() {
 
 case $what in
 run)
-	with_eal=$1 plain=$2 own=$3 pages=$4
-	shift 4
+	with_eal=$1 plain=$2 own=$3 driver=$4 pages=$5
+	shift 5
 	eal=("$@")
-	run_both "$plain" "$own"
+	run_all "$plain" "$own" "$driver"
 	;;
 compile)
 	# What DPDK's own headers do is theirs.

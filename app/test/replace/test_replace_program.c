@@ -24,6 +24,7 @@
 #include <rte_fastmem.h>
 #endif
 
+#include "full_drivers.h"
 #include "test_replace_program.h"
 
 static unsigned int n_seen, n_fastmem;
@@ -80,6 +81,7 @@ main(int argc, char **argv)
 
 	/* EAL changes the order of its arguments. */
 	memcpy(args, argv, argc * sizeof(*args));
+	full_drivers();
 	if (rte_eal_init(argc, argv) < 0)
 		rte_exit(EXIT_FAILURE, "EAL does not start: %s\n", rte_strerror(rte_errno));
 	if (rte_eal_process_type() == RTE_PROC_SECONDARY) {

@@ -28,6 +28,7 @@
 #include "fastmem_replace.h"
 
 #define OPS_NAME "fastmem_replace"
+#define DRIVER_NAME "fastmem" /* the mempool driver, which may be loaded */
 #define MAX_CACHE 256 /* of a typed pool */
 
 /* Make sure that fastmem is up. Returns 0 or a negative errno. */
@@ -218,6 +219,9 @@ static void
 register_ops_once(void)
 {
 	ops_index = rte_mempool_register_ops(&replace_ops);
+	if (ops_index < 0)
+		REPLACE_LOG(NOTICE, "mempools cannot be typed pools: DPDK has no room for more mempool "
+			"drivers; they have ops %s, or those of a ring", DRIVER_NAME);
 }
 
 /*
@@ -231,6 +235,25 @@ register_ops(void)
 
 	pthread_once(&once, register_ops_once);
 	return ops_index;
+}
+
+/* DPDK's table of drivers is full: the mempool stays one of rte_mempool. */
+static struct rte_mempool *
+create_unreplaced(const char *name, unsigned int n, unsigned int elt_size, unsigned int cache,
+		unsigned int private_data_size, int socket_id, unsigned int flags)
+{
+	struct rte_mempool *mp = rte_mempool_create_empty(name, n, elt_size, cache,
+		private_data_size, socket_id, flags);
+	int ret;
+
+	if (mp == NULL || rte_mempool_set_ops_byname(mp, DRIVER_NAME, NULL) == 0)
+		return mp;
+	ret = rte_mempool_set_ops_byname(mp, "ring_mp_mc", NULL);
+	if (ret == 0)
+		return mp;
+	rte_mempool_free(mp);
+	rte_errno = -ret;
+	return NULL;
 }
 
 RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_mempool_create_empty, 26.11)
@@ -247,9 +270,10 @@ rte_fastmem_replace_mempool_create_empty(const char *name, unsigned int n, unsig
 		rte_errno = EINVAL;
 		return NULL;
 	}
-	ret = register_ops();
-	if (ret >= 0)
-		ret = fastmem_replace_start();
+	if (register_ops() < 0)
+		return create_unreplaced(name, n, elt_size, cache, private_data_size, socket_id,
+			flags);
+	ret = fastmem_replace_start();
 	if (ret < 0) {
 		REPLACE_LOG(ERR, "mempool %s cannot be a typed pool: %s", name, rte_strerror(-ret));
 		rte_errno = -ret;
@@ -272,7 +296,7 @@ static bool
 is_software(const char *ops_name)
 {
 	static const char *const names[] = { "ring_mp_mc", "ring_sp_sc", "ring_mp_sc", "ring_sp_mc",
-		"ring_mt_rts", "ring_mt_hts", "stack", "lf_stack", "bucket", "fastmem", OPS_NAME };
+		"ring_mt_rts", "ring_mt_hts", "stack", "lf_stack", "bucket", DRIVER_NAME, OPS_NAME };
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(names) && strcmp(ops_name, names[i]) != 0; i++)
