@@ -58,6 +58,26 @@ fetch_examples() {
 	exit 77
 }
 
+# path_here FOLDER: as find has it
+path_here() { echo "./$(realpath -m --relative-to=. "$1")"; }
+
+# The sources as they are now: the files that git knows of or would take; of a tarball, all but
+# what is in BUILD, or in FOLDER: source_files FOLDER
+source_files() {
+	if [ -e .git ]; then
+		git ls-files -z --cached --others --exclude-standard
+	else
+		find . \( -path "$(path_here "$BUILD")" -o -path "$(path_here "$1")" \) -prune -o ! -type d -print0
+	fi
+}
+
+# copy_sources FOLDER
+copy_sources() {
+	mkdir -p "$1"
+	source_files "$1" | while IFS= read -r -d '' f; do [ ! -e "$f" ] || printf '%s\0' "$f"; done |
+		tar --null --files-from - -c | tar -x -C "$1"
+}
+
 # Configure (once) and build: build_in DIR [meson option...]
 build_in() {
 	local dir=$1

@@ -10,8 +10,8 @@ usage() {
 	cat <<-END
 	usage: tools/deb.sh [FOLDER]
 
-	Builds packages for the Debian that runs, of the files that git knows of or would take, as they
-	are. They are put into FOLDER (BUILD/deb, $BUILD/deb).
+	Builds packages for the Debian that runs, of the files that git knows of or would take (in a
+	tarball, of all), as they are. They are put into FOLDER (BUILD/deb, $BUILD/deb).
 	END
 }
 
@@ -24,10 +24,7 @@ to=$(realpath -m "${1:-$BUILD/deb}")
 command -v dpkg-buildpackage >/dev/null && dpkg-checkbuilddeps debian/control ||
 	die 'packages that this needs are missing: apt-get install dpkg-dev, and apt-get build-dep ./'
 rm -rf "$to"
-mkdir -p "$to/source"
-git ls-files -z --cached --others --exclude-standard |
-	while IFS= read -r -d '' f; do [ ! -e "$f" ] || printf '%s\0' "$f"; done |
-	tar --null --files-from - -c | tar -x -C "$to/source"
+copy_sources "$to/source"
 (cd "$to/source" && dpkg-buildpackage --build=binary --no-sign) >"$to/log" 2>&1 ||
 	{ tail -40 "$to/log"; die "packages cannot be built: $to/log"; }
 rm -rf "$to/source"

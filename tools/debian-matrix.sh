@@ -31,14 +31,6 @@ mkdir -p "$results"
 summary=()
 failed=0
 
-# All files that git knows of or would take, as they are now.
-copy_tree() {
-	mkdir -p "$1"
-	git ls-files -z --cached --others --exclude-standard |
-		while IFS= read -r -d '' f; do [ ! -e "$f" ] || printf '%s\0' "$f"; done |
-		tar --null --files-from - -c | tar -x -C "$1"
-}
-
 run_suite() {
 	local suite=$1 root=$CHROOTS/matrix-$1 log=$results/$1.log version tests status=0
 
@@ -48,7 +40,7 @@ run_suite() {
 	fi
 	chroot_network "$root"
 	rm -rf "$root/root/fastmem"
-	copy_tree "$root/root/fastmem"
+	copy_sources "$root/root/fastmem"
 	chroot_run "$root" /root/fastmem bash -c \
 		'apt-get update -qq && apt-get install -y -qq --no-install-recommends make \
 		&& tools/setup.sh test' >"$log" 2>&1 </dev/null ||

@@ -43,18 +43,14 @@ apt_install() {
 has_build_system() {
 	[ -e "$builder/.complete" ] || chroot_copy "$release" "$builder"
 	chroot_network "$builder"
-	in_chroot "$builder" / apt-get update -qq && apt_install "$builder" build-essential git lintian &&
-		rm -rf "$builder/root/fastmem" && mkdir -p "$builder/root/fastmem" &&
-		git ls-files -z --cached --others --exclude-standard |
-		while IFS= read -r -d '' f; do [ ! -e "$f" ] || printf '%s\0' "$f"; done |
-		tar --null --files-from - -c | tar -x -C "$builder/root/fastmem" &&
+	in_chroot "$builder" / apt-get update -qq && apt_install "$builder" build-essential lintian &&
+		rm -rf "$builder/root/fastmem" && copy_sources "$builder/root/fastmem" &&
 		in_chroot "$builder" /root/fastmem env DEBIAN_FRONTEND=noninteractive \
 			apt-get build-dep -y -qq --no-install-recommends ./
 }
 
-# make deb asks git what there is.
 builds() {
-	in_chroot "$builder" /root/fastmem bash -c 'git init -q . && git add -A && tools/deb.sh /root/deb' ||
+	in_chroot "$builder" /root/fastmem tools/deb.sh /root/deb ||
 		{ tail -60 "$builder/root/deb/log"; return 1; }
 }
 
@@ -108,8 +104,8 @@ passes_autopkgtest() {
 }
 
 leaves_nothing() {
-	# shellcheck disable=SC2016 # expanded by dpkg-query
 	in_chroot "$user" / apt-get autoremove --purge -y -qq
+	# shellcheck disable=SC2016 # expanded by dpkg-query
 	! in_chroot "$user" / dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' '*fastmem*' 2>"$scratch/err" | grep -v '^un' &&
 		files >"$scratch/after" && diff "$scratch/before" "$scratch/after"
 }
