@@ -279,6 +279,12 @@ shares_with_secondaries() {
 		shares fastmem grow RTE_FASTMEM_MEMPOOL=off
 }
 
+shares_in_place_of_the_plug_in() {
+	local -x TEST_MEMPOOL_DRIVERS=fastmem
+
+	shares fastmem on RTE_FASTMEM_MEMPOOL=off && shares fastmem grow RTE_FASTMEM_MEMPOOL=on
+}
+
 promise mempools_of_each_kind_are_used_alike uses_all_kinds
 promise the_guide_lists_what_is_replaced_and_what_is_not guide_lists_them
 promise checking_finds_nothing checks_them
@@ -301,6 +307,7 @@ promise a_forked_child_waits_for_no_thread_of_its_parent bears_forks
 if [ $pages = --huge ]; then
 	prefix=fastmem-mempools-$$
 	promise secondaries_look_them_up shares_with_secondaries
+	promise secondaries_look_them_up_in_the_place_of_the_plug_in shares_in_place_of_the_plug_in
 	promise a_mempool_is_freed_while_objects_are_added frees_what_grows
 fi
 
