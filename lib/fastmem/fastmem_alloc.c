@@ -145,10 +145,10 @@ fastmem_free_bulk_one_by_one(struct fastmem_ctl *ctl, void *const *ptrs, unsigne
 		if (bin != 0)
 			free_to_bin(ctl, bin, &ptrs[i], 1);
 		else if (ptrs[i] != NULL && ctl == NULL)
-			FASTMEM_LOG(ERR, "free of %p while fastmem is not initialised, before "
+			FASTMEM_LOG_SOME(ERR, "free of %p while fastmem is not initialised, before "
 				"rte_fastmem_init() or after rte_fastmem_deinit(); ignored", ptrs[i]);
 		else if (ptrs[i] != NULL)
-			FASTMEM_LOG(ERR, "free of %p, which is not an object of fastmem; ignored. "
+			FASTMEM_LOG_SOME(ERR, "free of %p, which is not an object of fastmem; ignored. "
 				"RTE_FASTMEM_DEBUG=full tells where", ptrs[i]);
 	}
 }

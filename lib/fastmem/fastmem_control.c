@@ -16,7 +16,7 @@
 static int
 no_such_socket(const char *function, int socket_id)
 {
-	FASTMEM_LOG(ERR, "%s(): there is no socket %d", function, socket_id);
+	FASTMEM_LOG_SOME(ERR, "%s(): there is no socket %d", function, socket_id);
 	return -EINVAL;
 }
 
@@ -88,7 +88,7 @@ rte_fastmem_reserve(size_t size, int socket_id)
 	/* Last: the memory has taken descriptors from it. */
 	fastmem_meta_stock();
 	if (ret == -ENOMEM)
-		FASTMEM_LOG(WARNING, "rte_fastmem_reserve(): not all of %zu KiB, as %s; what there is, is kept",
+		FASTMEM_LOG_SOME(WARNING, "rte_fastmem_reserve(): not all of %zu KiB, as %s; what there is, is kept",
 			size >> 10, is_limited(ctl, arena) ? "a limit or EAL's memory forbids it" :
 			"EAL has no more memory");
 	return ret;

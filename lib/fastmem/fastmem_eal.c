@@ -260,12 +260,12 @@ report_no_zone(size_t len, unsigned int n, unsigned int allowed)
 			rte_memory_order_relaxed))
 		return;
 	if (enough)
-		FASTMEM_LOG(ERR, "no memory for %zu KiB: EAL's free memory is in such small pieces "
+		FASTMEM_LOG_SOME(ERR, "no memory for %zu KiB: EAL's free memory is in such small pieces "
 			"that fastmem has %u memzones, and takes no more of EAL's %u; reserve "
 			"memory earlier by rte_fastmem_reserve()", len >> 10, n,
 			fastmem_memzone_max());
 	else
-		FASTMEM_LOG(ERR, "no memory for %zu KiB: EAL has no memzone left, all %u are in "
+		FASTMEM_LOG_SOME(ERR, "no memory for %zu KiB: EAL has no memzone left, all %u are in "
 			"use, %u of them by fastmem; reserve memory earlier by "
 			"rte_fastmem_reserve(), or raise EAL's limit of memzones", len >> 10,
 			fastmem_memzone_max(), n);

@@ -2,8 +2,10 @@
  * Copyright(c) 2026 The fastmem authors
  */
 
+#include <ctype.h>
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "fastmem_env.h"
@@ -26,7 +28,7 @@ least(unsigned int a, unsigned int b)
 	return a < b ? a : b;
 }
 
-/* How many characters are to be added, left out or replaced to make one of the other. */
+/* How many characters are to be added, left out or replaced to make one of the other, in upper case. */
 static unsigned int
 distance(const char *a, size_t n, const char *b)
 {
@@ -39,7 +41,7 @@ distance(const char *a, size_t n, const char *b)
 
 		row[0] = j + 1;
 		for (i = 1; i <= n; i++) {
-			unsigned int replaced = before + (a[i - 1] != b[j]);
+			unsigned int replaced = before + (toupper((unsigned char)a[i - 1]) != b[j]);
 
 			before = row[i];
 			row[i] = least(replaced, least(row[i], row[i - 1]) + 1);
@@ -58,7 +60,7 @@ nearest(const char *name, size_t n)
 	for (i = 0; i < N_KNOWN; i++)
 		if (strncmp(known[i], OF_MALLOC, strlen(OF_MALLOC)) == 0 &&
 				strlen(known[i]) - strlen(OF_MALLOC) == n - strlen(PREFIX) &&
-				strncmp(known[i] + strlen(OF_MALLOC), name + strlen(PREFIX),
+				strncasecmp(known[i] + strlen(OF_MALLOC), name + strlen(PREFIX),
 					n - strlen(PREFIX)) == 0)
 			return known[i];
 	for (i = 1; i < N_KNOWN; i++) {
@@ -71,10 +73,11 @@ nearest(const char *name, size_t n)
 	return found;
 }
 
+/* In lower case, a name is as unknown as a misspelt one, and as likely to be meant. */
 static bool
 begins_with(const char *text, const char *with)
 {
-	return strncmp(text, with, strlen(with)) == 0;
+	return strncasecmp(text, with, strlen(with)) == 0;
 }
 
 void

@@ -99,6 +99,21 @@ fastmem_log_due(RTE_ATOMIC(uint64_t) *last)
 		rte_memory_order_relaxed, rte_memory_order_relaxed);
 }
 
+bool
+fastmem_log_allowed(struct fastmem_log_rate *rate)
+{
+	uint32_t n;
+
+	/* All relaxed, as above: at worst, threads that begin at once write some lines more. */
+	if (fastmem_log_due(&rate->last))
+		rte_atomic_store_explicit(&rate->n, 0, rte_memory_order_relaxed);
+	n = rte_atomic_fetch_add_explicit(&rate->n, 1, rte_memory_order_relaxed);
+	if (n == FASTMEM_LOG_BURST)
+		FASTMEM_LOG(NOTICE, "more lines like the last ones are left out, for %u s at most",
+			fastmem_log_every_ms / 1000);
+	return n < FASTMEM_LOG_BURST;
+}
+
 /* An object is freed without fastmem. Where EAL has ended first, the program is told, once. */
 void
 fastmem_log_ignored(void)

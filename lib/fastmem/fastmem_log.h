@@ -34,6 +34,22 @@ void fastmem_log_ignored(void);
 extern uint32_t fastmem_log_every_ms;
 bool fastmem_log_due(RTE_ATOMIC(uint64_t) *last);
 
+/*
+ * Of lines that each wrong call leads to, and that tell different mistakes: so many in that time. A
+ * line more says that others are left out.
+ */
+#define FASTMEM_LOG_BURST 10
+struct fastmem_log_rate {
+	RTE_ATOMIC(uint64_t) last;
+	RTE_ATOMIC(uint32_t) n; /* since then */
+};
+bool fastmem_log_allowed(struct fastmem_log_rate *rate);
+#define FASTMEM_LOG_SOME(level, ...) do { \
+	static struct fastmem_log_rate log_rate; \
+	if (fastmem_log_allowed(&log_rate)) \
+		FASTMEM_LOG(level, __VA_ARGS__); \
+} while (0)
+
 #define FASTMEM_LATER_BYTES 1000
 
 /* What is done when no lock is held: lines of the log are written. Of the calling thread only. */

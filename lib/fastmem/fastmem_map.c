@@ -164,7 +164,7 @@ map_memory(const struct fastmem_ctl *ctl)
 
 	if (map == MAP_FAILED) {
 		fastmem_process.map = NULL; /* the kernel may have unmapped what was there */
-		FASTMEM_LOG(ERR, "cannot map the granule map of %zu bytes: %s", bytes,
+		FASTMEM_LOG_SOME(ERR, "cannot map the granule map of %zu bytes: %s", bytes,
 			strerror(errno));
 		return -ENOMEM;
 	}
@@ -287,7 +287,7 @@ map_bins(uint32_t first, uint32_t n)
 			ret = map_part(&fastmem_process.bins[i << FASTMEM_LEAF_SHIFT],
 				sizeof(fastmem_process.bins[0]) << FASTMEM_LEAF_SHIFT);
 	if (!rte_atomic_exchange_explicit(&told, ret != 0, rte_memory_order_relaxed) && ret != 0)
-		FASTMEM_LOG(ERR, "cannot grow: cannot map the granule map: %s. Raise "
+		FASTMEM_LOG_SOME(ERR, "cannot grow: cannot map the granule map: %s. Raise "
 			"vm.max_map_count, or what the process may lock", strerror(-ret));
 	return ret;
 }
@@ -313,7 +313,7 @@ map_allocate(uint32_t first, uint32_t n)
 		ret = map_populate(&fastmem_process.bins[first],
 				n * sizeof(fastmem_process.bins[0]));
 	if (!rte_atomic_exchange_explicit(&told, ret != 0, rte_memory_order_relaxed) && ret != 0)
-		FASTMEM_LOG(ERR, "cannot grow: no room in %s for the granule map: %s. "
+		FASTMEM_LOG_SOME(ERR, "cannot grow: no room in %s for the granule map: %s. "
 			"Make room there", fastmem_eal_runtime_dir(), strerror(-ret));
 	return ret;
 }

@@ -158,13 +158,13 @@ report_wrong(const struct wrong *wrong, unsigned int n)
 
 	for (i = 0; i < n; i++) {
 		if (wrong[i].why == PUT_INSIDE)
-			FASTMEM_LOG(ERR, "free of %p, which is inside an object of %u bytes; "
+			FASTMEM_LOG_SOME(ERR, "free of %p, which is inside an object of %u bytes; "
 				"ignored. " TELLS, wrong[i].obj, wrong[i].slot_size);
 		else if (wrong[i].why == PUT_TWICE)
-			FASTMEM_LOG(ERR, "double free of %p, an object of %u bytes; ignored. " TELLS,
+			FASTMEM_LOG_SOME(ERR, "double free of %p, an object of %u bytes; ignored. " TELLS,
 				wrong[i].obj, wrong[i].slot_size);
 		else
-			FASTMEM_LOG(ERR, "double or invalid free of %p; ignored. " TELLS,
+			FASTMEM_LOG_SOME(ERR, "double or invalid free of %p; ignored. " TELLS,
 				wrong[i].obj);
 	}
 }
@@ -226,7 +226,7 @@ store_free(struct fastmem_bin *bin, void **objs, RTE_ATOMIC(uint32_t) *n_objs)
 	fastmem_mutex_unlock(&bin->lock);
 	rte_atomic_fetch_add_explicit(&bin->misfreed, n_wrong, rte_memory_order_relaxed);
 	if (n_wrong > 0)
-		FASTMEM_LOG(ERR, "pool %s: %u more objects were put than got; ignored",
+		FASTMEM_LOG_SOME(ERR, "pool %s: %u more objects were put than got; ignored",
 			bin->pool->name, n_wrong);
 }
 

@@ -9,6 +9,7 @@
 
 #include <rte_lcore.h>
 
+#include "fastmem_private.h"
 #include "test_fastmem.h"
 
 #define NO_SOCKET 4242
@@ -128,6 +129,55 @@ a_reservation_that_fails_is_logged(void)
 	TEST_ASSERT_EQUAL(rte_fastmem_reserve((size_t)1 << 30, SOCKET_ID_ANY), -ENOMEM);
 	TEST_ASSERT_EQUAL(log_end("rte_fastmem_reserve(): not all of 1048576 KiB, as a limit"), 1);
 	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, SIZE_MAX), 0);
+	return TEST_SUCCESS;
+}
+
+/* The lines of so many calls of one kind, of which the first one begins the time that counts. */
+static unsigned int
+lines_of(void (*mistake)(void), unsigned int n, const char *text)
+{
+	log_begin();
+	mistake();
+	fastmem_log_every_ms = 3600 * 1000;
+	while (--n > 0)
+		mistake();
+	rte_fastmem_cache_flush();
+	return log_end(text);
+}
+
+static void
+reserve_too_much(void)
+{
+	rte_fastmem_reserve((size_t)1 << 30, SOCKET_ID_ANY);
+}
+
+static void
+free_a_foreign_address(void)
+{
+	static char foreign[64];
+
+	rte_fastmem_free(foreign);
+}
+
+static void
+create_an_impossible_pool(void)
+{
+	static const struct rte_fastmem_pool_params params = { .name = "impossible" };
+
+	rte_fastmem_pool_create(&params);
+}
+
+/* A program may go on so for ever. */
+static int
+a_mistake_again_and_again_is_logged_some_times(void)
+{
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, 1 << 20), 0);
+	TEST_ASSERT_EQUAL(lines_of(reserve_too_much, 100, "not all of"), FASTMEM_LOG_BURST);
+	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, SIZE_MAX), 0);
+	TEST_ASSERT_EQUAL(lines_of(free_a_foreign_address, 100, "free of"), FASTMEM_LOG_BURST);
+	TEST_ASSERT_EQUAL(lines_of(create_an_impossible_pool, 100, "size 0"), FASTMEM_LOG_BURST);
+	TEST_ASSERT_EQUAL(lines_of(create_an_impossible_pool, 100, "left out"), 1);
+	TEST_ASSERT_EQUAL(lines_of(create_an_impossible_pool, FASTMEM_LOG_BURST, "left out"), 0);
 	return TEST_SUCCESS;
 }
 
@@ -259,6 +309,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(a_socket_that_does_not_exist_is_einval),
 	TEST_CASE(a_socket_that_does_not_exist_is_logged),
 	TEST_CASE(a_reservation_that_fails_is_logged),
+	TEST_CASE_UNCHECKED(a_mistake_again_and_again_is_logged_some_times),
 	TEST_CASE(each_socket_of_eal_is_served),
 	TEST_CASE(null_pointers_are_einval_or_nothing),
 	TEST_CASE(a_class_that_is_none_is_einval),

@@ -222,19 +222,16 @@ fill_again(unsigned int times)
 static int
 a_limit_reached_is_logged_once_in_a_while(void)
 {
-	const uint32_t every_ms = fastmem_log_every_ms;
 	unsigned int seldom, often;
 
 	TEST_ASSERT_EQUAL(rte_fastmem_set_limit(SOCKET_ID_ANY, 1 << 20), 0);
-	fastmem_log_every_ms = 0;
 	log_begin();
 	fill_again(3);
 	often = log_end("rte_fastmem_set_limit()");
-	fastmem_log_every_ms = 3600 * 1000;
 	log_begin();
+	fastmem_log_every_ms = 3600 * 1000;
 	fill_again(3);
 	seldom = log_end("rte_fastmem_set_limit()");
-	fastmem_log_every_ms = every_ms;
 	TEST_ASSERT(often >= 3, "%u lines", often);
 	TEST_ASSERT_EQUAL(seldom, 0);
 	return TEST_SUCCESS;
@@ -243,10 +240,8 @@ a_limit_reached_is_logged_once_in_a_while(void)
 static int
 memory_that_eal_refuses_is_logged_with_what_to_do(void)
 {
-	const uint32_t every_ms = fastmem_log_every_ms;
 	unsigned int n, success;
 
-	fastmem_log_every_ms = 0;
 	log_begin();
 	rte_fastmem_free(rte_fastmem_alloc(65536, 0, 0));
 	success = log_end("");
@@ -255,7 +250,6 @@ memory_that_eal_refuses_is_logged_with_what_to_do(void)
 	fill_again(1);
 	n = log_end("Give it more");
 	refuse_nothing();
-	fastmem_log_every_ms = every_ms;
 	TEST_ASSERT_EQUAL(success, 0, "growth is no news");
 	TEST_ASSERT(n > 0);
 	return TEST_SUCCESS;

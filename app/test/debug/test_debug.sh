@@ -118,6 +118,11 @@ a_misspelt_variable_is_named() {
 	RTE_FASTMEM_DBG=full run off init_again && prints_once RTE_FASTMEM_DBG &&
 		prints 'No such environment variable: RTE_FASTMEM_DBG; is RTE_FASTMEM_DEBUG meant\?'
 }
+# run() sets the one in upper case.
+a_variable_in_lower_case_is_named() {
+	rte_fastmem_debug=full run off nothing &&
+		prints 'No such environment variable: rte_fastmem_debug; is RTE_FASTMEM_DEBUG meant\?'
+}
 # The one that has a word more is nearer than what needs fewer characters.
 a_word_left_out_is_found() {
 	RTE_FASTMEM_REPORT=- run off nothing && prints 'RTE_FASTMEM_REPORT; is RTE_FASTMEM_MALLOC_REPORT meant\?'
@@ -127,6 +132,7 @@ right_variables_are_not_named() {
 	RTE_FASTMEM_MALLOC=off RTE_FASTMEM_MEMPOOL=on run off nothing && ! prints 'No such environment variable'
 }
 promise a_misspelt_variable_is_named a_misspelt_variable_is_named
+promise a_variable_in_lower_case_is_named a_variable_in_lower_case_is_named
 promise a_word_left_out_is_found a_word_left_out_is_found
 promise right_variables_are_not_named right_variables_are_not_named
 promise off_is_a_level is_level off nothing 1

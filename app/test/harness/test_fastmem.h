@@ -80,7 +80,7 @@ uint64_t rng_below(struct rng *rng, uint64_t n);
 /* Allocate until it fails. Returns the number of objects put into ptrs. */
 unsigned int fill_up(void **ptrs, unsigned int max, size_t size);
 
-/* What is logged between begin and end. Returns the number of lines that contain text. */
+/* What is logged between begin and end, without a limit. Returns the number of lines that contain text. */
 void log_begin(void);
 unsigned int log_end(const char *text);
 

@@ -266,10 +266,13 @@ fill_up(void **ptrs, unsigned int max, size_t size)
 }
 
 static FILE *log_file;
+static uint32_t log_every_ms;
 
 void
 log_begin(void)
 {
+	log_every_ms = fastmem_log_every_ms;
+	fastmem_log_every_ms = 0; /* however many there were before */
 	log_file = tmpfile();
 	if (log_file != NULL)
 		rte_openlog_stream(log_file);
@@ -281,6 +284,7 @@ log_end(const char *text)
 	unsigned int n = 0;
 	char line[512];
 
+	fastmem_log_every_ms = log_every_ms;
 	if (log_file == NULL)
 		return UINT32_MAX;
 	rte_openlog_stream(NULL);

@@ -131,7 +131,7 @@ a_process_that_freed_all_is_forgotten(void)
 
 /* Kill the second process with an object of its own. Returns how many lines say what it had cached. */
 static int
-kill_and_count_lines(unsigned int *lines)
+kill_and_count_lines(uint32_t every_ms, unsigned int *lines)
 {
 	struct rte_fastmem_thread threads[80];
 	unsigned int i, n;
@@ -151,6 +151,7 @@ kill_and_count_lines(unsigned int *lines)
 		(unsigned int)rte_fastmem_usable_size(shared_get()->items[0].ptr));
 	TEST_CALL(process_kill(&second));
 	log_begin();
+	fastmem_log_every_ms = every_ms;
 	rte_fastmem_maintain();
 	*lines = log_end(text);
 	TEST_ASSERT_EQUAL(HERE(call_free, 0, 1), 0);
@@ -160,19 +161,11 @@ kill_and_count_lines(unsigned int *lines)
 static int
 a_dead_process_is_logged_with_what_is_taken_back(void)
 {
-	const uint32_t every_ms = fastmem_log_every_ms;
 	unsigned int often, seldom;
-	int ret;
 
-	fastmem_log_every_ms = 0;
-	ret = kill_and_count_lines(&often);
-	fastmem_log_every_ms = 3600 * 1000;
-	if (ret == TEST_SUCCESS)
-		ret = process_start(&second);
-	if (ret == TEST_SUCCESS)
-		ret = kill_and_count_lines(&seldom);
-	fastmem_log_every_ms = every_ms;
-	TEST_CALL(ret);
+	TEST_CALL(kill_and_count_lines(0, &often));
+	TEST_CALL(process_start(&second));
+	TEST_CALL(kill_and_count_lines(3600 * 1000, &seldom));
 	TEST_ASSERT_EQUAL(often, 1);
 	TEST_ASSERT_EQUAL(seldom, 0, "one line in an hour");
 	return TEST_SUCCESS;

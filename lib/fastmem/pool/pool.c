@@ -92,7 +92,7 @@ wants_functions(const struct rte_fastmem_pool_params *p)
 static int
 refuse(const struct rte_fastmem_pool_params *p, int error, const char *why)
 {
-	FASTMEM_LOG(ERR, "pool %.*s: %s", RTE_FASTMEM_POOL_NAMESIZE,
+	FASTMEM_LOG_SOME(ERR, "pool %.*s: %s", RTE_FASTMEM_POOL_NAMESIZE,
 		p->name != NULL ? p->name : "(no name)", why);
 	return -error;
 }
@@ -193,7 +193,7 @@ stock(const struct fastmem_bin *bin)
 	if (fastmem_meta_grow(n_tcaches * fastmem_tcache_bytes(ctl) +
 			RTE_MAX(n_lcores, n_tcaches) * FASTMEM_COUNTS_BYTES +
 			n_magazines * fastmem_magazine_bytes(bin->magazine_kind)) != 0)
-		FASTMEM_LOG(NOTICE, "pool %s: little memory for bookkeeping is left: not all "
+		FASTMEM_LOG_SOME(NOTICE, "pool %s: little memory for bookkeeping is left: not all "
 			"threads may have a cache", bin->pool->name);
 }
 
@@ -413,10 +413,10 @@ tell_in_use(const struct fastmem_pool *pool, int64_t n)
 	if (fastmem_checks_all())
 		FASTMEM_HOOK(pool_in_use, fastmem_pool_bin(pool), n);
 	else if (n > 0)
-		FASTMEM_LOG(WARNING, "pool %s is freed with %" PRId64 " objects in use: "
+		FASTMEM_LOG_SOME(WARNING, "pool %s is freed with %" PRId64 " objects in use: "
 			"RTE_FASTMEM_DEBUG=full tells where they were got", pool->name, n);
 	else
-		FASTMEM_LOG(WARNING, "pool %s is freed after %" PRId64 " more puts than gets: "
+		FASTMEM_LOG_SOME(WARNING, "pool %s is freed after %" PRId64 " more puts than gets: "
 			"RTE_FASTMEM_DEBUG=full finds an object that is put twice", pool->name, -n);
 }
 
@@ -446,7 +446,7 @@ wait_for_readers(struct fastmem_pool *pool)
 
 	while (rte_rcu_qsbr_check(pool->qsbr, token, false) == 0) {
 		if (rte_get_timer_cycles() > end) {
-			FASTMEM_LOG(ERR, "pool %s is not freed: a reader was not quiescent for %u ms. Take "
+			FASTMEM_LOG_SOME(ERR, "pool %s is not freed: a reader was not quiescent for %u ms. Take "
 				"it offline if it is the caller, or unregister it if it was killed, "
 				"and free the pool again", pool->name, fastmem_readers_ms);
 			rte_rcu_qsbr_dump(fastmem_log_stream(), pool->qsbr);
@@ -484,7 +484,7 @@ rte_fastmem_pool_free(struct rte_fastmem_pool *user)
 		if (fastmem_checks_all())
 			fastmem_hooks()->pool_freed(pool);
 		else
-			FASTMEM_LOG(ERR, "%p is no pool, or was freed before", (void *)user);
+			FASTMEM_LOG_SOME(ERR, "%p is no pool, or was freed before", (void *)user);
 		return -EINVAL;
 	}
 	/* What waits is not in use, and nor is what others are about to give back. */

@@ -226,7 +226,7 @@ rte_fastmem_pool_put_slow(struct rte_fastmem_pool *user, void *const *objs, unsi
 		if (fastmem_checks_all())
 			fastmem_hooks()->pool_freed(pool);
 		else
-			FASTMEM_LOG(ERR, "put of %u objects to %p, which is no pool; ignored", n,
+			FASTMEM_LOG_SOME(ERR, "put of %u objects to %p, which is no pool; ignored", n,
 				(void *)user);
 		return;
 	}

@@ -215,10 +215,10 @@ exchange(const struct fastmem_ask *ask, uint64_t end, struct answer *answer)
 	strlcpy(msg.name, ASK_NAME, sizeof(msg.name));
 	memcpy(msg.param, ask, sizeof(*ask));
 	if (rte_mp_request_sync(&msg, &got, &patience) != 0) {
-		FASTMEM_LOG(ERR, "cannot ask the primary process for memory: %s",
+		FASTMEM_LOG_SOME(ERR, "cannot ask the primary process for memory: %s",
 			rte_strerror(rte_errno));
 	} else if (got.nb_received == 0) {
-		FASTMEM_LOG(ERR, "cannot ask the primary process for memory: it has ended");
+		FASTMEM_LOG_SOME(ERR, "cannot ask the primary process for memory: it has ended");
 	} else if (got.msgs[0].len_param == sizeof(*answer)) {
 		memcpy(answer, got.msgs[0].param, sizeof(*answer));
 		ret = 0;

@@ -147,7 +147,7 @@ is_freed_again(const void *ptr)
 	/* Beyond base: of a pool, and objects may have been taken away from here. */
 	if (c->top <= c->base || c->top[-1] != ptr)
 		return false;
-	FASTMEM_LOG(ERR, "rte_free() of %p, which this thread has just freed; ignored. "
+	FASTMEM_LOG_SOME(ERR, "rte_free() of %p, which this thread has just freed; ignored. "
 		"RTE_FASTMEM_DEBUG=full tells where", ptr);
 	return true;
 }
