@@ -97,7 +97,14 @@ fastmem_close_attached(void)
 	fastmem_local_unlock(&life_lock);
 }
 
-static const struct fastmem_life_guard guard = { life_begin, life_end };
+static void
+serve(void)
+{
+	static const struct fastmem_life_guard guard = { life_begin, life_end };
+
+	if (server != NULL)
+		server->start(&guard);
+}
 
 static int
 primary_init(const struct fastmem_settings *settings)
@@ -108,8 +115,7 @@ primary_init(const struct fastmem_settings *settings)
 		return ret;
 	fastmem_fork_begin();
 	fastmem_unload_watch();
-	if (server != NULL)
-		server->start(&guard);
+	serve();
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	ret = fastmem_mp_start();
 	if (ret != 0)
@@ -208,6 +214,7 @@ attach_to(struct fastmem_ctl *ctl, const struct rte_fastmem_conf *conf)
 		fastmem_mp_ask(&(struct fastmem_ask){ .op = FASTMEM_ASK_SHARE });
 	fastmem_fork_begin();
 	fastmem_unload_watch();
+	serve();
 	fastmem_set_process_state(FASTMEM_PROCESS_OPEN);
 	return 0;
 }

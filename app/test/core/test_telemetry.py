@@ -14,6 +14,7 @@ import json
 import os
 import socket
 import sys
+import tempfile
 import threading
 import unittest
 
@@ -35,13 +36,13 @@ class Process(Watched):
 
     socket = None
 
-    def client(self):
+    def client(self, folder=None):
         found = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        found.connect(os.path.join(self.runtime, "dpdk_telemetry.v2"))
+        found.connect(os.path.join(folder or self.runtime, "dpdk_telemetry.v2"))
         return found
 
-    def connect(self):
-        self.socket = self.client()
+    def connect(self, folder=None):
+        self.socket = self.client(folder)
         self.socket.recv(LONGEST)  # EAL's greeting
 
     def figures(self, line):
@@ -91,8 +92,11 @@ class Telemetry(unittest.TestCase):
         self.agrees(told, self.primary.figures("stats"))
         self.assertEqual(told["debug_level"], "off")
         self.assertEqual(told["alloc_total"], 1017)
+        self.assertRegex(told["version"], r"^\d+\.\d+")
         sockets = [told[name] for name in told if name.startswith("socket_")]
-        self.assertEqual(sum(s["bytes_backing"] for s in sockets), told["bytes_backing"])
+        for name in ("backing", "in_use", "free", "cached"):
+            name = "bytes_" + name
+            self.assertEqual(sum(s[name] for s in sockets), told[name], name)
         self.assertGreater(sum(s["n_growths"] for s in sockets), 0)
         self.assertNotIn("bytes_limit", sockets[0])
 
@@ -143,6 +147,11 @@ class Telemetry(unittest.TestCase):
         self.assertEqual(sum(size * n for size, n in cached.items()), told["bytes_cached"])
         self.assertEqual(cached[64], self.primary.ask("/fastmem/class,64")["in_caches"])
         self.assertEqual(told["bytes_cached"], self.primary.ask("/fastmem/info")["bytes_cached"])
+        self.assertEqual([told["alloc_total"], told["free_total"]], [1010, 0])
+        self.primary.tell("take 512 30")
+        self.primary.tell("give")
+        told = self.primary.ask("/fastmem/thread,%d" % threads[0])
+        self.assertEqual([told["alloc_total"], told["free_total"]], [1040, 30])
 
     def test_the_processes_are_there(self):
         told = self.primary.ask("/fastmem/processes")
@@ -203,15 +212,15 @@ class Telemetry(unittest.TestCase):
 
     def test_a_bad_parameter_is_named(self):
         for command, named in (
-                ("/fastmem/class", "''"), ("/fastmem/class,63", "'63'"),
+                ("/fastmem/class", "'size'"), ("/fastmem/class,", "'size'"), ("/fastmem/class,63", "'63'"),
                 ("/fastmem/class,64x", "'64x'"), ("/fastmem/class,-64", "'-64'"),
                 ("/fastmem/class,99999999999999999999", "99999999999999999999"),
-                ("/fastmem/pool", "''"), ("/fastmem/pool,none", "'none'"),
+                ("/fastmem/pool", "'name'"), ("/fastmem/pool,none", "'none'"),
                 ("/fastmem/pools,x", "'x'"), ("/fastmem/threads,1x", "'1x'"),
-                ("/fastmem/thread", "''"), ("/fastmem/thread,0", "'0'"),
+                ("/fastmem/thread", "'thread id'"), ("/fastmem/thread,0", "'0'"),
                 ("/fastmem/thread,4294967295", "4294967295"),
-                ("/fastmem/chunks", "''"), ("/fastmem/chunks,77", "'77'"),
-                ("/fastmem/chunks,0,x", "'x'"), ("/fastmem/slabs", "''"),
+                ("/fastmem/chunks", "'socket'"), ("/fastmem/chunks,77", "'77'"),
+                ("/fastmem/chunks,0,x", "'x'"), ("/fastmem/slabs", "'address'"),
                 ("/fastmem/leaks,x", "'x'"), ("/fastmem/leaks", "RTE_FASTMEM_DEBUG"),
                 ("/fastmem/slabs,64", "'64'"), ("/fastmem/slabs,0x", "'0x'"),
                 ("/fastmem/slabs,0x1000", "'0x1000'"), ("/fastmem/slabs,0x0", "'0x0'"),
@@ -273,7 +282,6 @@ class Telemetry(unittest.TestCase):
     @unittest.skipIf("TSAN_OPTIONS" in os.environ,
                      "ThreadSanitizer does not see that another process hands memory on")
     def test_the_primary_tells_of_its_secondaries(self):
-        # EAL opens no socket in a secondary.
         prefix = self.primary.prefix
         secondary = Process([PROGRAM, "--proc-type=secondary", "--file-prefix", prefix, "--no-pci"])
         try:
@@ -286,8 +294,24 @@ class Telemetry(unittest.TestCase):
                      if p["pid"] == secondary.pid]
             self.assertEqual([told[n] for n in ("alive", "n_threads", "n_objects", "n_bytes")],
                              [1, 1, 5, 1280])
+            self.answers_agree(secondary)
         finally:
             self.assertEqual(secondary.end(), 0)
+
+    def answers_agree(self, secondary):
+        """EAL opens no socket in a secondary by itself, so the program does."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(secondary.tell("telemetry " + folder), "0")
+            secondary.connect(folder)
+            ask = self.primary.ask
+            slabs = ask("/fastmem/chunks,0")["chunk_0"]["address"]
+            commands = ["/fastmem/" + name for name in (
+                "info", "classes", "pools", "pool,sessions", "threads", "processes", "chunks,0",
+                "slabs," + slabs, "leaks", "class,63")]
+            commands += ["/fastmem/class,%d" % size for size in ask("/fastmem/classes")]
+            commands += ["/fastmem/thread,%d" % tid for tid in ask("/fastmem/threads")]
+            for command in commands:
+                self.assertEqual(secondary.ask(command), ask(command), command)
 
 
 if __name__ == "__main__":

@@ -12,16 +12,20 @@
  *   take SIZE N | give               allocates N objects, or as many as there are; frees them
  *   trim                             gives memory back
  *   elastic N                        gets N objects of a pool that shrinks, puts them, frees it
+ *   defer N                          gets N objects of a pool, puts them when readers are quiescent
  *   twice                            frees an object twice
  *   idle                             has a thread wait that has cached objects of 128 bytes
  *   deinit | init                    ends fastmem, begins it again
  *   cleanup                          ends EAL, with fastmem in it
+ *   telemetry FOLDER                 opens a socket of telemetry there, as EAL does in primaries
  *
  * Each is answered by one line; the end of its input ends it. A secondary has a few objects only.
  */
 
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +35,10 @@
 #include <rte_eal.h>
 #include <rte_fastmem.h>
 #include <rte_fastmem_pool.h>
+#include <rte_log.h>
+#include <rte_malloc.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_version.h>
 
 #define SMALL 1000 /* objects of 64 bytes */
 #define LARGE 10 /* of 4096 */
@@ -169,6 +177,28 @@ use_elastic(unsigned int n)
 	return rte_fastmem_pool_free(pool);
 }
 
+/* The one reader is never quiescent: so they stay deferred. */
+static int
+defer(unsigned int n)
+{
+	struct rte_rcu_qsbr *qsbr = rte_zmalloc(NULL, rte_rcu_qsbr_get_memsize(1),
+			RTE_CACHE_LINE_SIZE);
+	const struct rte_fastmem_pool_params params = {
+		.name = "deferred", .size = 256, .socket_id = SOCKET_ID_ANY, .qsbr = qsbr,
+	};
+	struct rte_fastmem_pool *pool;
+
+	if (qsbr == NULL)
+		return -1;
+	rte_rcu_qsbr_init(qsbr, 1);
+	rte_rcu_qsbr_thread_register(qsbr, 0);
+	rte_rcu_qsbr_thread_online(qsbr, 0);
+	pool = rte_fastmem_pool_create(&params);
+	if (pool == NULL || rte_fastmem_pool_get_bulk(pool, taken, n) != 0)
+		return -1;
+	return rte_fastmem_pool_put_deferred(pool, taken, n);
+}
+
 static void *
 have_cached(void *arg)
 {
@@ -194,6 +224,19 @@ start_idle(void)
 	if (ret == 0)
 		pthread_barrier_wait(&has_cached);
 	return ret;
+}
+
+/* A function of EAL's own. Since 23.11 it has three parameters; what comes after them is not read. */
+static int
+open_telemetry(const char *folder)
+{
+	typedef int (*init_fn)(const char *folder, const char *version, rte_cpuset_t *cpus,
+		int (*log)(uint32_t, uint32_t, const char *, ...), uint32_t type);
+	init_fn init = (init_fn)(uintptr_t)dlsym(RTLD_DEFAULT, "rte_telemetry_init");
+	rte_cpuset_t cpus;
+
+	sched_getaffinity(0, sizeof(cpus), &cpus);
+	return init != NULL ? init(folder, rte_version(), &cpus, rte_log, RTE_LOGTYPE_EAL) : -1;
 }
 
 static void
@@ -229,6 +272,8 @@ obey(char *line)
 		printf("%zu\n", rte_fastmem_trim(0, SOCKET_ID_ANY));
 	} else if (strcmp(line, "elastic") == 0) {
 		printf("%d\n", use_elastic(atoi(argument)));
+	} else if (strcmp(line, "defer") == 0) {
+		printf("%d\n", defer(atoi(argument)));
 	} else if (strcmp(line, "twice") == 0) {
 		taken[0] = rte_fastmem_alloc(100, 0, 0);
 		rte_fastmem_free(taken[0]);
@@ -244,6 +289,8 @@ obey(char *line)
 	} else if (strcmp(line, "cleanup") == 0) {
 		printf("%d\n", rte_eal_cleanup());
 		has_ended = true;
+	} else if (strcmp(line, "telemetry") == 0) {
+		printf("%d\n", open_telemetry(argument));
 	} else {
 		printf("unknown: %s\n", line);
 	}

@@ -9,13 +9,16 @@ usage: test_top.py PROGRAM
 The program is test_telemetry_program.c.
 """
 
+import contextlib
 import json
 import os
 import pty
 import re
 import select
+import socket
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -106,7 +109,8 @@ class Top(unittest.TestCase):
     def test_once_prints_the_sizes(self):
         out = self.once()
         self.assertRegex(out, r"(?m)^process %d: " % self.watched.pid)
-        self.assertRegex(out, r"(?m)^socket 0: .*limit none")
+        self.assertRegex(out, r"(?m)^socket 0: 104 KiB in use, \d+ KiB free, of \d+ KiB; cached \d+ KiB; "
+                              r".*limit none")
         self.assertRegex(out, r"(?m)^64 +1000 ")
         self.assertRegex(out, r"(?m)^4096 +10 ")
 
@@ -114,6 +118,17 @@ class Top(unittest.TestCase):
         self.assertRegex(self.once("-v", "pools"), r"(?m)^sessions +200 +7 +\d+ +500 ")
         self.assertRegex(self.once("-v", "threads"), r"(?m)^%d +%d " % ((self.watched.pid,) * 2))
         self.assertRegex(self.once("-v", "processes"), r"(?m)^%d +1 +1 +1017 " % self.watched.pid)
+
+    def test_a_pool_shows_what_is_deferred(self):
+        other = watched()
+        try:
+            self.assertEqual(other.tell("defer 30"), "0")
+            out = run("-f", other.prefix, "--once", "-v", "pools").stdout
+            self.assertRegex(out, r"(?m)^pool .* cached  deferred ")
+            row, = re.findall(r"(?m)^deferred +256 +30 +\d+ +- +\d+ +30 ", out)
+            self.assertTrue(row)
+        finally:
+            self.assertEqual(other.end(), 0)
 
     def test_a_table_is_sorted_by_a_column(self):
         def order(*arguments):
@@ -133,6 +148,23 @@ class Top(unittest.TestCase):
         told = json.loads(run("-f", self.watched.prefix, "--json", "-s", "allocs/s", "-d",
                               "0.1").stdout)
         self.assertEqual([row["rate"] for row in told["sizes"]], [0, 0])
+        for view, column in (("pools", "gets/s"), ("threads", "allocs/s"), ("processes", "objects/s")):
+            told = json.loads(run("-f", self.watched.prefix, "--json", "-v", view, "-s", column, "-d",
+                                  "0.1").stdout)
+            self.assertEqual([row["rate"] for row in told[view]], [0], view)
+
+    def test_what_becomes_less_has_a_rate_below_0(self):
+        other = watched()
+        try:
+            other.tell("take 512 1000")
+            terminal = Terminal("-f", other.prefix, "-d", "0.1", "-v", "processes")
+            self.assertTrue(terminal.shows(r"2017 .* 0 "), terminal.text)
+            other.tell("give")
+            self.assertTrue(terminal.shows(r"1017 .* -\d+ "), terminal.text)
+            terminal.press("q")
+            self.assertEqual(terminal.end(), 0)
+        finally:
+            self.assertEqual(other.end(), 0)
 
     def test_a_terminal_shows_the_tables(self):
         terminal = Terminal("-f", self.watched.prefix, "-d", "0.2")
@@ -168,17 +200,50 @@ class Top(unittest.TestCase):
         self.refused("'none'", "-f", "none", "--once", RUNTIME_DIRECTORY="/nowhere")
         self.refused("dpdk_telemetry.v2:7", "-f", self.watched.prefix, "-i", "7", "--once")
 
-    def test_a_socket_that_nobody_serves_is_told(self):
+    @contextlib.contextmanager
+    def bound_socket(self):
+        """In a folder as EAL makes it."""
         folder = os.path.join(os.path.dirname(self.watched.runtime), "test-top-%d" % os.getpid())
         os.mkdir(folder)
         try:
-            subprocess.run([sys.executable, "-c", "import socket, sys\n"
-                            "s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
-                            "s.bind(sys.argv[1])", folder + "/dpdk_telemetry.v2"], check=True)
-            self.refused("nobody answers", "-f", os.path.basename(folder), "--once")
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as bound:
+                bound.bind(folder + "/dpdk_telemetry.v2")
+                yield bound, os.path.basename(folder)
         finally:
             os.remove(folder + "/dpdk_telemetry.v2")
             os.rmdir(folder)
+
+    def test_a_socket_that_nobody_serves_is_told(self):
+        with self.bound_socket() as (bound, prefix):
+            bound.close()
+            self.refused("nobody answers", "-f", prefix, "--once")
+
+    def test_a_process_without_fastmem_is_told(self):
+        def serve():
+            with bound.accept()[0] as client:
+                client.send(b'{"version": "DPDK", "pid": 4711, "max_output_len": 16384}')
+                client.recv(100)
+                client.send(b'{"/": ["/", "/eal/params", "/info"]}')
+        with self.bound_socket() as (bound, prefix):
+            bound.listen()
+            server = threading.Thread(target=serve)
+            server.start()
+            try:
+                self.refused("process 4711 has no fastmem", "-f", prefix, "--once")
+            finally:
+                server.join()
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can be somebody else")
+    def test_no_permission_is_told(self):
+        base = os.path.dirname(os.path.dirname(self.watched.runtime))
+        with open(FASTMEM_TOP, encoding="utf-8") as program:  # which others may not reach
+            done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+                                   sys.executable, "-", "-f", self.watched.prefix, "--once"],
+                                  stdin=program, capture_output=True, text=True, check=False,
+                                  timeout=PATIENCE, env={**os.environ, "RUNTIME_DIRECTORY": base})
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, r"^fastmem-top: no permission for [^\n]*: run as the user of the "
+                                      r"process\n$")
 
     def test_a_wrong_argument_is_named(self):
         self.refused("no column 'x': it has size", "-f", self.watched.prefix, "--once", "-s", "x")

@@ -5,7 +5,7 @@
 /*
  * What this process tells by DPDK's telemetry socket: /fastmem/... The figures are those of the
  * statistics, of all processes; nothing is counted here. EAL calls in threads of its own, one for
- * each client, and has a socket in the primary only.
+ * each client. It opens no socket in secondaries, by itself: one that does so has the same answers.
  *
  * A command cannot be taken back from EAL. So there are none where this code may be unloaded, as in
  * a plug-in with the static library. The shared ones are linked with -z nodelete.
@@ -24,6 +24,7 @@
 
 #include "fastmem_hooks.h"
 #include "fastmem_private.h"
+#include "fastmem_tally.h"
 #include "telemetry.h"
 
 #define AT_ONCE FASTMEM_TELEMETRY_AT_ONCE
@@ -34,6 +35,11 @@
 #define next_number fastmem_telemetry_number
 #define first_of_list fastmem_telemetry_first
 #define MAX_THREADS 65536
+
+/* In DPDK's tree, it is DPDK's. */
+#ifndef FASTMEM_VERSION
+#define FASTMEM_VERSION rte_version()
+#endif
 
 /* The unsigned type is "u64" in 22.11 and "uint" since 23.03; "int" has 32 bits there, and 64 since. */
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
@@ -67,8 +73,48 @@ level_name(void)
 	return fastmem_checking.level == RTE_FASTMEM_DEBUG_FULL ? "full" : "light";
 }
 
+/* Of a bin, in all threads. */
+static uint64_t
+objects_in_caches(const struct fastmem_ctl *ctl, unsigned int bin)
+{
+	const struct fastmem_tcache *t;
+	uint64_t n = 0;
+
+	FASTMEM_FOREACH_TCACHE(t, ctl)
+		n += fastmem_cache_objects(t, bin);
+	return n;
+}
+
+/* A socket's part of what rte_fastmem_stats() and rte_fastmem_kept() sum up. */
 static void
-add_socket(struct rte_tel_data *d, const struct fastmem_arena *arena)
+add_parts(struct rte_tel_data *socket, struct fastmem_arena *arena)
+{
+	const struct fastmem_ctl *ctl = fastmem_ctl();
+	uint64_t in_use = 0, cached = 0, n_free;
+	unsigned int i;
+
+	for (i = 1; i < ctl->n_bins; i++) {
+		const struct fastmem_bin *bin = &ctl->bins[i];
+		uint64_t size = rte_atomic_load_explicit(&bin->slot_size, rte_memory_order_relaxed);
+		struct fastmem_bin_figures figures;
+
+		if (&ctl->arenas[bin->socket] != arena)
+			continue;
+		fastmem_bin_read(ctl, i, &figures);
+		in_use += tally_positive(figures.in_use) * size;
+		if (i < ctl->first_pool_bin)
+			cached += objects_in_caches(ctl, i) * size;
+	}
+	fastmem_arena_lock(arena);
+	n_free = arena->n_free;
+	fastmem_mutex_unlock(&arena->lock);
+	add(socket, "bytes_in_use", in_use);
+	add(socket, "bytes_free", n_free << RTE_FASTMEM_GRANULE_SHIFT);
+	add(socket, "bytes_cached", cached);
+}
+
+static void
+add_socket(struct rte_tel_data *d, struct fastmem_arena *arena)
 {
 	struct fastmem_socket_figures figures;
 	struct rte_tel_data *socket = rte_tel_data_alloc();
@@ -81,6 +127,7 @@ add_socket(struct rte_tel_data *d, const struct fastmem_arena *arena)
 	rte_tel_data_start_dict(socket);
 	fastmem_socket_read(arena->socket_id, &figures);
 	add(socket, "bytes_backing", fastmem_arena_bytes(arena));
+	add_parts(socket, arena);
 	add(socket, "bytes_used", figures.used_bytes);
 	add(socket, "n_chunks", rte_atomic_load_explicit(&arena->n_chunks,
 			rte_memory_order_relaxed));
@@ -96,7 +143,7 @@ add_socket(struct rte_tel_data *d, const struct fastmem_arena *arena)
 static int
 answer_info(const char *params, struct rte_tel_data *d)
 {
-	const struct fastmem_ctl *ctl = fastmem_ctl();
+	struct fastmem_ctl *ctl = fastmem_ctl();
 	struct rte_fastmem_stats s;
 	struct rte_fastmem_kept kept;
 	unsigned int i;
@@ -106,6 +153,7 @@ answer_info(const char *params, struct rte_tel_data *d)
 	if (rte_fastmem_stats(&s) != 0 || rte_fastmem_kept(&kept) != 0)
 		return -ENODEV;
 	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "version", FASTMEM_VERSION);
 	add(d, "layout_version", FASTMEM_LAYOUT_VERSION);
 	rte_tel_data_add_dict_string(d, "debug_level", level_name());
 	add(d, "bytes_backing", s.bytes_backing);
@@ -143,7 +191,6 @@ add_cached(struct rte_tel_data *d, size_t size, unsigned int bin)
 {
 	const struct fastmem_ctl *ctl = fastmem_ctl();
 	uint64_t in_caches = 0, in_depots = 0;
-	const struct fastmem_tcache *t;
 	unsigned int i;
 
 	for (i = 1; i < ctl->n_bins; i++) {
@@ -154,8 +201,7 @@ add_cached(struct rte_tel_data *d, size_t size, unsigned int bin)
 		/* Pairs with the release in fastmem_bin_make_depots(). */
 		full = rte_atomic_load_explicit(&ctl->bins[i].full, rte_memory_order_acquire);
 		in_depots += full != NULL ? fastmem_depot_objects(full) : 0;
-		FASTMEM_FOREACH_TCACHE(t, ctl)
-			in_caches += fastmem_cache_objects(t, i);
+		in_caches += objects_in_caches(ctl, i);
 	}
 	add(d, "in_caches", in_caches);
 	add(d, "in_depots", in_depots);
@@ -169,8 +215,7 @@ answer_class(const char *params, struct rte_tel_data *d)
 	uint64_t size;
 
 	if (!next_number(&rest, &size) || rest != NULL || rte_fastmem_stats_class(size, &s) != 0)
-		return refuse(d, "'%s' is no size of a class: see /fastmem/classes",
-			params != NULL ? params : "");
+		return refuse(d, "'%s' is no size of a class: see /fastmem/classes", params);
 	rte_tel_data_start_dict(d);
 	add(d, "class_size", s.class_size);
 	add(d, "in_use", s.in_use);
@@ -220,13 +265,12 @@ answer_pools(const char *params, struct rte_tel_data *d)
 static int
 answer_pool(const char *params, struct rte_tel_data *d)
 {
-	struct rte_fastmem_pool *user = params != NULL ? rte_fastmem_pool_lookup(params) : NULL;
+	struct rte_fastmem_pool *user = rte_fastmem_pool_lookup(params);
 	const struct fastmem_pool *pool = fastmem_pool(user);
 	struct rte_fastmem_pool_stats s;
 
 	if (user == NULL || rte_fastmem_pool_stats(user, &s) != 0)
-		return refuse(d, "'%s' is no name of a pool: see /fastmem/pools",
-			params != NULL ? params : "");
+		return refuse(d, "'%s' is no name of a pool: see /fastmem/pools", params);
 	rte_tel_data_start_dict(d);
 	rte_tel_data_add_dict_string(d, "name", params);
 	add(d, "size", pool->size);
@@ -276,11 +320,10 @@ answer_thread(const char *params, struct rte_tel_data *d)
 	size_t sizes[RTE_FASTMEM_N_CLASSES];
 	unsigned int i, bin, n = rte_fastmem_classes(sizes);
 	const char *rest = params;
-	uint64_t tid, owner = 0, bytes = 0;
+	uint64_t tid, owner = 0, bytes = 0, allocs = 0, frees = 0;
 
 	if (!next_number(&rest, &tid) || rest != NULL || tid == 0 || tid > UINT32_MAX)
-		return refuse(d, "'%s' is no id of a thread: see /fastmem/threads",
-			params != NULL ? params : "");
+		return refuse(d, "'%s' is no id of a thread: see /fastmem/threads", params);
 	FASTMEM_FOREACH_TCACHE(t, ctl) {
 		owner = rte_atomic_load_explicit(&t->owner, rte_memory_order_relaxed);
 		if ((uint32_t)owner == tid)
@@ -297,15 +340,24 @@ answer_thread(const char *params, struct rte_tel_data *d)
 		uint64_t objects = 0;
 		char name[32];
 
-		for (bin = 1; bin < ctl->first_pool_bin; bin++)
-			if (ctl->bins[bin].slot_size == sizes[i])
-				objects += fastmem_cache_objects(t, bin);
+		for (bin = 1; bin < ctl->first_pool_bin; bin++) {
+			struct fastmem_tally tally;
+
+			if (ctl->bins[bin].slot_size != sizes[i])
+				continue;
+			fastmem_cache_read(t, bin, &tally);
+			objects += tally.cached;
+			allocs += tally.alloc;
+			frees += tally.free;
+		}
 		snprintf(name, sizeof(name), "objects_of_%zu", sizes[i]);
 		if (objects != 0)
 			add(d, name, objects);
 		bytes += objects * sizes[i];
 	}
 	add(d, "bytes_cached", bytes);
+	add(d, "alloc_total", allocs);
+	add(d, "free_total", frees);
 	return 0;
 }
 
@@ -338,33 +390,44 @@ answer_processes(const char *params, struct rte_tel_data *d)
 
 static const struct command {
 	const char *name;
+	const char *needs; /* a parameter; NULL: none, though it may have some */
 	int (*answer)(const char *params, struct rte_tel_data *d);
 	const char *help;
 } commands[] = {
-	{ "/fastmem/info", answer_info,
+	{ "/fastmem/info", NULL, answer_info,
 		"Totals and sockets of fastmem. Takes no parameters" },
-	{ "/fastmem/classes", answer_classes,
+	{ "/fastmem/classes", NULL, answer_classes,
 		"Sizes of fastmem's classes, in bytes. Takes no parameters" },
-	{ "/fastmem/class", answer_class,
+	{ "/fastmem/class", "size", answer_class,
 		"Figures of a size class. Parameters: size" },
-	{ "/fastmem/pools", answer_pools,
+	{ "/fastmem/pools", NULL, answer_pools,
 		"Names of fastmem's pools, 64 at most. Parameters: number of the first (default 0)" },
-	{ "/fastmem/pool", answer_pool,
+	{ "/fastmem/pool", "name", answer_pool,
 		"Figures of a pool. Parameters: name" },
-	{ "/fastmem/threads", answer_threads,
+	{ "/fastmem/threads", NULL, answer_threads,
 		"Ids of threads with caches, 64 at most. Parameters: number of the first (default 0)" },
-	{ "/fastmem/thread", answer_thread,
+	{ "/fastmem/thread", "thread id", answer_thread,
 		"What a thread has cached, by size. Parameters: thread id" },
-	{ "/fastmem/processes", answer_processes,
+	{ "/fastmem/processes", NULL, answer_processes,
 		"Processes that use fastmem, and their accounts. Takes no parameters" },
-	{ "/fastmem/chunks", fastmem_telemetry_chunks,
+	{ "/fastmem/chunks", "socket", fastmem_telemetry_chunks,
 		"Chunks of a socket, 64 at most. Parameters: socket, number of the first (default 0)" },
-	{ "/fastmem/slabs", fastmem_telemetry_slabs,
+	{ "/fastmem/slabs", "address", fastmem_telemetry_slabs,
 		"Slabs and free runs of a chunk, 64 at most. Parameters: address of the first" },
-	{ "/fastmem/leaks", fastmem_telemetry_leaks,
+	{ "/fastmem/leaks", NULL, fastmem_telemetry_leaks,
 		"Live objects by place of allocation, 64 lines at most. "
 		"Parameters: number of the first (default 0)" },
 };
+
+static const struct command *
+command_of(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(commands) - 1 && strcmp(name, commands[i].name) != 0; i++)
+		;
+	return &commands[i];
+}
 
 /* In a thread of EAL's. While it is at work, fastmem does not end. */
 static int
@@ -373,8 +436,8 @@ serve(const char *name, const char *params, struct rte_tel_data *d)
 	/* Pairs with the release in serving_start(): EAL's lock between them is not seen by TSan. */
 	const struct fastmem_life_guard *guard = rte_atomic_load_explicit(&life_guard,
 			rte_memory_order_acquire);
+	const struct command *command = command_of(name);
 	struct fastmem_life life;
-	unsigned int i;
 	int ret;
 
 	if (params != NULL && *params == '\0')
@@ -383,13 +446,12 @@ serve(const char *name, const char *params, struct rte_tel_data *d)
 		return -EBUSY;
 	/* Where EAL's end could not be seen, its memory tells. */
 	if (fastmem_process_state() != FASTMEM_PROCESS_OPEN || ended ||
-			!fastmem_is_mapped(fastmem_ctl())) {
+			!fastmem_is_mapped(fastmem_ctl()))
 		ret = refuse(d, "fastmem is not initialised in this process");
-	} else {
-		for (i = 0; i < RTE_DIM(commands) - 1 && strcmp(name, commands[i].name) != 0; i++)
-			;
-		ret = commands[i].answer(params, d);
-	}
+	else if (command->needs != NULL && params == NULL)
+		ret = refuse(d, "parameter '%s' is missing: %s,...", command->needs, name);
+	else
+		ret = command->answer(params, d);
 	guard->end(&life);
 	return ret;
 }
@@ -417,7 +479,7 @@ serving_end(void)
 	ended = true;
 }
 
-/* At each begin of fastmem in the primary. Under life_lock. */
+/* At each begin of fastmem. Under life_lock. */
 static void
 serving_start(const struct fastmem_life_guard *guard)
 {

@@ -74,8 +74,8 @@ fastmem_telemetry_chunks(const char *params, struct rte_tel_data *d)
 	if (fastmem_telemetry_number(&rest, &socket_id) && socket_id <= INT_MAX)
 		arena = fastmem_arena_of(fastmem_ctl(), socket_id);
 	if (arena == NULL)
-		return fastmem_telemetry_refuse(d, "'%s' begins with no NUMA socket that has memory",
-			params != NULL ? params : "");
+		return fastmem_telemetry_refuse(d, "'%s' begins with no NUMA socket that has memory: "
+			"see /fastmem/info", params);
 	if (!fastmem_telemetry_first(rest, &skip))
 		return fastmem_telemetry_refuse_first(d, rest);
 	n = read_chunks(arena, skip, chunks);
@@ -192,11 +192,10 @@ fastmem_telemetry_slabs(const char *params, struct rte_tel_data *d)
 	char *end = NULL;
 	char text[32];
 
-	if (params != NULL && params[0] == '0' && params[1] == 'x')
+	if (params[0] == '0' && params[1] == 'x')
 		address = strtoull(params, &end, 16);
 	if (end == NULL || *end != '\0')
-		return fastmem_telemetry_refuse(d, "'%s' is no address: see /fastmem/chunks",
-			params != NULL ? params : "");
+		return fastmem_telemetry_refuse(d, "'%s' is no address: see /fastmem/chunks", params);
 	granule = fastmem_granule_index((const void *)address);
 	/* Far off, a number is no granule's address, though it may have the index of one. */
 	if (fastmem_granule_addr(granule) == (char *)RTE_ALIGN_FLOOR(address, FASTMEM_GRANULE))
