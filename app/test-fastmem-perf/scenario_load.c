@@ -5,20 +5,25 @@
 /*
  * Whether a control thread's allocations hold up an lcore's. Four threads allocate and free objects
  * of random sizes as fast as they can: an lcore, each of whose calls is timed, two threads beside
- * it, and a control thread, in four conditions that take turns:
+ * it, and a control thread, in five conditions that take turns:
  *
  *   without  the control thread sleeps
  *   busy     it is as busy, but with an array used as a stack instead of the allocator
  *   with     it uses the allocator as the others do
- *   asked    it asks this process by telemetry, for one size after the other, 1,000 times a second
+ *   polled   1,000 times a second, it asks this process by telemetry for nothing of fastmem
+ *   asked    the same for one size after the other
  *
  * The lcore has a CPU of its own, as on a data plane, and the other three share what CPUs are left:
  * so what preempts it is not one of them, while a thread that holds a lock may well be preempted.
  * What "busy" has over "without" is the machine's doing (caches, memory, the other hyper-thread),
- * what "with" has over "busy" is the allocator's. The allocator "floor", whose calls share nothing,
- * shows what the clock, interrupts and the hypervisor leave in these figures.
+ * what "with" has over "busy" is the allocator's. What "polled" has over "without" is that a client
+ * and EAL's thread that answers wake up and preempt the other threads, what "asked" has over "polled"
+ * is that fastmem answers. EAL would have its thread on the first lcore's CPU. The allocator "floor",
+ * whose calls share nothing, shows what the clock, interrupts and the hypervisor leave in these
+ * figures.
  */
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -50,9 +55,11 @@
 #define N_SIZES 4096 /* random ones, drawn beforehand */
 #define FLOOR_SIZE 64
 
-enum condition { WITHOUT, BUSY, WITH, ASKED, N_CONDITIONS };
+enum condition { WITHOUT, BUSY, WITH, POLLED, ASKED, N_CONDITIONS };
 
-static const char *const condition_names[N_CONDITIONS] = { "without", "busy", "with", "asked" };
+static const char *const condition_names[N_CONDITIONS] = {
+	"without", "busy", "with", "polled", "asked"
+};
 
 static const struct {
 	const char *name;
@@ -98,6 +105,7 @@ struct load {
 	work_fn work[N_WORKERS];
 	unsigned int n_running; /* of the other workers, in the round; written by each of them */
 	int socket; /* of telemetry; -1: there is none */
+	pid_t answers; /* EAL's thread for it; 0: unknown */
 	unsigned int n_asked; /* in this round, by the control thread */
 	bool stop __rte_cache_aligned; /* the round */
 	uint64_t clock_cycles;
@@ -244,8 +252,41 @@ static const struct {
 
 #define QUESTIONS_PER_SECOND 1000
 
+#define MAX_TASKS 512
+
+/* The threads of this process. */
+static unsigned int
+list_tasks(pid_t *tasks)
+{
+	DIR *dir = opendir("/proc/self/task");
+	const struct dirent *entry;
+	unsigned int n = 0;
+
+	while (dir != NULL && n < MAX_TASKS && (entry = readdir(dir)) != NULL)
+		if (atoi(entry->d_name) > 0)
+			tasks[n++] = atoi(entry->d_name);
+	if (dir != NULL)
+		closedir(dir);
+	return n;
+}
+
+static pid_t
+find_new_task(const pid_t *before, unsigned int n_before)
+{
+	pid_t tasks[MAX_TASKS];
+	unsigned int i, j, n = list_tasks(tasks);
+
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < n_before && before[j] != tasks[i]; j++)
+			;
+		if (j == n_before)
+			return tasks[i];
+	}
+	return 0;
+}
+
 static int
-ask_begin(void)
+ask_connect(void)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0), n;
@@ -257,23 +298,36 @@ ask_begin(void)
 			connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
 			recv(fd, info, sizeof(info), 0) > 0)
 		return fd;
-	perf_warn("load: condition \"asked\" left out, there is no telemetry: %s", strerror(errno));
+	perf_warn("load: conditions \"polled\" and \"asked\" left out, there is no telemetry: %s", strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return -1;
 }
 
+static void
+ask_begin(struct load *load)
+{
+	pid_t before[MAX_TASKS];
+	unsigned int n = list_tasks(before);
+
+	load->socket = ask_connect();
+	if (load->socket >= 0)
+		load->answers = find_new_task(before, n);
+}
+
+/* size: of a class; 0: of nothing of fastmem. */
 static bool
 ask_one(int fd, size_t size)
 {
 	char text[16 << 10];
-	int n = snprintf(text, sizeof(text), "/fastmem/class,%zu", size);
+	int n = size != 0 ? snprintf(text, sizeof(text), "/fastmem/class,%zu", size) :
+		snprintf(text, sizeof(text), "/info");
 
 	return send(fd, text, n, 0) == n && recv(fd, text, sizeof(text), 0) > 0;
 }
 
 static void
-ask(struct worker *w)
+ask_for(struct worker *w, bool fastmem)
 {
 	struct timespec next;
 	struct load *load = w->load;
@@ -283,7 +337,8 @@ ask(struct worker *w)
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	rte_atomic_fetch_add_explicit(&load->n_running, 1, rte_memory_order_relaxed);
 	while (!rte_atomic_load_explicit(&load->stop, rte_memory_order_relaxed) && !w->failed) {
-		w->failed = !ask_one(load->socket, sizes[load->n_asked++ % n]);
+		w->failed = !ask_one(load->socket, fastmem ? sizes[load->n_asked % n] : 0);
+		load->n_asked++;
 		next.tv_nsec += 1000000000 / QUESTIONS_PER_SECOND;
 		if (next.tv_nsec >= 1000000000) {
 			next.tv_nsec -= 1000000000;
@@ -291,6 +346,18 @@ ask(struct worker *w)
 		}
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
 	}
+}
+
+static void
+poll_eal(struct worker *w)
+{
+	ask_for(w, false);
+}
+
+static void
+ask(struct worker *w)
+{
+	ask_for(w, true);
 }
 
 /*
@@ -438,6 +505,7 @@ is_condition(const struct load *load, const struct side *side, enum condition co
 		return used == PERF_N_ALLOCATORS;
 	case BUSY:
 		return used == PERF_floor;
+	case POLLED:
 	case ASKED:
 		return load->n_asked > 0;
 	default:
@@ -462,6 +530,8 @@ run_round(struct load *load, struct side *side, enum condition condition)
 		load->work[CONTROL] = NULL;
 	else if (condition == BUSY)
 		load->work[CONTROL] = works[PERF_floor].hammer;
+	else if (condition == POLLED)
+		load->work[CONTROL] = poll_eal;
 	else if (condition == ASKED)
 		load->work[CONTROL] = ask;
 	load->n_asked = 0;
@@ -482,7 +552,7 @@ measure_side(struct load *load, struct side *side, unsigned int round)
 
 	for (i = 0; i < N_CONDITIONS && !side->failed; i++) {
 		condition = perf_turn(round, i, N_CONDITIONS);
-		if (condition == ASKED && load->socket < 0)
+		if (condition >= POLLED && load->socket < 0)
 			continue;
 		perf_progress(load->scenario, condition_names[condition], round,
 			perf_options.rounds, perf_allocators[side->id].name);
@@ -518,7 +588,8 @@ is_served_by_fastmem(enum perf_allocator_id id)
 }
 
 static void
-add_goal(const struct load *load, const struct side *side, enum condition condition, double bound)
+add_goal(const struct load *load, const struct side *side, enum condition condition,
+		enum condition over, double bound)
 {
 	struct perf_goal goal = { .scenario = load->scenario, .bound = bound };
 	double *ratios = calloc(perf_options.rounds, sizeof(*ratios));
@@ -526,10 +597,10 @@ add_goal(const struct load *load, const struct side *side, enum condition condit
 
 	if (ratios == NULL)
 		return;
-	snprintf(goal.name, sizeof(goal.name), "%s_p99_9_%s_over_without",
-		perf_allocators[side->id].name, condition_names[condition]);
+	snprintf(goal.name, sizeof(goal.name), "%s_p99_9_%s_over_%s", perf_allocators[side->id].name,
+		condition_names[condition], condition_names[over]);
 	for (i = 0; i < perf_options.rounds; i++)
-		ratios[i] = side->samples[condition][P99_9][i] / side->samples[WITHOUT][P99_9][i];
+		ratios[i] = side->samples[condition][P99_9][i] / side->samples[over][P99_9][i];
 	perf_goal_add(&goal, ratios, perf_options.rounds);
 	free(ratios);
 }
@@ -542,9 +613,9 @@ add_goals(const struct load *load, const struct side *side)
 			perf_allocators[side->id].name);
 	if (side->failed || !is_served_by_fastmem(side->id))
 		return;
-	add_goal(load, side, WITH, 1.2);
+	add_goal(load, side, WITH, WITHOUT, 1.2);
 	if (load->socket >= 0)
-		add_goal(load, side, ASKED, 1.05);
+		add_goal(load, side, ASKED, POLLED, 1.05);
 }
 
 /* Goals are made of the samples by round, which results sort: so they come first. */
@@ -558,7 +629,7 @@ add_results(struct load *load)
 	for (i = 0; i < load->n_sides; i++)
 		add_goals(load, &load->sides[i]);
 	for (q = 0; q < N_QUANTILES; q++) {
-		for (c = 0; c < (load->socket >= 0 ? N_CONDITIONS : ASKED); c++) {
+		for (c = 0; c < (load->socket >= 0 ? N_CONDITIONS : POLLED); c++) {
 			snprintf(r.metric, sizeof(r.metric), "%s_cycles_%s", quantiles[q].name,
 				condition_names[c]);
 			for (i = 0; i < load->n_sides; i++) {
@@ -656,6 +727,9 @@ run_workers(struct load *load)
 	}
 	pthread_getaffinity_np(pthread_self(), sizeof(before), &before);
 	pin(pthread_self(), own);
+	if (load->answers != 0 && sched_setaffinity(load->answers, sizeof(cpus), &cpus) != 0)
+		perf_warn("%s: who answers shares the lcore's CPU: %s", load->scenario->name,
+			strerror(errno));
 	if (ret == 0)
 		run_rounds(load);
 	else
@@ -699,7 +773,7 @@ run_load(const struct perf_scenario *scenario)
 	memset(load, 0, sizeof(*load));
 	load->scenario = scenario;
 	load->clock_cycles = call_clock_cost();
-	load->socket = ask_begin();
+	ask_begin(load);
 	draw_sizes(load);
 	pthread_mutex_init(&load->lock, NULL);
 	pthread_cond_init(&load->wake, NULL);

@@ -24,8 +24,8 @@ RUNS = (
         "fastmem": "rte_fastmem_alloc",
     }),
 )
-# Of 50 ms, for each allocator in 3 conditions: fastmem, by whatever name, is under load for a minute.
-ROUNDS = 134
+# Of 50 ms, for each allocator in 5 conditions: fastmem, by whatever name, is under load for a minute.
+ROUNDS = 80
 QUICK_ROUNDS = 7
 PATIENCE = 900
 
