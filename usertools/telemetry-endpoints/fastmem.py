@@ -22,6 +22,7 @@ SOCKETS = {
 }
 CLASSES = {
     "class_in_use_objects": ("in_use", "Objects of a size in use.", "gauge"),
+    "class_cached_objects": ("in_caches", "Objects of a size in caches of threads.", "gauge"),
     "class_backing_bytes": ("bytes_backing", "Memory of slabs of a size.", "gauge"),
     "class_cache_hits_total": ("alloc_cache_hits", "Allocations that a cache served.", "counter"),
     "class_cache_misses_total": ("alloc_cache_misses", "Allocations that no cache served.", "counter"),
@@ -29,7 +30,10 @@ CLASSES = {
 }
 POOLS = {
     "pool_in_use_objects": ("in_use", "Objects of a pool in use.", "gauge"),
+    "pool_cached_objects": ("in_caches", "Objects of a pool in caches of threads.", "gauge"),
+    "pool_deferred_objects": ("deferred", "Objects of a pool that wait for RCU readers.", "gauge"),
     "pool_objects": ("objects", "Objects that a pool has.", "gauge"),
+    "pool_min_objects": ("min", "Objects that a pool keeps.", "gauge"),
     "pool_max_objects": ("max", "Objects that a pool may have.", "gauge"),
     "pool_backing_bytes": ("bytes_backing", "Memory of a pool.", "gauge"),
     "pool_gets_total": ("get_total", "Objects got from a pool.", "counter"),

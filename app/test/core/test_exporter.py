@@ -103,6 +103,20 @@ class Exporter(unittest.TestCase):
         self.assertEqual(found["class_in_use_objects", "64"], 1000)
         self.assertEqual(found["pool_in_use_objects", "sessions"], 7)
         self.assertEqual(found["pool_max_objects", "sessions"], 500)
+        self.assertEqual(found["pool_min_objects", "sessions"], 100)
+        told = json.loads(self.process.tell("pool sessions"))
+        self.assertEqual(found["pool_objects", "sessions"], told["objects"])
+        client = Client(self.path)
+        for what, name in (("class", "64"), ("pool", "sessions")):
+            self.assertEqual(found["%s_cached_objects" % what, name],
+                             client.cmd("/fastmem/" + what, name)["in_caches"])
+        client.socket.close()
+
+    def test_what_is_deferred_is_a_metric(self):
+        self.assertEqual(self.process.tell("defer 30"), "0")
+        found = self.metrics()
+        self.assertEqual([found["pool_%s_objects" % name, "deferred"] for name in ("deferred", "in_use")],
+                         [30, 30])
 
     def test_each_metric_has_a_help_text_and_a_type(self):
         for name, (text, kind) in fastmem.info().items():

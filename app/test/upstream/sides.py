@@ -5,6 +5,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ sys.path.insert(0, os.path.join(TOP, "usertools/telemetry-endpoints"))
 import fastmem  # noqa: E402  pylint: disable=wrong-import-position
 
 TOOLS = os.path.join(TOP, "usertools")
+SCRIPT = os.path.join(TOP, "lib/fastmem_debug/gdb/fastmem-gdb.py")
 LONGEST = 1 << 20
 ATTEMPTS = 30  # to ask while nothing happens: maintenance runs now and then
 VIEWS = ("sizes", "pools", "threads", "processes")
@@ -27,7 +29,7 @@ class Sides:
         self.case, self.prefix = case, os.path.basename(folder)
         self.client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.client.connect(os.path.join(folder, "dpdk_telemetry.v2"))
-        self.client.recv(LONGEST)  # EAL's greeting
+        self.pid = json.loads(self.client.recv(LONGEST))["pid"]  # EAL's greeting
 
     def close(self):
         self.client.close()
@@ -52,6 +54,19 @@ class Sides:
         self.case.assertGreater(metrics["in_use_bytes",], 0)
         return told, metrics
 
+    def gdb(self):
+        """What gdb reads of the process, which stands still meanwhile: its totals, as words; its map."""
+        done = subprocess.run(
+            ["gdb", "--batch", "-nx", "-iex", "set debuginfod enabled off", "-iex", "set auto-load off",
+             "-p", str(self.pid), "-ex", "source " + SCRIPT, "-ex", "fastmem stats", "-ex", "fastmem map"],
+            check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, errors="replace", timeout=120)
+        lines = done.stdout.splitlines()
+        stats = [line for line in lines if line.startswith("fastmem: ")]
+        maps = [json.loads(line) for line in lines if line.startswith('{"version"')]
+        self.case.assertEqual((len(stats), len(maps)), (1, 1), done.stdout + done.stderr)
+        return stats[0], maps[0]
+
     def cmd(self, uri, arg=None):
         """What an endpoint of the exporter calls."""
         self.client.send((uri if arg is None else "%s,%s" % (uri, arg)).encode())
@@ -63,6 +78,7 @@ class Sides:
         metrics = {(name, *labels.values()): value for name, value, labels in fastmem.metrics(self)}
         top = {view: self.top(view) for view in ("sizes", "pools")}
         dump = json.loads(self.tool("fastmem-map", "--json"))
+        gdb = self.gdb() if shutil.which("gdb") else None
         if self.cmd("/fastmem/info") != before:
             return None
         slabs = {}
@@ -70,7 +86,7 @@ class Sides:
                     for run in chunk["runs"] if "size" in run):
             key = run.get("pool", run["size"])
             slabs[key] = slabs.get(key, 0) + run["bytes"]
-        return before, metrics, top, slabs, dump
+        return before, metrics, top, slabs, dump, gdb
 
     def agree(self):
         """To the byte, while nothing happens. Returns what fastmem-top tells."""
@@ -80,9 +96,19 @@ class Sides:
             if seen is not None:
                 break
         self.case.assertIsNotNone(seen, "memory comes and goes though nothing is asked for")
-        info, metrics, top, slabs, dump = seen
+        info, metrics, top, slabs, dump, gdb = seen
         self.case.assertGreater(info["bytes_in_use"], 0)
-        self.case.assertEqual(metrics["in_use_bytes",], info["bytes_in_use"])
+        for name, key in (("in_use_bytes", "bytes_in_use"), ("free_bytes", "bytes_free"),
+                          ("allocs_total", "alloc_total"), ("frees_total", "free_total")):
+            self.case.assertEqual(metrics[name,], info[key], name)
+        if gdb is not None:
+            # The first line of rte_fastmem_dump(), which tests of gdb compare with all of that.
+            stats, gdb_map = gdb
+            self.case.assertTrue(stats.startswith(
+                "fastmem: %d KiB in use, %d KiB backing, %d KiB bookkeeping, %d allocated, %d freed" % (
+                    info["bytes_in_use"] >> 10, info["bytes_backing"] >> 10,
+                    info["bytes_metadata"] >> 10, info["alloc_total"], info["free_total"])), stats)
+            self.case.assertEqual(gdb_map, dump)
         self.case.assertEqual(sum(chunk["bytes"] for place in dump["sockets"] for chunk in place["chunks"]),
                               info["bytes_backing"])
         self.case.assertEqual({row["class_size"]: row["bytes_backing"] for row in top["sizes"]["sizes"]
