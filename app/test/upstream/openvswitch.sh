@@ -14,9 +14,10 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 usage()
 {
 	cat <<-END
-	usage: openvswitch.sh [--no-huge] [--preload LIBRARY --report FILE] [--steps]
+	usage: openvswitch.sh [--no-huge] [--preload LIBRARY --report FILE] [--trace FOLDER] [--steps]
 
-	LIBRARY is librte_fastmem_malloc.so, which writes its report to FILE. With --steps, it says at each
+	LIBRARY is librte_fastmem_malloc.so, which writes its report to FILE. EAL's trace of fastmem goes
+	to a folder below FOLDER when the daemon is told to save it. With --steps, it says at each
 	step "step NAME PREFIX", with EAL's file prefix, and goes on when it has read a line.
 	END
 }
@@ -82,12 +83,14 @@ same()
 huge=true
 library=
 report=
+trace=
 steps=false
 while [ $# -gt 0 ]; do
 	case $1 in
 	--no-huge) huge=false ;;
 	--preload) library=$2; shift ;;
 	--report) report=$2; shift ;;
+	--trace) trace=$2; shift ;;
 	--steps) steps=true ;;
 	*) usage; exit 2 ;;
 	esac
@@ -95,6 +98,7 @@ while [ $# -gt 0 ]; do
 done
 eal="--no-pci --file-prefix=fastmem-$$"
 if $huge; then eal="$eal -m 128"; else eal="$eal -m 1024 --no-huge"; fi
+[ -z "$trace" ] || eal="$eal --trace=lib.fastmem.* --trace-dir=$trace"
 trap 'exit 1' INT TERM
 work=$(mktemp -d "${TMPDIR:-/tmp}/fastmem.XXXXXX")
 exec 3>&1 4<&0 </dev/null
