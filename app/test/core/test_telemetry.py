@@ -312,6 +312,8 @@ class Telemetry(unittest.TestCase):
             commands += ["/fastmem/thread,%d" % tid for tid in ask("/fastmem/threads")]
             for command in commands:
                 self.assertEqual(secondary.ask(command), ask(command), command)
+            self.assertEqual(self.primary.tell("deinit"), "0")
+            self.assertIn("not initialised", secondary.ask("/fastmem/info")["error"])
 
 
 if __name__ == "__main__":
