@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include <rte_fastmem_pool.h>
+#include <rte_log.h>
 #include <rte_mbuf.h>
 #include <rte_mbuf_pool_ops.h>
 
@@ -405,6 +406,23 @@ lost_objects_are_warned_of_and_cached_ones_are_not(void)
 }
 
 static int
+what_goes_well_is_logged_at_level_debug_only(void)
+{
+	struct rte_mempool *mp;
+	unsigned int n;
+
+	TEST_ASSERT_EQUAL(rte_log_set_level_regexp(".*fastmem", RTE_LOG_INFO), 0);
+	log_begin();
+	mp = mempool_make("well", 1000, 64, 0, 0);
+	rte_mempool_free(mp);
+	n = log_end("");
+	TEST_ASSERT_EQUAL(rte_log_set_level_regexp(".*fastmem", RTE_LOG_NOTICE), 0);
+	TEST_ASSERT(mp != NULL);
+	TEST_ASSERT_EQUAL(n, 0);
+	return TEST_SUCCESS;
+}
+
+static int
 a_mempool_that_is_not_populated_is_empty(void)
 {
 	struct rte_mempool *mp = mempool_empty("empty", DRIVER_OPS, 10, 64, 0, 0);
@@ -519,6 +537,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(threads_never_have_the_same_object),
 	TEST_CASE(what_other_threads_have_put_can_be_had),
 	TEST_CASE_UNCHECKED(lost_objects_are_warned_of_and_cached_ones_are_not),
+	TEST_CASE(what_goes_well_is_logged_at_level_debug_only),
 	TEST_CASE(a_mempool_that_is_not_populated_is_empty),
 	TEST_CASE(the_first_mempool_starts_fastmem),
 	TEST_CASE(names_can_be_used_again_and_not_twice_at_once),

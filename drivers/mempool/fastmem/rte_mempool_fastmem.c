@@ -414,7 +414,7 @@ make_pool(struct rte_mempool *mp, uint32_t flags, const struct mempool_fastmem_g
 		DRIVER_LOG(ERR, "no pool of fastmem for mempool %s (%u objects of %zu bytes): %s",
 			mp->name, mp->size, object_bytes(mp), rte_strerror(rte_errno));
 	else
-		DRIVER_LOG(INFO, "mempool %s: %u objects of %zu bytes, in %s memory", mp->name,
+		DRIVER_LOG(DEBUG, "mempool %s: %u objects of %zu bytes, in %s memory", mp->name,
 			mp->size, object_bytes(mp), external ? "given" : "fastmem's");
 	if (pool != NULL && checked)
 		close_caches(mp);
