@@ -252,7 +252,7 @@ zones_allowed(void)
 static RTE_ATOMIC(bool) said_enough, said_none_left;
 
 static void
-report_no_zone(size_t len, unsigned int n, unsigned int allowed)
+tell_no_zone(size_t len, unsigned int n, unsigned int allowed)
 {
 	bool enough = n >= allowed;
 
@@ -318,7 +318,7 @@ fastmem_zone_reserve(const char *name, size_t len, int socket_id, unsigned int f
 		rte_atomic_store_explicit(&said_enough, false, rte_memory_order_relaxed);
 		rte_atomic_store_explicit(&said_none_left, false, rte_memory_order_relaxed);
 	} else if (rte_errno == ENOSPC) {
-		report_no_zone(len, n, allowed);
+		tell_no_zone(len, n, allowed);
 		rte_errno = ENOSPC; /* a log may have changed it */
 	} else {
 		rte_errno = ENOMEM;

@@ -152,7 +152,7 @@ struct wrong {
 
 /* Not under a lock, as a log may take its time. */
 static void
-report_wrong(const struct wrong *wrong, unsigned int n)
+tell_wrong(const struct wrong *wrong, unsigned int n)
 {
 	unsigned int i;
 
@@ -264,7 +264,7 @@ fastmem_slab_free_array(struct fastmem_bin *from, void **objs, RTE_ATOMIC(uint32
 		}
 		for (i = 0; i < n_wrong; i++)
 			count_misfreed(from, NULL);
-		report_wrong(wrong, n_wrong);
+		tell_wrong(wrong, n_wrong);
 	}
 }
 
@@ -300,6 +300,6 @@ fastmem_slab_free_one(struct fastmem_bin *from, void *obj, RTE_ATOMIC(uint64_t) 
 	fastmem_mutex_unlock(&from->lock);
 	if (n_wrong > 0) {
 		count_misfreed(from, NULL);
-		report_wrong(&wrong, n_wrong);
+		tell_wrong(&wrong, n_wrong);
 	}
 }
