@@ -11,10 +11,14 @@ class Watched:
     def __init__(self, command):
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True)
+        words = []
         for line in self.process.stdout:
             words = line.split()
             if len(words) == 2 and words[0].isdigit() and words[1].startswith("/"):
                 break
+        else:
+            raise RuntimeError("%s has ended with %d before it was ready" % (
+                " ".join(command), self.process.wait(60)))
         self.pid, self.runtime = int(words[0]), words[1]
         self.prefix = os.path.basename(self.runtime)
 

@@ -17,14 +17,9 @@
 #define RTE_FASTMEM_REPLACE_MALLOC
 #define RTE_FASTMEM_REPLACE_NO_NAMES
 #include "fastmem_compat.h"
+#include "fastmem_log.h"
 #include "fastmem_replace_heap.h"
 #include "rte_fastmem_replace.h"
-
-#include <rte_log.h>
-
-extern int fastmem_logtype;
-#define RTE_LOGTYPE_FASTMEM fastmem_logtype
-#define REPLACE_LOG(level, ...) RTE_LOG_LINE(level, FASTMEM, __VA_ARGS__)
 
 int fastmem_replace_start(void);
 bool fastmem_replace_is_any_socket(int socket_id);

@@ -137,7 +137,7 @@ make_pool(struct rte_mempool *mp, uint32_t flags)
 		params.flags |= RTE_FASTMEM_POOL_F_NO_SPREAD;
 	pool = rte_fastmem_pool_create(&params);
 	if (pool == NULL)
-		REPLACE_LOG(ERR, "no typed pool for mempool %s (%u objects of %u bytes): %s",
+		FASTMEM_LOG_SOME(ERR, "no typed pool for mempool %s (%u objects of %u bytes): %s",
 			mp->name, mp->size, mp->elt_size, rte_strerror(rte_errno));
 	return pool;
 }
@@ -220,7 +220,7 @@ register_ops_once(void)
 {
 	ops_index = rte_mempool_register_ops(&replace_ops);
 	if (ops_index < 0)
-		REPLACE_LOG(NOTICE, "mempools cannot be typed pools: DPDK has no room for more mempool "
+		FASTMEM_LOG(NOTICE, "mempools cannot be typed pools: DPDK has no room for more mempool "
 			"drivers; they have ops %s, or those of a ring", DRIVER_NAME);
 }
 
@@ -275,7 +275,7 @@ rte_fastmem_replace_mempool_create_empty(const char *name, unsigned int n, unsig
 			flags);
 	ret = fastmem_replace_start();
 	if (ret < 0) {
-		REPLACE_LOG(ERR, "mempool %s cannot be a typed pool: %s", name, rte_strerror(-ret));
+		FASTMEM_LOG_SOME(ERR, "mempool %s cannot be a typed pool: %s", name, rte_strerror(-ret));
 		rte_errno = -ret;
 		return NULL;
 	}
@@ -493,7 +493,7 @@ rte_fastmem_replace_pktmbuf_pool_create_by_ops(const char *name, unsigned int n,
 		return rte_pktmbuf_pool_create_by_ops(name, n, cache, priv_size, data_room_size,
 			socket_id, ops_name);
 	if (RTE_ALIGN(priv_size, RTE_MBUF_PRIV_ALIGN) != priv_size) {
-		REPLACE_LOG(ERR, "mbufs of %s: %u bytes of private area are no multiple of %u", name,
+		FASTMEM_LOG_SOME(ERR, "mbufs of %s: %u bytes of private area are no multiple of %u", name,
 			priv_size, RTE_MBUF_PRIV_ALIGN);
 		rte_errno = EINVAL;
 		return NULL;
@@ -544,7 +544,7 @@ rte_fastmem_replace_mempool_lookup(const char *name)
 
 	if (mp != NULL && mp->pool_data != NULL && mp->pool_data == mp->pool_config &&
 			mp->ops_index != index)
-		REPLACE_LOG(ERR, "mempool %s: this process has loaded other mempool drivers "
+		FASTMEM_LOG_SOME(ERR, "mempool %s: this process has loaded other mempool drivers "
 			"than the one that has made it", name);
 	return mp;
 }
