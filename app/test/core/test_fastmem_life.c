@@ -8,7 +8,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 
 #include <rte_cycles.h>
 #include <rte_fastmem_debug.h>
@@ -348,8 +347,6 @@ threads_that_are_cancelled_leave_no_lock(void)
 
 #if defined(__x86_64__) && !defined(RTE_FASTMEM_TSAN)
 
-#define TRAP_FLAG 0x100ull
-
 static struct {
 	unsigned int n; /* steps */
 	unsigned int n_wrong; /* of these: the fast path would find no place of caches */
@@ -357,9 +354,11 @@ static struct {
 
 /* What the fast path of the thread begins with, between any two instructions of who takes them. */
 static void
-look_for_caches(int signal)
+look_for_caches(int signal, siginfo_t *info, void *arg)
 {
 	RTE_SET_USED(signal);
+	RTE_SET_USED(info);
+	RTE_SET_USED(arg);
 	steps.n++;
 	steps.n_wrong += rte_atomic_load_explicit(&rte_fastmem_tls.caches,
 			rte_memory_order_relaxed) == NULL ||
@@ -369,17 +368,10 @@ look_for_caches(int signal)
 static int
 a_thread_within_a_call_has_caches_or_sees_that_it_has_none(void)
 {
-	const struct sigaction action = { .sa_handler = look_for_caches };
-	struct sigaction before;
-
 	memset(&steps, 0, sizeof(steps));
 	rte_fastmem_free(rte_fastmem_alloc(64, 0, 0));
 	rte_fastmem_cache_flush();
-	sigaction(SIGTRAP, &action, &before);
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP_FLAG);
-	fastmem_threads_forget();
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~TRAP_FLAG);
-	sigaction(SIGTRAP, &before, NULL);
+	call_in_steps(fastmem_threads_forget, look_for_caches);
 	/* Nobody else may have the caches that it had. */
 	rte_fastmem_deinit();
 	TEST_ASSERT_EQUAL(rte_fastmem_init(), 0);

@@ -334,7 +334,6 @@ edge_end(struct edge *e)
  * What other threads might do between any two instructions of a check, the handler of single steps
  * does: so it is as likely between two reads as anywhere else.
  */
-#define TRAP_FLAG 0x100ull
 #define CHECKS 20
 #define STEPS 5000 /* more than a check takes before it reports something */
 
@@ -363,17 +362,9 @@ on_step(int signal, siginfo_t *info, void *arg)
 }
 
 static void
-check_in_steps(void)
+check_once(void)
 {
-	const struct sigaction action = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
-	struct sigaction before;
-
-	other.n_steps = 0;
-	sigaction(SIGTRAP, &action, &before);
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP_FLAG);
 	rte_fastmem_debug_check();
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~TRAP_FLAG);
-	sigaction(SIGTRAP, &before, NULL);
 }
 
 static int
@@ -392,8 +383,10 @@ check_beside(bool change_byte, bool change_size)
 	other.byte = change_byte ? (uint8_t *)obj + EDGE_SIZE : NULL;
 	other.size = change_size ? &fastmem_record_of(&fastmem_ctl()->bins[rte_fastmem_bin_of(obj)],
 		fastmem_slab_of(obj), obj)->size : NULL;
-	for (i = 0; ret == TEST_SUCCESS && i < CHECKS; i++)
-		check_in_steps();
+	for (i = 0; ret == TEST_SUCCESS && i < CHECKS; i++) {
+		other.n_steps = 0;
+		call_in_steps(check_once, on_step);
+	}
 	if (other.size != NULL)
 		*other.size = EDGE_SIZE;
 	edge_end(&e);

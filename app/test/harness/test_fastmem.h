@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -79,6 +80,15 @@ uint64_t rng_below(struct rng *rng, uint64_t n);
 
 /* Allocate until it fails. Returns the number of objects put into ptrs. */
 unsigned int fill_up(void **ptrs, unsigned int max, size_t size);
+
+#if defined(__x86_64__)
+/*
+ * Call a function, and between any two of its instructions the handler of SIGTRAP. That ends the
+ * steps early by clearing the flag in the registers that it is given.
+ */
+#define TRAP_FLAG 0x100ull
+void call_in_steps(void (*function)(void), void (*on_step)(int signal, siginfo_t *info, void *arg));
+#endif
 
 /* What is logged between begin and end, without a limit. Returns the number of lines that contain text. */
 void log_begin(void);

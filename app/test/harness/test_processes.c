@@ -242,24 +242,18 @@ print_stacks(const struct process *p)
 		fprintf(stderr, "no stacks of processes %d and %d\n", p->pid, getpid());
 }
 
-/* Its end of the socket may be closed a little before it is gone. */
-static void
-tell(const struct process *p, bool ended)
+void
+process_tell(const struct process *p, bool ended)
 {
 	siginfo_t info = { 0 };
 
+	/* Its end of the socket may be closed a little before it is gone. */
 	waitid(P_PID, p->pid, &info, WEXITED | WNOWAIT | (ended ? 0 : WNOHANG));
 	fprintf(stderr, "process %d does not answer: %s %d\n", p->pid,
 		info.si_pid == 0 ? "it runs" : info.si_code == CLD_EXITED ? "exit status" :
 		"signal", info.si_status);
 	if (info.si_pid == 0)
 		print_stacks(p);
-}
-
-void
-process_tell(const struct process *p)
-{
-	tell(p, false);
 }
 
 int64_t
@@ -270,7 +264,7 @@ process_receive(struct process *p)
 
 	if (readable && recv(p->fd, &reply, sizeof(reply), 0) == sizeof(reply))
 		return reply.result;
-	tell(p, readable);
+	process_tell(p, readable);
 	return REMOTE_FAILED;
 }
 

@@ -51,7 +51,8 @@ int64_t process_receive(struct process *p);
 int process_stop(struct process *p); /* it is told to end, and must do so without fault */
 int process_kill(struct process *p); /* and wait until it is gone */
 void processes_rescue(void); /* kill all that are left */
-void process_tell(const struct process *p); /* what became of it; if it runs, its stacks by gdb */
+/* Print what became of it, and its stacks if it runs and gdb can. ended: its end is waited for. */
+void process_tell(const struct process *p, bool ended);
 
 /* For a helper of a secondary's own making: a socket that tells of a process's end. */
 bool process_wait_readable(int fd, int timeout_ms);

@@ -265,6 +265,23 @@ fill_up(void **ptrs, unsigned int max, size_t size)
 	return n;
 }
 
+#if defined(__x86_64__)
+
+void
+call_in_steps(void (*function)(void), void (*on_step)(int signal, siginfo_t *info, void *arg))
+{
+	const struct sigaction action = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
+	struct sigaction before;
+
+	sigaction(SIGTRAP, &action, &before);
+	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP_FLAG);
+	function();
+	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~TRAP_FLAG);
+	sigaction(SIGTRAP, &before, NULL);
+}
+
+#endif
+
 static FILE *log_file;
 static uint32_t log_every_ms;
 

@@ -242,7 +242,7 @@ wait_for_rounds(unsigned int n)
 		done = rte_atomic_load_explicit(&s->n_rounds, rte_memory_order_relaxed) - from;
 	} while (done < n && rte_get_timer_cycles() < until);
 	if (done < n)
-		process_tell(&second);
+		process_tell(&second, false);
 	TEST_ASSERT(done >= n, "the secondary is stuck: %u rounds of %u", done, n);
 	return TEST_SUCCESS;
 }

@@ -237,14 +237,6 @@ next_question(void)
 	return last;
 }
 
-/* Under ask_lock. Number 0 is always the primary's. EAL would write two lines for each call in vain. */
-static bool
-primary_serves(void)
-{
-	return fastmem_peer_alive(0) && rte_atomic_load_explicit(&fastmem_ctl()->serves_nobody,
-			rte_memory_order_relaxed) == 0;
-}
-
 /* Under ask_lock: ask until the answer is that to this question, or the time is over. */
 static int
 ask_in_time(const struct fastmem_ask *ask, struct answer *answer)
@@ -278,12 +270,15 @@ fastmem_mp_ask(struct fastmem_ask *ask)
 	uint64_t begin;
 	int ret;
 
-	if (!fastmem_may_call_eal() || fastmem_process.is_fork)
+	/* Number 0 is always the primary's. EAL would write two lines for each call in vain. */
+	if (!fastmem_may_call_eal() || fastmem_process.is_fork || !fastmem_peer_alive(0) ||
+			rte_atomic_load_explicit(&fastmem_ctl()->serves_nobody,
+			rte_memory_order_relaxed) != 0)
 		return -ENOMEM;
 	begin = rte_get_timer_cycles();
 	fastmem_local_lock(&ask_lock, FASTMEM_LOCK_ASK);
 	/* Who has waited for the lock while there was no answer has waited long enough. */
-	if (!primary_serves() || silent >= begin) {
+	if (silent >= begin) {
 		fastmem_local_unlock(&ask_lock);
 		return -ENOMEM;
 	}

@@ -198,8 +198,7 @@ add_cached(struct rte_tel_data *d, size_t size, unsigned int bin)
 
 		if (bin != 0 ? i != bin : i >= ctl->first_pool_bin || ctl->bins[i].slot_size != size)
 			continue;
-		/* Pairs with the release in fastmem_bin_make_depots(). */
-		full = rte_atomic_load_explicit(&ctl->bins[i].full, rte_memory_order_acquire);
+		full = fastmem_full_depot(&ctl->bins[i]);
 		in_depots += full != NULL ? fastmem_depot_objects(full) : 0;
 		in_caches += objects_in_caches(ctl, i);
 	}
