@@ -30,7 +30,8 @@ usage() {
 	  $programs
 
 	Environment: DPDK_TEST_PROGRAM (dpdk-test), DPDK_TESTPMD (dpdk-testpmd), PATIENCE (seconds
-	that a suite may take: 300), WAYS (other than default, that suites run in: those that suit each).
+	that a suite may take: 300), WAYS (other than default, that suites run in: those that suit each),
+	LONG (no; "yes" to run the suites that the list calls long, too; "only" to run no others).
 	END
 }
 
@@ -63,6 +64,8 @@ for f in "$build/drivers/librte_mempool_fastmem.so" "$all_mempools" "$malloc"; d
 	[ -e "$f" ] || die "not built: $f"
 done
 patience=${PATIENCE:-300}
+long=${LONG:-no}
+[[ "$long" =~ ^(no|yes|only)$ ]] || die "LONG=$long: no, yes or only"
 # EAL looks for a plug-in without a path where the linker does.
 export LD_LIBRARY_PATH=$build/drivers${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 driver=(-d librte_mempool_fastmem.so --mbuf-pool-ops-name=fastmem
@@ -237,14 +240,17 @@ while read -r suite verdict uses args; do
 		args=${args#*timed}
 		attempts=5
 	fi
-	if [ "$verdict" = long ]; then
-		left_out "$suite" "it takes minutes without fastmem"
-		continue
-	fi
+	case $verdict.$long in
+	long.no) left_out "$suite" "it takes minutes without fastmem: LONG=yes"; continue ;;
+	long.*) verdict=any ;;
+	*.only) continue ;;
+	esac
 	args=${args## }
 	# shellcheck disable=SC2086 # options
 	try_suite "$suite" "$verdict" "$uses" ${args%%#*}
 done <"$list"
+
+[ "$long" != only ] || { promises_end; exit; }
 
 # All that dpdk-test says it can run, it runs here.
 list_is_complete() {
