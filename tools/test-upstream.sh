@@ -69,7 +69,7 @@ long=${LONG:-no}
 # EAL looks for a plug-in without a path where the linker does.
 export LD_LIBRARY_PATH=$build/drivers${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 driver=(-d librte_mempool_fastmem.so --mbuf-pool-ops-name=fastmem
-	--log-level=pmd.mempool.fastmem:info)
+	--log-level=pmd.mempool.fastmem:debug)
 export no_huge=
 [[ " ${eal[*]-} " != *" --no-huge "* ]] || no_huge=yes
 
@@ -91,7 +91,7 @@ run() {
 	[[ "${1:-}" != lcores=* ]] || shift
 	case $how in
 	mbuf) extra=("${driver[@]}") ;;
-	*all) extra=(--log-level=pmd.mempool.fastmem:info) ;;
+	*all) extra=(--log-level=pmd.mempool.fastmem:debug) ;;
 	esac
 	(
 		export DPDK_TEST=$suite FASTMEM_PRELOAD=
