@@ -107,8 +107,8 @@ RTE_FINI(name_unfound)
 {
 	const struct pattern *pattern;
 
-	if (patterns == NULL || fastmem_malloc_stage() <= STAGE_WAIT || fastmem_malloc_is_forked() ||
-			rte_eal_process_type() != RTE_PROC_PRIMARY)
+	if (patterns == NULL || fastmem_malloc_config.wrong || fastmem_malloc_stage() <= STAGE_WAIT ||
+			fastmem_malloc_is_forked() || rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return;
 	for (pattern = patterns; pattern != NULL; pattern = pattern->next)
 		if (!rte_atomic_load_explicit(&pattern->found, rte_memory_order_relaxed))

@@ -177,6 +177,7 @@ main(int argc, char **argv)
 	ret = rte_eal_init(argc, argv);
 	if (ret < 0) {
 		fprintf(stderr, "EAL does not start: %s\n", rte_strerror(rte_errno));
+		rte_eal_cleanup(); /* as dpdk-test and others do all the same */
 		return 3;
 	}
 	status = play(part);
