@@ -372,7 +372,7 @@ THREADS = ((r"[\d.]+ mpps avg [\d.]+ mpps", ""), (r"(?m)^\d+(?=\D)", ""),
 # Operations that were enqueued and dequeued; not how fast.
 CRYPTO = ((r"(?m)^((\d+,){5}).*$", r"\1"),)
 LATENCY = ((r"(avg|min|max): .*", r"\1"), (r"(Tests Lasted : +)[\d.]+", r"\1N"), (r"GHz: [\d.]+", "GHz"),
-           (r"(?i)(throughput for .*: )\d+( M?ops)", r"\1N\2"))
+           (r"(?i)(throughput for .*: )[\d.]+(?:e\+\d+)?( M?ops)", r"\1N\2"))
 CYCLES = ((r"(AVG \w+ \w+) [\d.]+", r"\1 N"),)
 # fastmem's zones are among EAL's, and what lies in other zones moves.
 MEMORY = ((r"(?s)(--- MEMORY_SEGMENTS ---).*(--- END_MEMORY_SEGMENTS)", r"\1\n\2"),
