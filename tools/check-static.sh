@@ -21,7 +21,7 @@ case "${1:-}" in
 -h|--help) usage; exit ;;
 esac
 [ $# -gt 0 ] || set -- lib/fastmem/*.c lib/fastmem/*/*.c lib/fastmem_debug/*.c \
-	lib/fastmem_debug/*/*.c drivers/mempool/fastmem/*.c
+	lib/fastmem_debug/*/*.c lib/fastmem_replace/*.c drivers/mempool/fastmem/*.c
 
 for tool in gcc clang clang-tidy cppcheck; do
 	command -v $tool >/dev/null || die "no $tool: tools/setup.sh test installs it"
@@ -34,7 +34,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 # As meson.build has them. What DPDK's headers do is theirs.
-folders=(lib/fastmem lib/fastmem_debug lib/fastmem_debug/gdb lib/fastmem/replace)
+folders=(lib/fastmem lib/fastmem_debug lib/fastmem_debug/gdb lib/fastmem_replace)
 cflags=(-std=gnu11 -DALLOW_EXPERIMENTAL_API -DALLOW_INTERNAL_API -D_GNU_SOURCE -DRTE_ENABLE_ASSERT
 	-DRTE_LOG_DEFAULT_LOGTYPE=lib.fastmem "${folders[@]/#/-I}")
 for flag in $(pkg-config --cflags libdpdk); do

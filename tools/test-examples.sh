@@ -23,7 +23,7 @@ export examples
 dpdk=$(pkg-config --cflags libdpdk)
 export dpdk
 export both='-D_GNU_SOURCE= -DRTE_FASTMEM_REPLACE_MALLOC -DRTE_FASTMEM_REPLACE_MEMPOOL -Ilib/fastmem
-	-Ilib/fastmem/replace -Ilib/fastmem_debug -include rte_fastmem_replace.h'
+	-Ilib/fastmem_replace -Ilib/fastmem_debug -include rte_fastmem_replace.h'
 
 # try FILE: prints whether it compiles with the names; or what the errors are, if it does without them.
 try() {

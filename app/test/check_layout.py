@@ -70,7 +70,7 @@ def compile_headers(compiler, scratch):
         f.write("#include <rte_config.h>\n#include <rte_common.h>\n#include <rte_memory.h>\n")
         f.writelines('#include "%s"\n' % header for header, _ in SHARED)
         f.writelines("const long constant_%s = %s;\n" % (c, c) for c in constants)
-    folders = ["-I" + os.path.join(LIB, d) for d in ("", "fastmem", "fastmem_debug", "fastmem/replace")]
+    folders = ["-I" + os.path.join(LIB, d) for d in ("", "fastmem", "fastmem_debug", "fastmem_replace")]
     flags = subprocess.run(["pkg-config", "--cflags", "libdpdk"], check=True, capture_output=True,
                            text=True).stdout.split()
     subprocess.run([compiler, "-g", "-O0", "-w", "-fno-eliminate-unused-debug-types", "-std=gnu11",

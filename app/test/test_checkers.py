@@ -177,7 +177,7 @@ class Bench:
         self.scratch = scratch
         self.cflags = ["-g", "-O2", "-w", "-DALLOW_EXPERIMENTAL_API", "-D_GNU_SOURCE",
                        *("-I" + os.path.join(TOP, "lib", folder)
-                         for folder in ("fastmem", "fastmem_debug", "fastmem/replace")),
+                         for folder in ("fastmem", "fastmem_debug", "fastmem_replace")),
                        *pkg_config("--cflags")]
         ours = ["-lrte_fastmem", "-Wl,-rpath," + args.build]
         if args.static:

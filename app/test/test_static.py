@@ -285,7 +285,7 @@ def main():
                         help="write what was found here: kind, tool, verdict, reason")
     parser.add_argument("--fastmem", type=pathlib.Path, nargs="+",
                         default=[TOP / "lib" / folder for folder in
-                                 ("fastmem", "fastmem_debug", "fastmem/replace")],
+                                 ("fastmem", "fastmem_debug", "fastmem_replace")],
                         help="folders of fastmem's headers")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     args = parser.parse_args()

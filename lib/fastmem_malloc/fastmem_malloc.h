@@ -20,7 +20,7 @@
  *   fastmem_malloc_pages.c      how much memory EAL has mapped
  *   fastmem_malloc_processes.c  other processes that do not have this library
  *
- * What the functions do is in lib/fastmem/replace/replace_malloc.c, shared with the names of
+ * What the functions do is in lib/fastmem_replace/replace_malloc.c, shared with the names of
  * rte_fastmem_replace.h. The trace is written by the benchmark's recorder (recorder.c).
  */
 

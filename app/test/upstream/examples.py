@@ -147,7 +147,7 @@ class Bench:
                    "-I" + folder, "-I" + os.path.join(self.args.examples, "common")]
         if names:
             command += ["-D_GNU_SOURCE=", "-DRTE_FASTMEM_REPLACE_MALLOC", "-DRTE_FASTMEM_REPLACE_MEMPOOL"]
-            command += ["-I%s/lib/%s" % (self.top, lib) for lib in ("fastmem", "fastmem/replace", "fastmem_debug")]
+            command += ["-I%s/lib/%s" % (self.top, lib) for lib in ("fastmem", "fastmem_replace", "fastmem_debug")]
             command += ["-include", "rte_fastmem_replace.h"]
         # Those are included by others.
         command += sorted(set(glob.glob(folder + "/*.c")) - set(glob.glob(folder + "/*_route_parse.c")))
