@@ -198,7 +198,7 @@ chunk_add_mapped(struct fastmem_arena *arena, uint32_t min)
 	if (arena->n_granules >= SMALL_ARENA || fastmem_arena_room(arena) < SMALL_ARENA)
 		return -ENOMEM;
 	/* EAL's own, also in a process where rte_malloc() is fastmem. */
-	if (fastmem_eal_heap.get_socket_stats(arena->socket_id, &heap) != 0)
+	if (fastmem_eal_heap_stats(arena->socket_id, &heap) != 0)
 		return -ENOMEM;
 	/* One granule is lost to the alignment and EAL's header. Many small chunks are of no use. */
 	n = heap.greatest_free_size >> RTE_FASTMEM_GRANULE_SHIFT;
@@ -343,14 +343,6 @@ fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes)
 		fastmem_refusal_end(&arena->refusal);
 	fastmem_mutex_unlock(&arena->grow);
 	return ret;
-}
-
-/* Bytes that the program has reserved, and maintenance leaves. */
-uint64_t
-fastmem_arena_reserved(const struct fastmem_arena *arena)
-{
-	return rte_atomic_load_explicit(&arena->n_reserved,
-		rte_memory_order_relaxed) << RTE_FASTMEM_GRANULE_SHIFT;
 }
 
 /* Grow by about n granules. */

@@ -238,6 +238,8 @@ arena_maintain(struct fastmem_arena *arena, bool grow)
 	return 0;
 }
 
+/* Without growth, memory is only given back: what was free since the last call. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_maintain)
 int
 fastmem_maintain(bool grow)
 {

@@ -20,7 +20,6 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_memory.h>
-#include <rte_version.h>
 
 #include "fastmem_compat.h"
 #include "fastmem_eal.h"
@@ -29,35 +28,9 @@
 #define MUCH_MEMORY (UINT64_C(16) << 30)
 #define CTL_ROOM (256 << 10)
 
-/* Changed before there is a second thread, if at all. */
-struct rte_fastmem_replace_heap fastmem_eal_heap = {
-	.malloc_socket = rte_malloc_socket,
-	.zmalloc_socket = rte_zmalloc_socket,
-	.realloc_socket = rte_realloc_socket,
-	.free = rte_free,
-#if RTE_VERSION >= RTE_VERSION_NUM(25, 7, 0, 0)
-	.free_sensitive = rte_free_sensitive,
-#endif
-	.validate = rte_malloc_validate,
-	.virt2iova = rte_malloc_virt2iova,
-	.get_socket_stats = rte_malloc_get_socket_stats,
-	.dump_stats = rte_malloc_dump_stats,
-	.dump_heaps = rte_malloc_dump_heaps,
-};
-
-RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_set_heap)
-void
-rte_fastmem_replace_set_heap(const struct rte_fastmem_replace_heap *heap)
-{
-	fastmem_eal_heap = *heap;
-}
-
-RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_get_heap)
-const struct rte_fastmem_replace_heap *
-rte_fastmem_replace_get_heap(void)
-{
-	return &fastmem_eal_heap;
-}
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_eal_heap_stats)
+int (*fastmem_eal_heap_stats)(int socket_id, struct rte_malloc_socket_stats *stats) =
+	rte_malloc_get_socket_stats;
 
 /* Also before EAL has begun. */
 bool
@@ -139,8 +112,8 @@ fastmem_eal_first_socket(struct fastmem_ctl *ctl)
 	int main_socket;
 
 	for (i = 0; i < ctl->n_sockets; i++)
-		if (fastmem_eal_heap.get_socket_stats(ctl->arenas[i].socket_id,
-				&stats) == 0 && stats.heap_totalsz_bytes > 0)
+		if (fastmem_eal_heap_stats(ctl->arenas[i].socket_id, &stats) == 0 &&
+				stats.heap_totalsz_bytes > 0)
 			return i;
 	main_socket = (int)rte_lcore_to_socket_id(rte_get_main_lcore());
 	arena = fastmem_arena_of(ctl, main_socket);
@@ -218,6 +191,7 @@ hears_messages(void)
  * wait for itself: in a secondary for the primary's answer, and in the primary for those of the
  * secondaries, which EAL has map and unmap the same.
  */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_may_call_eal)
 bool
 fastmem_may_call_eal(void)
 {

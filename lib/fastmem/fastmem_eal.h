@@ -11,15 +11,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <rte_compat.h>
+#include <rte_malloc.h>
 #include <rte_memzone.h>
 
-#include "fastmem_replace_heap.h"
-
-/* Where EAL's own functions are. */
-extern struct rte_fastmem_replace_heap fastmem_eal_heap;
+/*
+ * EAL's own rte_malloc_get_socket_stats(): a library whose function of that name tells of fastmem
+ * as well sets it, before there is a second thread. Internal, as fastmem_process.
+ */
+extern int (*fastmem_eal_heap_stats)(int socket_id, struct rte_malloc_socket_stats *stats);
 
 bool fastmem_is_primary(void);
 bool fastmem_is_secondary(void);
+__rte_internal
 bool fastmem_may_call_eal(void);
 uint32_t fastmem_eal_tid(void); /* of the calling thread */
 bool fastmem_eal_has_lcore(unsigned int lcore_id);

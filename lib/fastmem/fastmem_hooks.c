@@ -257,6 +257,23 @@ fastmem_checking_conf(const struct rte_fastmem_conf *conf, struct fastmem_settin
 	return 0;
 }
 
+/*
+ * What the environment asks for, before EAL has begun and there is a second thread. Returns 0, or a
+ * negative errno: fastmem could not begin, as the log tells.
+ */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_hooks_check_env)
+int
+fastmem_hooks_check_env(void)
+{
+	struct fastmem_settings settings;
+	int ret;
+
+	do
+		ret = fastmem_checking_conf(NULL, &settings);
+	while (fastmem_hooks_retry(ret));
+	return ret;
+}
+
 /* In a secondary, under life_lock: as the primary wants it. Returns as fastmem_checking_conf(). */
 int
 fastmem_checking_attach(const struct fastmem_ctl *ctl)

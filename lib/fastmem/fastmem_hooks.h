@@ -193,6 +193,8 @@ void fastmem_hooks_register(const struct fastmem_hooks *hooks);
 __rte_internal
 void fastmem_hooks_unregister(const struct fastmem_hooks *hooks);
 bool fastmem_hooks_retry(int ret);
+__rte_internal
+int fastmem_hooks_check_env(void);
 void fastmem_hooks_again(void);
 
 #endif /* FASTMEM_HOOKS_H */

@@ -446,6 +446,7 @@ forget(void)
 }
 
 /* The shared state is gone. What was an object, the map still tells, for frees to be ignored. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_forget)
 void
 fastmem_forget(void)
 {
@@ -478,6 +479,7 @@ forked(void)
 }
 
 /* EAL is about to end here: whatever it does for others in its threads, comes to an end before. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_end_serving)
 void
 fastmem_end_serving(void)
 {
@@ -499,6 +501,7 @@ fastmem_end_serving(void)
  * word to secondaries, which EAL's end leaves with the memory they have. EAL runs no alarms any
  * more: fastmem_end_serving() has waited for those that serve others.
  */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_end)
 void
 fastmem_end(void)
 {

@@ -99,6 +99,7 @@ fastmem_log_due(RTE_ATOMIC(uint64_t) *last)
 		rte_memory_order_relaxed, rte_memory_order_relaxed);
 }
 
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_log_allowed)
 bool
 fastmem_log_allowed(struct fastmem_log_rate *rate)
 {

@@ -43,6 +43,7 @@ struct fastmem_log_rate {
 	RTE_ATOMIC(uint64_t) last;
 	RTE_ATOMIC(uint32_t) n; /* since then */
 };
+__rte_internal
 bool fastmem_log_allowed(struct fastmem_log_rate *rate);
 #define FASTMEM_LOG_SOME(level, ...) do { \
 	static struct fastmem_log_rate log_rate; \

@@ -81,8 +81,7 @@ mapped_bytes(const struct fastmem_ctl *ctl)
 	unsigned int i;
 
 	for (i = 0; i < ctl->n_sockets; i++)
-		if (fastmem_eal_heap.get_socket_stats(ctl->arenas[i].socket_id,
-				&heap) == 0)
+		if (fastmem_eal_heap_stats(ctl->arenas[i].socket_id, &heap) == 0)
 			most = RTE_MAX(most, heap.greatest_free_size);
 	most -= RTE_MIN(most, EAL_HEADER_BYTES);
 	return RTE_ALIGN_FLOOR(most, (size_t)RTE_CACHE_LINE_SIZE);

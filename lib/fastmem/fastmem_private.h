@@ -108,6 +108,14 @@ fastmem_arena_bytes(const struct fastmem_arena *arena)
 		rte_memory_order_relaxed) << RTE_FASTMEM_GRANULE_SHIFT;
 }
 
+/* Bytes that the program has reserved, and maintenance leaves. */
+static inline uint64_t
+fastmem_arena_reserved(const struct fastmem_arena *arena)
+{
+	return rte_atomic_load_explicit(&arena->n_reserved,
+		rte_memory_order_relaxed) << RTE_FASTMEM_GRANULE_SHIFT;
+}
+
 /* The arena of one of EAL's sockets; NULL: there is none. */
 static inline struct fastmem_arena *
 fastmem_arena_of(struct fastmem_ctl *ctl, int socket_id)
@@ -240,10 +248,18 @@ int fastmem_create(const struct fastmem_settings *settings);
 void fastmem_destroy(struct fastmem_ctl *ctl);
 
 /* fastmem_init.c */
-void fastmem_end(void);
 void fastmem_close_attached(void);
-void fastmem_forget(void);
+/*
+ * The end of EAL: it begins, and its threads are still there; it is about to unmap all memory; it has
+ * done so. From the second on nothing is allocated, and what is freed is ignored: no other thread may
+ * be inside a call.
+ */
+__rte_internal
 void fastmem_end_serving(void);
+__rte_internal
+void fastmem_end(void);
+__rte_internal
+void fastmem_forget(void);
 
 struct fastmem_life {
 	int cancel_state; /* as it was before */
@@ -266,6 +282,7 @@ struct fastmem_server {
 void fastmem_server_register(const struct fastmem_server *server);
 
 /* fastmem_control.c */
+__rte_internal
 int fastmem_maintain(bool grow);
 
 /* fastmem_class.c */
@@ -307,7 +324,6 @@ extern unsigned int fastmem_absent_sockets; /* for tests */
 void fastmem_arena_init(struct fastmem_arena *arena, int socket_id);
 int fastmem_arena_grow(struct fastmem_arena *arena, uint32_t n, uint32_t align);
 int fastmem_arena_reserve(struct fastmem_arena *arena, uint64_t bytes);
-uint64_t fastmem_arena_reserved(const struct fastmem_arena *arena);
 int fastmem_arena_grow_by(struct fastmem_arena *arena, uint64_t n);
 size_t fastmem_arena_trim(struct fastmem_arena *arena, size_t keep_bytes, bool reserved_too);
 
@@ -449,6 +465,7 @@ void fastmem_tcaches_maintain(const struct fastmem_tcache *t);
 __rte_internal
 void fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
 		struct fastmem_bin_figures *out);
+__rte_internal
 bool fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out);
 int64_t fastmem_cache_in_use(const struct fastmem_tcache *t, unsigned int bin);
 uint64_t fastmem_cache_objects(const struct fastmem_tcache *t, unsigned int bin);

@@ -288,6 +288,7 @@ fastmem_bin_read(const struct fastmem_ctl *ctl, unsigned int bin,
 }
 
 /* What fastmem has of a socket. False: it has none of that number. */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_socket_read)
 bool
 fastmem_socket_read(int socket_id, struct fastmem_socket_figures *out)
 {

@@ -25,6 +25,7 @@
 
 #include "fastmem_lock.h"
 #include "fastmem_malloc.h"
+#include "fastmem_process.h"
 
 __thread unsigned int fastmem_malloc_in_heap;
 
@@ -127,13 +128,13 @@ fastmem_malloc_eal(void)
 static void
 hold(void)
 {
-	rte_fastmem_replace_hold_growth(1);
+	fastmem_growth_held++;
 }
 
 static void
 let_go(void)
 {
-	rte_fastmem_replace_hold_growth(-1);
+	fastmem_growth_held--;
 }
 
 PUBLIC void

@@ -16,6 +16,7 @@
 #include <rte_eal.h>
 
 #include "fastmem_malloc.h"
+#include "fastmem_private.h"
 
 #define PERIOD_US 1000000
 
@@ -28,7 +29,7 @@ maintain(void *arg)
 
 	if (fastmem_malloc_stage() != STAGE_SERVE)
 		return;
-	rte_fastmem_replace_shrink();
+	fastmem_maintain(false);
 	ret = rte_eal_alarm_set(PERIOD_US, maintain, arg);
 	if (ret != 0)
 		MALLOC_LOG(WARNING, "no memory is given back any more: EAL sets no alarm: %s",

@@ -29,6 +29,7 @@
 
 #include "fastmem_lock.h"
 #include "fastmem_malloc.h"
+#include "fastmem_process.h"
 
 #define N_SIZES 44 /* by powers of two */
 #define N_MODULES 64 /* the last one stands for all beyond */
@@ -246,7 +247,7 @@ fastmem_malloc_sample(void)
 	struct sample now = { 0 };
 	struct rte_fastmem_stats stats;
 
-	if (rte_fastmem_replace_hold_growth(0) != 0 || fastmem_malloc_stage() == STAGE_ENDED ||
+	if (fastmem_growth_held != 0 || fastmem_malloc_stage() == STAGE_ENDED ||
 			fastmem_malloc_stage() == STAGE_WAIT ||
 			fastmem_malloc_stage() == STAGE_START ||
 			!fastmem_local_trylock(&samples_lock, FASTMEM_LOCK_SAMPLES))

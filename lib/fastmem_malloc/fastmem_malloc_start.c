@@ -25,6 +25,7 @@
 #include "recorder.h"
 
 #include "fastmem_env.h"
+#include "fastmem_hooks.h"
 #include "fastmem_malloc.h"
 #include "fastmem_parse.h"
 
@@ -263,7 +264,7 @@ fastmem_malloc_try_start(void)
 	int saved_errno = rte_errno;
 
 	/* With a lock of EAL's it cannot: the next call will. */
-	if (rte_fastmem_replace_hold_growth(0) != 0 || fastmem_malloc_stage() != STAGE_WAIT ||
+	if (fastmem_growth_held != 0 || fastmem_malloc_stage() != STAGE_WAIT ||
 			!rte_atomic_compare_exchange_strong_explicit(&stage, &from, STAGE_START,
 			rte_memory_order_acquire, rte_memory_order_relaxed))
 		return;
@@ -286,7 +287,7 @@ rte_eal_init(int argc, char **argv)
 	fastmem_malloc_stage();
 	if (fastmem_malloc_config.wrong ||
 			((fastmem_malloc_config.serve || fastmem_malloc_serves_mempools()) &&
-			rte_fastmem_replace_check_env() != 0)) {
+			fastmem_hooks_check_env() != 0)) {
 		fprintf(stderr, "librte_fastmem_malloc.so: rte_eal_init() fails because of the "
 			"invalid environment variable\n");
 		rte_errno = EINVAL;
@@ -320,7 +321,7 @@ rte_trace_save(void)
 	if (fastmem_malloc_config.count)
 		fastmem_malloc_sample();
 	if (fastmem_malloc_stage() == STAGE_SERVE)
-		rte_fastmem_replace_forget(RTE_FASTMEM_REPLACE_ENDING);
+		fastmem_end();
 	set_stage(STAGE_ENDED);
 	return ret;
 }
@@ -332,13 +333,13 @@ rte_eal_cleanup(void)
 
 	fastmem_malloc_maintain_stop();
 	/* Not later: EAL first ends what would serve, and that would be waited for for ever. */
-	rte_fastmem_replace_forget(RTE_FASTMEM_REPLACE_BEGINS);
+	fastmem_end_serving();
 	in_cleanup = true;
 	ret = fastmem_malloc_eal()->cleanup();
 	in_cleanup = false;
 	/* If it did not come by the function above. */
 	if (ret == 0 && fastmem_malloc_stage() != STAGE_ENDED) {
-		rte_fastmem_replace_forget(RTE_FASTMEM_REPLACE_GONE);
+		fastmem_forget();
 		set_stage(STAGE_ENDED);
 	}
 	return ret;

@@ -7,7 +7,7 @@
  * library that is preloaded (lib/fastmem_malloc) serves its callers by the same functions.
  *
  * An object is fastmem's or that of EAL's heap: its address tells. What is EAL's stays EAL's.
- * EAL's functions are called by fastmem_eal_heap only, as their names may be that library's.
+ * EAL's functions are called by eal_heap only, as their names may be that library's.
  */
 
 #include <assert.h>
@@ -21,47 +21,38 @@
 
 #include "fastmem_eal.h"
 #include "fastmem_private.h"
-#include "fastmem_replace.h"
 #include "fastmem_hooks.h"
+#include "fastmem_replace.h"
 
-RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_check_env)
-int
-rte_fastmem_replace_check_env(void)
-{
-	struct fastmem_settings settings;
-	int ret;
+/* Changed before there is a second thread, if at all. */
+static struct rte_fastmem_replace_heap eal_heap = {
+	.malloc_socket = rte_malloc_socket,
+	.zmalloc_socket = rte_zmalloc_socket,
+	.realloc_socket = rte_realloc_socket,
+	.free = rte_free,
+#if RTE_VERSION >= RTE_VERSION_NUM(25, 7, 0, 0)
+	.free_sensitive = rte_free_sensitive,
+#endif
+	.validate = rte_malloc_validate,
+	.virt2iova = rte_malloc_virt2iova,
+	.get_socket_stats = rte_malloc_get_socket_stats,
+	.dump_stats = rte_malloc_dump_stats,
+	.dump_heaps = rte_malloc_dump_heaps,
+};
 
-	do
-		ret = fastmem_checking_conf(NULL, &settings);
-	while (fastmem_hooks_retry(ret));
-	return ret;
-}
-
-RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_shrink)
+RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_set_heap)
 void
-rte_fastmem_replace_shrink(void)
+rte_fastmem_replace_set_heap(const struct rte_fastmem_replace_heap *heap)
 {
-	fastmem_maintain(false);
+	eal_heap = *heap;
+	fastmem_eal_heap_stats = heap->get_socket_stats;
 }
 
-RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_hold_growth)
-unsigned int
-rte_fastmem_replace_hold_growth(int change)
+RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_get_heap)
+const struct rte_fastmem_replace_heap *
+rte_fastmem_replace_get_heap(void)
 {
-	fastmem_growth_held += change;
-	return fastmem_growth_held;
-}
-
-RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_forget)
-void
-rte_fastmem_replace_forget(enum rte_fastmem_replace_end end)
-{
-	if (end == RTE_FASTMEM_REPLACE_BEGINS)
-		fastmem_end_serving();
-	else if (end == RTE_FASTMEM_REPLACE_ENDING)
-		fastmem_end();
-	else
-		fastmem_forget();
+	return &eal_heap;
 }
 
 /*
@@ -93,8 +84,8 @@ at_least_a_line(unsigned int align)
 static void *
 heap_try(const char *type, size_t size, unsigned int align, unsigned int flags, int socket_id)
 {
-	return flags & RTE_FASTMEM_F_ZERO ? fastmem_eal_heap.zmalloc_socket(type, size, align, socket_id) :
-		fastmem_eal_heap.malloc_socket(type, size, align, socket_id);
+	return flags & RTE_FASTMEM_F_ZERO ? eal_heap.zmalloc_socket(type, size, align, socket_id) :
+		eal_heap.malloc_socket(type, size, align, socket_id);
 }
 
 /* Memory that fastmem holds and has no object in, EAL's heap may have. */
@@ -157,7 +148,7 @@ void
 rte_fastmem_replace_free_slow(void *ptr)
 {
 	if (!is_ours(ptr))
-		fastmem_eal_heap.free(ptr);
+		eal_heap.free(ptr);
 	else if (!is_freed_again(ptr))
 		rte_fastmem_free(ptr);
 }
@@ -183,12 +174,12 @@ rte_fastmem_replace_free_sensitive(void *ptr)
 		/* 0 bytes in a forked child: what it frees stays its parent's. */
 		wipe(ptr, rte_fastmem_usable_size(ptr));
 		rte_fastmem_free(ptr);
-	} else if (fastmem_eal_heap.free_sensitive != NULL) {
-		fastmem_eal_heap.free_sensitive(ptr);
+	} else if (eal_heap.free_sensitive != NULL) {
+		eal_heap.free_sensitive(ptr);
 	} else {
-		if (fastmem_eal_heap.validate(ptr, &size) == 0)
+		if (eal_heap.validate(ptr, &size) == 0)
 			wipe(ptr, size);
-		fastmem_eal_heap.free(ptr);
+		eal_heap.free(ptr);
 	}
 }
 
@@ -218,16 +209,16 @@ static void *
 heap_realloc(void *ptr, size_t size, unsigned int align, int socket_id)
 {
 	struct rte_fastmem_replace_room room = { .size = size, .socket_id = socket_id };
-	void *moved = fastmem_eal_heap.realloc_socket(ptr, size, align, socket_id);
+	void *moved = eal_heap.realloc_socket(ptr, size, align, socket_id);
 	size_t old_size;
 
 	align = RTE_CACHE_LINE_ROUNDUP(align);
-	if (moved != NULL || (align & (align - 1)) != 0 || fastmem_eal_heap.validate(ptr, &old_size) != 0)
+	if (moved != NULL || (align & (align - 1)) != 0 || eal_heap.validate(ptr, &old_size) != 0)
 		return moved;
 	if (size <= rte_fastmem_max_size())
 		moved = move(ptr, old_size, size, align, socket_id);
 	while (moved == NULL && rte_fastmem_replace_make_room(&room))
-		moved = fastmem_eal_heap.realloc_socket(ptr, size, align, socket_id);
+		moved = eal_heap.realloc_socket(ptr, size, align, socket_id);
 	return moved;
 }
 
@@ -261,7 +252,7 @@ int
 rte_fastmem_replace_malloc_validate(const void *ptr, size_t *size)
 {
 	if (!is_ours(ptr))
-		return fastmem_eal_heap.validate(ptr, size);
+		return eal_heap.validate(ptr, size);
 	if (size != NULL) {
 		*size = size_of(ptr);
 		FASTMEM_HOOK(wrote, size, sizeof(*size));
@@ -273,7 +264,7 @@ RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_malloc_virt2iova, 26.11)
 rte_iova_t
 rte_fastmem_replace_malloc_virt2iova(const void *ptr)
 {
-	return is_ours(ptr) ? rte_fastmem_virt2iova(ptr) : fastmem_eal_heap.virt2iova(ptr);
+	return is_ours(ptr) ? rte_fastmem_virt2iova(ptr) : eal_heap.virt2iova(ptr);
 }
 
 /*
@@ -286,7 +277,7 @@ int
 rte_fastmem_replace_malloc_get_socket_stats(int socket_id, struct rte_malloc_socket_stats *stats)
 {
 	struct fastmem_socket_figures ours;
-	int ret = fastmem_eal_heap.get_socket_stats(socket_id, stats);
+	int ret = eal_heap.get_socket_stats(socket_id, stats);
 	size_t n_free, n_meta;
 
 	if (ret != 0 || !fastmem_socket_read(socket_id, &ours))
@@ -310,7 +301,7 @@ RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_malloc_dump_stats, 26.11)
 void
 rte_fastmem_replace_malloc_dump_stats(FILE *f, const char *type)
 {
-	fastmem_eal_heap.dump_stats(f, type);
+	eal_heap.dump_stats(f, type);
 	rte_fastmem_dump(f);
 }
 
@@ -318,6 +309,6 @@ RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_malloc_dump_heaps, 26.11)
 void
 rte_fastmem_replace_malloc_dump_heaps(FILE *f)
 {
-	fastmem_eal_heap.dump_heaps(f);
+	eal_heap.dump_heaps(f);
 	rte_fastmem_dump(f);
 }

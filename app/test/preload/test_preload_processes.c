@@ -124,14 +124,14 @@ static uint32_t n_events, n_not_held; /* atomic */
 static void
 on_event(enum rte_mem_event event, const void *addr, size_t len, void *arg)
 {
-	unsigned int (*hold_growth)(int change);
+	const unsigned int *growth_held;
 
 	RTE_SET_USED(event);
 	RTE_SET_USED(addr);
 	RTE_SET_USED(len);
 	RTE_SET_USED(arg);
-	hold_growth = (unsigned int (*)(int))dlsym(RTLD_DEFAULT, "rte_fastmem_replace_hold_growth");
-	if (hold_growth == NULL || hold_growth(0) == 0)
+	growth_held = dlsym(RTLD_DEFAULT, "fastmem_growth_held");
+	if (growth_held == NULL || *growth_held == 0)
 		__atomic_fetch_add(&n_not_held, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&n_events, 1, __ATOMIC_RELAXED);
 }
@@ -193,21 +193,20 @@ on_message(const struct rte_mp_msg *msg, const void *peer)
 static int
 allocate_in_a_message_callback(void)
 {
-	unsigned int (*hold_growth)(int change) =
-		(unsigned int (*)(int))dlsym(RTLD_DEFAULT, "rte_fastmem_replace_hold_growth");
+	unsigned int *growth_held = dlsym(RTLD_DEFAULT, "fastmem_growth_held");
 	struct rte_mp_msg msg = { .name = POKE };
 	void *objs[MOST_LARGE];
 	unsigned int n = 0;
 
 	/* All that fastmem has, and one that EAL's heap grows for. */
-	if (hold_growth != NULL)
-		hold_growth(1);
+	if (growth_held != NULL)
+		(*growth_held)++;
 	do {
 		objs[n] = rte_malloc(NULL, LARGE, 0);
 		TEST_ASSERT(objs[n] != NULL && n + 1 < MOST_LARGE);
 	} while (is_fastmems(objs[n++]));
-	if (hold_growth != NULL)
-		hold_growth(-1);
+	if (growth_held != NULL)
+		(*growth_held)--;
 
 	TEST_ASSERT_EQUAL(rte_mp_action_register(EVENT, on_message), 0);
 	TEST_ASSERT_EQUAL(rte_mp_sendmsg(&msg), 0);
