@@ -56,7 +56,7 @@ libraries_of() {
 	mkdir -p "$2/lib" "$2/include"
 	meson setup "$2/build" "$1" --buildtype=debug -Dwerror=false >"$2/log" 2>&1 ||
 		{ tail -20 "$2/log" >&2; die "$1 cannot be configured"; }
-	libraries=$(cd "$2/build" && ninja -t targets all | sed -n 's/^\(librte_fastmem\(_debug\)\?\.so\.[0-9]*\): .*/\1/p')
+	libraries=$(cd "$2/build" && ninja -t targets all | sed -n 's/^\(librte_fastmem\(_debug\|_replace\)\?\.so\.[0-9]*\): .*/\1/p')
 	# shellcheck disable=SC2086 # several names
 	ninja -C "$2/build" $libraries >"$2/log" 2>&1 || { tail -20 "$2/log" >&2; die "$1 cannot be built"; }
 	(cd "$2/build" && cp $libraries "$2/lib")

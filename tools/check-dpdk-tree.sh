@@ -9,9 +9,10 @@ usage() {
 	cat <<-END
 	usage: tools/check-dpdk-tree.sh [DPDK_TREE [case...]]
 
-	Puts lib/fastmem, lib/fastmem_debug and the mempool driver into a copy of DPDK's source tree, has
-	the tree's own devtools look at what was added, and builds it there. Without a folder, DPDK_TREE of
-	the environment is taken, or Debian's newest source package is fetched.
+	Puts lib/fastmem, lib/fastmem_debug, lib/fastmem_replace and the mempool driver into a copy of
+	DPDK's source tree, has the tree's own devtools look at what was added, and builds it there.
+	Without a folder, DPDK_TREE of the environment is taken, or Debian's newest source package is
+	fetched.
 
 	Cases: forbidden_tokens, tags, spdx, meson_style, and the builds gcc_shared, gcc_static, gcc_debug,
 	clang_shared, clang_static, trace_fp, no_iova_as_pa, core_only; all, unless some are named.
@@ -88,7 +89,7 @@ tags() { of_checkpatches check_experimental_tags && of_checkpatches check_intern
 spdx() { (cd "$tree" && devtools/check-spdx-tag.sh) | tee "$scratch/spdx"; ! grep -i fastmem "$scratch/spdx"; }
 meson_style() {
 	local f
-	for f in lib/fastmem lib/fastmem_debug drivers/mempool/fastmem; do
+	for f in lib/fastmem lib/fastmem_debug lib/fastmem_replace drivers/mempool/fastmem; do
 		(cd "$tree" && devtools/check-meson.py -d "$f" | tee "$scratch/style" && [ ! -s "$scratch/style" ]) ||
 			return 1
 	done
@@ -101,8 +102,9 @@ build() {
 		-Denable_drivers=bus/vdev,mempool/ring,mempool/fastmem -Ddisable_apps='*' "${@:3}" >"$dir.log" 2>&1 ||
 		{ tail -30 "$dir.log"; return 1; }
 	targets=$(ninja -C "$dir" -t targets all | sed -n 's/: .*//p' |
-		grep -E "librte_(mempool_)?fastmem(_debug)?\.(a|so[0-9.]*)$|chkincs.*fastmem.*\.o$")
-	[[ "$targets" == *librte_fastmem_debug.* && "$targets" == *librte_mempool_fastmem.* ]] ||
+		grep -E "librte_(mempool_)?fastmem(_debug|_replace)?\.(a|so[0-9.]*)$|chkincs.*fastmem.*\.o$")
+	[[ "$targets" == *librte_fastmem_debug.* && "$targets" == *librte_fastmem_replace.* &&
+		"$targets" == *librte_mempool_fastmem.* ]] ||
 		{ echo "the build has no fastmem, or a part of it only: $targets"; return 1; }
 	# shellcheck disable=SC2086 # a list
 	ninja -C "$dir" -k 0 $targets >"$dir.log" 2>&1 || { grep -A6 -E 'FAILED|error:' "$dir.log" | head -60; return 1; }

@@ -46,14 +46,14 @@ tree_add() {
 	cp -r lib/fastmem lib/fastmem_debug lib/fastmem_replace "$tree/lib/"
 	cp -r drivers/mempool/fastmem "$tree/drivers/mempool/"
 	# Behind mbuf, the last of the libraries that fastmem could build on.
-	tree_list "$tree/lib/meson.build" mbuf fastmem fastmem_debug
+	tree_list "$tree/lib/meson.build" mbuf fastmem fastmem_debug fastmem_replace
 	tree_list "$tree/drivers/mempool/meson.build" dpaa2 fastmem
 	# What makes version maps is the tree's own since 25.07. Before, libraries bring them along, and a
 	# driver that exports nothing has none: drivers/version.map is its.
 	if [ ! -e "$tree/buildtools/gen-version-map.py" ]; then
-		lib/fastmem/version_map.py "$tree/lib/fastmem/version.map" lib/fastmem/*.c lib/fastmem/*/*.c \
-			lib/fastmem_replace/*.c
+		lib/fastmem/version_map.py "$tree/lib/fastmem/version.map" lib/fastmem/*.c lib/fastmem/*/*.c
 		lib/fastmem/version_map.py "$tree/lib/fastmem_debug/version.map" lib/fastmem_debug/*.c
+		lib/fastmem/version_map.py "$tree/lib/fastmem_replace/version.map" lib/fastmem_replace/*.c
 	fi
 	rm -f "$tree/lib/fastmem/version_map.py"
 }

@@ -35,7 +35,7 @@ relocate_pc() {
 	local name
 
 	mkdir -p "$scratch/pc"
-	for name in librte_fastmem librte_fastmem_debug; do
+	for name in librte_fastmem librte_fastmem_debug librte_fastmem_replace; do
 		sed "s|^prefix=.*|prefix=$prefix|" "$(find "$prefix" -name $name.pc)" >"$scratch/pc/$name.pc"
 	done
 }
@@ -52,7 +52,8 @@ has_files() {
 		[ -e "$prefix/$f" ] || { echo "not installed: $f"; return 1; }
 	done
 	for f in librte_fastmem.so librte_fastmem.a librte_fastmem.pc librte_fastmem_debug.so \
-		librte_fastmem_debug.a librte_fastmem_debug.pc librte_fastmem_malloc.so; do
+		librte_fastmem_debug.a librte_fastmem_debug.pc librte_fastmem_replace.so \
+		librte_fastmem_replace.a librte_fastmem_replace.pc librte_fastmem_malloc.so; do
 		[ -n "$(find "$prefix" -name $f)" ] || { echo "not installed: $f"; return 1; }
 	done
 }
@@ -89,9 +90,9 @@ map_finds_script() {
 exports_only_rte() {
 	local strange
 
-	nm -D --defined-only "$(find "$prefix" -name librte_fastmem.so)" >"$scratch/symbols"
+	nm -D --defined-only "$(find "$prefix" -name "$1")" >"$scratch/symbols"
 	# The names of versions are among them, a function of EAL (see process_eal_cleanup.c), and what
-	# librte_fastmem_debug calls.
+	# the other libraries call.
 	strange=$(awk '$3 !~ /^rte_fastmem_/ && $3 !~ /^(EXPERIMENTAL|INTERNAL|DPDK_[0-9.]+)(@|$)/ &&
 		$3 !~ /^rte_eal_cleanup@/ && $3 !~ /^fastmem_[a-z_]*@@INTERNAL$/ { print $3 }' "$scratch/symbols")
 	[ -s "$scratch/symbols" ] && [ -z "$strange" ] || { echo "exported: $strange"; return 1; }
@@ -101,6 +102,7 @@ exports_only_rte() {
 preloads_with_its_fastmem() {
 	LD_PRELOAD=$(find "$prefix" -name librte_fastmem_malloc.so) sh -c 'cat /proc/$$/maps' >"$scratch/maps"
 	grep -F "$(libdir)/librte_fastmem.so" "$scratch/maps" &&
+		grep -F "$(libdir)/librte_fastmem_replace.so" "$scratch/maps" &&
 		grep -F "$(libdir)/librte_fastmem_malloc.so" "$scratch/maps"
 }
 
@@ -184,14 +186,25 @@ builds_with_meson() {
 		ninja -C "$scratch/$name/build" && "$2" "$scratch/$name/build/$name"
 }
 
-# A program that knows nothing of fastmem, by the command line only.
+# replaces_names OPTION...: of the linker. A program that knows nothing of fastmem, by the command line only.
 replaces_names() {
 	printf '#include <rte_mempool.h>\n#include <rte_malloc.h>\nint main(void) { rte_free(rte_malloc("t", 1, 0)); rte_mempool_free(rte_mempool_lookup("m")); return 0; }\n' |
 		gcc -x c -O2 -Wall -Wextra -Werror -DALLOW_EXPERIMENTAL_API -DRTE_FASTMEM_REPLACE_MEMPOOL \
-		-DRTE_FASTMEM_REPLACE_MALLOC $(pc --cflags librte_fastmem) -include rte_fastmem_replace.h - \
-		-o "$scratch/replaced" -L"$(libdir)" $(pc --libs librte_fastmem) &&
-		nm -D --undefined-only "$scratch/replaced" | grep rte_fastmem_replace_mempool_lookup &&
+		-DRTE_FASTMEM_REPLACE_MALLOC $(pc --cflags librte_fastmem_replace) -include rte_fastmem_replace.h - \
+		-o "$scratch/replaced" -L"$(libdir)" "$@" &&
+		nm "$scratch/replaced" | grep ' [UT] rte_fastmem_replace_mempool_lookup'
+}
+
+replaces_names_shared() {
+	replaces_names $(pc --libs librte_fastmem_replace) &&
+		readelf -d "$scratch/replaced" | grep 'NEEDED.*librte_fastmem_replace' &&
 		! nm -D --undefined-only "$scratch/replaced" | grep -w rte_malloc
+}
+
+# As README.md says it.
+replaces_names_static() {
+	replaces_names $(pc --libs librte_fastmem_replace | sed 's/-l\(rte_fastmem[a-z_]*\)/-l:lib\1.a/g') -pthread &&
+		! readelf -d "$scratch/replaced" | grep 'NEEDED.*librte_fastmem'
 }
 
 compiles_alone() {
@@ -217,7 +230,8 @@ step 'installs' installs
 promise 'header, libraries, pkg-config file and tools are installed' has_files
 relocate_pc
 promise 'the pkg-config file requires libdpdk' requires_dpdk
-promise 'the shared library exports only names of rte_fastmem, and rte_eal_cleanup' exports_only_rte
+promise 'the shared library exports only names of rte_fastmem, and rte_eal_cleanup' exports_only_rte librte_fastmem.so
+promise 'that of drop-in names exports only names of rte_fastmem' exports_only_rte librte_fastmem_replace.so
 promise 'the library to be preloaded comes with its fastmem' preloads_with_its_fastmem
 promise 'the driver finds the fastmem that was installed with it' \
 	driver_finds_its_fastmem "$(dirname "$(find "$prefix" -path '*/dpdk/*' -name librte_mempool_fastmem.so)")"
@@ -235,7 +249,8 @@ if command -v clang >/dev/null; then
 fi
 rm -f "$scratch/alone.o"
 promise 'users have to say that they know the API is experimental' says_experimental
-promise 'drop-in names replace those of mempools and of rte_malloc' replaces_names
+promise 'drop-in names replace those of mempools and of rte_malloc' replaces_names_shared
+promise 'a static program can contain drop-in names' replaces_names_static
 promise 'the shared library loads what checks' finds_overrun $(pc --libs librte_fastmem)
 promise 'a program can be linked with what checks' finds_overrun $(pc --libs librte_fastmem_debug)
 promise 'a static program can contain what checks' finds_overrun $(static_with_checking)

@@ -100,7 +100,8 @@ make_root() {
 	ln -s ../run "$root/var/run"
 	cp "$(command -v busybox)" "$root/bin/"
 	for program in app/test/dpdk-fastmem-test app/test/test-preload \
-			lib/fastmem_malloc/librte_fastmem_malloc.so librte_fastmem.so.26; do
+			lib/fastmem_malloc/librte_fastmem_malloc.so librte_fastmem.so.26 \
+			librte_fastmem_replace.so.26; do
 		copy_program "$BUILD/$program"
 	done
 	# The driver of mempools that EAL begins each of them with.

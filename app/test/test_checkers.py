@@ -179,9 +179,10 @@ class Bench:
                        *("-I" + os.path.join(TOP, "lib", folder)
                          for folder in ("fastmem", "fastmem_debug", "fastmem_replace")),
                        *pkg_config("--cflags")]
-        ours = ["-lrte_fastmem", "-Wl,-rpath," + args.build]
+        ours = ["-lrte_fastmem_replace", "-lrte_fastmem", "-Wl,-rpath," + args.build]
         if args.static:
-            ours = ["-Wl,-u,fastmem_debug_hooks", "-l:librte_fastmem_debug.a", "-l:librte_fastmem.a", "-ldw"]
+            ours = ["-Wl,-u,fastmem_debug_hooks", "-l:librte_fastmem_debug.a",
+                    "-l:librte_fastmem_replace.a", "-l:librte_fastmem.a", "-ldw"]
         self.libraries = ["-L" + args.build, *ours, *pkg_config("--libs")]
 
     def build(self, tool, folder, kind):

@@ -8,9 +8,12 @@
  */
 
 #define RTE_FASTMEM_EXPORT
+#define RTE_FASTMEM_INLINE
 #define __rte_fastmem_inline
 
-#include "fastmem_replace.h"
+#include "fastmem_export.h"
+#include "rte_fastmem.h"
+#include "rte_fastmem_pool.h"
 
 RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_alloc, 26.11)
 RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_alloc_bulk, 26.11)
@@ -29,14 +32,6 @@ RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_get, 26.11)
 RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_get_bulk, 26.11)
 RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_put, 26.11)
 RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_put_bulk, 26.11)
-RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_calloc, 26.11)
-RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_calloc_socket, 26.11)
-RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_free, 26.11)
-RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_malloc, 26.11)
-RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_malloc_socket, 26.11)
-RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_realloc, 26.11)
-RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_zmalloc, 26.11)
-RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_zmalloc_socket, 26.11)
 
 /* Where analysers are told that an object has moved, this is called. */
 RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_moved, 26.11)

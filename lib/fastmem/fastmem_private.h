@@ -69,7 +69,8 @@
  * DPDK's telemetry is in lib/fastmem/telemetry, and is registered by fastmem_server_register().
  *
  * Checking is in lib/fastmem_debug, of which fastmem_debug.h tells: it plugs into the hooks of
- * fastmem_hooks.h, where objects and slabs come and go. Drop-in names are in lib/fastmem_replace.
+ * fastmem_hooks.h, where objects and slabs come and go. Drop-in names are in lib/fastmem_replace,
+ * a library that is built on this one.
  *
  * What DPDK's releases lack of its dialect: rte_fastmem_compat.h, fastmem_compat.h.
  *

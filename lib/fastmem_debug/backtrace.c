@@ -126,6 +126,7 @@ is_library(const char *path)
 
 	return begins(name, "librte_fastmem.so") || begins(name, "librte_fastmem_debug.so") ||
 		begins(name, "librte_fastmem_malloc.so") ||
+		begins(name, "librte_fastmem_replace.so") ||
 		begins(name, "librte_mempool_fastmem.so");
 }
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The fastmem authors
 
-"""Tests that checking is a library of its own: what librte_fastmem has of it, and when it is loaded.
+"""Tests that checking is a library of its own, as drop-in names are: what librte_fastmem has of it, and
+when it is loaded.
 
 usage: test_debug_library.py BUILD SHARED STATIC PLAIN
 
@@ -28,6 +29,7 @@ WITH_EAL = os.path.join(TOP, "tools/with-eal.sh")
 BUILD, SHARED, STATIC, PLAIN = (os.path.abspath(path) for path in sys.argv[1:5])
 CORE = "librte_fastmem.so.26"
 LIBRARY = "librte_fastmem_debug.so.26"
+REPLACE = "librte_fastmem_replace.so.26"
 # A library that plugs in what no release has.
 OTHER_BUILD = """
 struct hooks { unsigned int version, size; };
@@ -91,6 +93,13 @@ def names(archive, *kinds):
     return {words[1] for words in lines if len(words) == 2 and words[0] in kinds}
 
 
+def needed(library):
+    """The libraries that it says it needs."""
+    out = subprocess.run(["readelf", "-d", os.path.join(BUILD, library)], check=True,
+                         capture_output=True, text=True).stdout
+    return set(re.findall(r"NEEDED.*\[([a-z_]+)", out))
+
+
 def run(program, *arguments, debug=None, libraries=None, cwd=None):
     """What the program says, and logs."""
     env = {k: v for k, v in os.environ.items() if k not in ("RTE_FASTMEM_DEBUG", "LD_LIBRARY_PATH")}
@@ -120,15 +129,21 @@ class Symbols(unittest.TestCase):
             r"backtrace|unwind|symbol|addr2line|quarantine|redzone|report|leak", name)], [])
 
     def test_what_only_checking_needs_librte_fastmem_does_not(self):
-        def needed(library):
-            out = subprocess.run(["readelf", "-d", os.path.join(BUILD, library)], check=True,
-                                 capture_output=True, text=True).stdout
-            return set(re.findall(r"NEEDED.*\[([a-z_]+)", out))
-
         self.assertIn("libdw", needed(LIBRARY))
         self.assertIn("librte_fastmem", needed(LIBRARY))
         self.assertEqual(needed(CORE) & {"libdw", "libelf", "libunwind", "libgcc_s",
                                          "librte_fastmem_debug"}, set())
+
+    def test_what_only_drop_in_names_need_librte_fastmem_does_not(self):
+        only = {"librte_mempool", "librte_mbuf"}
+        self.assertLess(only | {"librte_fastmem"}, needed(REPLACE))
+        self.assertEqual(needed(CORE) & (only | {"librte_fastmem_replace"}), set())
+        self.assertEqual(needed(LIBRARY) & only, set())
+
+    def test_librte_fastmem_refers_to_nothing_of_mempools_mbufs_and_drop_in_names(self):
+        # What the linker drops from what is needed, a static program would have to have.
+        for name in names("librte_fastmem.a", *"TDBRU"):
+            self.assertNotRegex(name, r"^rte_(mempool|mbuf|pktmbuf)|_replace_")
 
     def test_librte_fastmem_debug_exports_its_hooks_and_nothing_else(self):
         lines = nm("-D", "--defined-only", os.path.join(BUILD, LIBRARY))

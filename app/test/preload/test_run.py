@@ -111,8 +111,9 @@ class Run(unittest.TestCase):
     def test_check_without_the_library_that_checks_is_refused(self):
         folder = os.path.join(self.scratch, "alone")
         os.mkdir(folder)
-        for library in LIBRARY, os.path.join(CORE_FOLDER, "librte_fastmem.so.26"):
-            shutil.copy(library, folder)
+        shutil.copy(LIBRARY, folder)
+        for library in "librte_fastmem.so.26", "librte_fastmem_replace.so.26":
+            shutil.copy(os.path.join(CORE_FOLDER, library), folder)
         alone = os.path.join(folder, os.path.basename(LIBRARY))
         self.refused(125, r"librte_fastmem_debug\.so\.26, .*package librte-fastmem-debug26",
                      "--library", alone, "--check", PROGRAM, LD_LIBRARY_PATH=folder)

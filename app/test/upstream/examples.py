@@ -153,7 +153,8 @@ class Bench:
         command += sorted(set(glob.glob(folder + "/*.c")) - set(glob.glob(folder + "/*_route_parse.c")))
         command += ["-o", program]
         if names:
-            command += ["-L" + self.args.build, "-lrte_fastmem", "-Wl,-rpath," + self.args.build]
+            command += ["-L" + self.args.build, "-lrte_fastmem_replace", "-lrte_fastmem",
+                        "-Wl,-rpath," + self.args.build]
         command += self.config("--libs") + ["-lpthread", "-lm"]
         built = subprocess.run(command, capture_output=True, text=True, check=False)
         if built.returncode != 0:
