@@ -15,11 +15,13 @@ usage() {
 	fetched.
 
 	Cases: forbidden_tokens, tags, spdx, meson_style, and the builds gcc_shared, gcc_static, gcc_debug,
-	clang_shared, clang_static, trace_fp, no_iova_as_pa, core_only; all, unless some are named.
+	clang_shared, clang_static, trace_fp, no_iova_as_pa, core_only; and tests, which builds dpdk-test
+	with the suites of fastmem, runs these, and its own of mempools and mbufs with the mempool driver.
+	All, unless some are named.
 
 	To bound the time, of DPDK is built what fastmem and its driver need, with -Dwerror=true and with
-	the check that each header compiles alone, in C and in C++: no other drivers, no applications.
-	core_only is without the optional libraries of DPDK.
+	the check that each header compiles alone, in C and in C++: no other drivers, and only for tests an
+	application. core_only is without the optional libraries of DPDK.
 	END
 }
 
@@ -110,6 +112,34 @@ build() {
 	ninja -C "$dir" -k 0 $targets >"$dir.log" 2>&1 || { grep -A6 -E 'FAILED|error:' "$dir.log" | head -60; return 1; }
 }
 
+# dpdk-test as dpdk_test SUITE [option...]: with the driver in it, on ordinary pages
+dpdk_test() {
+	DPDK_TEST=$1 timeout 600 "$tree/build-tests/app/test/dpdk-test" --no-huge -m 1024 --no-pci -l 0-1 \
+		--file-prefix="fastmem-tree-$$" "${@:2}" </dev/null
+}
+
+build_tests() {
+	meson setup "$tree/build-tests" "$tree" -Ddefault_library=static -Dwerror=true \
+		-Denable_drivers=bus/*,mempool/ring,mempool/stack,mempool/fastmem,net/ring,net/null,event/skeleton,crypto/scheduler,crypto/null,net/bonding \
+		-Ddisable_apps='dumpcap,graph,pdump,proc-info,test-*' >"$tree/build-tests.log" 2>&1 ||
+		{ tail -30 "$tree/build-tests.log"; return 1; }
+	ninja -C "$tree/build-tests" app/test/dpdk-test >"$tree/build-tests.log" 2>&1 ||
+		{ grep -A6 -E 'FAILED|error:' "$tree/build-tests.log" | head -60; return 1; }
+}
+
+tests() {
+	local test
+
+	step tests_build build_tests
+	[ -x "$tree/build-tests/app/test/dpdk-test" ] || return
+	for test in $(tree_tests); do
+		promise "$test" dpdk_test "$test"
+	done
+	for test in mempool_autotest mbuf_autotest; do
+		promise "${test}_with_the_driver" dpdk_test $test --mbuf-pool-ops-name=fastmem
+	done
+}
+
 promise forbidden_tokens forbidden_tokens
 promise tags tags
 promise spdx spdx
@@ -122,4 +152,7 @@ promise clang_static build clang_static clang -Ddefault_library=static -Dbuildty
 promise trace_fp build trace_fp gcc -Denable_trace_fp=true
 promise no_iova_as_pa build no_iova_as_pa gcc -Denable_iova_as_pa=false
 promise core_only build core_only gcc -Ddisable_libs='*'
+if [ $# -le 1 ] || [[ " ${*:2} " == *" tests "* ]]; then
+	FASTMEM_TEST_ONLY='' tests
+fi
 promises_end

@@ -56,6 +56,46 @@ tree_add() {
 		lib/fastmem/version_map.py "$tree/lib/fastmem_replace/version.map" lib/fastmem_replace/*.c
 	fi
 	rm -f "$tree/lib/fastmem/version_map.py"
+	tree_add_tests "$tree"
+}
+
+# Which tests of fastmem dpdk-test has in a tree.
+tree_tests() { sed -n 's/^REGISTER_FAST_TEST(\([a-z_]*\), .*/\1/p' app/test/tree/test_fastmem.c; }
+
+# The suites that dpdk-test can run, in a static build: see app/test/tree. Of trees since 23.11, which
+# list tests in another way, there is none here to try it on.
+tree_add_tests() {
+	local dir=$1/app/test folder name
+
+	grep -q '^fast_tests = \[' "$dir/meson.build" ||
+		{ say "no tests are added: app/test/meson.build is not that of 22.11"; return; }
+	mkdir "$dir/fastmem"
+	cp app/test/tree/test_fastmem.c "$dir/"
+	cp app/test/tree/meson.build app/test/tree/test_fastmem_groups.* "$dir/fastmem/"
+	# What is listed, and headers.
+	for folder in core debug harness mempool pool process; do
+		mkdir "$dir/fastmem/$folder"
+		find "app/test/$folder" -name '*.h' -exec cp {} "$dir/fastmem/$folder/" ';'
+	done
+	sed -n "s/^ *'\([a-z]*\/.*\)',$/\1/p" app/test/tree/meson.build |
+		while read -r name; do cp "app/test/$name" "$dir/fastmem/$name"; done
+	{
+		cat <<-END
+		fastmem_tests = []
+		fastmem_test_link_args = []
+		if get_option('default_library') == 'static' and dpdk_conf.has('RTE_MEMPOOL_FASTMEM')
+		    test_sources += files('test_fastmem.c')
+		END
+		for name in $(tree_tests); do
+			echo "    fast_tests += [['$name', true, true]]"
+		done
+		printf "    subdir('fastmem')\nendif\n\n"
+	} >"$dir/fastmem.insert"
+	sed -i -e "/^dpdk_test = executable/{
+		e cat '$dir/fastmem.insert'
+		}" -e "s/^        link_whole: link_libs,/&\n        link_with: fastmem_tests,\n        link_args: fastmem_test_link_args,/" \
+		"$dir/meson.build"
+	rm "$dir/fastmem.insert"
 }
 
 # A tree with a commit of what there was, and one with what is added: tree_commit TREE.

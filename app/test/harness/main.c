@@ -17,7 +17,7 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 
-#include "test.h"
+#include "suites.h"
 #include "test_calls.h"
 #include "test_fastmem.h"
 #include "test_kill.h"
@@ -34,128 +34,10 @@ const remote_t *const remote_functions[] = { calls, kill_calls, steps_calls, mem
 	pool_calls, peer_calls, stack_calls, alive_calls, ends_calls, kill_pools_calls,
 	mp_calls, processes_calls, NULL };
 
-static unsigned int n_passed, n_failed, n_skipped;
-static const char *why_skipped;
-
-int
-test_skip(const char *why)
-{
-	why_skipped = why;
-	return TEST_SKIPPED;
-}
-
-/* One write per report: cases have threads. */
-void
-test_report(const char *file, int line, const char *function, const char *what,
-		const char *format, ...)
-{
-	char message[4096]; /* reports of fastmem are long */
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(message, sizeof(message), format, ap);
-	va_end(ap);
-	fprintf(stderr, "%s:%d: %s(): not so: %s%s%s\n", file, line, function, what,
-		message[1] != '\0' ? "," : "", message);
-}
-
-#define CHECKING "RTE_FASTMEM_DEBUG"
-
-static int
-case_run_checked(const struct test_suite *suite, const struct test_case *c)
-{
-	int ret = suite->setup != NULL ? suite->setup() : TEST_SUCCESS;
-
-	if (ret == TEST_SUCCESS)
-		ret = c->run();
-	else if (ret == TEST_SKIPPED)
-		return ret;
-	if (ret == TEST_FAILED) {
-		if (suite->rescue != NULL)
-			suite->rescue();
-	} else if (suite->teardown != NULL && suite->teardown() != TEST_SUCCESS) {
-		ret = TEST_FAILED;
-	}
-	return ret;
-}
-
-static int
-case_run(const struct test_suite *suite, const struct test_case *c)
-{
-	const char *before = getenv(CHECKING);
-	char *copy;
-	int ret;
-
-	if (!c->unchecked)
-		return case_run_checked(suite, c);
-	copy = before != NULL ? strdup(before) : NULL;
-	setenv(CHECKING, "off", 1);
-	ret = case_run_checked(suite, c);
-	if (copy != NULL)
-		setenv(CHECKING, copy, 1);
-	else
-		unsetenv(CHECKING);
-	free(copy);
-	return ret;
-}
-
-#if defined(__SANITIZE_THREAD__)
-#define HAS_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define HAS_TSAN 1
-#endif
-#endif
-
-/* NULL, or why not: such a suite is neither passed nor skipped. */
-static const char *
-suite_cannot_run(const struct test_suite *suite)
-{
-	if (!suite->with_secondaries)
-		return NULL;
-#ifdef HAS_TSAN
-	return "ThreadSanitizer does not see what other processes do";
-#endif
-	return rte_eal_has_hugepages() != 0 ? NULL :
-		"EAL shares only huge pages with other processes";
-}
-
 static bool
 suite_only_when_named(const struct test_suite *suite)
 {
 	return suite->on_request || suite->with_secondaries || suite->long_run;
-}
-
-static void
-suite_run(const struct test_suite *suite, const char *only)
-{
-	const struct test_case *c;
-
-	if (suite_cannot_run(suite) != NULL) {
-		printf("%s: not run: %s\n", suite->name, suite_cannot_run(suite));
-		return;
-	}
-	for (c = suite->cases; c->name != NULL; c++) {
-		const char *result = "ok", *why = "";
-
-		if (only != NULL && strcmp(only, c->name) != 0)
-			continue;
-		switch (case_run(suite, c)) {
-		case TEST_SUCCESS:
-			n_passed++;
-			break;
-		case TEST_SKIPPED:
-			n_skipped++;
-			result = "skipped: ";
-			why = why_skipped;
-			break;
-		default:
-			n_failed++;
-			result = "FAILED";
-		}
-		printf("%s.%s: %s%s\n", suite->name, c->name, result, why);
-		fflush(stdout);
-	}
 }
 
 static void
@@ -226,24 +108,30 @@ run_all(bool (*wanted)(const struct test_suite *suite))
 			suite_run(suites[i], NULL);
 }
 
+static unsigned int
+suites_tried(void)
+{
+	return suite_totals.passed + suite_totals.failed + suite_totals.skipped;
+}
+
 /* Returns false when there is no such suite or case. */
 static bool
 run_named(const char *name)
 {
 	const char *dot = strchr(name, '.');
 	size_t len = dot != NULL ? (size_t)(dot - name) : strlen(name);
-	unsigned int i, before = n_passed + n_failed + n_skipped;
+	unsigned int i, before = suites_tried();
 
 	for (i = 0; i < RTE_DIM(suites); i++)
 		if (strlen(suites[i]->name) == len && strncmp(suites[i]->name, name, len) == 0)
 			suite_run(suites[i], dot != NULL ? dot + 1 : NULL);
-	return n_passed + n_failed + n_skipped != before;
+	return suites_tried() != before;
 }
 
 static int
 run(int argc, char **argv)
 {
-	int arg, ret = 0;
+	int arg;
 
 	printf("seed %" PRIu64 " (FASTMEM_TEST_SEED), IOVA as %s, %s, %u lcores\n", test_seed(),
 		rte_eal_iova_mode() == RTE_IOVA_PA ? "PA" : "VA",
@@ -259,15 +147,13 @@ run(int argc, char **argv)
 			run_all(suite_is_long);
 		} else if (!run_named(argv[arg])) {
 			fprintf(stderr, "no suite or case '%s': see --list\n", argv[arg]);
-			n_failed++;
+			suite_totals.failed++;
 		}
 	}
-	if (n_skipped > 0)
-		printf("%u skipped\n", n_skipped);
-	printf("%u passed, %u failed\n", n_passed, n_failed);
-	if (n_failed > 0)
-		ret = 1;
-	return ret;
+	if (suite_totals.skipped > 0)
+		printf("%u skipped\n", suite_totals.skipped);
+	printf("%u passed, %u failed\n", suite_totals.passed, suite_totals.failed);
+	return suite_totals.failed > 0;
 }
 
 /* What comes after "--" can ask for something that needs no EAL. */

@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <rte_common.h>
+
 #include "test_suites.h"
 
 #define TEST_SUCCESS 0

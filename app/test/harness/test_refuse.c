@@ -3,18 +3,16 @@
  */
 
 /*
- * Growth that fails on demand: this program's rte_memzone_reserve_aligned()
- * comes before that of EAL, and refuses what the tests tell it to. Only
- * memzones of fastmem are refused, or counted. The same for giving them back,
- * for the sake of ThreadSanitizer, and of zones that are only pretended.
+ * Growth that fails on demand: the linker has fastmem call the functions here in place of
+ * rte_memzone_reserve_aligned() and rte_memzone_free() (--wrap, see meson.build). They refuse what
+ * the tests tell them to. Only memzones of fastmem are refused, or counted. They also order what
+ * EAL does, for the sake of ThreadSanitizer, and know zones that are only pretended.
  */
 
 #include <ctype.h>
-#include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
 
-#include <rte_debug.h>
 #include <rte_eal.h>
 #include <rte_lcore.h>
 #include <rte_memzone.h>
@@ -178,20 +176,6 @@ refuse_refused(void)
 	return rte_atomic_load_explicit(&refuse.refused, rte_memory_order_relaxed);
 }
 
-static void *
-eal_function(void **cached, const char *name)
-{
-	void *function = rte_atomic_load_explicit(cached, rte_memory_order_relaxed);
-
-	if (function == NULL) {
-		function = dlsym(RTLD_NEXT, name);
-		if (function == NULL)
-			rte_panic("EAL has no %s()\n", name);
-		rte_atomic_store_explicit(cached, function, rte_memory_order_relaxed);
-	}
-	return function;
-}
-
 /*
  * Memory that one thread gave back is another's after that: EAL's own lock sees
  * to it, but EAL is not built with ThreadSanitizer, to which this one says it again.
@@ -213,15 +197,16 @@ is_refused(const char *name, size_t len, int socket_id)
 	return true;
 }
 
+/* The linker's names. */
+__typeof__(rte_memzone_reserve_aligned) __wrap_rte_memzone_reserve_aligned,
+		__real_rte_memzone_reserve_aligned;
+__typeof__(rte_memzone_free) __wrap_rte_memzone_free, __real_rte_memzone_free;
+
 const struct rte_memzone *
-rte_memzone_reserve_aligned(const char *name, size_t len, int socket_id, unsigned int flags,
+__wrap_rte_memzone_reserve_aligned(const char *name, size_t len, int socket_id, unsigned int flags,
 		unsigned int align)
 {
-	typedef const struct rte_memzone *(*reserve_t)(const char *, size_t, int, unsigned int,
-			unsigned int);
-	static void *next;
 	const struct rte_memzone *mz;
-	reserve_t reserve;
 
 	if (is_refused(name, len, socket_id)) {
 		rte_errno = ENOMEM;
@@ -229,19 +214,15 @@ rte_memzone_reserve_aligned(const char *name, size_t len, int socket_id, unsigne
 	}
 	if (pretend.on && strncmp(name, "fastmem_", 8) == 0 && isdigit((unsigned char)name[8]))
 		return pretend_zone(name, len);
-	reserve = (reserve_t)(uintptr_t)eal_function(&next, "rte_memzone_reserve_aligned");
 	pthread_mutex_lock(&order);
-	mz = reserve(name, len, socket_id, flags, align);
+	mz = __real_rte_memzone_reserve_aligned(name, len, socket_id, flags, align);
 	pthread_mutex_unlock(&order);
 	return mz;
 }
 
 int
-rte_memzone_free(const struct rte_memzone *mz)
+__wrap_rte_memzone_free(const struct rte_memzone *mz)
 {
-	typedef int (*free_t)(const struct rte_memzone *);
-	static void *next;
-	free_t give_back = (free_t)(uintptr_t)eal_function(&next, "rte_memzone_free");
 	int ret;
 
 	if (mz >= pretend.zones && mz < pretend.zones + RTE_DIM(pretend.zones)) {
@@ -249,7 +230,7 @@ rte_memzone_free(const struct rte_memzone *mz)
 		return 0;
 	}
 	pthread_mutex_lock(&order);
-	ret = give_back(mz);
+	ret = __real_rte_memzone_free(mz);
 	pthread_mutex_unlock(&order);
 	return ret;
 }
