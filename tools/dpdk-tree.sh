@@ -39,15 +39,15 @@ tree_list() {
 	done
 }
 
-# tree_add TREE: the libraries, the driver.
-tree_add() {
+# What is added: each is a hook, by which the tree's build, or its documentation, has it.
+tree_hooks='lib/core lib/debug lib/replace driver tests docs'
+
+# tree_copy TREE: all files, of which nothing there knows yet.
+tree_copy() {
 	local tree=$1
 
 	cp -r lib/fastmem lib/fastmem_debug lib/fastmem_replace "$tree/lib/"
 	cp -r drivers/mempool/fastmem "$tree/drivers/mempool/"
-	# Behind mbuf, the last of the libraries that fastmem could build on.
-	tree_list "$tree/lib/meson.build" mbuf fastmem fastmem_debug fastmem_replace
-	tree_list "$tree/drivers/mempool/meson.build" dpaa2 fastmem
 	# What makes version maps is the tree's own since 25.07. Before, libraries bring them along, and a
 	# driver that exports nothing has none: drivers/version.map is its.
 	if [ ! -e "$tree/buildtools/gen-version-map.py" ]; then
@@ -56,19 +56,43 @@ tree_add() {
 		lib/fastmem/version_map.py "$tree/lib/fastmem_replace/version.map" lib/fastmem_replace/*.c
 	fi
 	rm -f "$tree/lib/fastmem/version_map.py"
-	tree_add_tests "$tree"
+	tree_copy_tests "$tree"
+	tree_copy_docs "$tree"
+}
+
+# tree_hook TREE HOOK
+tree_hook() {
+	local tree=$1
+
+	case $2 in
+	# Behind mbuf, the last of the libraries that fastmem could build on.
+	lib/core) tree_list "$tree/lib/meson.build" mbuf fastmem ;;
+	lib/debug) tree_list "$tree/lib/meson.build" fastmem fastmem_debug ;;
+	lib/replace) tree_list "$tree/lib/meson.build" fastmem_debug fastmem_replace ;;
+	driver) tree_list "$tree/drivers/mempool/meson.build" dpaa2 fastmem ;;
+	tests) tree_hook_tests "$tree" ;;
+	docs) tree_hook_docs "$tree" ;;
+	*) die "no hook '$2': $tree_hooks" ;;
+	esac
+}
+
+# tree_add TREE: all of it.
+tree_add() {
+	local hook
+
+	tree_copy "$1"
+	for hook in $tree_hooks; do
+		tree_hook "$1" "$hook"
+	done
 }
 
 # Which tests of fastmem dpdk-test has in a tree.
 tree_tests() { sed -n 's/^REGISTER_FAST_TEST(\([a-z_]*\), .*/\1/p' app/test/tree/test_fastmem.c; }
 
-# The suites that dpdk-test can run, in a static build: see app/test/tree. Of trees since 23.11, which
-# list tests in another way, there is none here to try it on.
-tree_add_tests() {
+# The suites that dpdk-test can run, in a static build: see app/test/tree.
+tree_copy_tests() {
 	local dir=$1/app/test folder name
 
-	grep -q '^fast_tests = \[' "$dir/meson.build" ||
-		{ say "no tests are added: app/test/meson.build is not that of 22.11"; return; }
 	mkdir "$dir/fastmem"
 	cp app/test/tree/test_fastmem.c "$dir/"
 	cp app/test/tree/meson.build app/test/tree/test_fastmem_groups.* "$dir/fastmem/"
@@ -78,7 +102,17 @@ tree_add_tests() {
 		find "app/test/$folder" -name '*.h' -exec cp {} "$dir/fastmem/$folder/" ';'
 	done
 	sed -n "s/^ *'\([a-z]*\/.*\)',$/\1/p" app/test/tree/meson.build |
-		while read -r name; do cp "app/test/$name" "$dir/fastmem/$name"; done
+		while read -r name; do
+			[[ "$name" != */* ]] || cp "app/test/$name" "$dir/fastmem/$name"
+		done
+}
+
+# Of trees since 23.11, which list tests in another way, there was none to try it on.
+tree_hook_tests() {
+	local dir=$1/app/test name
+
+	grep -q '^fast_tests = \[' "$dir/meson.build" ||
+		{ say "dpdk-test has no suites of fastmem: app/test/meson.build is not that of 22.11"; return; }
 	{
 		cat <<-END
 		fastmem_tests = []
@@ -98,11 +132,61 @@ tree_add_tests() {
 	rm "$dir/fastmem.insert"
 }
 
-# A tree with a commit of what there was, and one with what is added: tree_commit TREE.
-tree_commit() {
+tree_copy_docs() {
+	cp doc/guides/prog_guide/fastmem_{lib,mempool,checking,checking_table,telemetry,figures}.rst \
+		"$1/doc/guides/prog_guide/"
+	cp doc/guides/prog_guide/img/*.svg "$1/doc/guides/prog_guide/img/"
+}
+
+# tree_insert FILE EXPRESSION LINE...: lines behind the first one that fits.
+tree_insert() {
+	local file=$1 expression=$2
+
+	grep -q "$expression" "$file" || die "$file is not as expected: it has no '$expression'"
+	printf '%s\n' "${@:3}" >"$file.insert"
+	sed -i "0,/$expression/{/$expression/r $file.insert
+		}" "$file"
+	rm "$file.insert"
+}
+
+tree_hook_docs() {
+	local tree=$1 version
+
+	version=$(sed 's/\.[^.]*$//; s/\./_/' "$tree/VERSION")
+	tree_insert "$tree/doc/guides/prog_guide/index.rst" '^ *mempool_lib$' \
+		'    fastmem_lib' '    fastmem_mempool' '    fastmem_checking' '    fastmem_telemetry' \
+		'    fastmem_figures'
+	tree_insert "$tree/doc/api/doxy-api-index.md" '^  \[mempool\](@ref rte_mempool.h),$' \
+		'  [fastmem](@ref rte_fastmem.h),' '  [fastmem pools](@ref rte_fastmem_pool.h),' \
+		'  [fastmem checking](@ref rte_fastmem_debug.h),'
+	tree_insert "$tree/doc/api/doxy-api.conf.in" '^ *@TOPDIR@\/lib\/eventdev ' \
+		'                          @TOPDIR@/lib/fastmem \' \
+		'                          @TOPDIR@/lib/fastmem_debug \'
+	printf '%s\n' '' '* **Added a small-object allocator.**' '' \
+		'  Added the fastmem library, which serves objects of all sizes from memory that grows,' \
+		'  shrinks and moves between sizes, in place of mempools and of rte_malloc;' \
+		'  a library that checks its use in production binaries; and a mempool driver.' \
+		>"$tree/release.insert"
+	sed -i "/^New Features$/{n;r $tree/release.insert
+		}" "$tree/doc/guides/rel_notes/release_$version.rst"
+	rm "$tree/release.insert"
+	tree_insert "$tree/MAINTAINERS" '^F: app\/test\/test_func_reentrancy.c$' '' \
+		'Small-object allocator - EXPERIMENTAL' \
+		"M: $(tree_git "$tree" config user.name) <$(tree_git "$tree" config user.email)>" \
+		'F: lib/fastmem*/' 'F: drivers/mempool/fastmem/' 'F: app/test/fastmem/' \
+		'F: app/test/test_fastmem.c' 'F: doc/guides/prog_guide/fastmem_*.rst' \
+		'F: doc/guides/prog_guide/img/fastmem*.svg'
+}
+
+tree_init() {
 	git -C "$1" init -q
 	tree_git "$1" add -A
 	tree_git "$1" commit -qm "DPDK $(cat "$1/VERSION")"
+}
+
+# A tree with a commit of what there was, and one with what is added: tree_commit TREE.
+tree_commit() {
+	tree_init "$1"
 	tree_add "$1"
 	tree_git "$1" add -A
 	tree_git "$1" commit -qm 'lib/fastmem: add a small-object allocator'
