@@ -109,6 +109,7 @@ rte_fastmem_replace_malloc_slow(const char *type, size_t size, unsigned int alig
 		unsigned int flags, int socket_id)
 {
 	size_t line = at_least_a_line(align);
+	int before = rte_errno;
 	void *ptr = rte_fastmem_alloc_slow(size, line, flags, socket_id);
 	bool started;
 
@@ -122,6 +123,7 @@ rte_fastmem_replace_malloc_slow(const char *type, size_t size, unsigned int alig
 			ptr = rte_fastmem_alloc_slow(size, line, flags,
 				any ? SOCKET_ID_ANY : socket_id);
 	}
+	rte_errno = before; /* as rte_malloc() leaves it */
 	return ptr != NULL ? ptr : heap_alloc(type, size, align, flags, socket_id);
 }
 
@@ -226,6 +228,7 @@ RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_realloc_socket, 26.11)
 void *
 rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, int socket_id)
 {
+	int before = rte_errno;
 	void *moved;
 
 	if (ptr == NULL)
@@ -240,8 +243,13 @@ rte_fastmem_replace_realloc_socket(void *ptr, size_t size, unsigned int align, i
 	/* As EAL does, for objects that there are: 65 becomes a power of two. */
 	align = RTE_CACHE_LINE_ROUNDUP(align);
 	if (fastmem_replace_is_any_socket(socket_id) || is_on_socket(ptr, socket_id)) {
+		bool is_object;
+
+		rte_errno = 0;
 		moved = rte_fastmem_realloc(ptr, size, at_least_a_line(align));
-		if (moved != NULL || rte_errno == EINVAL) /* it is no object, which was reported */
+		is_object = rte_errno != EINVAL; /* else that was reported */
+		rte_errno = before;
+		if (moved != NULL || !is_object)
 			return moved;
 	}
 	return move(ptr, size_of(ptr), size, align, socket_id);

@@ -12,6 +12,7 @@
 
 #include <rte_cycles.h>
 #include <rte_eal.h>
+#include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_memory.h>
 
@@ -106,9 +107,8 @@ take_back(const struct rte_fastmem_replace_room *room)
 		rte_memory_order_relaxed);
 }
 
-RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_make_room)
-bool
-rte_fastmem_replace_make_room(struct rte_fastmem_replace_room *room)
+static bool
+make_room(struct rte_fastmem_replace_room *room)
 {
 	if (!fastmem_may_call_eal() || fastmem_ctl_get() == NULL)
 		return false;
@@ -129,4 +129,16 @@ rte_fastmem_replace_make_room(struct rte_fastmem_replace_room *room)
 	if (room->step == STEP_END)
 		take_back(room);
 	return false;
+}
+
+/* Leaves rte_errno as it is: rte_mempool goes by ENOMEM of a zone, and rte_malloc() sets none. */
+RTE_EXPORT_INTERNAL_SYMBOL(rte_fastmem_replace_make_room)
+bool
+rte_fastmem_replace_make_room(struct rte_fastmem_replace_room *room)
+{
+	int before = rte_errno;
+	bool made = make_room(room);
+
+	rte_errno = before;
+	return made;
 }
