@@ -25,6 +25,8 @@
 #include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
 
+#include "pool/pool.h"
+
 #include "fastmem_replace.h"
 
 #define OPS_NAME "fastmem_replace"
@@ -142,9 +144,21 @@ make_pool(struct rte_mempool *mp, uint32_t flags)
 	return pool;
 }
 
+/*
+ * Where rte_mempool cannot populate a mempool, it takes out all objects that there are, and forgets
+ * them. So the application has none of a mempool that has none.
+ */
+static void
+drop_forgotten(struct rte_mempool *mp)
+{
+	if (mp->populated_size == 0)
+		fastmem_pool_drop(pool_of(mp));
+}
+
 static void
 forget_pool(struct rte_mempool *mp, unsigned int cache)
 {
+	drop_forgotten(mp);
 	rte_fastmem_pool_free(pool_of(mp));
 	mp->pool_data = NULL;
 	mp->pool_config = cache_size_config(cache);
@@ -453,7 +467,7 @@ rte_fastmem_replace_mempool_create(const char *name, unsigned int n, unsigned in
 		mp_init(mp, mp_init_arg);
 	ret = rte_fastmem_replace_mempool_populate_default(mp);
 	if (ret < 0) {
-		rte_mempool_free(mp);
+		rte_fastmem_replace_mempool_free(mp);
 		rte_errno = -ret;
 		return NULL;
 	}
@@ -505,7 +519,7 @@ rte_fastmem_replace_pktmbuf_pool_create_by_ops(const char *name, unsigned int n,
 		return NULL;
 	ret = make_mbufs(mp, priv_size, data_room_size);
 	if (ret < 0) {
-		rte_mempool_free(mp);
+		rte_fastmem_replace_mempool_free(mp);
 		rte_errno = -ret;
 		return NULL;
 	}
@@ -530,8 +544,10 @@ RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_mempool_free, 26.11)
 void
 rte_fastmem_replace_mempool_free(struct rte_mempool *mp)
 {
-	if (mp != NULL && is_replaced(mp))
+	if (mp != NULL && is_replaced(mp)) {
+		drop_forgotten(mp);
 		mp->pool_config = NULL;
+	}
 	rte_mempool_free(mp);
 }
 

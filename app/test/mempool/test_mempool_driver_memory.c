@@ -302,6 +302,25 @@ a_mempool_that_gets_no_memory_can_be_given_some(void)
 	return TEST_SUCCESS;
 }
 
+/* rte_mempool populates it as far as it can, and forgets the objects, which then nobody has. */
+static int
+a_mempool_that_does_not_fit_has_no_objects_in_use(void)
+{
+	struct rte_mempool *mp;
+
+	if (rte_eal_has_hugepages() != 0)
+		return test_skip("all huge pages would be taken, which others need");
+	mp = mempool_empty("vast", DRIVER_OPS, 10000, 2 * MIB, 0, 0);
+	TEST_ASSERT(mp != NULL);
+	TEST_ASSERT_EQUAL(rte_mempool_populate_default(mp), -ENOMEM);
+	TEST_ASSERT_EQUAL(mp->populated_size, 0);
+	log_begin();
+	TEST_ASSERT_EQUAL(rte_mempool_populate_default(mp), -ENOMEM);
+	rte_mempool_free(mp);
+	TEST_ASSERT_EQUAL(log_end("in use"), 0);
+	return TEST_SUCCESS;
+}
+
 static const struct test_case cases[] = {
 	TEST_CASE(memory_is_fastmems_and_goes_back_to_it),
 	TEST_CASE(without_io_addresses_there_are_none),
@@ -311,6 +330,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(anonymous_memory_is_anonymous),
 	TEST_CASE(a_cache_line_of_the_applications_is_the_applications),
 	TEST_CASE(a_mempool_that_gets_no_memory_can_be_given_some),
+	TEST_CASE(a_mempool_that_does_not_fit_has_no_objects_in_use),
 	TEST_CASES_END,
 };
 

@@ -63,6 +63,19 @@ try_create(const char *what, const char *name, unsigned int n, unsigned int cach
 	rte_mempool_free(mp);
 }
 
+/* Objects too large for a typed pool, as many as fit. Nothing of it is left, nor told. */
+static void
+try_create_vast(void)
+{
+	struct rte_mempool *mp;
+
+	if (rte_eal_has_hugepages() != 0) /* others need them */
+		return;
+	rte_errno = 0;
+	mp = rte_mempool_create("vast", 10000, 2 << 20, 0, 0, NULL, NULL, NULL, NULL, SOCKET_ID_ANY, 0);
+	printf("create with vast objects: %s, errno %d\n", mp != NULL ? "made" : "not made", rte_errno);
+}
+
 static void
 refuse(void)
 {
@@ -75,6 +88,7 @@ refuse(void)
 	try_create("strange flags", "flags", N, 0, 1u << 20);
 	try_create("a long name", "a-name-that-is-longer-than-a-mempool-may-have", N, 0, 0);
 	try_create("a name that is taken", "twice", N, 0, 0);
+	try_create_vast();
 	rte_mempool_free(mp);
 }
 

@@ -42,6 +42,7 @@
 #include <rte_memzone.h>
 
 #include "fastmem_compat.h"
+#include "pool/pool.h"
 #include "mempool_fastmem.h"
 
 /* EAL reserves whole cache lines; no mempool of default alignment has an object this small. */
@@ -188,6 +189,17 @@ fastmem_free(struct rte_mempool *mp)
 }
 
 /*
+ * Where rte_mempool cannot populate a mempool, it takes out all objects that there are, and forgets
+ * them. So the application has none of a mempool that has none.
+ */
+static void
+drop_forgotten(struct rte_mempool *mp)
+{
+	if (mp->populated_size == 0)
+		fastmem_pool_drop(pool_of(mp));
+}
+
+/*
  * Before a mempool is freed.
  *
  * rte_mempool takes all objects out before it calls free(). Then nobody could tell those
@@ -203,6 +215,7 @@ mempool_fastmem_event(enum rte_mempool_event event, struct rte_mempool *mp, void
 			rte_mempool_get_ops(mp->ops_index)->free != fastmem_free ||
 			pool_of(mp) == NULL)
 		return;
+	drop_forgotten(mp);
 	for (i = 0; mp->cache_size != 0 && i < RTE_MAX_LCORE; i++)
 		rte_mempool_cache_flush(&mp->local_cache[i], mp);
 	mp->pool_data = (void *)((uintptr_t)mp->pool_data | CLOSED);
@@ -407,6 +420,7 @@ make_pool(struct rte_mempool *mp, uint32_t flags, const struct mempool_fastmem_g
 		params.arg = grow->arg;
 	}
 	/* An attempt to populate that has failed may have left one. */
+	drop_forgotten(mp);
 	rte_fastmem_pool_free(pool_of(mp));
 	pool = rte_fastmem_pool_create(&params);
 	set_pool(mp, pool);

@@ -413,8 +413,9 @@ tell_in_use(const struct fastmem_pool *pool, int64_t n)
 	if (fastmem_checks_all())
 		FASTMEM_HOOK(pool_in_use, fastmem_pool_bin(pool), n);
 	else if (n > 0)
-		FASTMEM_LOG_SOME(WARNING, "pool %s is freed with %" PRId64 " objects in use: "
-			"RTE_FASTMEM_DEBUG=full tells where they were got", pool->name, n);
+		FASTMEM_LOG_SOME(WARNING, "pool %s is freed with %" PRId64 " object%s in use: "
+			"RTE_FASTMEM_DEBUG=full tells where they were got", pool->name, n,
+			n == 1 ? "" : "s");
 	else
 		FASTMEM_LOG_SOME(WARNING, "pool %s is freed after %" PRId64 " more puts than gets: "
 			"RTE_FASTMEM_DEBUG=full finds an object that is put twice", pool->name, -n);
@@ -581,4 +582,27 @@ rte_fastmem_pool_add(struct rte_fastmem_pool *user, void *const *objs, unsigned 
 	}
 	fastmem_mutex_unlock(&bin->lock);
 	return ret;
+}
+
+/*
+ * Objects of a pool of external ones, which were got, are nobody's any more: their memory is gone.
+ * The pool has no other user meanwhile.
+ */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_pool_drop)
+void
+fastmem_pool_drop(struct rte_fastmem_pool *user)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct fastmem_bin_figures figures;
+	struct fastmem_bin *bin;
+
+	if (user == NULL || ctl == NULL)
+		return;
+	bin = fastmem_pool_bin(fastmem_pool(user));
+	fastmem_bin_read(ctl, bin->id, &figures);
+	fastmem_bin_lock(bin);
+	if (bin->store != NULL && figures.in_use > 0)
+		rte_atomic_store_explicit(&bin->n_slots, bin->n_slots - figures.in_use,
+				rte_memory_order_relaxed);
+	fastmem_mutex_unlock(&bin->lock);
 }

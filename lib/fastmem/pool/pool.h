@@ -18,6 +18,8 @@ void fastmem_steal_init(void);
 /* pool.c */
 void fastmem_pools_init(struct fastmem_ctl *ctl);
 void fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer);
+__rte_internal
+void fastmem_pool_drop(struct rte_fastmem_pool *user);
 extern uint32_t fastmem_readers_ms; /* that a pool is not freed for; tests set it */
 
 static inline struct fastmem_pool *
