@@ -212,7 +212,6 @@ rte_fastmem_replace_mempool_generic_put(struct rte_mempool *mp, void *const *obj
 	rte_mempool_get_contig_blocks
 #define RTE_FASTMEM_REPLACE_NO_DRIVER __rte_refuse("a mempool driver is what typed pools replace: compile this file without RTE_FASTMEM_REPLACE_MEMPOOL")
 #define rte_mempool_register_ops RTE_FASTMEM_REPLACE_NO_DRIVER rte_mempool_register_ops
-#define rte_mempool_get_ops RTE_FASTMEM_REPLACE_NO_DRIVER rte_mempool_get_ops
 #define rte_mempool_ops_alloc RTE_FASTMEM_REPLACE_NO_DRIVER rte_mempool_ops_alloc
 #define rte_mempool_ops_free RTE_FASTMEM_REPLACE_NO_DRIVER rte_mempool_ops_free
 #define rte_mempool_ops_populate RTE_FASTMEM_REPLACE_NO_DRIVER rte_mempool_ops_populate

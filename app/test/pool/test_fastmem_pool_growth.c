@@ -414,6 +414,41 @@ a_pool_with_all_objects_asks_eal_for_nothing(void)
 	return check_all_told();
 }
 
+/* More threads than there is memory for caches of: those are told, and the pool serves them. */
+static pthread_barrier_t all_have_got;
+
+static int
+hold_one(void *pool)
+{
+	void *obj = rte_fastmem_pool_get(pool);
+
+	pthread_barrier_wait(&all_have_got);
+	TEST_ASSERT(obj != NULL);
+	rte_fastmem_pool_put(pool, obj);
+	return TEST_SUCCESS;
+}
+
+static int
+a_thread_that_gets_no_caches_is_told(void)
+{
+	struct rte_fastmem_pool *pool = make(N, N, 0, 0);
+	static struct worker workers[200];
+	unsigned int i;
+
+	TEST_ASSERT(pool != NULL);
+	for (i = 0; i < RTE_DIM(workers); i++)
+		workers[i] = (struct worker){ .kind = WORKER_PTHREAD, .run = hold_one, .arg = pool };
+	pthread_barrier_init(&all_have_got, NULL, RTE_DIM(workers));
+	log_begin();
+	refuse_all();
+	TEST_CALL(workers_run(workers, RTE_DIM(workers)));
+	refuse_nothing();
+	TEST_ASSERT(log_end("has no caches, and is slow") > 0);
+	pthread_barrier_destroy(&all_have_got);
+	rte_fastmem_pool_free(pool);
+	return TEST_SUCCESS;
+}
+
 /* Numbers, of objects in one piece. */
 
 static int
@@ -587,6 +622,7 @@ static const struct test_case cases[] = {
 	TEST_CASE(limits_of_memory_are_kept),
 	TEST_CASE_UNCHECKED(where_there_is_no_memory_idle_threads_caches_have_some),
 	TEST_CASE_UNCHECKED(a_pool_with_all_objects_asks_eal_for_nothing),
+	TEST_CASE_UNCHECKED(a_thread_that_gets_no_caches_is_told),
 	TEST_CASE(pieces_of_all_strides_have_numbers),
 	TEST_CASE(strides_are_odd_numbers_of_lines),
 	TEST_CASE(places_that_there_is_no_memory_for_are_refused),

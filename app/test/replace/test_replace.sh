@@ -25,6 +25,7 @@ what=$1
 shift
 
 suite=replace
+here=$(realpath "$(dirname "$0")")
 . "$(dirname "$0")/../../../tools/promise.sh"
 
 # Where EAL, or a device, reports on stdout, it is not what the program prints.
@@ -90,7 +91,7 @@ refused() {
 	END
 	local call
 
-	for call in 'register_ops((const struct rte_mempool_ops *)objs)' 'get_ops(0)' 'ops_alloc(mp)' 'ops_free(mp)' \
+	for call in 'register_ops((const struct rte_mempool_ops *)objs)' 'ops_alloc(mp)' 'ops_free(mp)' \
 			'ops_populate(mp, 1, objs, 0, 0, 0, 0)' \
 			'ops_calc_mem_size(mp, 1, 0, (size_t *)objs, (size_t *)objs)' \
 			'ops_dequeue_contig_blocks(mp, objs, 1)' \
@@ -125,6 +126,15 @@ body() { echo "||$1" | functions; }
 
 # compiles_without COMPILER LANGUAGE: the calls are right where names are not replaced.
 compiles_without() { refused | functions | compile "$1" "$2" || { cat "$scratch/errors"; return 1; }; }
+
+# The guide has a list of them.
+guide_lists_them() {
+	local guide=$here/../../../doc/guides/prog_guide/fastmem_mempool.rst
+
+	all_refused | sed 's/.*(void)\(rte_[a-z_]*\)(.*/* ``\1()``/' | sort >"$scratch/list"
+	sed -n '/^\.\. refused calls$/,/^\.\. end of refused calls$/s/^\* /&/p' "$guide" | sort |
+		diff - "$scratch/list"
+}
 
 # refuses NAME: its line has its error, in what the compiler has said of all of them.
 refuses() {
@@ -185,6 +195,7 @@ compile)
 	for dir in "$@"; do
 		include="$include -I$dir"
 	done
+	promise the_guide_lists_what_is_refused guide_lists_them
 	for cc in gcc clang; do
 		command -v $cc >/dev/null && compile_with $cc c
 	done
