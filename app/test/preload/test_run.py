@@ -213,7 +213,12 @@ class Run(unittest.TestCase):
                 ["--check=most: expected light, full or sample=N", "--check=most", "p"],
                 ["exclude each other", "--off", "--check", "p"]):
             self.refused(2, pattern, *arguments)
+        for word in "yes", "ON", "gorw":
+            self.refused(2, r"--mempools=%s: expected on, off, grow or names.*--mempools=%s,$" % (word, word),
+                         "--mempools=" + word, "p")
         self.refused(125, "no such library: /no/library", "--library", "/no/library", PROGRAM)
+        self.refused(125, "%s cannot be preloaded into .*: it is no library" % FASTMEM_RUN, "--library", FASTMEM_RUN,
+                     PROGRAM)
 
     def test_the_library_is_found_where_it_was_built_or_installed(self):
         for tool, library in (("usertools/fastmem-run", "build/lib/fastmem_malloc"),
