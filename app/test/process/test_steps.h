@@ -77,7 +77,9 @@ extern const struct steps_operation steps_pool_operations[]; /* the same */
 
 struct steps_state *steps_state_get(void);
 
+/* Instead of so many instructions: to the end, not counted, and counted. */
 #define STEPS_END UINT64_MAX
+#define STEPS_ALL UINT64_C(2000000) /* more than any operation has */
 
 /* Objects that know their address. */
 void steps_mark(void *obj, size_t size);
@@ -85,10 +87,20 @@ bool steps_is_marked(const void *obj, size_t size);
 
 /*
  * Whether the operation is one of pools, its number, instructions: run a child so far, and
- * kill it. Returns how far it has got, which is less when the operation has ended; or a
- * negative errno.
+ * kill it. Returns how far it has got, which is less when the operation has ended, and more when
+ * it went another way than before; or a negative errno.
  */
 int64_t steps_run(const uint64_t *args);
+
+/*
+ * The same of a child that waits before its operation, and stays. Where an operation has been
+ * counted, others of it get there by its path: see test_steps_path.c.
+ */
+int64_t steps_walk(const struct steps_operation *op, pid_t pid, struct steps_state *s,
+		uint64_t point);
+
+/* Whether it stops by this signal, after whatever it does now. */
+bool steps_stopped(pid_t pid, int signal, int *status);
 
 /* So many children at once. Returns how many of them could attach. */
 int64_t steps_crowd(const uint64_t *args);

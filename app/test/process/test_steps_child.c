@@ -407,15 +407,6 @@ child_main(const struct steps_operation *op, struct steps_state *s)
 	_exit(0);
 }
 
-/* Whether it stops by this signal, after whatever it does now. */
-static bool
-stopped(pid_t pid, int signal, int *status)
-{
-	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
-		;
-	return WIFSTOPPED(*status) && WSTOPSIG(*status) == signal;
-}
-
 /* The parent steps a child several times as fast where it need not wake another CPU. */
 static void
 stay_on_a_cpu(void)
@@ -433,8 +424,8 @@ steps_run(const uint64_t *args)
 	const struct steps_operation *op = args[0] != 0 ? &steps_pool_operations[args[1]] :
 			&steps_operations[args[1]];
 	struct steps_state *s = steps_state_get();
-	uint64_t n = args[2], i;
-	int status = 0;
+	int64_t reached;
+	int status;
 	pid_t pid;
 
 	memset(s, 0, offsetof(struct steps_state, readers));
@@ -447,32 +438,16 @@ steps_run(const uint64_t *args)
 	if (pid < 0)
 		return -errno;
 	s->pid = pid;
-	if (!stopped(pid, SIGSTOP, &status)) {
+	if (!steps_stopped(pid, SIGSTOP, &status)) {
 		if (WIFEXITED(status)) /* it may not be traced */
 			return -WEXITSTATUS(status);
 		fprintf(stderr, "%s: status %#x before it began\n", op->name, status);
 		return -EFAULT;
 	}
-	if (n == STEPS_END) { /* without counting */
-		ptrace(PTRACE_CONT, pid, NULL, NULL);
-		stopped(pid, SIGSTOP, &status);
-	}
-	for (i = 0; i < n && n != STEPS_END; i++) {
-		if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) != 0)
-			return -errno;
-		if (!stopped(pid, SIGTRAP, &status))
-			break;
-		/* Pairs with the load in run_steps(). */
-		rte_atomic_store_explicit(&s->stepped, i + 1, rte_memory_order_relaxed);
-	}
-	if (i < n && !(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP)) {
-		fprintf(stderr, "%s: status %#x after %" PRIu64 " instructions\n", op->name,
-			status, i);
-		return -EFAULT;
-	}
+	reached = steps_walk(op, pid, s, args[2]);
 	kill(pid, SIGKILL);
-	stopped(pid, SIGKILL, &status);
-	return i;
+	steps_stopped(pid, SIGKILL, &status);
+	return reached;
 }
 
 /* A child that attaches, says how that went, and stays until it is told to go. */
