@@ -39,19 +39,34 @@ done
 program=$1
 shift
 
-# CPUs that this process may use, as in 0,1,4
-cpus() {
-	python3 -c 'import os; print(",".join(map(str, sorted(os.sched_getaffinity(0)))))'
+# What follows starts no other program, as it runs hundreds of times in "make test".
+
+# CPUs that this process may use, as in 0,1,4. The kernel writes 0-1,4.
+cpus=
+find_cpus() {
+	local key list part cpu
+
+	while read -r key list; do
+		[ "$key" != Cpus_allowed_list: ] || break
+	done </proc/self/status
+	for part in ${list//,/ }; do
+		for ((cpu = ${part%-*}; cpu <= ${part#*-}; cpu++)); do
+			cpus+=${cpus:+,}$cpu
+		done
+	done
 }
 
-# Each of the CPUs for one lcore, or all of them for all lcores.
-lcore_map() {
-	if [ -z "$lcores" ]; then
-		echo "-l $(cpus | cut -d, -f1,2)"
-	else
-		echo "--lcores=(0-$((lcores - 1)))@($(cpus))"
+# Each of the first two CPUs for one lcore, or all of them for all lcores.
+lcore_map=()
+find_lcore_map() {
+	find_cpus
+	if [ -n "$lcores" ]; then
+		lcore_map=("--lcores=(0-$((lcores - 1)))@($cpus)")
+	elif [[ $cpus =~ ^[0-9]+(,[0-9]+)? ]]; then
+		lcore_map=(-l "${BASH_REMATCH[0]}")
 	fi
 }
+find_lcore_map
 
 # The kernel shows root the frame of a page; where it does not, EAL knows no physical address.
 physical_addresses_known() {
@@ -75,7 +90,7 @@ fi
 
 # Where EAL keeps its files: without root, a folder of this run's own.
 runtime=/var/run
-if [ "$(id -u)" != 0 ]; then
+if [ "$EUID" != 0 ]; then
 	export XDG_RUNTIME_DIR
 	XDG_RUNTIME_DIR=$(mktemp -d)
 	runtime=$XDG_RUNTIME_DIR
@@ -83,18 +98,21 @@ fi
 prefix=fastmem-$$
 
 clean_up() {
-	local dir
+	local dir kind file files=()
 
-	for dir in $(awk '$3 == "hugetlbfs" { print $2 }' /proc/mounts); do
-		rm -f "$dir/${prefix}map_"*
-	done
-	rm -rf "$runtime/dpdk/$prefix"
-	[ "$(id -u)" = 0 ] || rm -rf "$runtime"
+	while read -r _ dir kind _; do
+		[ "$kind" = hugetlbfs ] || continue
+		for file in "$dir/${prefix}map_"*; do
+			[ ! -e "$file" ] || files+=("$file")
+		done
+	done </proc/mounts
+	[ ! -e "$runtime/dpdk/$prefix" ] || files+=("$runtime/dpdk/$prefix")
+	[ "$EUID" = 0 ] || files+=("$runtime")
+	[ ${#files[@]} = 0 ] || rm -rf "${files[@]}"
 }
 trap clean_up EXIT
 
-# shellcheck disable=SC2046 # lcore_map says one or two words
-set -- --no-pci $(lcore_map) --file-prefix "$prefix" "$@"
+set -- --no-pci "${lcore_map[@]}" --file-prefix "$prefix" "$@"
 [ -z "$pa" ] || set -- --iova-mode=pa "$@"
 # A size that the caller gives wins.
 if [ $pages = no-huge ]; then
