@@ -9,7 +9,7 @@ NATIVE ?= 0
 export BUILD NATIVE
 
 .PHONY: all build demo test check test-kill test-arm64 test-deb test-numa test-upstream bench ab debian-matrix fresh \
-	check-dpdk-tree doc deb dist install uninstall clean help
+	check-dpdk-tree series doc deb dist install uninstall clean help
 
 all: build
 
@@ -40,6 +40,7 @@ help:
 	@echo 'make fresh            "make demo" and "make check" on a clone in a minimal Debian 12'
 	@echo 'tools/check-layers     who refers to whom in the library, against lib/layers (part of make test)'
 	@echo 'make check-dpdk-tree  build in DPDK_TREE=folder, or in the source package of DPDK, and run its devtools'
+	@echo 'make series           a branch of patches in DPDK_TREE=folder, and the patches in $$BUILD/series'
 	@echo
 	@echo 'Variables: BUILD=dir  MESON_ARGS="-Dasserts=true ..."  HUGE=auto|yes|no  T=NAME  MINUTES=N  AB_ARGS=--quick'
 
@@ -108,3 +109,6 @@ fresh:
 
 check-dpdk-tree:
 	@tools/check-dpdk-tree.sh
+
+series:
+	@tools/series.sh $(DPDK_TREE)

@@ -15,9 +15,9 @@ usage() {
 	fetched.
 
 	Cases: forbidden_tokens, tags, spdx, meson_style, and the builds gcc_shared, gcc_static, gcc_debug,
-	clang_shared, clang_static, trace_fp, no_iova_as_pa, core_only; and tests, which builds dpdk-test
-	with the suites of fastmem, runs these, and its own of mempools and mbufs with the mempool driver.
-	All, unless some are named.
+	clang_shared, clang_static, trace_fp, no_iova_as_pa, core_only; series, which has "make series" make patches, and "git am"
+	apply them; and tests, which builds dpdk-test with the suites of fastmem, runs these, and its own of
+	mempools and mbufs with the mempool driver. All, unless some are named.
 
 	To bound the time, of DPDK is built what fastmem and its driver need, with -Dwerror=true and with
 	the check that each header compiles alone, in C and in C++: no other drivers, and only for tests an
@@ -151,7 +151,17 @@ promise clang_shared build clang_shared clang -Ddefault_library=shared
 promise clang_static build clang_static clang -Ddefault_library=static -Dbuildtype=debugoptimized
 promise trace_fp build trace_fp gcc -Denable_trace_fp=true
 promise no_iova_as_pa build no_iova_as_pa gcc -Denable_iova_as_pa=false
+# By the patches, the tree is what it is here.
+series() {
+	git -C "$tree" worktree add -q --detach "$scratch/base" HEAD~1
+	git -C "$tree" worktree add -q --detach "$scratch/applied" HEAD~1
+	BUILD=$scratch/patches tools/series.sh "$scratch/base" || return
+	tree_git "$scratch/applied" am -q "$scratch"/patches/series/000[1-9]-* "$scratch"/patches/series/00[1-9]?-* || return
+	git -C "$tree" diff --stat --exit-code "$(git -C "$scratch/applied" rev-parse HEAD)" HEAD
+}
+
 promise core_only build core_only gcc -Ddisable_libs='*'
+promise series series
 if [ $# -le 1 ] || [[ " ${*:2} " == *" tests "* ]]; then
 	FASTMEM_TEST_ONLY='' tests
 fi

@@ -17,11 +17,6 @@
 #include "fastmem_private.h"
 #include "fastmem_verify.h"
 
-/* All of verify.seen is freed at the end, which GCC does not follow: index and array vary. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
-#endif
-
 struct verify {
 	FILE *f;
 	struct fastmem_ctl *ctl;

@@ -21,7 +21,7 @@
 #include "test_calls.h"
 #include "test_fastmem.h"
 #include "test_kill.h"
-#include "test_mempool_driver.h"
+#include "test_mempools.h"
 #include "test_steps.h"
 
 static const struct test_suite *const suites[] = {

@@ -11,6 +11,7 @@
  * The name of a case is what it promises.
  */
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -73,9 +74,9 @@ void test_report(const char *file, int line, const char *function, const char *w
 
 /* TEST_ASSERT_EQUAL(actual, expected [, format, ...]), of integers */
 #define TEST_ASSERT_EQUAL(actual, expected, ...) do { \
-	long long actual_ = (long long)(actual), expected_ = (long long)(expected); \
+	int64_t actual_ = (int64_t)(actual), expected_ = (int64_t)(expected); \
 	if (actual_ != expected_) { \
-		fprintf(stderr, "%lld instead of %lld: ", actual_, expected_); \
+		fprintf(stderr, "%" PRId64 " instead of %" PRId64 ": ", actual_, expected_); \
 		test_report(__FILE__, __LINE__, __func__, #actual " == " #expected, \
 			" " __VA_ARGS__); \
 		return TEST_FAILED; \

@@ -9,6 +9,9 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <time.h>
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
 
 #include <rte_lcore.h>
 #include <rte_log.h>
@@ -274,9 +277,9 @@ call_in_steps(void (*function)(void), void (*on_step)(int signal, siginfo_t *inf
 	struct sigaction before;
 
 	sigaction(SIGTRAP, &action, &before);
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP_FLAG);
+	__writeeflags(__readeflags() | TRAP_FLAG);
 	function();
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~TRAP_FLAG);
+	__writeeflags(__readeflags() & ~TRAP_FLAG);
 	sigaction(SIGTRAP, &before, NULL);
 }
 

@@ -15,7 +15,7 @@
 
 #include "mempool_calls.h"
 #include "test_fastmem.h"
-#include "test_mempool_driver.h"
+#include "test_mempools.h"
 
 struct rte_mempool *
 mempool_empty(const char *name, const char *ops, unsigned int n, unsigned int size,

@@ -16,7 +16,7 @@
 
 #include "mempool_calls.h"
 #include "test_fastmem.h"
-#include "test_mempool_driver.h"
+#include "test_mempools.h"
 
 #define N_OBJECTS 500
 

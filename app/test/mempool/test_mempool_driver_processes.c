@@ -9,7 +9,7 @@
 #include "mempool_calls.h"
 #include "test_calls.h"
 #include "test_fastmem.h"
-#include "test_mempool_driver.h"
+#include "test_mempools.h"
 
 #define NAME "shared_mempool"
 

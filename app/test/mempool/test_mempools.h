@@ -2,8 +2,8 @@
  * Copyright(c) 2026 The fastmem authors
  */
 
-#ifndef TEST_MEMPOOL_DRIVER_H
-#define TEST_MEMPOOL_DRIVER_H
+#ifndef TEST_MEMPOOLS_H
+#define TEST_MEMPOOLS_H
 
 /* What the tests of the mempool driver share. */
 
@@ -28,4 +28,4 @@ int mempool_is_whole(struct rte_mempool *mp);
 
 extern const remote_t mempool_calls[];
 
-#endif /* TEST_MEMPOOL_DRIVER_H */
+#endif /* TEST_MEMPOOLS_H */
