@@ -25,8 +25,7 @@
 #include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
 
-#include "pool/pool.h"
-
+#include "fastmem_mempool.h"
 #include "fastmem_replace.h"
 
 #define OPS_NAME "fastmem_replace"
@@ -144,21 +143,10 @@ make_pool(struct rte_mempool *mp, uint32_t flags)
 	return pool;
 }
 
-/*
- * Where rte_mempool cannot populate a mempool, it takes out all objects that there are, and forgets
- * them. So the application has none of a mempool that has none.
- */
-static void
-drop_forgotten(struct rte_mempool *mp)
-{
-	if (mp->populated_size == 0)
-		fastmem_pool_drop(pool_of(mp));
-}
-
 static void
 forget_pool(struct rte_mempool *mp, unsigned int cache)
 {
-	drop_forgotten(mp);
+	fastmem_mempool_drop_forgotten(mp, pool_of(mp));
 	rte_fastmem_pool_free(pool_of(mp));
 	mp->pool_data = NULL;
 	mp->pool_config = cache_size_config(cache);
@@ -171,23 +159,6 @@ use_pool(struct rte_mempool *mp, struct rte_fastmem_pool *pool)
 	mp->pool_config = pool;
 }
 
-/* How rte_mempool learns of an object. */
-struct teller {
-	struct rte_mempool *mp;
-	rte_mempool_populate_obj_cb_t *obj_cb;
-	void *arg;
-	bool io; /* the mempool wants to know IO addresses */
-};
-
-static void
-tell_object(struct rte_fastmem_pool *pool __rte_unused, void *arg, void *obj, rte_iova_t iova,
-		uint32_t index __rte_unused)
-{
-	const struct teller *t = arg;
-
-	t->obj_cb(t->mp, t->arg, obj, t->io ? iova : RTE_BAD_IOVA);
-}
-
 /*
  * Memory for objects, from rte_mempool_populate_iova(). Returns 0 when it fails: after a
  * negative number rte_mempool keeps what its caller then frees as well.
@@ -196,12 +167,13 @@ static int
 replace_populate(struct rte_mempool *mp, unsigned int max, void *addr, rte_iova_t iova, size_t len,
 		rte_mempool_populate_obj_cb_t *obj_cb, void *arg)
 {
-	struct teller t = { mp, obj_cb, arg, iova != RTE_BAD_IOVA };
+	struct fastmem_mempool_teller t = { .mp = mp, .obj_cb = obj_cb, .arg = arg,
+		.io = iova != RTE_BAD_IOVA };
 	struct rte_fastmem_pool *pool;
 	int n;
 
 	if (populating != NULL)
-		return rte_fastmem_pool_obj_iter(populating, tell_object, &t);
+		return rte_fastmem_pool_obj_iter(populating, fastmem_mempool_tell_object, &t);
 	if (mp->populated_size == 0) {
 		/* An attempt that has failed may have left one. */
 		if (pool_of(mp) != NULL)
@@ -332,65 +304,6 @@ rte_fastmem_replace_mempool_set_ops_byname(struct rte_mempool *mp, const char *n
 	return rte_mempool_set_ops_byname(mp, name, pool_config);
 }
 
-/* Ranges of memory, as rte_mempool notes them. */
-struct ranges {
-	struct rte_mempool *mp;
-	bool io;
-	struct rte_fastmem_pool_mem last; /* the one not noted yet; len 0: none */
-	bool failed;
-};
-
-static void
-note_range(struct ranges *r)
-{
-	struct rte_mempool_memhdr *memhdr = rte_zmalloc("MEMPOOL_MEMHDR", sizeof(*memhdr), 0);
-
-	if (memhdr == NULL) {
-		r->failed = true;
-		return;
-	}
-	memhdr->mp = r->mp;
-	memhdr->addr = r->last.addr;
-	memhdr->iova = r->last.iova;
-	memhdr->len = r->last.len;
-	STAILQ_INSERT_TAIL(&r->mp->mem_list, memhdr, next);
-	r->mp->nb_mem_chunks++;
-}
-
-static void
-next_range(struct rte_fastmem_pool *pool __rte_unused, void *arg,
-		const struct rte_fastmem_pool_mem *mem)
-{
-	struct ranges *r = arg;
-	struct rte_fastmem_pool_mem *last = &r->last;
-	rte_iova_t iova = r->io ? mem->iova : RTE_BAD_IOVA;
-
-	if (r->failed)
-		return;
-	if (last->len != 0 && RTE_PTR_ADD(last->addr, last->len) == mem->addr &&
-			(iova == RTE_BAD_IOVA ? last->iova == RTE_BAD_IOVA :
-			last->iova != RTE_BAD_IOVA && last->iova + last->len == iova)) {
-		last->len += mem->len;
-		return;
-	}
-	if (last->len != 0)
-		note_range(r);
-	*last = *mem;
-	last->iova = iova;
-}
-
-static void
-forget_ranges(struct rte_mempool *mp)
-{
-	struct rte_mempool_memhdr *memhdr;
-
-	while ((memhdr = STAILQ_FIRST(&mp->mem_list)) != NULL) {
-		STAILQ_REMOVE_HEAD(&mp->mem_list, next);
-		rte_free(memhdr);
-		mp->nb_mem_chunks--;
-	}
-}
-
 /*
  * Tell rte_mempool of the objects and the memory of a typed pool. The last range goes the way
  * of memory that is given to a mempool, which has it told of all objects, and ready.
@@ -398,28 +311,31 @@ forget_ranges(struct rte_mempool *mp)
 static int
 tell_mempool(struct rte_mempool *mp, struct rte_fastmem_pool *pool)
 {
-	struct ranges r = { .mp = mp, .io = (mp->flags & RTE_MEMPOOL_F_NO_IOVA_CONTIG) == 0 };
+	struct fastmem_mempool_teller t = { .mp = mp,
+		.io = (mp->flags & RTE_MEMPOOL_F_NO_IOVA_CONTIG) == 0 };
+	struct rte_mempool_memhdr last;
 	int ret = -ENOMEM;
 
-	rte_fastmem_pool_mem_iter(pool, next_range, &r);
-	if (!r.failed) {
+	rte_fastmem_pool_mem_iter(pool, fastmem_mempool_tell_memory, &t);
+	if (!t.failed && t.last != NULL) {
+		last = *t.last;
+		STAILQ_REMOVE(&mp->mem_list, t.last, rte_mempool_memhdr, next);
+		mp->nb_mem_chunks--;
+		rte_free(t.last);
 		populating = pool;
-		ret = rte_mempool_populate_iova(mp, r.last.addr, r.last.iova, r.last.len,
-			NULL, NULL);
+		ret = rte_mempool_populate_iova(mp, last.addr, last.iova, last.len, NULL, NULL);
 		populating = NULL;
 	}
 	if (ret < 0)
-		forget_ranges(mp);
+		fastmem_mempool_forget_memory(mp);
 	return ret;
 }
 
-/* Whether objects can lie in fastmem's memory, which is that of EAL's own sockets. */
+/* The line is for spreading. */
 static bool
 fits_fastmem(const struct rte_mempool *mp)
 {
-	/* The line is for spreading. */
-	return (size_t)mp->header_size + mp->elt_size + RTE_CACHE_LINE_SIZE <=
-		rte_fastmem_max_size() && rte_malloc_heap_socket_is_external(mp->socket_id) == 0;
+	return fastmem_mempool_fits(mp, (size_t)mp->header_size + mp->elt_size + RTE_CACHE_LINE_SIZE);
 }
 
 RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_replace_mempool_populate_default, 26.11)
@@ -545,7 +461,7 @@ void
 rte_fastmem_replace_mempool_free(struct rte_mempool *mp)
 {
 	if (mp != NULL && is_replaced(mp)) {
-		drop_forgotten(mp);
+		fastmem_mempool_drop_forgotten(mp, pool_of(mp));
 		mp->pool_config = NULL;
 	}
 	rte_mempool_free(mp);

@@ -42,7 +42,7 @@
 #include <rte_memzone.h>
 
 #include "fastmem_compat.h"
-#include "pool/pool.h"
+#include "fastmem_mempool.h"
 #include "mempool_fastmem.h"
 
 /* EAL reserves whole cache lines; no mempool of default alignment has an object this small. */
@@ -189,17 +189,6 @@ fastmem_free(struct rte_mempool *mp)
 }
 
 /*
- * Where rte_mempool cannot populate a mempool, it takes out all objects that there are, and forgets
- * them. So the application has none of a mempool that has none.
- */
-static void
-drop_forgotten(struct rte_mempool *mp)
-{
-	if (mp->populated_size == 0)
-		fastmem_pool_drop(pool_of(mp));
-}
-
-/*
  * Before a mempool is freed.
  *
  * rte_mempool takes all objects out before it calls free(). Then nobody could tell those
@@ -215,7 +204,7 @@ mempool_fastmem_event(enum rte_mempool_event event, struct rte_mempool *mp, void
 			rte_mempool_get_ops(mp->ops_index)->free != fastmem_free ||
 			pool_of(mp) == NULL)
 		return;
-	drop_forgotten(mp);
+	fastmem_mempool_drop_forgotten(mp, pool_of(mp));
 	for (i = 0; mp->cache_size != 0 && i < RTE_MAX_LCORE; i++)
 		rte_mempool_cache_flush(&mp->local_cache[i], mp);
 	mp->pool_data = (void *)((uintptr_t)mp->pool_data | CLOSED);
@@ -224,15 +213,13 @@ mempool_fastmem_event(enum rte_mempool_event event, struct rte_mempool *mp, void
 /* Memory. */
 
 /*
- * Whether objects can lie in fastmem's memory, which is that of EAL's own sockets. The same at
- * any time in a mempool's life: rte_mempool_populate_anon() has the size calculated again when
- * it unmaps.
+ * The same at any time in a mempool's life: rte_mempool_populate_anon() has the size calculated again
+ * when it unmaps.
  */
 static bool
 fits_fastmem(const struct rte_mempool *mp)
 {
-	return object_bytes(mp) <= rte_fastmem_max_size() &&
-		rte_malloc_heap_socket_is_external(mp->socket_id) == 0;
+	return fastmem_mempool_fits(mp, object_bytes(mp));
 }
 
 /*
@@ -275,82 +262,6 @@ is_token(const struct rte_mempool *mp, const void *addr, size_t len)
 	/* rte_mempool_populate_anon() has mapped a page for it. */
 	return rte_eal_has_hugepages() == 0 &&
 		((uintptr_t)addr & (sysconf(_SC_PAGESIZE) - 1)) == 0;
-}
-
-/* What is told of a typed pool while it becomes that of a mempool. */
-struct transfer {
-	struct rte_mempool *mp;
-	rte_mempool_populate_obj_cb_t *obj_cb;
-	void *obj_cb_arg;
-	bool io; /* the mempool wants to know IO addresses */
-	struct rte_mempool_memhdr *last; /* of mp->mem_list */
-	bool failed;
-};
-
-static void
-tell_object(struct rte_fastmem_pool *pool __rte_unused, void *arg, void *obj, rte_iova_t iova,
-		uint32_t index __rte_unused)
-{
-	const struct transfer *t = arg;
-
-	t->obj_cb(t->mp, t->obj_cb_arg, obj, t->io ? iova : RTE_BAD_IOVA);
-}
-
-static bool
-continues(const struct rte_mempool_memhdr *last, const struct rte_fastmem_pool_mem *mem,
-		rte_iova_t iova)
-{
-	return last != NULL && RTE_PTR_ADD(last->addr, last->len) == mem->addr &&
-		(iova == RTE_BAD_IOVA ? last->iova == RTE_BAD_IOVA :
-		last->iova != RTE_BAD_IOVA && last->iova + last->len == iova);
-}
-
-/* rte_mempool_mem_iter() is to show this memory. Nobody frees it but the typed pool. */
-static void
-tell_memory(struct rte_fastmem_pool *pool __rte_unused, void *arg,
-		const struct rte_fastmem_pool_mem *mem)
-{
-	struct transfer *t = arg;
-	rte_iova_t iova = t->io ? mem->iova : RTE_BAD_IOVA;
-	struct rte_mempool_memhdr *memhdr;
-
-	if (t->failed)
-		return;
-	if (continues(t->last, mem, iova)) {
-		t->last->len += mem->len;
-		return;
-	}
-	memhdr = rte_zmalloc("MEMPOOL_MEMHDR", sizeof(*memhdr), 0);
-	if (memhdr == NULL) {
-		t->failed = true;
-		return;
-	}
-	memhdr->mp = t->mp;
-	memhdr->addr = mem->addr;
-	memhdr->iova = iova;
-	memhdr->len = mem->len;
-	STAILQ_INSERT_TAIL(&t->mp->mem_list, memhdr, next);
-	t->mp->nb_mem_chunks++;
-	t->last = memhdr;
-}
-
-/* But for what rte_mempool has reserved itself, which it gives back with the mempool. */
-static void
-forget_memory(struct rte_mempool *mp)
-{
-	struct rte_mempool_memhdr_list kept = STAILQ_HEAD_INITIALIZER(kept);
-	struct rte_mempool_memhdr *memhdr;
-
-	while ((memhdr = STAILQ_FIRST(&mp->mem_list)) != NULL) {
-		STAILQ_REMOVE_HEAD(&mp->mem_list, next);
-		if (memhdr->free_cb != NULL) {
-			STAILQ_INSERT_TAIL(&kept, memhdr, next);
-			continue;
-		}
-		rte_free(memhdr);
-		mp->nb_mem_chunks--;
-	}
-	STAILQ_CONCAT(&mp->mem_list, &kept);
 }
 
 /* Whether the use of each object is checked. */
@@ -420,7 +331,7 @@ make_pool(struct rte_mempool *mp, uint32_t flags, const struct mempool_fastmem_g
 		params.arg = grow->arg;
 	}
 	/* An attempt to populate that has failed may have left one. */
-	drop_forgotten(mp);
+	fastmem_mempool_drop_forgotten(mp, pool_of(mp));
 	rte_fastmem_pool_free(pool_of(mp));
 	pool = rte_fastmem_pool_create(&params);
 	set_pool(mp, pool);
@@ -449,7 +360,7 @@ taken_pool(const struct rte_mempool *mp)
 
 /* All objects, in fastmem's memory. */
 static int
-populate_own(struct transfer *t)
+populate_own(struct fastmem_mempool_teller *t)
 {
 	struct rte_fastmem_pool *pool = taken_pool(t->mp);
 
@@ -457,15 +368,15 @@ populate_own(struct transfer *t)
 		pool = make_pool(t->mp, 0, NULL);
 	if (pool == NULL)
 		return 0;
-	if (rte_fastmem_pool_mem_iter(pool, tell_memory, t) == 0 || t->failed) {
+	if (rte_fastmem_pool_mem_iter(pool, fastmem_mempool_tell_memory, t) == 0 || t->failed) {
 		DRIVER_LOG(ERR, "no memory to describe that of mempool %s", t->mp->name);
-		forget_memory(t->mp);
+		fastmem_mempool_forget_memory(t->mp);
 		rte_fastmem_pool_free(pool);
 		set_pool(t->mp, NULL);
 		rte_errno = ENOMEM;
 		return 0;
 	}
-	return rte_fastmem_pool_obj_iter(pool, tell_object, t);
+	return rte_fastmem_pool_obj_iter(pool, fastmem_mempool_tell_object, t);
 }
 
 /* Offset of the first object at or behind off: one that fits into a page does not cross it. */
@@ -487,7 +398,8 @@ place_object(const char *addr, size_t off, size_t bytes, size_t page)
  * enqueue(): which then had to know whether an object is new.
  */
 static int
-populate_external(struct transfer *t, unsigned int max, char *addr, rte_iova_t iova, size_t len)
+populate_external(struct fastmem_mempool_teller *t, unsigned int max, char *addr, rte_iova_t iova,
+		size_t len)
 {
 	struct rte_mempool *mp = t->mp;
 	size_t page, off, bytes = object_bytes(mp);
@@ -500,7 +412,7 @@ populate_external(struct transfer *t, unsigned int max, char *addr, rte_iova_t i
 			off = place_object(addr, off + bytes, bytes, page)) {
 		void *obj = addr + off + mp->header_size;
 
-		t->obj_cb(mp, t->obj_cb_arg, obj, iova == RTE_BAD_IOVA ? RTE_BAD_IOVA :
+		t->obj_cb(mp, t->arg, obj, iova == RTE_BAD_IOVA ? RTE_BAD_IOVA :
 			iova + off + mp->header_size);
 		n++;
 		/* Has room for all objects of the mempool. */
@@ -516,12 +428,12 @@ populate_external(struct transfer *t, unsigned int max, char *addr, rte_iova_t i
  */
 static int
 fastmem_populate(struct rte_mempool *mp, unsigned int max, void *addr, rte_iova_t iova, size_t len,
-		rte_mempool_populate_obj_cb_t *obj_cb, void *obj_cb_arg)
+		rte_mempool_populate_obj_cb_t *obj_cb, void *arg)
 {
-	struct transfer t = {
+	struct fastmem_mempool_teller t = {
 		.mp = mp,
 		.obj_cb = obj_cb,
-		.obj_cb_arg = obj_cb_arg,
+		.arg = arg,
 		.io = iova != RTE_BAD_IOVA,
 	};
 
@@ -579,7 +491,7 @@ mempool_fastmem_grow_objects(struct rte_mempool *mp)
 int
 mempool_fastmem_grow_whole(struct rte_mempool *mp)
 {
-	struct transfer t = {
+	struct fastmem_mempool_teller t = {
 		.mp = mp,
 		.io = (mp->flags & RTE_MEMPOOL_F_NO_IOVA_CONTIG) == 0,
 	};
@@ -588,8 +500,8 @@ mempool_fastmem_grow_whole(struct rte_mempool *mp)
 	if (ret != 0)
 		return ret;
 	/* All of the memory, in place of what was there at first. */
-	forget_memory(mp);
-	if (rte_fastmem_pool_mem_iter(pool_of(mp), tell_memory, &t) == 0 || t.failed)
+	fastmem_mempool_forget_memory(mp);
+	if (rte_fastmem_pool_mem_iter(pool_of(mp), fastmem_mempool_tell_memory, &t) == 0 || t.failed)
 		return -ENOMEM;
 	mp->pool_config = NULL;
 	return 0;

@@ -18,9 +18,11 @@ void fastmem_steal_init(void);
 /* pool.c */
 void fastmem_pools_init(struct fastmem_ctl *ctl);
 void fastmem_pools_take_back(struct fastmem_ctl *ctl, unsigned int peer);
+extern uint32_t fastmem_readers_ms; /* that a pool is not freed for; tests set it */
+
+/* pool_grow.c */
 __rte_internal
 void fastmem_pool_drop(struct rte_fastmem_pool *user);
-extern uint32_t fastmem_readers_ms; /* that a pool is not freed for; tests set it */
 
 static inline struct fastmem_pool *
 fastmem_pool(const struct rte_fastmem_pool *user)

@@ -350,3 +350,57 @@ fastmem_pool_grow(struct fastmem_pool *pool, uint32_t generation, uint32_t n)
 	}
 	return ret == -ENOBUFS ? -ENOMEM : ret;
 }
+
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_fastmem_pool_add, 26.11)
+int
+rte_fastmem_pool_add(struct rte_fastmem_pool *user, void *const *objs, unsigned int n)
+{
+	struct fastmem_pool *pool = fastmem_pool(user);
+	struct fastmem_bin *bin;
+	int ret = 0;
+
+	if (fastmem_ctl_get() == NULL)
+		return -ENODEV;
+	if (user == NULL || (objs == NULL && n > 0))
+		return -EINVAL;
+	if (!fastmem_pool_is_live(pool))
+		return -ENODEV;
+	if ((pool->flags & RTE_FASTMEM_POOL_F_EXTERNAL) == 0)
+		return -EINVAL;
+	bin = fastmem_pool_bin(pool);
+	fastmem_bin_lock(bin);
+	if (n > pool->max - bin->n_slots) {
+		ret = -ENOBUFS;
+	} else if (n > 0) {
+		/* In this order, if killed: more than there are is what nobody has got. */
+		memcpy(bin->store + bin->n_stored, objs, n * sizeof(objs[0]));
+		rte_atomic_store_explicit(&bin->n_slots, bin->n_slots + n,
+				rte_memory_order_relaxed);
+		FASTMEM_MOVE(bin->n_stored, bin->n_stored + n);
+	}
+	fastmem_mutex_unlock(&bin->lock);
+	return ret;
+}
+
+/*
+ * Objects of a pool of external ones, which were got, are nobody's any more: their memory is gone.
+ * The pool has no other user meanwhile.
+ */
+RTE_EXPORT_INTERNAL_SYMBOL(fastmem_pool_drop)
+void
+fastmem_pool_drop(struct rte_fastmem_pool *user)
+{
+	struct fastmem_ctl *ctl = fastmem_ctl_get();
+	struct fastmem_bin_figures figures;
+	struct fastmem_bin *bin;
+
+	if (user == NULL || ctl == NULL)
+		return;
+	bin = fastmem_pool_bin(fastmem_pool(user));
+	fastmem_bin_read(ctl, bin->id, &figures);
+	fastmem_bin_lock(bin);
+	if (bin->store != NULL && figures.in_use > 0)
+		rte_atomic_store_explicit(&bin->n_slots, bin->n_slots - figures.in_use,
+				rte_memory_order_relaxed);
+	fastmem_mutex_unlock(&bin->lock);
+}
