@@ -111,4 +111,4 @@ check-dpdk-tree:
 	@tools/check-dpdk-tree.sh
 
 series:
-	@tools/series.sh $(DPDK_TREE)
+	@tools/series.sh '$(DPDK_TREE)'

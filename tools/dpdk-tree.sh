@@ -107,11 +107,14 @@ tree_copy_tests() {
 		done
 }
 
+# Whether its list of tests is one that is known here.
+tree_has_tests() { grep -q '^fast_tests = \[' "$1/app/test/meson.build"; }
+
 # Of trees since 23.11, which list tests in another way, there was none to try it on.
 tree_hook_tests() {
 	local dir=$1/app/test name
 
-	grep -q '^fast_tests = \[' "$dir/meson.build" ||
+	tree_has_tests "$1" ||
 		{ say "dpdk-test has no suites of fastmem: app/test/meson.build is not that of 22.11"; return; }
 	{
 		cat <<-END
@@ -158,24 +161,29 @@ tree_hook_docs() {
 		'    fastmem_figures'
 	tree_insert "$tree/doc/api/doxy-api-index.md" '^  \[mempool\](@ref rte_mempool.h),$' \
 		'  [fastmem](@ref rte_fastmem.h),' '  [fastmem pools](@ref rte_fastmem_pool.h),' \
-		'  [fastmem checking](@ref rte_fastmem_debug.h),'
+		'  [fastmem checking](@ref rte_fastmem_debug.h),' '  [fastmem drop-in names](@ref rte_fastmem_replace.h),'
 	tree_insert "$tree/doc/api/doxy-api.conf.in" '^ *@TOPDIR@\/lib\/eventdev ' \
 		'                          @TOPDIR@/lib/fastmem \' \
-		'                          @TOPDIR@/lib/fastmem_debug \'
+		'                          @TOPDIR@/lib/fastmem_debug \' \
+		'                          @TOPDIR@/lib/fastmem_replace \'
 	printf '%s\n' '' '* **Added a small-object allocator.**' '' \
 		'  Added the fastmem library, which serves objects of all sizes from memory that grows,' \
 		'  shrinks and moves between sizes, in place of mempools and of rte_malloc;' \
-		'  a library that checks its use in production binaries; and a mempool driver.' \
+		'  libraries that check its use in production binaries, and have drop-in names; and a mempool driver.' \
 		>"$tree/release.insert"
 	sed -i "/^New Features$/{n;r $tree/release.insert
 		}" "$tree/doc/guides/rel_notes/release_$version.rst"
 	rm "$tree/release.insert"
-	tree_insert "$tree/MAINTAINERS" '^F: app\/test\/test_func_reentrancy.c$' '' \
-		'Small-object allocator - EXPERIMENTAL' \
-		"M: $(tree_git "$tree" config user.name) <$(tree_git "$tree" config user.email)>" \
+	printf '%s\n' 'Small-object allocator - EXPERIMENTAL' \
+		"M: $(tree_git "$tree" var GIT_COMMITTER_IDENT | sed 's/>.*/>/')" \
 		'F: lib/fastmem*/' 'F: drivers/mempool/fastmem/' 'F: app/test/fastmem/' \
 		'F: app/test/test_fastmem.c' 'F: doc/guides/prog_guide/fastmem_*.rst' \
-		'F: doc/guides/prog_guide/img/fastmem*.svg'
+		'F: doc/guides/prog_guide/img/fastmem*.svg' '' >"$tree/maintainers.insert"
+	# Behind the section of mempools.
+	sed -i "/^Memory pool$/,/^$/{/^$/r $tree/maintainers.insert
+		}" "$tree/MAINTAINERS"
+	grep -q '^Small-object allocator' "$tree/MAINTAINERS" || die "$tree/MAINTAINERS is not as expected"
+	rm "$tree/maintainers.insert"
 }
 
 tree_init() {
@@ -191,6 +199,11 @@ tree_commit() {
 	tree_git "$1" add -A
 	tree_git "$1" commit -qm 'lib/fastmem: add a small-object allocator'
 }
+# With the identity that git knows, if it knows one.
 tree_git() {
-	git -C "$1" -c user.name=fastmem -c user.email=fastmem@localhost -c core.autocrlf=false "${@:2}"
+	local who=()
+
+	git -C "$1" var GIT_COMMITTER_IDENT >/dev/null 2>&1 ||
+		who=(-c user.name=fastmem -c user.email=fastmem@localhost)
+	git -C "$1" ${who[@]+"${who[@]}"} -c core.autocrlf=false "${@:2}"
 }

@@ -4,6 +4,8 @@
 
 # A series of patches by which DPDK's tree has fastmem: tools/series.txt lists them.
 
+# Before the folder changes.
+tree=${1:+$(realpath -m "$1")}
 . "$(dirname "$0")/common.sh"
 . tools/dpdk-tree.sh
 
@@ -30,8 +32,8 @@ case "${1:-}" in
 ''|-*) usage >&2; exit 2 ;;
 esac
 [ $# = 1 ] || { usage >&2; exit 2; }
-[ -f "$1/lib/meson.build" ] || die "$1 is no source tree of DPDK"
-source=$(realpath "$1")
+[ -f "$tree/lib/meson.build" ] || die "$tree is no source tree of DPDK"
+source=$tree
 list=$PWD/tools/series.txt
 out=$(realpath -m "$BUILD/series")
 scratch=$(mktemp -d)
@@ -46,13 +48,13 @@ trap finish EXIT
 [ -e "$source/.git" ] || { say "$source: git init"; tree_init "$source"; }
 ! git -C "$source" rev-parse -q --verify "refs/heads/$BRANCH" >/dev/null ||
 	die "$source has a branch $BRANCH already: git -C $source branch -D $BRANCH"
-git -C "$source" worktree add -q -b $BRANCH "$work"
 made=
 give_up() {
-	[ -n "$made" ] || { git -C "$source" worktree remove --force "$work"; git -C "$source" branch -qD $BRANCH; }
 	finish
+	[ -n "$made" ] || git -C "$source" branch -qD $BRANCH 2>/dev/null || true
 }
 trap give_up EXIT
+git -C "$source" worktree add -q -b $BRANCH "$work"
 
 mkdir "$all"
 git -C "$work" archive HEAD | tar -x -C "$all"
@@ -68,7 +70,7 @@ commit() {
 
 	[ -n "$subject" ] || return 0
 	tree_git "$work" add -A
-	tree_git "$work" commit -qs -m "$subject" ${text:+-m "$text"}
+	tree_git "$work" commit -qs -m "$subject" -m "$text"
 	lines=$(git -C "$work" show --numstat --format= | awk '{ n += $1 } END { print n + 0 }')
 	printf '%6s  %s\n' "$lines" "$subject"
 	[ "$lines" -le $MOST ] || die "$subject: more than $MOST lines"
@@ -102,15 +104,14 @@ add_files() {
 		mv "$scratch/left.new" "$scratch/left"
 	done
 }
-# Trees that make them have no version maps; those that have all of DPDK's dialect, no header for it.
-printf '%s\n' lib/fastmem/version.map lib/fastmem_debug/version.map lib/fastmem_replace/version.map \
-	lib/fastmem/rte_fastmem_compat.h >"$scratch/optional"
+# Trees that make version maps have none.
+printf '%s\n' lib/fastmem{,_debug,_replace}/version.map >"$scratch/optional"
 
 while IFS= read -r line; do
 	case $line in
-	'#'*|'') ;;
+	'#'*) ;;
 	'patch '*) commit; subject=${line#patch } ;;
-	'  '*) text=${text:+$text$'\n'}${line#  } ;;
+	'  '*|'') text=${text:+$text$'\n'}${line#  } ;;
 	# shellcheck disable=SC2086 # a list
 	'files '*) set -f; add_files ${line#files }; set +f ;;
 	'hook '*) tree_hook "$work" "${line#hook }"; hooked=yes ;;

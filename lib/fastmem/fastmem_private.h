@@ -408,6 +408,7 @@ void fastmem_peer_count_held(struct fastmem_ctl *ctl, struct fastmem_tcache *t, 
 struct fastmem_tcache *fastmem_tcache_current(void);
 __rte_internal
 struct fastmem_tcache *fastmem_tcache_self(bool may_grow);
+bool fastmem_thread_is_past_its_end(void);
 __rte_internal
 struct fastmem_tcache *fastmem_tcache_to_free(bool may_grow);
 __rte_internal

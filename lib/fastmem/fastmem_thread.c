@@ -101,6 +101,13 @@ fastmem_tcache_current(void)
 	return tcache_current();
 }
 
+/* The calling thread has no caches any more: its destructors run. */
+bool
+fastmem_thread_is_past_its_end(void)
+{
+	return stays_without;
+}
+
 static int32_t
 lcore_key(void)
 {
@@ -391,18 +398,6 @@ thread_change_lcore(void)
 	fastmem_local_unlock(&threads_lock);
 }
 
-/* Of the calling thread, by a call that takes no memory from EAL, as a get of a pool that has all. */
-static void
-tell_without_caches(void)
-{
-	static RTE_ATOMIC(uint64_t) last;
-
-	if (fastmem_log_due(&last))
-		FASTMEM_LOG(NOTICE, "thread %u has no caches, and is slow: its call may take no memory "
-			"for them, and none is left. rte_fastmem_maintain() takes some, as does an "
-			"allocation by the thread", fastmem_eal_tid());
-}
-
 /* The caches of a thread that has none, or those of another lcore id: t. */
 static __rte_noinline struct fastmem_tcache *
 thread_begin(struct fastmem_tcache *t, int32_t lcore, int socket_id, bool may_grow)
@@ -416,11 +411,8 @@ thread_begin(struct fastmem_tcache *t, int32_t lcore, int socket_id, bool may_gr
 	t = tcache_reuse(ctl, lcore);
 	if (t == NULL)
 		t = tcache_make(ctl, lcore, may_grow);
-	if (t == NULL) {
-		if (!may_grow)
-			tell_without_caches();
+	if (t == NULL)
 		return NULL;
-	}
 	thread_settle(ctl, t, socket_id);
 	t->socket = t->home;
 	return thread_own(ctl, t);

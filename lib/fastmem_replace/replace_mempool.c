@@ -12,7 +12,7 @@
  *  - pool_config is the same, by which the inline functions know. Before, it is the size of
  *    cache that the application has asked for, made odd; while the mempool is freed, NULL.
  *
- * This file calls fastmem by its public functions only.
+ * But for fastmem_mempool.h and the log, this file calls fastmem by its public functions only.
  */
 
 #include <errno.h>

@@ -19,7 +19,8 @@
  * @code
  * -DALLOW_EXPERIMENTAL_API -DRTE_FASTMEM_REPLACE_MEMPOOL -include rte_fastmem_replace.h
  * @endcode
- * and -D_GNU_SOURCE= on the command line as well, if the source defines it.
+ * and -D_GNU_SOURCE= on the command line as well, if the source defines it. Link with
+ * librte_fastmem_replace: pkg-config has its name.
  *
  * A replaced mempool is a struct rte_mempool still, which DPDK's libraries take. What
  * differs:

@@ -234,6 +234,13 @@ class Run(unittest.TestCase):
                                    LD_LIBRARY_PATH=CORE_FOLDER)
                 self.assertEqual(os.path.dirname(out.split()[0].partition("=")[2]), os.path.normpath(folder))
 
+    def test_a_library_that_only_the_loader_finds_will_do(self):
+        alone = os.path.join(self.scratch, "fastmem-run")
+        shutil.copy(FASTMEM_RUN, alone)
+        self.assertIn("LD_PRELOAD=" + os.path.basename(LIBRARY) + " ", self.printed(
+            PROGRAM, program=alone, BUILD="none",
+            LD_LIBRARY_PATH=os.path.dirname(LIBRARY) + ":" + CORE_FOLDER))
+
     def test_without_a_library_it_says_how_to_get_one(self):
         if subprocess.run([sys.executable, "-c", "import ctypes; ctypes.CDLL('%s')" % os.path.basename(LIBRARY)],
                           env=self.environment, stderr=subprocess.DEVNULL, check=False).returncode == 0:

@@ -316,23 +316,25 @@ explore(const struct steps_operation *op, struct traced *t, uint64_t point)
 	return true;
 }
 
-/* As far as the path goes, up to the point. Returns 0 if that is where it is. */
-static int64_t
-path_follow(const struct steps_operation *op, struct traced *t, uint64_t point)
+/*
+ * As far as the path goes, up to the point. Returns whether that is where it is; if not, the child has
+ * gone another way, and elsewhere is how far, as ended() says. The next one makes a new path.
+ */
+static bool
+path_follow(const struct steps_operation *op, struct traced *t, uint64_t point, int64_t *elsewhere)
 {
-	int64_t elsewhere = 0;
+	bool met = true;
 
 	if (path.op != op || path.n == 0)
-		return 0;
+		return true;
 	point = RTE_MIN(point, path.n - 1);
-	while (t->i < point && elsewhere == 0)
-		if (!advance(t, point))
-			elsewhere = ended(t);
-	if (elsewhere == 0 && (t->i > point || address(t->pid) != path.at[point]))
-		elsewhere = path.n;
-	if (elsewhere != 0)
-		path_begin(op);
-	return elsewhere;
+	while (t->i < point && met)
+		met = advance(t, point);
+	if (met && t->i == point && address(t->pid) == path.at[point])
+		return true;
+	*elsewhere = met ? path.n : ended(t);
+	path_begin(op);
+	return false;
 }
 
 #else /* no breakpoints: each child is stepped all the way */
@@ -354,13 +356,14 @@ explore(const struct steps_operation *op, struct traced *t, uint64_t point)
 	return true;
 }
 
-static int64_t
-path_follow(const struct steps_operation *op, struct traced *t, uint64_t point)
+static bool
+path_follow(const struct steps_operation *op, struct traced *t, uint64_t point, int64_t *elsewhere)
 {
 	RTE_SET_USED(op);
 	RTE_SET_USED(t);
 	RTE_SET_USED(point);
-	return 0;
+	RTE_SET_USED(elsewhere);
+	return true;
 }
 
 #endif
@@ -372,8 +375,7 @@ walk(const struct steps_operation *op, struct traced *t, uint64_t point)
 
 	if (point == STEPS_ALL)
 		path_begin(op);
-	elsewhere = path_follow(op, t, point);
-	if (elsewhere != 0)
+	if (!path_follow(op, t, point, &elsewhere))
 		return elsewhere;
 	while (t->i < point)
 		if (!explore(op, t, point))

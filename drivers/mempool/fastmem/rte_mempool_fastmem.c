@@ -204,9 +204,9 @@ mempool_fastmem_event(enum rte_mempool_event event, struct rte_mempool *mp, void
 			rte_mempool_get_ops(mp->ops_index)->free != fastmem_free ||
 			pool_of(mp) == NULL)
 		return;
-	fastmem_mempool_drop_forgotten(mp, pool_of(mp));
 	for (i = 0; mp->cache_size != 0 && i < RTE_MAX_LCORE; i++)
 		rte_mempool_cache_flush(&mp->local_cache[i], mp);
+	fastmem_mempool_drop_forgotten(mp, pool_of(mp));
 	mp->pool_data = (void *)((uintptr_t)mp->pool_data | CLOSED);
 }
 

@@ -13,6 +13,7 @@
 
 #include <rte_errno.h>
 
+#include "fastmem_eal.h"
 #include "fastmem_hooks.h"
 #include "pool_private.h"
 
@@ -81,6 +82,29 @@ pool_reclaim(struct fastmem_ctl *ctl, struct fastmem_pool *pool, struct fastmem_
 	fastmem_depots_drain(t, &ctl->arenas[bin->socket]);
 }
 
+/* Neither has the pool memory for the calling thread's caches, nor may the call take some. */
+static __rte_noinline void
+tell_without_caches(const struct fastmem_pool *pool)
+{
+	static RTE_ATOMIC(uint64_t) last;
+
+	if (fastmem_log_due(&last))
+		FASTMEM_LOG(NOTICE, "thread %u has no caches, and gets and puts of pool %s are slow: it "
+			"has all its objects, so a get takes no memory. rte_fastmem_maintain() takes "
+			"some, as does an allocation by the thread", fastmem_eal_tid(), pool->name);
+}
+
+/* fixed: the call takes no memory. NULL: the thread has none. */
+static struct fastmem_tcache *
+own_caches(const struct fastmem_pool *pool, bool fixed)
+{
+	struct fastmem_tcache *t = fastmem_tcache_self(!fixed);
+
+	if (unlikely(t == NULL) && fixed && !fastmem_thread_is_past_its_end())
+		tell_without_caches(pool);
+	return t;
+}
+
 static int
 pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 {
@@ -101,7 +125,7 @@ pool_get_slots(struct rte_fastmem_pool *user, void **objs, unsigned int n)
 	}
 	bin = fastmem_pool_bin(pool);
 	fixed = pool->min == pool->max || bin->store != NULL;
-	t = fastmem_tcache_self(!fixed);
+	t = own_caches(pool, fixed);
 	if (fastmem_checks_some() && t != NULL) {
 		/*
 		 * Where the fast path has told, if its caches were taken from it just then. Pairs

@@ -394,13 +394,15 @@ fastmem_pool_drop(struct rte_fastmem_pool *user)
 	struct fastmem_bin_figures figures;
 	struct fastmem_bin *bin;
 
-	if (user == NULL || ctl == NULL)
+	if (user == NULL || ctl == NULL || !fastmem_pool_is_live(fastmem_pool(user)))
 		return;
 	bin = fastmem_pool_bin(fastmem_pool(user));
+	fastmem_caches_lock(bin);
 	fastmem_bin_read(ctl, bin->id, &figures);
 	fastmem_bin_lock(bin);
 	if (bin->store != NULL && figures.in_use > 0)
 		rte_atomic_store_explicit(&bin->n_slots, bin->n_slots - figures.in_use,
 				rte_memory_order_relaxed);
 	fastmem_mutex_unlock(&bin->lock);
+	fastmem_caches_unlock(bin);
 }
