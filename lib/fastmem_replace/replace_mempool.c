@@ -25,8 +25,8 @@
 #include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
 
-#include "fastmem_mempool.h"
 #include "fastmem_replace.h"
+#include "fastmem_mempool.h"
 
 #define OPS_NAME "fastmem_replace"
 #define DRIVER_NAME "fastmem" /* the mempool driver, which may be loaded */
