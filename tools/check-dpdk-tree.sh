@@ -52,7 +52,7 @@ fi
 say "DPDK $(cat "$tree/VERSION")"
 tree_commit "$tree"
 
-# The compatibility header is what DPDK lacks: in a tree that has it all, there is none.
+# But for the compatibility headers, which define what older releases of DPDK lack.
 tree_git "$tree" format-patch -1 --stdout -- . ':!lib/fastmem/rte_fastmem_compat.h' \
 	':!lib/fastmem/fastmem_compat.h' >"$scratch/patch"
 

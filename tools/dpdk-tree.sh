@@ -89,22 +89,34 @@ tree_add() {
 # Which tests of fastmem dpdk-test has in a tree.
 tree_tests() { sed -n 's/^REGISTER_FAST_TEST(\([a-z_]*\), .*/\1/p' app/test/tree/test_fastmem.c; }
 
+# Of the sources of dpdk-fastmem-test, those of suites that need nothing of that program.
+tree_test_sources() {
+	sed -n "/^test_sources = files(/,/^)/s/^ *'\\(.*\\)',\$/\\1/p" app/test/meson.build |
+		grep -vE '^(harness/main|core/test_parse|core/test_fastmem_reclaim|debug/test_fastmem_stack.*)\.c$|^process/' |
+		grep -vE '^(mempool|pool)/.*_(processes|peers)\.c$'
+}
+
 # The suites that dpdk-test can run, in a static build: see app/test/tree.
 tree_copy_tests() {
 	local dir=$1/app/test folder name
 
 	mkdir "$dir/fastmem"
 	cp app/test/tree/test_fastmem.c "$dir/"
-	cp app/test/tree/meson.build app/test/tree/test_fastmem_groups.* "$dir/fastmem/"
+	cp app/test/tree/test_fastmem_groups.* "$dir/fastmem/"
 	# What is listed, and headers.
 	for folder in core debug harness mempool pool process; do
 		mkdir "$dir/fastmem/$folder"
 		find "app/test/$folder" -name '*.h' -exec cp {} "$dir/fastmem/$folder/" ';'
 	done
-	sed -n "s/^ *'\([a-z]*\/.*\)',$/\1/p" app/test/tree/meson.build |
-		while read -r name; do
-			[[ "$name" != */* ]] || cp "app/test/$name" "$dir/fastmem/$name"
-		done
+	for name in $(tree_test_sources); do
+		cp "app/test/$name" "$dir/fastmem/$name"
+		echo "        '$name',"
+	done >"$dir/fastmem/sources"
+	sed "/^@SOURCES@$/{
+		r $dir/fastmem/sources
+		d
+		}" app/test/tree/meson.build >"$dir/fastmem/meson.build"
+	rm "$dir/fastmem/sources"
 }
 
 # Whether its list of tests is one that is known here.

@@ -6,13 +6,8 @@
  * dpdk-fastmem-test: the functional tests of fastmem.
  */
 
-#include <signal.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <rte_debug.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
